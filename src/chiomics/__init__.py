@@ -1,0 +1,1 @@
+"""chiomics: from multi-echo GRE to susceptibility maps, radiomics and classifiers."""

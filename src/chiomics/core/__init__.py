@@ -1,0 +1,1 @@
+"""What every stage shares: BIDS names, image input and output, units, errors and logging."""

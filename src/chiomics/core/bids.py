@@ -1,0 +1,68 @@
+"""BIDS names: read the entities of a file name, and build the name of a derivative."""
+
+from __future__ import annotations
+
+import re
+
+#: Order of the entities in a file name (BIDS 1.10, with those of derivatives).
+ENTITY_ORDER = (
+    "sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "mod", "echo", "flip", "inv", "mt", "part", "coil",
+    "hemi", "space", "res", "den", "label", "desc",
+)  # fmt: skip
+
+_ENTITY = re.compile(r"([a-zA-Z]+)-([a-zA-Z0-9+]+)(?:_|$)")
+
+
+def parse_name(file_name: str) -> tuple[dict[str, str], str, str]:
+    """Split a BIDS file name.
+
+    Parameters
+    ----------
+    file_name : str
+        Without folders, e.g. ``sub-01_echo-1_part-mag_MEGRE.nii.gz``.
+
+    Returns
+    -------
+    entities : dict of str to str
+        In the order of the name; empty where the name is not BIDS.
+    suffix : str
+        E.g. ``MEGRE``.
+    extension : str
+        With its dot, e.g. ``.nii.gz``.
+    """
+    stem, dot, extension = file_name.partition(".")
+    *pairs, suffix = stem.split("_")
+    entities = {}
+    for pair in pairs:
+        match = _ENTITY.fullmatch(pair)
+        if match is None:
+            return {}, suffix, dot + extension
+        entities[match[1]] = match[2]
+    return entities, suffix, dot + extension
+
+
+def build_name(suffix: str, extension: str = ".nii.gz", **entities: str | int | None) -> str:
+    """Build a BIDS file name; entities that are None or empty are left out.
+
+    Parameters
+    ----------
+    suffix, extension : str
+        E.g. ``Chimap`` and ``.nii.gz``.
+    **entities
+        E.g. ``sub="01", run=2``; any order.
+
+    Returns
+    -------
+    str
+        The file name, entities in BIDS order.
+
+    Raises
+    ------
+    ValueError
+        For an entity that BIDS does not know.
+    """
+    unknown = set(entities) - set(ENTITY_ORDER)
+    if unknown:
+        raise ValueError(f"not BIDS entities: {sorted(unknown)}")
+    pairs = [f"{key}-{entities[key]}" for key in ENTITY_ORDER if entities.get(key) not in (None, "")]
+    return "_".join([*pairs, suffix]) + extension

@@ -1,0 +1,38 @@
+"""The one error that bad input raises, worded so that its reader can mend the input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """Input that cannot be used: which file, what was found, what was expected.
+
+    Parameters
+    ----------
+    problem : str
+        One line: what is wrong.
+    file : path-like, optional
+        The file that holds the problem.
+    found, expected : str, optional
+        What the file has, and what it should have.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str | Path | None = None,
+        found: str | None = None,
+        expected: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.file = None if file is None else str(file)
+        self.found = found
+        self.expected = expected
+        parts = [problem if file is None else f"{file}: {problem}"]
+        if found is not None:
+            parts.append(f"found {found}")
+        if expected is not None:
+            parts.append(f"expected {expected}")
+        super().__init__("; ".join(parts))

@@ -1,0 +1,45 @@
+"""Logging: one format, to a rule's log file and to the terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+
+def start_log(path: str | Path | None = None, *, level: int = logging.INFO) -> logging.Logger:
+    """Send the package's log, warnings and uncaught errors to `path`, or to the standard error stream.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        Log file, overwritten.
+    level : int
+        Lowest level that is written.
+
+    Returns
+    -------
+    logging.Logger
+        The package's logger.
+    """
+    if path is None:
+        handler: logging.Handler = logging.StreamHandler()
+    else:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+        sys.excepthook = _log_uncaught
+    handler.setFormatter(logging.Formatter(FORMAT))
+    logging.captureWarnings(True)
+    for name in ("chiomics", "py.warnings"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
+    return logging.getLogger("chiomics")
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    logging.getLogger("chiomics").critical("stopped by %s", error, exc_info=(kind, error, trace))
+    sys.__excepthook__(kind, error, trace)
