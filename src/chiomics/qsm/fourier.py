@@ -1,0 +1,232 @@
+"""Fourier transforms of real volumes on a padded box around the mask, for every dipole inversion.
+
+An inversion works on a :class:`Grid`: the mask's bounding box, zero-padded so that the periodic dipole field of one
+side does not reach the other, and cut to lengths that the FFT likes. Volumes are float32 and spectra are half-spectra
+(complex64), which takes a quarter of the memory of a complex double FFT. The same inversion code runs on NumPy with
+scipy.fft, on PyTorch (CPU or CUDA) and on CuPy: these three share the names used in this package, and what differs
+between them is in :class:`Backend`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.fft
+
+from chiomics.core.errors import InputError
+
+#: An array of the grid's backend: numpy.ndarray, torch.Tensor or cupy.ndarray.
+Array = Any
+
+#: Zero padding in mm between the two sides of the box in the periodic grid; SEPIA and QSM-CI pad 12 voxels per side.
+PADDING = 24.0
+
+
+class Backend:
+    """The array library that an inversion runs on.
+
+    Parameters
+    ----------
+    name : {"numpy", "torch", "cupy"}
+        ``torch`` uses CUDA where it is available, else the CPU; ``cupy`` needs a GPU.
+    workers : int
+        Threads of the FFT on NumPy, and of PyTorch on the CPU.
+
+    Raises
+    ------
+    InputError
+        Where the name is unknown or the library is not installed.
+    """
+
+    def __init__(self, name: str = "numpy", *, workers: int = 1) -> None:
+        if name not in ("numpy", "torch", "cupy"):
+            raise InputError("unknown array backend", found=repr(name), expected="numpy, torch or cupy")
+        try:
+            self.xp = importlib.import_module(name)
+        except ImportError as error:
+            raise InputError(
+                f"the backend {name!r} needs a library that is not installed", found=str(error), expected=name
+            ) from error
+        self.name = name
+        if name == "numpy":
+            self.fft, self.options = scipy.fft, {"workers": workers}
+        else:
+            self.fft, self.options = self.xp.fft, {}
+        if name == "torch":
+            self.device = "cuda" if self.xp.cuda.is_available() else "cpu"
+            if self.device == "cpu":
+                self.xp.set_num_threads(workers)
+
+    def asarray(self, array: np.ndarray) -> Array:
+        """Copy a NumPy array to the device, as float32."""
+        array = np.array(array, dtype=np.float32, order="C")
+        if self.name == "torch":
+            return self.xp.from_numpy(array).to(self.device)
+        return self.xp.asarray(array)
+
+    def to_numpy(self, array: Array) -> np.ndarray:
+        """Copy an array of the device to NumPy."""
+        if self.name == "torch":
+            return array.cpu().numpy()
+        return array.get() if self.name == "cupy" else array
+
+    def rfftn(self, volume: Array, shape: Sequence[int]) -> Array:
+        """Return the half-spectrum of a real volume that is zero-padded at its far ends to `shape`."""
+        return self.fft.rfftn(volume, s=tuple(shape), **self.options)
+
+    def irfftn(self, spectrum: Array, shape: Sequence[int]) -> Array:
+        """Return the real volume of `shape` that a half-spectrum stands for."""
+        return self.fft.irfftn(spectrum, s=tuple(shape), **self.options)
+
+    def square_sum(self, array: Array) -> float:
+        """Return the sum of squared moduli, rows in float32 and their sum in float64, independent of BLAS threads."""
+        if self.name == "torch":
+            return float(self.xp.linalg.vector_norm(array, dim=-1).double().square().sum())
+        rows = array.view(np.float32).reshape(-1, array.view(np.float32).shape[-1])
+        return float(self.xp.einsum("ij,ij->i", rows, rows).sum(dtype=np.float64))
+
+
+class Grid:
+    """The padded box around a mask, its transforms and its frequencies.
+
+    The box lies at the origin of the grid and the padding behind it: in a periodic grid that separates the two sides
+    of the box as well as padding on each side does.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (nx, ny, nz)
+        Voxels to invert.
+    voxel_size : sequence of float
+        Voxel edges in mm.
+    padding : float
+        Zeros between the two sides of the box, in mm.
+    backend : {"numpy", "torch", "cupy"}
+        Array library.
+    workers : int
+        Threads.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the padded box, even along each axis.
+    mask : Array
+        1 in the mask and 0 elsewhere, on the padded box.
+    backend : Backend
+        The array library.
+
+    Raises
+    ------
+    InputError
+        Where the mask is empty or not 3-D.
+    """
+
+    def __init__(
+        self,
+        mask: np.ndarray,
+        *,
+        voxel_size: Sequence[float],
+        padding: float = PADDING,
+        backend: str = "numpy",
+        workers: int = 1,
+    ) -> None:
+        self.image_mask = np.asarray(mask) > 0
+        if self.image_mask.ndim != 3 or not self.image_mask.any():
+            raise InputError(
+                "no voxel to invert in the mask",
+                found=f"shape {self.image_mask.shape}, {np.count_nonzero(mask)} voxels",
+                expected="a 3-D mask with voxels",
+            )
+        self.voxel_size = tuple(float(edge) for edge in voxel_size)
+        self.backend = Backend(backend, workers=workers)
+        extents = [np.flatnonzero(self.image_mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+        self.box = tuple(slice(int(extent[0]), int(extent[-1]) + 1) for extent in extents)
+        lengths = [part.stop - part.start for part in self.box]
+        self.shape = tuple(
+            fast_length(length + padding / edge) for length, edge in zip(lengths, self.voxel_size, strict=True)
+        )
+        self.mask = self.embed(self.image_mask)
+
+    def embed(self, volume: np.ndarray) -> Array:
+        """Copy the box of an image volume to the padded grid of the device."""
+        if np.shape(volume) != self.image_mask.shape:
+            raise InputError(
+                "volume and mask differ in shape",
+                found=str(np.shape(volume)),
+                expected=str(self.image_mask.shape),
+            )
+        padded = np.zeros(self.shape, np.float32)
+        padded[tuple(slice(part.stop - part.start) for part in self.box)] = volume[self.box]
+        return self.backend.asarray(padded)
+
+    def extract(self, volume: Array) -> np.ndarray:
+        """Return a grid volume in the image's shape, zero outside the mask."""
+        inside = self.backend.to_numpy(volume)[tuple(slice(part.stop - part.start) for part in self.box)]
+        image = np.zeros(self.image_mask.shape, np.float32)
+        image[self.box] = np.where(self.image_mask[self.box], inside, 0)
+        return image
+
+    def fft(self, volume: Array) -> Array:
+        """Return the half-spectrum of a grid volume."""
+        return self.backend.rfftn(volume, self.shape)
+
+    def ifft(self, spectrum: Array) -> Array:
+        """Return the grid volume of a half-spectrum."""
+        return self.backend.irfftn(spectrum, self.shape)
+
+    def norm(self, volume: Array) -> float:
+        """Return the Euclidean norm of a grid volume."""
+        return self.backend.square_sum(volume) ** 0.5
+
+    def spectrum_norm(self, spectrum: Array) -> float:
+        """Return the Euclidean norm of the grid volume that a half-spectrum stands for (Parseval)."""
+        count = self.shape[0] * self.shape[1] * self.shape[2]
+        # The columns of the last axis's first and last frequency stand for themselves, all others for two.
+        own = self.backend.square_sum(spectrum[..., :1]) + self.backend.square_sum(spectrum[..., -1:])
+        return ((2 * self.backend.square_sum(spectrum) - own) / count) ** 0.5
+
+    def frequencies(self) -> list[np.ndarray]:
+        """Return the three frequency axes of the half-spectrum in cycles/mm, shaped to broadcast."""
+        axes = [scipy.fft.fftfreq(n, edge) for n, edge in zip(self.shape[:2], self.voxel_size[:2], strict=True)]
+        axes.append(scipy.fft.rfftfreq(self.shape[2], self.voxel_size[2]))
+        return [axis.reshape([-1 if i == j else 1 for j in range(3)]) for i, axis in enumerate(axes)]
+
+    def laplacian(self) -> Array:
+        """Return Σ|E_d|², E_d = (exp(2πi k_d) − 1)/h_d the spectrum of the forward difference per mm."""
+        terms = [
+            (2 - 2 * np.cos(2 * np.pi * axis * edge)) / edge**2
+            for axis, edge in zip(self.frequencies(), self.voxel_size, strict=True)
+        ]
+        return self.backend.asarray(terms[0] + terms[1] + terms[2])
+
+
+def fast_length(length: float) -> int:
+    """Return the smallest even FFT length with prime factors up to 5 that is not below `length`."""
+    return 2 * scipy.fft.next_fast_len(int(np.ceil(length / 2)), real=True)
+
+
+def forward_difference(volume: Array, axis: int, backend: Backend) -> Array:
+    """Return the periodic difference to the next voxel along an axis."""
+    xp = backend.xp
+    difference = xp.empty_like(volume)
+    here, after, last, first = (_along(axis, part) for part in (slice(-1), slice(1, None), slice(-1, None), slice(1)))
+    difference[here] = volume[after] - volume[here]
+    difference[last] = volume[first] - volume[last]
+    return difference
+
+
+def add_adjoint_difference(total: Array, difference: Array, axis: int, scale: float = 1.0) -> None:
+    """Add to `total` the adjoint of the periodic forward difference along an axis, times `scale`."""
+    if scale != 1.0:
+        difference = difference * scale
+    here, after, last, first = (_along(axis, part) for part in (slice(-1), slice(1, None), slice(-1, None), slice(1)))
+    total -= difference
+    total[after] += difference[here]
+    total[first] += difference[last]
+
+
+def _along(axis: int, part: slice) -> tuple[slice, ...]:
+    """Return an index that takes `part` of one axis and all of the others."""
+    return tuple(part if i == axis else slice(None) for i in range(3))
