@@ -1,0 +1,1 @@
+"""Quantitative susceptibility mapping: from echoes to local fields, and from local fields to χ."""

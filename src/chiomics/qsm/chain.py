@@ -1,0 +1,402 @@
+"""From wrapped phase to the local field of every echo set: the two presets in one place.
+
+`default` removes the phase offset, unwraps once for all echo sets, fits the field over the echoes of each set, leaves
+unreliable voxels at the brain's edge out, and removes the background. `published` is the pipeline of Fiscone et al.
+2023: Laplacian unwrapping and V-SHARP echo by echo, then the average of the echoes' local fields over each set.
+What the sets share (offset, unwrapping, mask, published: everything but the average) is computed once.
+
+Echo numbers count from 1, as in BIDS.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from chiomics.core.errors import InputError
+from chiomics.core.units import radians_per_ppm
+from chiomics.qsm.combine_echoes import combine_local_fields
+from chiomics.qsm.data_weight import inversion_weight
+from chiomics.qsm.fit_echoes import echo_product, fit_field, unwrap_over_echoes
+from chiomics.qsm.phase_offset import remove_bipolar, remove_offset
+from chiomics.qsm.reliable_mask import phase_quality, reliable_mask
+from chiomics.qsm.unwrap_laplacian import unwrap_cosine, unwrap_fourier
+from chiomics.qsm.unwrap_quality import unwrap_quality
+from chiomics.qsm.vsharp import remove_background_vsharp
+
+#: Every choice that the two presets make. A caller may override single keys.
+PRESETS: dict[str, dict] = {
+    "default": {
+        "remove_offset": True,
+        "combine": "fit",
+        "unwrap": "quality",
+        "least_consistency": 0.85,
+        "background": "vsharp",
+        "echo_weights": "variance",
+        "largest_radius": 18.0,
+        "threshold": 0.05,
+    },
+    "published": {
+        "remove_offset": False,
+        "combine": "average",
+        "unwrap": "fourier",
+        "least_consistency": 0.0,
+        "background": "vsharp",
+        "echo_weights": "TE",
+        "largest_radius": 12.0,
+        "threshold": 0.05,
+    },
+}
+
+log = logging.getLogger(__name__)
+
+
+def preset(name: str, overrides: Mapping | None = None) -> dict:
+    """Return a preset's parameters with single ones replaced.
+
+    Parameters
+    ----------
+    name : {"default", "published"}
+        Preset.
+    overrides : mapping, optional
+        Keys of the preset with other values.
+
+    Returns
+    -------
+    dict
+        Parameters.
+
+    Raises
+    ------
+    InputError
+        For an unknown preset or key.
+    """
+    if name not in PRESETS:
+        raise InputError("unknown preset of the phase chain", found=repr(name), expected=", ".join(PRESETS))
+    unknown = set(overrides or {}) - set(PRESETS[name])
+    if unknown:
+        raise InputError("unknown parameters of the phase chain", found=", ".join(sorted(unknown)),
+                         expected=", ".join(PRESETS[name]))  # fmt: skip
+    return {**PRESETS[name], **(overrides or {})}
+
+
+def estimate_total_fields(
+    magnitude: np.ndarray,
+    phase: np.ndarray,
+    mask: np.ndarray,
+    *,
+    echo_times: Sequence[float],
+    field_strength: float,
+    voxel_size: Sequence[float],
+    echo_sets: Mapping[str, Sequence[int]],
+    preset_name: str = "default",
+    overrides: Mapping | None = None,
+    bipolar: bool = False,
+    workers: int = 1,
+) -> dict:
+    """Unwrap the phase and estimate the total fields.
+
+    Parameters
+    ----------
+    magnitude, phase : ndarray, shape (e, x, y, z)
+        Magnitude (any unit) and wrapped phase in rad, rising with the field.
+    mask : ndarray of bool, shape (x, y, z)
+        Brain.
+    echo_times : sequence of float
+        In s, ascending; for a phase difference its one spacing, see `phase_difference_as_echo`.
+    field_strength : float
+        In T.
+    voxel_size : sequence of 3 floats
+        In mm.
+    echo_sets : mapping of str to sequence of int
+        Echo numbers, from 1, of every set.
+    preset_name : {"default", "published"}
+        Preset.
+    overrides : mapping, optional
+        Single parameters of the preset, replaced.
+    bipolar : bool
+        True where the read-out alternates; needs three echoes.
+    workers : int
+        Threads.
+
+    Returns
+    -------
+    dict
+        ``fields`` (n, x, y, z) in ppm, float32: one per echo set ("default") or per echo ("published");
+        ``names``: what each field belongs to; ``precision`` (n, x, y, z): inverse noise, any unit;
+        ``consistency`` (x, y, z): agreement of the echoes, 0 to 1; ``mask``: voxels to go on with; ``info``: dict for
+        the sidecar.
+
+    Raises
+    ------
+    InputError
+        For shapes that differ, echo times that do not rise, echo sets that the session cannot give.
+    """
+    parameters = preset(preset_name, overrides)
+    times = np.asarray(echo_times, float)
+    _check_echoes(magnitude, phase, mask, times, echo_sets)
+    bounds = _bounding_box(mask)
+    box = (slice(None), *bounds)
+    magnitude = np.ascontiguousarray(magnitude[box], np.float32)
+    phase = np.ascontiguousarray(phase[box], np.float32)
+    brain = np.ascontiguousarray(mask[bounds])
+    if bipolar:
+        phase = remove_bipolar(magnitude, phase, brain, echo_times=times, voxel_size=voxel_size)
+    if parameters["remove_offset"] and len(times) > 1:
+        phase, _ = remove_offset(magnitude, phase, brain, echo_times=times, voxel_size=voxel_size)
+    estimate = _fit_echo_sets if parameters["combine"] == "fit" else _field_of_each_echo
+    fields, precision, consistency, names = estimate(
+        magnitude, phase, brain, times, field_strength, voxel_size, echo_sets, parameters, workers
+    )
+    kept = reliable_mask(brain, consistency, voxel_size=voxel_size, least_consistency=parameters["least_consistency"])
+    whole = _Whole(mask.shape, bounds)
+    return {
+        "fields": whole.stack(fields),
+        "names": names,
+        "precision": whole.stack(precision),
+        "consistency": whole(consistency),
+        "mask": whole(kept),
+        "info": {
+            "PhaseChain": preset_name,
+            "PhaseChainParameters": parameters,
+            "EchoTimes": times.tolist(),
+            "BipolarCorrection": bipolar,
+            "BrainVoxels": int(mask.sum()),
+            "ReliableVoxels": int(kept.sum()),
+        },
+    }
+
+
+def remove_background_fields(
+    fields: np.ndarray,
+    mask: np.ndarray,
+    *,
+    names: Sequence[str],
+    precision: np.ndarray,
+    consistency: np.ndarray,
+    echo_times: Sequence[float],
+    voxel_size: Sequence[float],
+    b0_direction: Sequence[float],
+    echo_sets: Mapping[str, Sequence[int]],
+    preset_name: str = "default",
+    overrides: Mapping | None = None,
+    workers: int = 1,
+) -> dict:
+    """Remove the background, and for the published preset average the echoes of each set.
+
+    Parameters
+    ----------
+    fields, precision : ndarray, shape (n, x, y, z)
+        From `estimate_total_fields`.
+    mask : ndarray of bool, shape (x, y, z)
+        From `estimate_total_fields`.
+    names : sequence of str
+        From `estimate_total_fields`.
+    consistency : ndarray, shape (x, y, z)
+        From `estimate_total_fields`.
+    echo_times : sequence of float
+        In s.
+    voxel_size : sequence of 3 floats
+        In mm.
+    b0_direction : sequence of 3 floats
+        Direction of B0 in voxel axes.
+    echo_sets : mapping of str to sequence of int
+        Echo numbers, from 1, of every set.
+    preset_name, overrides
+        As for `estimate_total_fields`.
+    workers : int
+        Threads.
+
+    Returns
+    -------
+    dict
+        ``local_fields`` (s, x, y, z) in ppm and ``weights`` (s, x, y, z) with mean 1, in the order of ``names``, the
+        names of the echo sets; ``mask``: voxels valid in all sets; ``info``: dict for the sidecar.
+    """
+    parameters = preset(preset_name, overrides)
+    local, inner = remove_background_vsharp(
+        fields,
+        mask,
+        voxel_size=voxel_size,
+        largest_radius=parameters["largest_radius"],
+        threshold=parameters["threshold"],
+        workers=workers,
+    )
+    if parameters["combine"] == "average":
+        numbers = [int(name.removeprefix("echo-")) for name in names]
+        averages, combined = [], []
+        for echoes in echo_sets.values():
+            chosen = [numbers.index(echo) for echo in echoes]
+            times = [echo_times[echo - 1] for echo in echoes]
+            # The precision of one echo is m·TE, so the magnitude is recovered up to a factor.
+            signal = precision[chosen] / np.asarray(times, np.float32)[:, None, None, None]
+            averages.append(
+                combine_local_fields(local[chosen], signal, echo_times=times, weights=parameters["echo_weights"])
+            )
+            combined.append(np.sqrt(np.einsum("exyz,exyz->xyz", precision[chosen], precision[chosen])))
+        local, precision = np.stack(averages), combined
+    weights = np.stack([inversion_weight(values, consistency, inner) for values in precision])
+    log.info("local field: %d of %d mask voxels are kept", inner.sum(), mask.sum())
+    return {
+        "local_fields": local,
+        "weights": weights,
+        "names": list(echo_sets),
+        "mask": inner,
+        "info": {"BackgroundRemoval": parameters["background"], "LocalFieldVoxels": int(inner.sum())},
+    }
+
+
+def phase_difference_as_echo(
+    magnitude: np.ndarray, phase_difference: np.ndarray, *, echo_times: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """Turn two magnitudes and a phase difference into one echo whose time is the spacing.
+
+    Parameters
+    ----------
+    magnitude : ndarray, shape (2, x, y, z)
+        Magnitudes of the two echoes.
+    phase_difference : ndarray, shape (x, y, z)
+        Phase of the second echo less that of the first, in rad.
+    echo_times : sequence of 2 floats
+        In s.
+
+    Returns
+    -------
+    magnitude, phase : ndarray, shape (1, x, y, z)
+        Magnitude of equal phase noise, and the phase difference.
+    echo_times : list of 1 float
+        The spacing in s. The field is Δφ/(2π·ΔTE).
+    """
+    first, second = magnitude[0].astype(np.float32), magnitude[1].astype(np.float32)
+    combined = first * second / np.maximum(np.hypot(first, second), np.finfo(np.float32).tiny)
+    return combined[None], phase_difference[None].astype(np.float32), [float(echo_times[1] - echo_times[0])]
+
+
+def _fit_echo_sets(
+    magnitude: np.ndarray,
+    phase: np.ndarray,
+    mask: np.ndarray,
+    times: np.ndarray,
+    field_strength: float,
+    voxel_size: Sequence[float],
+    echo_sets: Mapping[str, Sequence[int]],
+    parameters: Mapping,
+    workers: int,
+) -> tuple:
+    """Unwrap once with all echoes, then fit the field of each set."""
+    if len(times) == 1:
+        angle, strength, spacing = phase[0], magnitude[0], times[0]
+    else:
+        angle, strength, spacing = echo_product(magnitude, phase, echo_times=times)
+        strength = np.sqrt(strength)
+    start = _unwrap(angle, mask, parameters["unwrap"], strength, voxel_size, workers)
+    unwrapped, consistency = unwrap_over_echoes(
+        magnitude, phase, start / np.float32(spacing), mask, echo_times=times, start_spacing=spacing
+    )
+    if len(times) == 1:
+        consistency = np.where(mask, phase_quality(phase[0]), np.float32(0))
+    fields, precision = [], []
+    for echoes in echo_sets.values():
+        chosen = [echo - 1 for echo in echoes]
+        field, precise = fit_field(
+            magnitude[chosen],
+            unwrapped[chosen],
+            echo_times=times[chosen],
+            radians_per_second_per_ppm=radians_per_ppm(field_strength, 1.0),
+        )
+        fields.append(field)
+        precision.append(precise)
+    return fields, precision, consistency, list(echo_sets)
+
+
+def _field_of_each_echo(
+    magnitude: np.ndarray,
+    phase: np.ndarray,
+    mask: np.ndarray,
+    times: np.ndarray,
+    field_strength: float,
+    voxel_size: Sequence[float],
+    echo_sets: Mapping[str, Sequence[int]],
+    parameters: Mapping,
+    workers: int,
+) -> tuple:
+    """Unwrap every echo that a set needs on its own."""
+    needed = sorted({echo for echoes in echo_sets.values() for echo in echoes})
+    fields, precision = [], []
+    for echo in needed:
+        unwrapped = _unwrap(phase[echo - 1], mask, parameters["unwrap"], magnitude[echo - 1], voxel_size, workers)
+        fields.append(unwrapped / np.float32(radians_per_ppm(field_strength, times[echo - 1])))
+        precision.append(magnitude[echo - 1] * np.float32(times[echo - 1]))
+    return fields, precision, mask.astype(np.float32), [f"echo-{echo}" for echo in needed]
+
+
+def _unwrap(
+    angle: np.ndarray, mask: np.ndarray, method: str, strength: np.ndarray, voxel_size: Sequence[float], workers: int
+) -> np.ndarray:
+    """Unwrap by the named method."""
+    if method == "quality":
+        return unwrap_quality(angle, mask, magnitude=strength)
+    if method == "cosine":
+        return unwrap_cosine(angle, mask, voxel_size=voxel_size, workers=workers)
+    if method == "fourier":
+        return unwrap_fourier(angle, mask, voxel_size=voxel_size, workers=workers)
+    raise InputError("unknown unwrapping", found=repr(method), expected="quality, cosine or fourier")
+
+
+def _check_echoes(
+    magnitude: np.ndarray, phase: np.ndarray, mask: np.ndarray, times: np.ndarray, echo_sets: Mapping
+) -> None:
+    """Stop where the inputs do not belong together."""
+    if magnitude.ndim != 4 or magnitude.shape != phase.shape or phase.shape[1:] != mask.shape:
+        raise InputError(
+            "magnitude, phase and mask differ in shape",
+            found=f"{magnitude.shape}, {phase.shape} and {mask.shape}",
+            expected="(echo, x, y, z) twice and (x, y, z)",
+        )
+    if len(times) != len(phase) or np.any(np.diff(times) <= 0) or times[0] <= 0:
+        raise InputError(
+            "the echo times do not fit the echoes",
+            found=f"{times.tolist()} s for {len(phase)} echoes",
+            expected="one rising time in s per echo",
+        )
+    if times[-1] > 0.5:
+        raise InputError("the echo times are not in seconds", found=f"{times.tolist()}", expected="s, below 0.5")
+    if not mask.any():
+        raise InputError("the brain mask is empty", expected="a mask with voxels")
+    for name, echoes in echo_sets.items():
+        missing = [echo for echo in echoes if not 1 <= echo <= len(times)]
+        if missing or not echoes or len(set(echoes)) < len(echoes):
+            raise InputError(
+                f"echo set '{name}' does not fit the session",
+                found=f"echoes {list(echoes)} of {len(times)}",
+                expected=f"different numbers from 1 to {len(times)}",
+            )
+
+
+def _bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
+    """Return the box of the mask with one voxel around it."""
+    bounds = []
+    for axis in range(3):
+        hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        bounds.append(slice(max(int(hit[0]) - 1, 0), int(hit[-1]) + 2))
+    return tuple(bounds)
+
+
+class _Whole:
+    """Puts volumes of the box back into the image."""
+
+    def __init__(self, shape: tuple[int, ...], bounds: tuple[slice, ...]) -> None:
+        self.shape, self.bounds = shape, bounds
+
+    def __call__(self, volume: np.ndarray) -> np.ndarray:
+        image = np.zeros(self.shape, volume.dtype)
+        image[self.bounds] = volume
+        return image
+
+    def stack(self, volumes: Sequence[np.ndarray]) -> np.ndarray:
+        images = np.zeros((len(volumes), *self.shape), np.float32)
+        for image, volume in zip(images, volumes, strict=True):
+            image[self.bounds] = volume
+        return images

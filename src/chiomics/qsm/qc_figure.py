@@ -1,0 +1,107 @@
+"""Quality-control picture of one session: magnitude, wrapped phase, local field and χ in three planes.
+
+Shown in the nearest RAS order whatever the stored orientation, the subject's left on the left, with letters at the
+sides; the scales are fixed, so that sessions can be compared by eye.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import nibabel as nib
+import numpy as np
+from matplotlib.figure import Figure
+
+from chiomics.core.images import whole_file
+
+#: Display ranges in ppm.
+CHI_RANGE, FIELD_RANGE = 0.15, 0.05
+
+
+def write_qc_figure(
+    path: str | Path,
+    *,
+    magnitude: np.ndarray,
+    phase: np.ndarray,
+    local_field: np.ndarray,
+    chi: np.ndarray,
+    mask: np.ndarray,
+    affine: np.ndarray,
+    title: str,
+    simulated: bool = False,
+) -> None:
+    """Draw and write the picture.
+
+    Parameters
+    ----------
+    path : path-like
+        PNG file.
+    magnitude, phase, local_field, chi : ndarray, shape (x, y, z)
+        Magnitude (any unit), wrapped phase in rad, local field and χ in ppm.
+    mask : ndarray of bool, shape (x, y, z)
+        Voxels with a valid χ; its outline is drawn.
+    affine : ndarray, shape (4, 4)
+        Voxel to world coordinates in mm.
+    title : str
+        Session, echo set, inversion and reference value.
+    simulated : bool
+        True marks the picture as simulated.
+    """
+    volumes = [_to_ras(volume.astype(np.float32), affine) for volume in (magnitude, phase, local_field, chi)]
+    outline, edges = _to_ras(mask.astype(np.float32), affine)[0], volumes[0][1]
+    bright = np.percentile(magnitude[mask], 99) * 1.2
+    rows = [
+        ("magnitude (a.u.)", "gray", 0, bright),
+        ("wrapped phase (rad)", "gray", -np.pi, np.pi),
+        ("local field (ppm)", "gray", -FIELD_RANGE, FIELD_RANGE),
+        ("χ (ppm)", "gray", -CHI_RANGE, CHI_RANGE),
+    ]
+    centre = [int(np.median(index)) for index in np.nonzero(outline > 0.5)]
+    figure = Figure(figsize=(10.5, 13), facecolor="black", layout="constrained")
+    axes = figure.subplots(4, 3)
+    for row, ((label, colours, low, high), (volume, _)) in enumerate(zip(rows, volumes, strict=True)):
+        for column, axis in enumerate((2, 1, 0)):
+            _draw_plane(axes[row, column], volume, outline, axis, centre[axis], edges, colours, low, high)
+        scalar = mpl.cm.ScalarMappable(mpl.colors.Normalize(low, high), colours)
+        bar = figure.colorbar(scalar, ax=axes[row], fraction=0.03, pad=0.01)
+        bar.set_label(label, color="white")
+        bar.ax.tick_params(colors="white")
+    figure.suptitle(title + ("\nSIMULATED DATA" if simulated else ""), color="white", fontsize=11)
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=80, facecolor="black", metadata={"Software": None})
+
+
+def _to_ras(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Permute and flip the axes to the nearest right-anterior-superior order; returns voxel edges too."""
+    image = nib.as_closest_canonical(nib.Nifti1Image(volume, affine))
+    return np.asanyarray(image.dataobj), np.linalg.norm(image.affine[:3, :3], axis=0)
+
+
+def _draw_plane(
+    axes: mpl.axes.Axes,
+    volume: np.ndarray,
+    outline: np.ndarray,
+    axis: int,
+    index: int,
+    edges: Sequence[float],
+    colours: str,
+    low: float,
+    high: float,
+) -> None:
+    """Draw one slice with the outline and the letters of its sides."""
+    across, up = (other for other in range(3) if other != axis)
+    letters = ("LR", "PA", "IS")
+    axes.imshow(
+        np.take(volume, index, axis=axis).T, origin="lower", cmap=colours, vmin=low, vmax=high,
+        aspect=edges[up] / edges[across], interpolation="nearest",
+    )  # fmt: skip
+    edge = np.take(outline, index, axis=axis).T
+    if edge.min() < 0.5 < edge.max():
+        axes.contour(edge, levels=[0.5], colors="tab:orange", linewidths=0.6)
+    for (x, y), letter in zip(
+        ((0.02, 0.5), (0.98, 0.5), (0.5, 0.02), (0.5, 0.98)), letters[across] + letters[up], strict=True
+    ):
+        axes.text(x, y, letter, transform=axes.transAxes, color="yellow", ha="center", va="center", fontsize=8)
+    axes.set_axis_off()
