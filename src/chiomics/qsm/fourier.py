@@ -21,6 +21,9 @@ from chiomics.core.errors import InputError
 #: An array of the grid's backend: numpy.ndarray, torch.Tensor or cupy.ndarray.
 Array = Any
 
+#: Voxels per pass over a part of a volume, so that a handful of float32 parts fits in the cache of one core.
+CACHED_VOXELS = 100_000
+
 #: Zero padding in mm between the two sides of the box in the periodic grid; SEPIA and QSM-CI pad 12 voxels per side.
 PADDING = 24.0
 
@@ -55,9 +58,11 @@ class Backend:
             self.fft, self.options = scipy.fft, {"workers": workers}
         else:
             self.fft, self.options = self.xp.fft, {}
+        self.on_gpu = name == "cupy"
         if name == "torch":
-            self.device = "cuda" if self.xp.cuda.is_available() else "cpu"
-            if self.device == "cpu":
+            self.on_gpu = self.xp.cuda.is_available()
+            self.device = "cuda" if self.on_gpu else "cpu"
+            if not self.on_gpu:
                 self.xp.set_num_threads(workers)
 
     def asarray(self, array: np.ndarray) -> Array:
@@ -176,6 +181,12 @@ class Grid:
         """Return the grid volume of a half-spectrum."""
         return self.backend.irfftn(spectrum, self.shape)
 
+    def slabs(self) -> list[slice]:
+        """Return parts of the first axis whose arrays stay in the processor's cache; one part on a GPU."""
+        planes = self.shape[0] if self.backend.on_gpu else max(2, CACHED_VOXELS // (self.shape[1] * self.shape[2]))
+        starts = range(0, self.shape[0], planes)
+        return [slice(start, min(start + planes, self.shape[0])) for start in starts]
+
     def norm(self, volume: Array) -> float:
         """Return the Euclidean norm of a grid volume."""
         return self.backend.square_sum(volume) ** 0.5
@@ -207,26 +218,37 @@ def fast_length(length: float) -> int:
     return 2 * scipy.fft.next_fast_len(int(np.ceil(length / 2)), real=True)
 
 
-def forward_difference(volume: Array, axis: int, backend: Backend) -> Array:
-    """Return the periodic difference to the next voxel along an axis."""
-    xp = backend.xp
-    difference = xp.empty_like(volume)
-    here, after, last, first = (_along(axis, part) for part in (slice(-1), slice(1, None), slice(-1, None), slice(1)))
-    difference[here] = volume[after] - volume[here]
-    difference[last] = volume[first] - volume[last]
+def forward_difference(volume: Array, axis: int, part: slice, backend: Backend) -> Array:
+    """Return the periodic difference to the next voxel along `axis`, for the planes `part` of the first axis."""
+    planes = volume[part]
+    if axis == 0:
+        difference = backend.xp.empty_like(planes)
+        difference[:-1] = planes[1:]
+        difference[-1] = volume[part.stop % volume.shape[0]]
+        difference -= planes
+        return difference
+    difference = backend.xp.empty_like(planes)
+    here, after, last, first = _along(axis)
+    difference[here] = planes[after]
+    difference[last] = planes[first]
+    difference -= planes
     return difference
 
 
-def add_adjoint_difference(total: Array, difference: Array, axis: int, scale: float = 1.0) -> None:
-    """Add to `total` the adjoint of the periodic forward difference along an axis, times `scale`."""
-    if scale != 1.0:
-        difference = difference * scale
-    here, after, last, first = (_along(axis, part) for part in (slice(-1), slice(1, None), slice(-1, None), slice(1)))
-    total -= difference
-    total[after] += difference[here]
-    total[first] += difference[last]
+def add_adjoint_difference(total: Array, difference: Array, axis: int, part: slice) -> None:
+    """Add to `total` the adjoint of :func:`forward_difference` for the planes `part` of the first axis."""
+    planes = total[part]
+    planes -= difference
+    if axis == 0:
+        planes[1:] += difference[:-1]
+        total[part.stop % total.shape[0]] += difference[-1]
+    else:
+        here, after, last, first = _along(axis)
+        planes[after] += difference[here]
+        planes[first] += difference[last]
 
 
-def _along(axis: int, part: slice) -> tuple[slice, ...]:
-    """Return an index that takes `part` of one axis and all of the others."""
-    return tuple(part if i == axis else slice(None) for i in range(3))
+def _along(axis: int) -> list[tuple[slice, ...]]:
+    """Return indices of an axis: all but the last, all but the first, the last, the first."""
+    parts = (slice(-1), slice(1, None), slice(-1, None), slice(1))
+    return [tuple(part if i == axis else slice(None) for i in range(3)) for part in parts]

@@ -162,7 +162,7 @@ def fast_qsm(grid: Grid, spectrum: Array, kernel: Array) -> Array:
 def gradient_weights(grid: Grid, fast: Array) -> list[Array]:
     """Return per axis 1 where the FastQSM gradient is small and 0 where it is large (Li 2015, eq. 11)."""
     xp = grid.backend.xp
-    gradients = [xp.abs(forward_difference(fast, axis, grid.backend)) for axis in range(3)]
+    gradients = [xp.abs(forward_difference(fast, axis, slice(0, grid.shape[0]), grid.backend)) for axis in range(3)]
     inside = grid.mask > 0
     low, high = percentiles(grid, xp.concatenate([gradient[inside] for gradient in gradients]), GRADIENT_PERCENTILES)
     for gradient in gradients:
@@ -191,15 +191,19 @@ def streaks(
 
     def weighted_gradient(volume: Array) -> Array:
         components = xp.empty((3, *grid.shape), dtype=volume.dtype)
-        for axis in range(3):
-            components[axis] = forward_difference(volume, axis, grid.backend)
-            components[axis] *= gradient_weight[axis]
+        for part in grid.slabs():
+            for axis in range(3):
+                step = forward_difference(volume, axis, part, grid.backend)
+                step *= gradient_weight[axis][part]
+                components[axis][part] = step
         return components
 
     def adjoint(components: Array) -> Array:
         volume = xp.zeros_like(gradient_weight[0])
-        for axis in range(3):
-            add_adjoint_difference(volume, components[axis] * gradient_weight[axis], axis)
+        for part in grid.slabs():
+            for axis in range(3):
+                step = components[axis][part] * gradient_weight[axis][part]
+                add_adjoint_difference(volume, step, axis, part)
         return inside_cone * grid.fft(volume)
 
     solution = lsqr(

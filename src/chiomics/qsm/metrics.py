@@ -7,7 +7,7 @@ Every map is in ppm; every mask is a boolean volume of the same shape.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -16,8 +16,8 @@ from scipy import ndimage
 XSIM_WINDOW, XSIM_C1, XSIM_C2 = 5, 1e-4, 1e-6
 #: Standard deviation of the Laplacian of Gaussian in voxels, and its cut in standard deviations.
 HFEN_SIGMA, HFEN_TRUNCATE = 1.5, 5.0
-#: Depth of the rim around a calcification in voxels.
-STREAK_RIM = 4
+#: Margins in voxels around a calcification: where it is looked for, the rim that is judged, and the shell beyond it.
+CUBE, RIM, OUTER = 3, 4, 4
 
 
 def nrmse(chi: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
@@ -27,62 +27,58 @@ def nrmse(chi: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
 
 
 def detrended_nrmse(chi: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
-    """Return :func:`nrmse` after the linear fit χ = a·truth + b is undone."""
+    """Return :func:`nrmse` after the linear fit χ = a·truth + b is undone (the tissue, DGM and blood errors)."""
     x, t = _centred(chi, mask), _centred(truth, mask)
     slope = np.dot(x, t) / np.dot(t, t)
     return float(100 * np.linalg.norm(x / slope - t) / np.linalg.norm(t))
 
 
-def region_slope_error(chi: np.ndarray, truth: np.ndarray, regions: np.ndarray, labels: tuple[int, ...]) -> float:
-    """Return |1 − slope| in percent of the line through the region means of χ against those of the truth (DGM)."""
+def region_slope_error(chi: np.ndarray, truth: np.ndarray, regions: np.ndarray, labels: Sequence[int]) -> float:
+    """Return |1 − slope| of the line through the region means of χ against those of the truth (DGM linearity)."""
     index = [label for label in labels if np.any(regions == label)]
     x, t = (np.asarray(ndimage.mean(volume, regions, index), dtype=float) for volume in (chi, truth))
     slope = np.dot(x - x.mean(), t - t.mean()) / np.dot(t - t.mean(), t - t.mean())
-    return float(100 * abs(1 - slope))
+    return float(abs(1 - slope))
 
 
-def calcification(
-    chi: np.ndarray, truth: np.ndarray, lesion: np.ndarray, mask: np.ndarray
-) -> Mapping[str, float]:
-    """Return how well a strong source is recovered.
+def calcification(chi: np.ndarray, truth: np.ndarray, lesion: np.ndarray) -> dict[str, float]:
+    """Return how well a strong diamagnetic source is recovered and what it does to its surroundings.
+
+    The source is looked for in χ itself: voxels in the lesion's bounding box, 3 voxels larger on each side, that lie
+    below every voxel of the 8-voxel shell around that box (and below 0).
 
     Parameters
     ----------
     chi, truth : ndarray, shape (nx, ny, nz)
         Maps in ppm.
-    lesion, mask : ndarray of bool, shape (nx, ny, nz)
-        The source, and the voxels with a map.
+    lesion : ndarray of bool, shape (nx, ny, nz)
+        The true source.
 
     Returns
     -------
     dict
-        ``moment_error``: difference of the moment, number of voxels times mean χ, in ppm·voxels; ``streak``: standard
-        deviation of the residual, after the linear fit of χ to the truth over the mask is undone, in the rim of 4
-        voxels around the source, relative to the source's mean true |χ|.
+        ``moment_error``, ppm·voxels: difference to the true moment, number of voxels times mean χ. ``streak``:
+        standard deviation over the shell's inner 4 voxels of what the linear fit of χ to the truth leaves there,
+        relative to the source's mean |χ|; NaN where no source is found.
     """
-    x, t = _centred(chi, mask), _centred(truth, mask)
-    slope = np.dot(x, t) / np.dot(t, t)
-    rim = ndimage.binary_dilation(lesion, iterations=STREAK_RIM) & ~lesion & mask
-    residual = chi[rim].astype(np.float64) / slope - truth[rim]
-    moment = float(np.sum(chi[lesion], dtype=np.float64) - np.sum(truth[lesion], dtype=np.float64))
-    return {
-        "moment_error": abs(moment),
-        "streak": float(residual.std() / abs(np.mean(truth[lesion], dtype=np.float64))),
-    }
+    cube, rim, outer = (_box(lesion, margin) for margin in (CUBE, CUBE + RIM, CUBE + RIM + OUTER))
+    found = chi[cube & (chi < min(0.0, float(chi[outer & ~cube].min())))].astype(np.float64)
+    moment_error = abs(float(found.sum() - np.sum(truth[lesion], dtype=np.float64)))
+    if found.size == 0:
+        return {"moment_error": moment_error, "streak": float("nan")}
+    rim &= ~cube
+    x, t = _centred(chi, rim), _centred(truth, rim)
+    slope = np.dot(x, t) / np.dot(t, t) if t.any() else 0.0
+    return {"moment_error": moment_error, "streak": float(np.std(x - slope * t) / abs(found.mean()))}
 
 
 def xsim(chi: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
     """Return the structural similarity of susceptibility maps, averaged over the mask; 1 for equal maps."""
     x, t = (np.where(mask, volume, 0).astype(np.float64) for volume in (chi, truth))
-    mean_x, mean_t = ndimage.uniform_filter(x, XSIM_WINDOW), ndimage.uniform_filter(t, XSIM_WINDOW)
-    # Sample moments, as in SSIM's reference code.
-    count = XSIM_WINDOW**3
-    sample = count / (count - 1)
-    variance_x = sample * (ndimage.uniform_filter(x * x, XSIM_WINDOW) - mean_x**2)
-    variance_t = sample * (ndimage.uniform_filter(t * t, XSIM_WINDOW) - mean_t**2)
-    covariance = sample * (ndimage.uniform_filter(x * t, XSIM_WINDOW) - mean_x * mean_t)
-    similarity = ((2 * mean_x * mean_t + XSIM_C1) * (2 * covariance + XSIM_C2)) / (
-        (mean_x**2 + mean_t**2 + XSIM_C1) * (variance_x + variance_t + XSIM_C2)
+    inside = _window_mean(np.ones_like(x))  # windows are cut at the volume's faces
+    mean_x, mean_t, mean_xx, mean_tt, mean_xt = (_window_mean(a) / inside for a in (x, t, x * x, t * t, x * t))
+    similarity = ((2 * mean_x * mean_t + XSIM_C1) * (2 * (mean_xt - mean_x * mean_t) + XSIM_C2)) / (
+        (mean_x**2 + mean_t**2 + XSIM_C1) * (mean_xx - mean_x**2 + mean_tt - mean_t**2 + XSIM_C2)
     )
     return float(similarity[mask].mean())
 
@@ -100,3 +96,15 @@ def _centred(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the masked values in float64, less their mean."""
     values = volume[mask].astype(np.float64)
     return values - values.mean()
+
+
+def _window_mean(volume: np.ndarray) -> np.ndarray:
+    """Return the mean over XSIM's window, zeros outside the volume."""
+    return ndimage.uniform_filter(volume, XSIM_WINDOW, mode="constant")
+
+
+def _box(lesion: np.ndarray, margin: int) -> np.ndarray:
+    """Return the bounding box of a lesion as a mask, larger by `margin` voxels on each side."""
+    box = np.zeros(lesion.shape, bool)
+    box[tuple(slice(max(0, part.min() - margin), part.max() + margin + 1) for part in np.nonzero(lesion))] = True
+    return box

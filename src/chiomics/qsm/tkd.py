@@ -22,7 +22,7 @@ def tkd(
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
     threshold: float = 0.15,
-    correct: bool = True,
+    correct: bool = False,
     workers: int = 1,
     backend: str = "numpy",
 ) -> np.ndarray:
