@@ -116,12 +116,12 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 
 def voxel_size(affine: np.ndarray) -> np.ndarray:
-    """Voxel edge lengths in mm, one per voxel axis."""
+    """Return the voxel edge lengths in mm, one per voxel axis."""
     return np.linalg.norm(np.asarray(affine, dtype=float)[:3, :3], axis=0)
 
 
 def b0_direction(affine: np.ndarray) -> np.ndarray:
-    """Unit vector of B0, the world z axis, in voxel axes."""
+    """Return the unit vector of B0, the world z axis, in voxel axes."""
     rotation = np.asarray(affine, dtype=float)[:3, :3] / voxel_size(affine)
     return rotation.T @ np.array([0.0, 0.0, 1.0])
 

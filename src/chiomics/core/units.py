@@ -12,10 +12,10 @@ GYROMAGNETIC_RATIO = 42.576e6
 
 
 def hz_per_ppm(field_strength: float) -> float:
-    """Frequency in Hz of a field shift of 1 ppm at `field_strength` T."""
+    """Return the frequency in Hz of a field shift of 1 ppm at `field_strength` T."""
     return GYROMAGNETIC_RATIO * field_strength * 1e-6
 
 
 def radians_per_ppm(field_strength: float, echo_time: float) -> float:
-    """Phase in rad that a field of 1 ppm gives at `echo_time` s and `field_strength` T."""
+    """Return the phase in rad that a field of 1 ppm gives at `echo_time` s and `field_strength` T."""
     return 2 * math.pi * echo_time * hz_per_ppm(field_strength)

@@ -1,0 +1,43 @@
+"""chiomics: from multi-echo GRE to susceptibility maps, radiomics and classifiers.
+
+    snakemake --cores N                                          the embedded simulated cohort
+    snakemake --cores N --config bids_dir=MY_BIDS --directory OUT    your own
+    snakemake --cores N qsm                                      one stage
+
+Every key of the configuration is explained in config/README.md.
+"""
+
+import os
+
+from snakemake.utils import min_version, validate
+
+min_version("9.1")
+
+
+configfile: os.path.join(workflow.basedir, "config", "config.yaml")
+
+
+validate(
+    config, os.path.join(workflow.basedir, "workflow", "schemas", "config.schema.yaml")
+)
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+
+
+if SIMULATED:
+
+    include: "workflow/rules/phantom.smk"
+
+
+include: "workflow/rules/qsm.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        [f"{COHORT}/participants.tsv"] if SIMULATED else [],
+        rules.qsm.input,

@@ -1,0 +1,18 @@
+"""Brain mask of one run: found on the magnitude, or the user's own."""
+
+from chiomics.core.logs import start_log
+from chiomics.index import remembered_failure
+from chiomics.qsm.echo_files import EchoFiles
+from chiomics.qsm.steps import mask_brain
+
+start_log(snakemake.log[0])
+parts = {part: list(snakemake.input.get(part, [])) for part in ("magnitude", "phase", "real", "imaginary")}
+files = EchoFiles(**snakemake.params.gre, **parts)
+session = snakemake.wildcards.subject + snakemake.wildcards.run
+with remembered_failure(snakemake.params.failed_dir, session, inputs=files.paths, settings=files.reading):
+    mask_brain(
+        files,
+        given_mask=next(iter(snakemake.input.given_mask), None),
+        mask=snakemake.output.brain_mask,
+        sidecar=snakemake.output.brain_sidecar,
+    )

@@ -1,0 +1,46 @@
+"""All steps from the echoes of one run to its susceptibility maps, for images small enough for one job."""
+
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from chiomics.core.logs import start_log
+from chiomics.index import remembered_failure
+from chiomics.qsm import steps
+from chiomics.qsm.echo_files import EchoFiles
+
+start_log(snakemake.log[0])
+parts = {part: list(snakemake.input.get(part, [])) for part in ("magnitude", "phase", "real", "imaginary")}
+files = EchoFiles(**snakemake.params.gre, **parts)
+output, settings, workers = snakemake.output, snakemake.params.settings, snakemake.threads
+echo_sets = snakemake.params.echo_sets
+maps = list(product(settings["inversions"], echo_sets))
+local_fields = dict(zip(echo_sets, output.local_fields, strict=True))
+sidecars = dict(zip(echo_sets, output.field_sidecars, strict=True))
+r2star = output.get("r2star")
+session = snakemake.wildcards.subject + snakemake.wildcards.run
+
+with (
+    TemporaryDirectory() as folder,
+    remembered_failure(snakemake.params.failed_dir, session, inputs=files.paths, settings=files.reading),
+):
+    names = ("total_fields", "precision", "consistency", "reliable_mask")
+    total = {name: str(Path(folder, f"{name}.nii")) for name in names}
+    total_sidecar, weights = str(Path(folder, "total.json")), str(Path(folder, "weights.nii"))
+    given_mask = next(iter(snakemake.input.given_mask), None)
+    steps.mask_brain(files, given_mask=given_mask, mask=output.brain_mask, sidecar=output.brain_sidecar)
+    steps.unwrap_phase(
+        files, mask=output.brain_mask, echo_sets=echo_sets, settings=settings, **total, r2star=r2star,
+        sidecar=total_sidecar, workers=workers,
+    )  # fmt: skip
+    steps.remove_background(
+        **total, total_sidecar=total_sidecar, echo_sets=echo_sets, settings=settings, local_fields=local_fields,
+        sidecars=sidecars, weights=weights, mask=output.mask, workers=workers,
+    )  # fmt: skip
+    steps.invert_dipole(
+        files, local_fields=local_fields, sidecars=sidecars, weights=weights, mask=output.mask,
+        brain_sidecar=output.brain_sidecar, r2star=r2star, settings=settings,
+        maps=dict(zip(maps, output.maps, strict=True)),
+        map_sidecars=dict(zip(maps, output.map_sidecars, strict=True)),
+        reference_mask=output.reference_mask, workers=workers,
+    )  # fmt: skip

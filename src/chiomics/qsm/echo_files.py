@@ -1,0 +1,158 @@
+"""The gradient-echo images of one run: read together, checked against one another, and brought to radians."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from chiomics.core.errors import InputError
+from chiomics.core.images import b0_direction, read_image, voxel_size
+from chiomics.qsm.chain import phase_difference_as_echo
+from chiomics.qsm.phase_scale import magnitude_and_phase, phase_to_radians
+
+
+@dataclass
+class Echoes:
+    """Magnitude and phase of one run with their physics.
+
+    Attributes
+    ----------
+    magnitude, phase : ndarray, shape (e, x, y, z)
+        Magnitude in any unit, wrapped phase in rad that rises with the field.
+    affine : ndarray, shape (4, 4)
+        Voxel to world coordinates in mm.
+    echo_times : list of float
+        In s.
+    field_strength : float
+        In T.
+    info : dict
+        How the phase was read, for the sidecar.
+    """
+
+    magnitude: np.ndarray
+    phase: np.ndarray
+    affine: np.ndarray
+    echo_times: list[float]
+    field_strength: float
+    info: dict
+
+    @property
+    def voxel_size(self) -> np.ndarray:
+        """Voxel edge lengths in mm."""
+        return voxel_size(self.affine)
+
+    @property
+    def b0_direction(self) -> np.ndarray:
+        """Direction of B0 in voxel axes."""
+        return b0_direction(self.affine)
+
+
+@dataclass(frozen=True)
+class EchoFiles:
+    """Where the images of one run are, and what its sidecars say.
+
+    Attributes
+    ----------
+    kind : {"magnitude_phase", "real_imaginary", "phase_difference"}
+        What the images are.
+    echo_times : sequence of float
+        In s; two for a phase difference.
+    field_strength : float
+        In T.
+    magnitude, phase, real, imaginary : sequence of str
+        Paths in echo order; those that `kind` does not use are empty.
+    phase_scale : str
+        Rule that maps stored values to radians, see `phase_to_radians`.
+    phase_sign : {1, -1}
+        -1 where the scanner's phase falls with a positive field shift.
+    """
+
+    kind: str
+    echo_times: Sequence[float]
+    field_strength: float
+    magnitude: Sequence[str] = ()
+    phase: Sequence[str] = ()
+    real: Sequence[str] = ()
+    imaginary: Sequence[str] = ()
+    phase_scale: str = "auto"
+    phase_sign: int = 1
+
+    @property
+    def paths(self) -> list[str]:
+        """Every image of the run."""
+        return [*self.magnitude, *self.phase, *self.real, *self.imaginary]
+
+    @property
+    def reading(self) -> dict:
+        """The settings that decide whether the images can be read."""
+        return {"phase_scale": self.phase_scale, "phase_sign": self.phase_sign}
+
+    def read_magnitude(self) -> tuple[np.ndarray, np.ndarray]:
+        """Read the magnitude of every echo, and the affine.
+
+        Returns
+        -------
+        magnitude : ndarray, shape (e, x, y, z)
+            Any unit.
+        affine : ndarray, shape (4, 4)
+            Voxel to world coordinates in mm.
+        """
+        if self.kind == "real_imaginary":
+            real, affine = _read_together(self.real)
+            imaginary, _ = _read_together(self.imaginary)
+            return np.hypot(real, imaginary), affine
+        return _read_together(self.magnitude)
+
+    def read(self) -> Echoes:
+        """Read all images.
+
+        Returns
+        -------
+        Echoes
+            A phase difference comes as one echo at the spacing of the two.
+
+        Raises
+        ------
+        InputError
+            For what cannot be read, has NaN, differs in shape, or whose phase scale is not recognised.
+        """
+        times = list(self.echo_times)
+        try:
+            if self.kind == "real_imaginary":
+                real, affine = _read_together(self.real)
+                imaginary, _ = _read_together(self.imaginary)
+                magnitude, phase = magnitude_and_phase(real, imaginary)
+                phase *= np.float32(self.phase_sign)
+                info = {"PhaseRule": "real and imaginary", "PhaseSign": self.phase_sign}
+            else:
+                magnitude, affine = _read_together(self.magnitude)
+                stored, _ = _read_together(self.phase)
+                phase, info = phase_to_radians(stored, rule=self.phase_scale, phase_sign=self.phase_sign)
+        except InputError as error:
+            if error.file is not None:
+                raise
+            raise InputError(
+                error.problem, file=", ".join(map(str, self.paths)), found=error.found, expected=error.expected
+            ) from error
+        if self.kind == "phase_difference":
+            magnitude, phase, times = phase_difference_as_echo(magnitude, phase[0], echo_times=times)
+        return Echoes(magnitude, phase, affine, times, self.field_strength, {"InputKind": self.kind, **info})
+
+
+def _read_together(paths: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Stack images that have one shape and one affine."""
+    voxels, affine = read_image(paths[0])
+    stack = np.empty((len(paths), *voxels.shape), np.float32)
+    stack[0] = voxels
+    for number, path in enumerate(paths[1:], start=1):
+        voxels, other = read_image(path)
+        if voxels.shape != stack.shape[1:] or not np.allclose(other, affine, atol=1e-3):
+            raise InputError(
+                "the image is on another grid than the first echo",
+                file=path, found=f"shape {voxels.shape}, affine {other.tolist()}",
+                expected=f"shape {stack.shape[1:]}, affine {affine.tolist()} of {paths[0]}",
+            )  # fmt: skip
+        stack[number] = voxels
+    return stack, affine

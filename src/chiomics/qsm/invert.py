@@ -1,0 +1,53 @@
+"""Choose a dipole inversion by name and give it what it takes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+
+import numpy as np
+
+from chiomics.core.errors import InputError
+
+#: Inversions by the name that stands in the configuration and in the file name (``rec-<name>``); each is the function
+#: in the module of its name, imported when it is asked for, since a job needs one or two of them.
+INVERSIONS = ("ilsqr", "star", "tv", "medi", "tkd", "l2")
+
+
+def invert(name: str, local_field: np.ndarray, mask: np.ndarray, *, parameters: Mapping, **given: object) -> np.ndarray:
+    """Invert a local field to χ.
+
+    Parameters
+    ----------
+    name : str
+        One of `INVERSIONS`.
+    local_field : ndarray, shape (x, y, z)
+        In ppm.
+    mask : ndarray of bool, shape (x, y, z)
+        Voxels where the field is valid.
+    parameters : mapping
+        Parameters of the inversion that replace its defaults.
+    **given
+        What the session knows (voxel_size, b0_direction, weight, magnitude, csf_mask, workers, backend); an inversion
+        is given what its signature names.
+
+    Returns
+    -------
+    ndarray, float32, shape (x, y, z)
+        χ in ppm, zero outside the mask.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, or a parameter that the inversion does not have.
+    """
+    if name not in INVERSIONS:
+        raise InputError("unknown inversion", found=repr(name), expected=", ".join(INVERSIONS))
+    inversion = getattr(import_module(f"chiomics.qsm.{name}"), name)
+    takes = inspect.signature(inversion).parameters
+    unknown = set(parameters) - set(takes)
+    if unknown:
+        raise InputError(f"unknown parameters of {name}", found=", ".join(sorted(unknown)), expected=", ".join(takes))
+    known = {key: value for key, value in given.items() if key in takes}
+    return inversion(local_field, mask, **known | dict(parameters))

@@ -1,0 +1,239 @@
+"""The steps from images on disk to susceptibility maps on disk, as the workflow's jobs take them.
+
+Each step reads what the one before wrote, so that a chain can be stopped, continued and looked into. What travels
+between steps are NIfTI images and one JSON sidecar that grows along the way and ends up beside every χ map.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+import chiomics
+from chiomics.core.errors import InputError
+from chiomics.core.images import b0_direction, read_image, read_sidecar, voxel_size, write_image, write_sidecar
+from chiomics.qsm.brain_mask import brain_mask
+from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
+from chiomics.qsm.echo_files import EchoFiles
+from chiomics.qsm.invert import invert
+from chiomics.qsm.r2star import fit_r2star
+from chiomics.qsm.reference import csf_mask, find_reference
+
+log = logging.getLogger(__name__)
+
+
+def mask_brain(files: EchoFiles, *, given_mask: str | None, mask: str, sidecar: str) -> None:
+    """Write the brain mask: the user's, or one found on the magnitude.
+
+    Parameters
+    ----------
+    files : EchoFiles
+        The run's images.
+    given_mask : str, optional
+        The user's mask on the same grid; every voxel above zero is brain.
+    mask, sidecar : str
+        Paths to write.
+
+    Raises
+    ------
+    InputError
+        For a given mask on another grid or without voxels, and where no brain is found.
+    """
+    magnitude, affine = files.read_magnitude()
+    if given_mask is None:
+        brain, source = brain_mask(magnitude, voxel_size=voxel_size(affine)), "magnitude"
+    else:
+        voxels, mask_affine = read_image(given_mask)
+        brain, source = voxels > 0, given_mask
+        if brain.shape != magnitude.shape[1:] or not np.allclose(mask_affine, affine, atol=1e-3):
+            raise InputError(
+                "the brain mask is on another grid than the echoes",
+                file=given_mask, found=f"shape {brain.shape}, affine {mask_affine.tolist()}",
+                expected=f"shape {magnitude.shape[1:]}, affine {affine.tolist()}",
+            )  # fmt: skip
+        if not brain.any():
+            raise InputError("the brain mask is empty", file=given_mask, expected="voxels above zero")
+    log.info("brain mask from %s: %d voxels, %.1f %% of the image", source, brain.sum(), 100 * brain.mean())
+    write_image(mask, brain, affine)
+    write_sidecar(sidecar, {"BrainMaskSource": source, "BrainVoxels": int(brain.sum())})
+
+
+def unwrap_phase(
+    files: EchoFiles,
+    *,
+    mask: str,
+    echo_sets: Mapping[str, Sequence[int]],
+    settings: Mapping,
+    total_fields: str,
+    precision: str,
+    consistency: str,
+    reliable_mask: str,
+    r2star: str | None,
+    sidecar: str,
+    workers: int = 1,
+) -> None:
+    """Write the total fields, how far to trust them, and the R2* map.
+
+    Parameters
+    ----------
+    files : EchoFiles
+        The run's images.
+    mask : str
+        Brain mask.
+    echo_sets : mapping of str to sequence of int
+        Echo numbers, from 1, of every set.
+    settings : mapping
+        ``preset``, ``phase`` (its overrides) and ``bipolar``.
+    total_fields, precision, consistency, reliable_mask : str
+        Images to write, see `estimate_total_fields`.
+    r2star : str, optional
+        R2* map in 1/s to write; needs three echoes.
+    sidecar : str
+        JSON to write.
+    workers : int
+        Threads.
+    """
+    echoes = files.read()
+    brain = read_image(mask)[0] > 0
+    total = estimate_total_fields(
+        echoes.magnitude, echoes.phase, brain,
+        echo_times=echoes.echo_times, field_strength=echoes.field_strength, voxel_size=echoes.voxel_size,
+        echo_sets=echo_sets, preset_name=settings["preset"], overrides=settings["phase"],
+        bipolar=settings["bipolar"], workers=workers,
+    )  # fmt: skip
+    for path, volumes in ((total_fields, total["fields"]), (precision, total["precision"])):
+        write_image(path, np.moveaxis(volumes, 0, -1), echoes.affine)
+    write_image(consistency, total["consistency"], echoes.affine)
+    write_image(reliable_mask, total["mask"], echoes.affine)
+    if r2star is not None:
+        write_image(r2star, fit_r2star(echoes.magnitude, brain, echo_times=echoes.echo_times), echoes.affine)
+    physics = {"MagneticFieldStrength": echoes.field_strength, "B0Direction": echoes.b0_direction}
+    write_sidecar(sidecar, echoes.info | physics | total["info"] | {"TotalFields": total["names"]})
+
+
+def remove_background(
+    *,
+    total_fields: str,
+    precision: str,
+    consistency: str,
+    reliable_mask: str,
+    total_sidecar: str,
+    echo_sets: Mapping[str, Sequence[int]],
+    settings: Mapping,
+    local_fields: Mapping[str, str],
+    sidecars: Mapping[str, str],
+    weights: str,
+    mask: str,
+    workers: int = 1,
+) -> None:
+    """Write the local field of every echo set, the mask valid in all of them, and the weights of the data.
+
+    Parameters
+    ----------
+    total_fields, precision, consistency, reliable_mask, total_sidecar : str
+        From `unwrap_phase`.
+    echo_sets, settings
+        As for `unwrap_phase`.
+    local_fields, sidecars : mapping of str to str
+        Image and JSON to write for each echo set.
+    weights, mask : str
+        Images to write.
+    workers : int
+        Threads.
+    """
+    fields, affine = read_image(total_fields)
+    info = read_sidecar(total_sidecar)
+    local = remove_background_fields(
+        _volumes_first(fields), read_image(reliable_mask)[0] > 0,
+        names=info["TotalFields"], precision=_volumes_first(read_image(precision)[0]),
+        consistency=read_image(consistency)[0], echo_times=info["EchoTimes"], voxel_size=voxel_size(affine),
+        b0_direction=b0_direction(affine), echo_sets=echo_sets, preset_name=settings["preset"],
+        overrides=settings["phase"], workers=workers,
+    )  # fmt: skip
+    for name, field in zip(local["names"], local["local_fields"], strict=True):
+        write_image(local_fields[name], field, affine)
+        of_set = {
+            "EchoSet": name,
+            "Echoes": list(echo_sets[name]),
+            "Units": "ppm",
+            "ChiomicsVersion": chiomics.__version__,
+        }
+        write_sidecar(sidecars[name], of_set | info | local["info"])
+    write_image(weights, np.moveaxis(local["weights"], 0, -1), affine)
+    write_image(mask, local["mask"], affine)
+    share = local["mask"].sum() / max(info["BrainVoxels"], 1)
+    log.info("the maps cover %.1f %% of the brain mask", 100 * share)
+
+
+def invert_dipole(
+    files: EchoFiles,
+    *,
+    local_fields: Mapping[str, str],
+    sidecars: Mapping[str, str],
+    weights: str,
+    mask: str,
+    brain_sidecar: str,
+    r2star: str | None,
+    settings: Mapping,
+    maps: Mapping[tuple[str, str], str],
+    map_sidecars: Mapping[tuple[str, str], str],
+    reference_mask: str,
+    workers: int = 1,
+) -> None:
+    """Write a referenced χ map for every echo set and inversion.
+
+    Parameters
+    ----------
+    files : EchoFiles
+        The run's images; the magnitude gives MEDI its edges.
+    local_fields, sidecars, weights, mask
+        From `remove_background`.
+    brain_sidecar : str
+        From `mask_brain`.
+    r2star : str, optional
+        R2* map in 1/s; without it there is no CSF reference.
+    settings : mapping
+        ``inversions`` (names), ``parameters`` (by inversion), ``data_weights``, ``reference``, ``backend``.
+    maps, map_sidecars : mapping of (inversion, echo set) to str
+        Image and JSON to write.
+    reference_mask : str
+        Image of the reference region to write.
+    workers : int
+        Threads.
+    """
+    inside, affine = read_image(mask)
+    inside, edges = inside > 0, voxel_size(affine)
+    data_weights = _volumes_first(read_image(weights)[0])
+    fluid = None if r2star is None else csf_mask(read_image(r2star)[0], inside, voxel_size=edges)
+    magnitude = np.sqrt(np.mean(np.square(files.read_magnitude()[0]), axis=0))
+    for number, (echo_set, field_path) in enumerate(local_fields.items()):
+        field = read_image(field_path)[0]
+        for inversion in settings["inversions"]:
+            parameters = settings["parameters"].get(inversion, {})
+            log.info("echo set %s, inversion %s", echo_set, inversion)
+            chi = invert(
+                inversion, field, inside, parameters=parameters,
+                voxel_size=edges, b0_direction=b0_direction(affine),
+                weight=data_weights[number] if settings["data_weights"] else None,
+                magnitude=magnitude, csf_mask=fluid, workers=workers, backend=settings["backend"],
+            )  # fmt: skip
+            reference = find_reference(chi, inside, voxel_size=edges, method=settings["reference"], region=fluid)
+            chi[inside] -= np.float32(reference.value)
+            write_image(maps[inversion, echo_set], chi, affine)
+            write_sidecar(
+                map_sidecars[inversion, echo_set],
+                read_sidecar(sidecars[echo_set])
+                | read_sidecar(brain_sidecar)
+                | {"Inversion": inversion, "InversionParameters": dict(parameters)}
+                | {"DataWeights": settings["data_weights"], "MapVoxels": int(inside.sum())}
+                | reference.sidecar(),
+            )
+            if (inversion, echo_set) == next(iter(maps)):
+                write_image(reference_mask, reference.mask, affine)
+
+
+def _volumes_first(volumes: np.ndarray) -> np.ndarray:
+    """Move the volumes of a 4-D image to the first axis; one volume may have lost its axis on disk."""
+    return np.moveaxis(volumes, -1, 0) if volumes.ndim == 4 else volumes[None]

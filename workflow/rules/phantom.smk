@@ -1,0 +1,44 @@
+"""Phantom: the embedded cohort of simulated subjects, the input where the configuration names none."""
+
+
+rule phantom:
+    """Simulate every subject of the cohort."""
+    input:
+        phantom_targets(),
+
+
+rule describe_cohort:
+    """Write what belongs to the simulated cohort as a whole: description, participants and the known answers."""
+    output:
+        multiext(
+            f"{COHORT}/",
+            "dataset_description.json",
+            "participants.tsv",
+            "participants.json",
+        ),
+    log:
+        "results/logs/describe_cohort.log",
+    benchmark:
+        "results/benchmarks/describe_cohort.tsv"
+    conda:
+        "../../envs/phantom.yaml"
+    params:
+        recipe=RECIPE,
+    script:
+        "../../scripts/phantom/describe_cohort.py"
+
+
+rule simulate_subject:
+    """Simulate one subject with its truth maps; the literature values stand in src/chiomics/phantom."""
+    output:
+        phantom_files("{participant}"),
+    log:
+        "results/logs/{participant}/{participant}_simulate_subject.log",
+    benchmark:
+        "results/benchmarks/{participant}/{participant}_simulate_subject.tsv"
+    conda:
+        "../../envs/phantom.yaml"
+    params:
+        recipe=RECIPE,
+    script:
+        "../../scripts/phantom/simulate_subject.py"

@@ -1,0 +1,210 @@
+"""QSM: from wrapped phase to susceptibility maps, one job per step and session for all echoes and echo sets.
+
+Equations and papers stand in the head of each file of src/chiomics/qsm. Rules are made for groups of sessions that write
+the same files (`qsm_groups`); most cohorts are one group, and their rules have the plain names.
+"""
+
+
+rule qsm:
+    """Make the susceptibility maps and pictures of every session."""
+    input:
+        qsm_targets(),
+
+
+for group, sets, r2star, one_job, folders in qsm_groups():
+    results = qsm_results(sets, r2star)
+    if one_job:
+
+        rule:
+            """Take the four steps below in one job, since small images would spend more on starting four."""
+            name:
+                f"reconstruct_qsm{group}"
+            input:
+                unpack(gre_files),
+                given_mask=partial(inputs_of, column="brain_mask"),
+            output:
+                **results,
+            log:
+                job_file("logs", "reconstruct_qsm", ".log"),
+            benchmark:
+                job_file("benchmarks", "reconstruct_qsm", ".tsv")
+            wildcard_constraints:
+                folder=folders,
+            conda:
+                "../../envs/qsm.yaml"
+            threads: threads_for_size
+            resources:
+                mem_mb=partial(megabytes_for_size, copies=60),
+                runtime=partial(minutes_for_size, minutes_per_megavoxel=4),
+            params:
+                gre=gre_parameters,
+                failed_dir=FAILED_DIR,
+                echo_sets=echo_sets_of_job,
+                settings={key: config["qsm"][key] for key in QSM_SETTINGS},
+            script:
+                "../../scripts/qsm/reconstruct_qsm.py"
+
+    else:
+
+        rule:
+            """Find the brain on the magnitude, or take the mask of the manifest."""
+            name:
+                f"mask_brain{group}"
+            input:
+                unpack(gre_files),
+                given_mask=partial(inputs_of, column="brain_mask"),
+            output:
+                brain_mask=results["brain_mask"],
+                brain_sidecar=results["brain_sidecar"],
+            log:
+                job_file("logs", "mask_brain", ".log"),
+            benchmark:
+                job_file("benchmarks", "mask_brain", ".tsv")
+            wildcard_constraints:
+                folder=folders,
+            conda:
+                "../../envs/qsm.yaml"
+            resources:
+                mem_mb=partial(megabytes_for_size, copies=30),
+                runtime=partial(minutes_for_size, minutes_per_megavoxel=1),
+            params:
+                gre=gre_parameters,
+                failed_dir=FAILED_DIR,
+            script:
+                "../../scripts/qsm/mask_brain.py"
+
+        rule:
+            """Unwrap the phase and estimate the total field of every echo set (default) or echo (published)."""
+            name:
+                f"unwrap_phase{group}"
+            input:
+                unpack(gre_files),
+                brain_mask=results["brain_mask"],
+            output:
+                **({"r2star": results["r2star"]} if r2star else {}),
+                total_fields=temp(derivative("fieldmap", ".nii", desc="total")),
+                precision=temp(derivative("precision", ".nii", desc="total")),
+                consistency=temp(derivative("consistency", ".nii", desc="total")),
+                reliable_mask=temp(derivative("mask", desc="reliable")),
+                total_sidecar=temp(derivative("fieldmap", ".json", desc="total")),
+            log:
+                job_file("logs", "unwrap_phase", ".log"),
+            benchmark:
+                job_file("benchmarks", "unwrap_phase", ".tsv")
+            wildcard_constraints:
+                folder=folders,
+            conda:
+                "../../envs/qsm.yaml"
+            threads: threads_for_size
+            resources:
+                mem_mb=partial(megabytes_for_size, copies=60),
+                runtime=partial(minutes_for_size, minutes_per_megavoxel=2),
+            params:
+                gre=gre_parameters,
+                failed_dir=FAILED_DIR,
+                echo_sets=echo_sets_of_job,
+                settings={
+                    key: config["qsm"][key] for key in ("preset", "phase", "bipolar")
+                },
+            script:
+                "../../scripts/qsm/unwrap_phase.py"
+
+        rule:
+            """Remove the field of sources outside the brain."""
+            name:
+                f"remove_background{group}"
+            input:
+                total_fields=derivative("fieldmap", ".nii", desc="total"),
+                precision=derivative("precision", ".nii", desc="total"),
+                consistency=derivative("consistency", ".nii", desc="total"),
+                reliable_mask=derivative("mask", desc="reliable"),
+                total_sidecar=derivative("fieldmap", ".json", desc="total"),
+            output:
+                local_fields=results["local_fields"],
+                field_sidecars=results["field_sidecars"],
+                mask=results["mask"],
+                weights=temp(derivative("weights", ".nii", desc="local")),
+            log:
+                job_file("logs", "remove_background", ".log"),
+            benchmark:
+                job_file("benchmarks", "remove_background", ".tsv")
+            wildcard_constraints:
+                folder=folders,
+            conda:
+                "../../envs/qsm.yaml"
+            threads: threads_for_size
+            resources:
+                mem_mb=partial(megabytes_for_size, copies=60),
+                runtime=partial(minutes_for_size, minutes_per_megavoxel=2),
+            params:
+                echo_sets=echo_sets_of_job,
+                settings={key: config["qsm"][key] for key in ("preset", "phase")},
+            script:
+                "../../scripts/qsm/remove_background.py"
+
+        rule:
+            """Invert the local fields of all echo sets and refer the maps to one region."""
+            name:
+                f"invert_dipole{group}"
+            input:
+                unpack(gre_files),
+                local_fields=results["local_fields"],
+                field_sidecars=results["field_sidecars"],
+                weights=derivative("weights", ".nii", desc="local"),
+                mask=results["mask"],
+                brain_sidecar=results["brain_sidecar"],
+                r2star=results.get("r2star", []),
+            output:
+                maps=results["maps"],
+                map_sidecars=results["map_sidecars"],
+                reference_mask=results["reference_mask"],
+            log:
+                job_file("logs", "invert_dipole", ".log"),
+            benchmark:
+                job_file("benchmarks", "invert_dipole", ".tsv")
+            wildcard_constraints:
+                folder=folders,
+            conda:
+                "../../envs/qsm.yaml"
+            threads: threads_for_size
+            resources:
+                mem_mb=partial(megabytes_for_size, copies=60),
+                runtime=partial(minutes_for_size, minutes_per_megavoxel=4),
+            params:
+                gre=gre_parameters,
+                echo_sets=echo_sets_of_job,
+                settings={key: config["qsm"][key] for key in QSM_SETTINGS},
+            script:
+                "../../scripts/qsm/invert_dipole.py"
+
+
+rule plot_qsm:
+    """Draw magnitude, phase, local field and susceptibility of all echoes in three planes."""
+    input:
+        unpack(gre_files),
+        local_field=derivative("fieldmap", desc="all"),
+        chi=derivative("Chimap", rec=config["qsm"]["inversions"][0], desc="all"),
+        sidecar=derivative(
+            "Chimap", ".json", rec=config["qsm"]["inversions"][0], desc="all"
+        ),
+        mask=derivative("mask", desc="qsm"),
+    output:
+        figure=report(
+            QSM_FIGURE,
+            caption="../report/qsm.rst",
+            category="QSM",
+            labels={"session": "{subject}{run}"},
+        ),
+    log:
+        job_file("logs", "plot_qsm", ".log"),
+    benchmark:
+        job_file("benchmarks", "plot_qsm", ".tsv")
+    conda:
+        "../../envs/qsm.yaml"
+    resources:
+        mem_mb=partial(megabytes_for_size, copies=30),
+    params:
+        gre=gre_parameters,
+        simulated=SIMULATED,
+    script:
+        "../../scripts/qsm/plot_qsm.py"
