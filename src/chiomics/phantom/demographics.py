@@ -69,6 +69,17 @@ def known_demographics() -> list[tuple[str, str]]:
     return [(study, group) for study, groups in _demographics().items() for group in groups]
 
 
+def age_moments(study: str, group: str) -> tuple[float, float]:
+    """Return mean and standard deviation of the age in years as it is drawn, truncation included."""
+    row = _demographics()[study][group]["age"]
+    mean, sd = row["normal"]
+    ages = np.linspace(row["least"], row["most"], 2001)
+    density = np.exp(-0.5 * ((ages - mean) / sd) ** 2)
+    density /= density.sum()
+    drawn = float(density @ ages)
+    return drawn, math.sqrt(float(density @ (ages - drawn) ** 2))
+
+
 @lru_cache(maxsize=1)
 def _demographics() -> dict:
     text = (Path(__file__).parent / "demographics.yaml").read_text(encoding="utf-8")

@@ -48,7 +48,7 @@ def nucleus_extent(nucleus: str) -> float:
 def label_nuclei(template_points: np.ndarray, hemisphere: str, *, scale: dict[str, float] | None = None) -> np.ndarray:
     """Label the template points that lie in the nuclei of one hemisphere.
 
-    Where two shapes come closer than `GAP` both give way, so that no nucleus touches a neighbour.
+    A nucleus gives way where another shape is closer than `GAP`, so that no nucleus touches a neighbour.
 
     Parameters
     ----------
@@ -69,9 +69,7 @@ def label_nuclei(template_points: np.ndarray, hemisphere: str, *, scale: dict[st
     order = np.argsort(depths, axis=0)
     nearest = np.take_along_axis(depths, order[:1], axis=0)[0]
     second = np.take_along_axis(depths, order[1:2], axis=0)[0]
-    return np.where(
-        (nearest < 0) & (nearest + second > 0) & (second > -nearest - GAP) & (second > GAP / 2), order[0] + 1, 0
-    )
+    return np.where((nearest < 0) & (second > GAP), order[0] + 1, 0)
 
 
 def _depth(points: np.ndarray, nucleus: str, hemisphere: str, scale: float) -> np.ndarray:

@@ -1,0 +1,292 @@
+"""Write simulated subjects as a BIDS data set with its truth beside it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+
+from chiomics.core.images import voxel_size, whole_file, write_image, write_sidecar
+from chiomics.phantom import tissue
+from chiomics.phantom.oracle import oracle_table
+from chiomics.phantom.recipe import Session, find_session, list_sessions, load_recipe
+from chiomics.phantom.signal import PHASE_FLAVOURS, wrapped_phase
+from chiomics.phantom.subject import SimulatedSubject, simulate
+
+log = logging.getLogger(__name__)
+
+VERSION = version("chiomics")
+BIDS_VERSION = "1.10.0"
+#: Stored magnitude of a signal of one: integers as scanners give.
+MAGNITUDE_SCALE = 20000.0
+#: Every n-th voxel of the GRE grid at which the warp is stored; it is smooth on that scale.
+WARP_STEP = 4
+
+PARTICIPANT_COLUMNS = {
+    "participant_id": {"Description": "Simulated subject"},
+    "group": {
+        "Description": "Group",
+        "Levels": {
+            "HC": "healthy control",
+            "MS": "multiple sclerosis",
+            "NMOSD": "neuromyelitis optica spectrum disorder",
+        },
+    },
+    "age": {"Description": "Age", "Units": "year"},
+    "sex": {"Description": "Sex", "Levels": {"F": "female", "M": "male"}},
+    "disease_duration": {"Description": "Time since onset; n/a for controls", "Units": "year"},
+    "edss": {"Description": "Expanded Disability Status Scale; n/a for controls"},
+}
+
+
+def simulate_subject(
+    recipe: dict | str | Path, participant_id: str, out_dir: str | Path, *, workers: int = 1
+) -> list[Path]:
+    """Simulate one subject and write all its files, or none.
+
+    Parameters
+    ----------
+    recipe : dict or path-like
+        As `load_recipe` takes it.
+    participant_id : str
+        With or without ``sub-``.
+    out_dir : path-like
+        Root of the BIDS data set.
+    workers : int
+        Threads of the FFTs.
+
+    Returns
+    -------
+    list of Path
+        The files, as `list_sessions` foretells them.
+    """
+    recipe = load_recipe(recipe)
+    session = find_session(recipe, participant_id)
+    subject = simulate(recipe, session, workers=workers)
+    out_dir = Path(out_dir)
+    staging = out_dir / f".{session.participant_id}.part"
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        _write_images(staging, recipe, session, subject)
+        _write_truth(staging, recipe, session, subject)
+        expected = [*session.files, *session.truth_files]
+        written = {str(path.relative_to(staging)) for path in staging.rglob("*") if path.is_file()}
+        if written != set(expected):
+            raise RuntimeError(f"files differ from the recipe's: {sorted(written ^ set(expected))}")
+        for name in expected:
+            (out_dir / name).parent.mkdir(parents=True, exist_ok=True)
+            (staging / name).replace(out_dir / name)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    log.info("%s: %d files written", session.participant_id, len(expected))
+    return [out_dir / name for name in expected]
+
+
+def write_dataset_files(recipe: dict | str | Path, out_dir: str | Path) -> list[Path]:
+    """Write what belongs to the whole data set: descriptions, participants, README, oracle.
+
+    Parameters
+    ----------
+    recipe : dict or path-like
+        As `load_recipe` takes it.
+    out_dir : path-like
+        Root of the BIDS data set.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    recipe, out_dir = load_recipe(recipe), Path(out_dir)
+    truth = out_dir / "derivatives" / "truth"
+    generator = [{"Name": "chiomics", "Version": VERSION, "Description": "chiomics phantom"}]
+    name = f"{recipe['name']} (simulated)"
+    write_sidecar(
+        out_dir / "dataset_description.json",
+        {
+            "Name": name,
+            "BIDSVersion": BIDS_VERSION,
+            "DatasetType": "raw",
+            "License": "CC0",
+            "GeneratedBy": generator,
+            "Simulated": True,
+        },
+    )
+    write_sidecar(
+        truth / "dataset_description.json",
+        {
+            "Name": f"{name}: truth",
+            "BIDSVersion": BIDS_VERSION,
+            "DatasetType": "derivative",
+            "GeneratedBy": generator,
+            "Simulated": True,
+        },
+    )
+    write_table(
+        out_dir / "participants.tsv",
+        [session.participant for session in list_sessions(recipe)],
+        list(PARTICIPANT_COLUMNS),
+    )
+    write_sidecar(out_dir / "participants.json", PARTICIPANT_COLUMNS)
+    write_sidecar(truth / "recipe.json", recipe)
+    rows = oracle_table(recipe)
+    write_table(truth / "oracle.tsv", rows, list(rows[0]) if rows else ["nucleus"])
+    for path, text in ((out_dir / "README", README), (truth / "README", TRUTH_README)):
+        with whole_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    with whole_file(out_dir / ".bidsignore") as temporary:
+        temporary.write_text(".sub-*\n", encoding="utf-8")
+    return [
+        out_dir / "dataset_description.json",
+        out_dir / "participants.tsv",
+        out_dir / "participants.json",
+        out_dir / "README",
+        out_dir / ".bidsignore",
+        truth / "dataset_description.json",
+        truth / "recipe.json",
+        truth / "oracle.tsv",
+        truth / "README",
+    ]
+
+
+def write_table(path: Path, rows: list[dict], columns: list[str]) -> None:
+    """Write a TSV whole or not at all; None becomes ``n/a``, floats have six significant digits."""
+    lines = ["\t".join(columns)]
+    lines += ["\t".join(_cell(row[column]) for column in columns) for row in rows]
+    with whole_file(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _cell(value: object) -> str:
+    if value is None or value != value:
+        return "n/a"
+    return f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def _write_images(root: Path, recipe: dict, session: Session, subject: SimulatedSubject) -> None:
+    """Write the echoes and the structural images, named and described as BIDS wants."""
+    acquisition = recipe["acquisition"]
+    *_, phase_units = PHASE_FLAVOURS[acquisition["phase_flavour"]]
+    common = {
+        "Manufacturer": acquisition["manufacturer"],
+        "MagneticFieldStrength": acquisition["field_strength"],
+        "Simulated": True,
+        "SimulatedBy": f"chiomics {VERSION}",
+    }
+    images = [name for name in session.files if name.endswith(".nii.gz")]
+    for name in images:
+        path = root / name
+        sidecar = path.with_name(path.name.replace(".nii.gz", ".json"))
+        if name.endswith("_MEGRE.nii.gz"):
+            number = int(path.name.split("_echo-")[1].split("_")[0])
+            echo = subject.echoes[number - 1]
+            fields = {
+                **common,
+                "EchoTime": acquisition["echo_times"][number - 1],
+                "EchoNumber": number,
+                "RepetitionTime": acquisition["repetition_time"],
+                "FlipAngle": acquisition["flip_angle"],
+                "MRAcquisitionType": "3D",
+                "ScanningSequence": "GR",
+                "SliceThickness": float(voxel_size(subject.affine)[2]),
+            }
+            if "_part-phase_" in name:
+                voxels = wrapped_phase(echo, flavour=acquisition["phase_flavour"])
+                fields["Units"] = phase_units
+                fields["PhaseSign"] = recipe["phase"]["sign"]
+            else:
+                voxels = np.rint(np.minimum(np.abs(echo) * MAGNITUDE_SCALE, 32767)).astype(np.int16)
+                fields["Units"] = "arbitrary"
+            write_image(path, voxels, subject.affine)
+        else:
+            suffix = path.name.removesuffix(".nii.gz").rsplit("_", 1)[1]
+            image, affine, _ = subject.structural[suffix]
+            fields = {**common, "MRAcquisitionType": "3D", **STRUCTURAL_FIELDS[suffix]}
+            write_image(path, image, affine)
+        write_sidecar(sidecar, fields)
+
+
+def _write_truth(root: Path, recipe: dict, session: Session, subject: SimulatedSubject) -> None:
+    """Write what is known of a subject, on the GRE grid."""
+    folder = root / "derivatives" / "truth" / session.participant_id / "anat"
+    sub = session.participant_id
+    volumes = {
+        "Chimap": subject.chi,
+        "R2starmap": subject.r2star,
+        "desc-total_fieldmap": subject.total_field,
+        "desc-local_fieldmap": subject.local_field,
+        "desc-brain_mask": subject.brain,
+        "desc-truth_dseg": subject.labels,
+        "desc-lesions_dseg": subject.lesion_index,
+        **{f"hemi-{hemi}_label-{tract}_mask": mask for (hemi, tract), mask in subject.tract_masks.items()},
+    }
+    for name, volume in volumes.items():
+        write_image(folder / f"{sub}_{name}.nii.gz", volume, subject.affine)
+    coarse = np.moveaxis(subject.coordinates[:, ::WARP_STEP, ::WARP_STEP, ::WARP_STEP], 0, -1)
+    write_image(folder / f"{sub}_desc-mni_warp.nii.gz", coarse, subject.affine @ np.diag([*3 * [WARP_STEP], 1]))
+    write_table(folder / f"{sub}_desc-truth_dseg.tsv", subject.label_rows, list(subject.label_rows[0]))
+    write_table(folder / f"{sub}_desc-lesions_dseg.tsv", subject.lesion_rows, LESION_COLUMNS)
+    write_sidecar(
+        folder / f"{sub}_truth.json",
+        {
+            "NoiseStandardDeviation": subject.sigma * MAGNITUDE_SCALE,
+            "NoiseStandardDeviationDescription": "of the real and of the imaginary part, in the units of the magnitude",
+            "Lesions": len(subject.lesion_rows),
+            "Rims": sum(row["rim"] for row in subject.lesion_rows),
+            "ChiReference": "water, chi = 0; cerebrospinal fluid is 0.019 ppm",
+            "ReferenceAge": tissue.REFERENCE_AGE,
+            "Motion": {suffix: matrix for suffix, (_, _, matrix) in subject.structural.items()},
+            "MotionDescription": "rigid matrices in mm from the world of the GRE to the world of the named image",
+            "Participant": session.participant,
+        },
+    )
+
+
+LESION_COLUMNS = [
+    "index",
+    "volume_mm3",
+    "diameter_mm",
+    "location",
+    "x",
+    "y",
+    "z",
+    "chi_core",
+    "chi_rim",
+    "rim",
+    "rater1",
+    "rater2",
+]
+
+#: Nominal parameters of the structural images; their contrast is tabulated, not computed from these.
+STRUCTURAL_FIELDS = {
+    "T1w": {"RepetitionTime": 2.3, "EchoTime": 0.0023, "InversionTime": 0.9, "FlipAngle": 8},
+    "FLAIR": {"RepetitionTime": 8.5, "EchoTime": 0.391, "InversionTime": 2.5, "FlipAngle": 90},
+}
+
+README = """Simulated subjects for testing susceptibility mapping and radiomics. No person was scanned.
+
+Made by `chiomics phantom` from a recipe (derivatives/truth/recipe.json): healthy controls, multiple sclerosis and neuromyelitis
+optica spectrum disorder, drawn from published demographics and lesion statistics, with group effects that the recipe
+states. Every answer is in derivatives/truth. Not for clinical use.
+"""
+
+TRUTH_README = """What is known of the simulated subjects, on the grid of their gradient echo.
+
+Chimap                  susceptibility in ppm relative to water (water 0, cerebrospinal fluid 0.019), mean over the voxel
+R2starmap               R2* in 1/s
+desc-total_fieldmap     field of the whole head after the shim, ppm of B0
+desc-local_fieldmap     field of the sources inside desc-brain_mask alone (susceptibility 0 elsewhere), ppm of B0
+desc-brain_mask         brain with its inner and sulcal fluid
+desc-truth_dseg         one label per voxel; the .tsv lists asked and realised susceptibility, on the finer grid of the simulation
+                        (chi_mean) and on the voxels of the gradient echo (chi_mean_voxels)
+desc-lesions_dseg       lesion numbers; the .tsv lists volume, place, rim (truth) and the calls of two simulated raters
+hemi-*_label-*_mask     tracts, which may overlap
+desc-mni_warp           MNI (ICBM 2009a symmetric) x, y, z in mm at every fourth voxel
+truth.json              noise, rigid displacement of the structural images, participant
+oracle.tsv              per pair of groups and nucleus the effect, the best AUC that a classifier can reach, how it is known, and
+                        whether the literature supports it
+"""
