@@ -1,0 +1,48 @@
+"""The command `chiomics`: one sub-command per stage that can be used on its own.
+
+A stage gives its sub-command in `chiomics.<stage>.cli`, by a function `register(subparsers)` that sets the default
+`command` to a function of the parsed arguments. Those modules import their numerics only when they run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from chiomics.core.errors import InputError
+from chiomics.core.logs import start_log
+
+STAGES = ("index", "phantom")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a sub-command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the command line.
+
+    Returns
+    -------
+    int
+        0, or 2 where the input cannot be used.
+    """
+    parser = argparse.ArgumentParser(prog="chiomics", description="From GRE to χ maps and features. Research use only.")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for stage in STAGES:
+        importlib.import_module(f"chiomics.{stage}.cli").register(subparsers)
+    parsed = parser.parse_args(arguments)
+    start_log()
+    try:
+        parsed.command(parsed)
+    except InputError as error:
+        print(f"chiomics: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

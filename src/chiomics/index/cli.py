@@ -1,0 +1,50 @@
+"""The command ``chiomics index``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def register(subparsers: argparse._SubParsersAction) -> None:
+    """Add the sub-command to the command line."""
+    parser = subparsers.add_parser(
+        "index",
+        help="list the sessions of a BIDS folder, check their inputs and write manifest.tsv",
+        description="Walk a BIDS folder, check every session from names, sidecars and image headers, and write one row "
+        "per session and run. The workflow does the same before it builds its DAG.",
+    )
+    parser.add_argument("bids_dir", type=Path, metavar="BIDS_DIR")
+    parser.add_argument("--output", type=Path, default=Path("results/manifest.tsv"), help="default: %(default)s")
+    parser.add_argument("--on-bad-session", choices=("exclude", "fail"), default="exclude", help="default: %(default)s")
+    parser.add_argument("--acquisition", help="which of several GRE acquisitions, e.g. acq-highres or MEGRE")
+    parser.add_argument(
+        "--derivatives", nargs="+", default="all", metavar="NAME",
+        help="folders below derivatives/ to look into; none for no folder; default: all but truth",
+    )  # fmt: skip
+    parser.add_argument("--participants", nargs="+", metavar="LABEL", help="only these")
+    parser.add_argument("--qc-exclude", type=Path, metavar="TSV", help="default: qc_exclude.tsv in BIDS_DIR, if there")
+    parser.add_argument(
+        "--failed-dir", type=Path, metavar="DIR",
+        help="records of failed jobs; default: qc/failed beside the manifest",
+    )  # fmt: skip
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Index; the summary goes to the log."""
+    from chiomics.index import update_manifest
+
+    derivatives = arguments.derivatives
+    if derivatives in (["all"], ["none"]):
+        derivatives = "all" if derivatives == ["all"] else []
+    update_manifest(
+        arguments.bids_dir,
+        arguments.output,
+        acquisition=arguments.acquisition,
+        derivatives=derivatives,
+        participants=arguments.participants,
+        qc_exclude=arguments.qc_exclude,
+        failed_dir=arguments.failed_dir or arguments.output.parent / "qc" / "failed",
+        on_bad_session=arguments.on_bad_session,
+    )

@@ -1,0 +1,252 @@
+"""Index a cohort: a BIDS folder on disk, or the file list of a simulated one that does not exist yet."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from chiomics.core.errors import InputError
+from chiomics.index.checks import Facts
+from chiomics.index.failures import read_failures
+from chiomics.index.gre import GreInput
+from chiomics.index.manifest import FAILED_JOB, EmptyCohortError, check_cohort, exclude, summarise, write_manifest
+from chiomics.index.names import IMAGES, name_file
+from chiomics.index.participant import Participant, index_participant
+from chiomics.index.readings import Readings
+from chiomics.index.tables import add_participants, apply_verdicts, read_participants
+from chiomics.index.walk import TRUTH, find_participants, list_files
+
+logger = logging.getLogger(__name__)
+
+#: Default name of the operator's verdicts, in the BIDS folder.
+VERDICTS = "qc_exclude.tsv"
+
+
+def update_manifest(
+    bids_dir: str | Path, path: str | Path, *, on_bad_session: str = "exclude", **options: object
+) -> list[dict]:
+    """Index a BIDS folder, write the manifest where it changed, and check that the cohort can be used.
+
+    Parameters
+    ----------
+    bids_dir, path : path-like
+        The BIDS folder, and the manifest to write.
+    on_bad_session : {"exclude", "fail"}
+        What a session that fails does.
+    **options
+        As for `index_bids`; the cache lies beside the manifest unless `cache` says otherwise.
+
+    Returns
+    -------
+    list of dict
+        The rows. The manifest is written, and its summary logged, before an error about them is raised.
+
+    Raises
+    ------
+    InputError
+        As `index_bids` and `check_cohort` do.
+    """
+    options.setdefault("cache", Path(path).with_name(".index_cache.json"))
+    rows = index_bids(bids_dir, **options)
+    changed = write_manifest(rows, path)
+    logger.info("%s\n%s %s", summarise(rows), path, "is written" if changed else "has not changed")
+    check_cohort(rows, on_bad_session=on_bad_session)
+    return rows
+
+
+def index_bids(
+    bids_dir: str | Path,
+    *,
+    acquisition: str | None = None,
+    derivatives: str | Sequence[str] = "all",
+    participants: Sequence[str] | None = None,
+    qc_exclude: str | Path | None = None,
+    failed_dir: str | Path | None = None,
+    settings: Mapping | None = None,
+    cache: str | Path | None = None,
+) -> list[dict]:
+    """Index a BIDS folder from names, sidecars and image headers.
+
+    Parameters
+    ----------
+    bids_dir : path-like
+        The BIDS folder.
+    acquisition : str, optional
+        Which of several GRE acquisitions of a session is meant, see `names.matches_acquisition`.
+    derivatives : str or sequence of str
+        Folders below ``derivatives`` to look into, or ``all``; ``truth`` only where it is named.
+    participants : sequence of str, optional
+        Only these, with or without ``sub-``.
+    qc_exclude : path-like, optional
+        The operator's verdicts; ``qc_exclude.tsv`` of the BIDS folder where there is one.
+    failed_dir : path-like, optional
+        Where jobs record their failures.
+    settings : mapping, optional
+        The configuration, which such records are compared with.
+    cache : path-like, optional
+        File that remembers readings.
+
+    Returns
+    -------
+    list of dict
+        One row per session and run, sorted by participant, session and run; lists as lists.
+
+    Raises
+    ------
+    InputError
+        Where the folder or one of the operator's files cannot be used.
+    EmptyCohortError
+        Where no session has GRE or a χ map.
+    """
+    folder = os.fspath(bids_dir)
+    shared, folders = find_participants(folder, derivatives)
+    folders = _select(folders, participants, folder)
+    remembered = Readings(cache, folder, shared, acquisition)
+    contents: dict[str, dict] = {}
+    read = functools.partial(
+        index_participant, bids_dir=folder, shared=[file.path for file in shared], contents=contents,
+        acquisition=acquisition,
+    )  # fmt: skip
+    results = []
+    for name, places in folders.items():
+        walked = list_files(places)
+        result = remembered.get(name, walked)
+        if result is None:
+            result = read([(file.path, file.size) for file in walked])
+            remembered.keep(name, result)
+        results.append(result)
+    remembered.save()
+    rows = _join(results)
+    if not rows:
+        raise EmptyCohortError(
+            "no session with GRE or a χ map", file=folder, found=_sight(folders, results),
+            expected="e.g. sub-01/anat/sub-01_echo-1_part-mag_MEGRE.nii.gz and its part-phase",
+        )  # fmt: skip
+    for session, reason in read_failures(failed_dir, settings).items():
+        for row in rows:
+            if row["session"] == session and row["status"] == "included":
+                exclude(row, f"{FAILED_JOB}; {reason}")
+    default = Path(folder, VERDICTS)
+    if qc_exclude is not None or default.is_file():
+        apply_verdicts(rows, qc_exclude or default)
+    add_participants(rows, read_participants(Path(folder, "participants.tsv")))
+    return rows
+
+
+def index_files(
+    files: Iterable[str],
+    participants: Iterable[Mapping[str, str]] = (),
+    *,
+    constants: Mapping[str, Mapping],
+    acquisition: str | None = None,
+    derivatives: str | Sequence[str] = "all",
+) -> list[dict]:
+    """Index files that do not exist yet, by the same rules; nothing is read from disk.
+
+    Parameters
+    ----------
+    files : iterable of str
+        Paths relative to the BIDS folder, POSIX.
+    participants : iterable of mapping
+        Lines of participants.tsv.
+    constants : mapping of str to mapping
+        By session key: ``echo_times`` in s, ``field_strength`` in T, ``shape``, ``voxel_size`` in mm, and, where
+        wanted, ``manufacturer``.
+    acquisition, derivatives
+        As for `index_bids`.
+
+    Returns
+    -------
+    list of dict
+        As from `index_bids`.
+
+    Raises
+    ------
+    InputError
+        Where a session has no constants, or another number of echo times than echoes.
+    EmptyCohortError
+        Where no session has GRE or a χ map.
+    """
+
+    def facts_of(session: str, gre: GreInput) -> Facts:
+        if session not in constants:
+            raise InputError("the constants of a session are missing", found=session)
+        known = constants[session]
+        times = list(known["echo_times"])[: len(gre.echoes)] if gre.kind == "chi_map" else list(known["echo_times"])
+        if len(times) != len(gre.echoes):
+            raise InputError(
+                "the number of echo times is not that of the echoes", found=f"{len(times)} for {session}",
+                expected=str(len(gre.echoes)),
+            )  # fmt: skip
+        maker = known.get("manufacturer", "")
+        return Facts(
+            times, known["field_strength"], list(known["shape"]), list(known["voxel_size"]), maker, [], None
+        )  # fmt: skip
+
+    allowed = None if derivatives == "all" else {derivatives} if isinstance(derivatives, str) else set(derivatives)
+    by_participant: dict[str, list[tuple[str, int]]] = {}
+    for path in sorted(files):
+        file = name_file(path)
+        if file is None or (
+            file.pipeline and (file.pipeline == TRUTH if allowed is None else file.pipeline not in allowed)
+        ):
+            continue
+        by_participant.setdefault(file.participant, []).append((path, 1))
+    results = [
+        index_participant(by_participant[name], acquisition=acquisition, facts_of=facts_of)
+        for name in sorted(by_participant)
+    ]
+    rows = _join(results)
+    for row in rows:
+        if row["status"] == "excluded":
+            raise InputError("a predicted session cannot be used", found=f"{row['session']}: {row['reason']}")
+    if not rows:
+        raise EmptyCohortError("no session with GRE or a χ map in the list of files")
+    add_participants(rows, participants)
+    return rows
+
+
+def _select(
+    folders: dict[str, list[tuple[str, str]]], participants: Sequence[str] | None, folder: str
+) -> dict[str, list[tuple[str, str]]]:
+    """Keep the participants that the operator names."""
+    if participants is None:
+        return folders
+    names = sorted({name if name.startswith("sub-") else f"sub-{name}" for name in participants})
+    absent = [name for name in names if name not in folders]
+    if absent:
+        raise InputError(
+            "participants are named that the BIDS folder does not hold", file=folder, found=", ".join(absent)
+        )
+    return {name: folders[name] for name in names}
+
+
+def _join(results: list[Participant]) -> list[dict]:
+    """Join the participants' rows, and log what gave none."""
+    rows = [row for result in results for row in result.rows]
+    only_field_map = {key for result in results for key in result.only_field_map}
+    if len(only_field_map) < len(rows):
+        # An fMRI study's field maps are not the GRE that the other sessions' maps come from.
+        rows = [row for row in rows if row["session"] not in only_field_map]
+        _log("sessions have only a field map in fmap/, not used beside the others' GRE", sorted(only_field_map))
+    else:
+        for row in rows:
+            row["warnings"].append("the input is a field map from fmap/")
+    _log("sessions have neither GRE nor a χ map", [key for result in results for key in result.without_input])
+    _log("images have a name that is not BIDS or contradicts their folder", [p for r in results for p in r.misnamed])
+    return rows
+
+
+def _log(text: str, names: list[str]) -> None:
+    if names:
+        logger.warning("%d %s: %s%s", len(names), text, ", ".join(names[:5]), ", ..." if len(names) > 5 else "")
+
+
+def _sight(folders: dict[str, list[tuple[str, str]]], results: list[Participant]) -> str:
+    images = [file.path for places in folders.values() for file in list_files(places) if file.path.endswith(IMAGES)]
+    example = f", e.g. {images[0]}" if images else ""
+    misnamed = sum(len(result.misnamed) for result in results)
+    return f"{len(folders)} participants with {len(images)} images{example}; {misnamed} names are not BIDS"

@@ -1,0 +1,187 @@
+"""Read the geometry of a NIfTI image from its first 348 bytes.
+
+Six times faster than nibabel's reader, which matters for the 100,000 images of a large cohort. The layout is that of
+nifti1.h (https://nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h); the affine is the one that nibabel gives: sform,
+else qform. NIfTI-2 and other rare files go through nibabel.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import struct
+import zlib
+from typing import NamedTuple
+
+from chiomics.core.errors import InputError
+from chiomics.index.names import NamedFile
+
+Matrix = tuple[tuple[float, float, float, float], ...]
+
+#: Corners of two images that lie closer than this fraction of a voxel edge are the same: far above the rounding of
+#: float32 headers (1e-5 mm at 200 mm), far below what would shift a map.
+CORNER_TOLERANCE = 0.01
+
+_COMPLEX_OR_COLOUR = frozenset((32, 128, 1792, 2048, 2304))
+_UNITS = {1: "metres", 3: "micrometres"}
+_TEMPLATE_CODES = frozenset((3, 4))
+
+
+class Header(NamedTuple):
+    """What the header of an image says."""
+
+    shape: tuple[int, ...]  # the three spatial axes
+    volumes: int  # images along the further axes
+    affine: Matrix  # three rows; voxel to world coordinates in mm
+    voxel_size: tuple[float, ...]  # mm
+    in_template_space: bool  # the sform leads to a template, so that the scanner's axes are not sure
+    raw: bytes  # the fields that the geometry comes from
+
+
+def read_header(bids_dir: str, file: NamedFile) -> Header:
+    """Read and check the header of an image.
+
+    Parameters
+    ----------
+    bids_dir : str
+        The BIDS folder.
+    file : NamedFile
+        The image.
+
+    Returns
+    -------
+    Header
+        Shape, affine and voxel size.
+
+    Raises
+    ------
+    InputError
+        Where the file is absent, empty, not NIfTI, not 3-D or 4-D, complex or in colour, or its orientation unknown.
+    """
+    check_content(file)
+    path = f"{bids_dir}/{file.path}"
+    start = _read_start(path, file)
+    for order in "<>":
+        if start[:4] == struct.pack(f"{order}i", 348) and len(start) >= 348:
+            return _parse(start, order, file)
+    return _read_with_nibabel(path, file)
+
+
+def check_content(file: NamedFile) -> None:
+    """Raise where a file is empty or a link to content that was not fetched."""
+    if file.size < 0:
+        raise InputError("the link leads nowhere: fetch the content (datalad get)", file=file.path)
+    if file.size == 0 and file.path.endswith((".nii", ".gz")):
+        raise InputError("the file is empty", file=file.path)
+
+
+def same_grid(one: Header, other: Header) -> bool:
+    """Tell whether two images have the same shape and the same affine to within `CORNER_TOLERANCE`."""
+    if one.shape != other.shape:
+        return False
+    if one.raw == other.raw:
+        return True
+    limit = CORNER_TOLERANCE * min(one.voxel_size)
+    return all(
+        math.dist(_world(one.affine, corner), _world(other.affine, corner)) < limit
+        for corner in ((0, 0, 0), *(tuple(n if i == k else 0 for k, n in enumerate(one.shape)) for i in range(3)))
+    )
+
+
+def _read_start(path: str, file: NamedFile) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            start = os.read(descriptor, 1024)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise InputError("the image cannot be read", file=file.path, found=error.strerror) from error
+    if not path.endswith(".gz"):
+        return start
+    try:
+        header = zlib.decompressobj(31).decompress(start, 540)
+        if len(header) < 348 and len(start) == 1024:
+            with gzip.open(path) as stream:
+                header = stream.read(540)
+    except (zlib.error, EOFError, OSError) as error:
+        raise InputError("the image is not gzip-compressed as its name says", file=file.path) from error
+    return header
+
+
+def _parse(start: bytes, order: str, file: NamedFile) -> Header:
+    dimensions = struct.unpack_from(f"{order}8h", start, 40)
+    datatype = struct.unpack_from(f"{order}h", start, 70)[0]
+    pixdim = struct.unpack_from(f"{order}8f", start, 76)
+    qform_code, sform_code, *geometry = struct.unpack_from(f"{order}2h18f", start, 252)
+    if sform_code > 0:
+        affine = (tuple(geometry[6:10]), tuple(geometry[10:14]), tuple(geometry[14:18]))
+    elif qform_code > 0:
+        affine = _quaternion_affine(geometry[:3], geometry[3:6], pixdim)
+    else:
+        affine = None
+    raw = start[40:56] + start[76:92] + start[252:328]
+    return _check(dimensions, datatype, start[123] & 7, affine, sform_code, raw, file)
+
+
+def _quaternion_affine(quaternion: list[float], offset: list[float], pixdim: tuple[float, ...]) -> Matrix:
+    """Affine of the qform (nifti1.h, METHOD 2)."""
+    b, c, d = quaternion
+    a = math.sqrt(max(0.0, 1.0 - (b * b + c * c + d * d)))
+    dx, dy, dz = pixdim[1:4]
+    dz *= -1 if pixdim[0] < 0 else 1
+    return (
+        ((a * a + b * b - c * c - d * d) * dx, 2 * (b * c - a * d) * dy, 2 * (b * d + a * c) * dz, offset[0]),
+        (2 * (b * c + a * d) * dx, (a * a + c * c - b * b - d * d) * dy, 2 * (c * d - a * b) * dz, offset[1]),
+        (2 * (b * d - a * c) * dx, 2 * (c * d + a * b) * dy, (a * a + d * d - c * c - b * b) * dz, offset[2]),
+    )
+
+
+def _read_with_nibabel(path: str, file: NamedFile) -> Header:
+    import nibabel as nib
+
+    try:
+        header = nib.load(path).header
+        dimensions, affine = [int(n) for n in header["dim"]], header.get_best_affine().tolist()[:3]
+    except Exception as error:
+        raise InputError("the file is not a NIfTI image", file=file.path) from error
+    if header["sform_code"] <= 0 and header["qform_code"] <= 0:
+        affine = None
+    unit, raw = int(header["xyzt_units"]) & 7, repr((dimensions, affine)).encode()
+    return _check(dimensions, int(header["datatype"]), unit, affine, int(header["sform_code"]), raw, file)
+
+
+def _check(
+    dimensions: tuple[int, ...],
+    datatype: int,
+    unit: int,
+    affine: Matrix | None,
+    sform_code: int,
+    raw: bytes,
+    file: NamedFile,
+) -> Header:
+    axes = dimensions[0]
+    lengths = tuple(dimensions[1 : axes + 1]) if 1 <= axes <= 7 else ()
+    if axes not in (3, 4, 5, 6, 7) or min(lengths) < 1:
+        raise InputError("the image is not 3-D", file=file.path, found=f"dimensions {list(lengths)}")
+    if datatype in _COMPLEX_OR_COLOUR:
+        raise InputError(
+            "the voxels are complex or colour values", file=file.path, found=f"NIfTI datatype {datatype}",
+            expected="one real number per voxel: magnitude and phase, or real and imaginary parts, as two files",
+        )  # fmt: skip
+    if unit in _UNITS:
+        raise InputError("the header's lengths are not in mm", file=file.path, found=_UNITS[unit], expected="mm")
+    if affine is None:
+        raise InputError(
+            "the image's orientation is unknown, so B0 has no direction", file=file.path,
+            found="sform_code 0 and qform_code 0", expected="a header that keeps the scanner's orientation",
+        )  # fmt: skip
+    edges = tuple(math.sqrt(sum(row[axis] ** 2 for row in affine)) for axis in range(3))
+    if not all(0 < edge < math.inf for edge in edges) or not all(math.isfinite(row[3]) for row in affine):
+        raise InputError("the image's affine is not usable", file=file.path, found=f"voxel edges {list(edges)} mm")
+    return Header(lengths[:3], math.prod(lengths[3:]), affine, edges, sform_code in _TEMPLATE_CODES, raw)
+
+
+def _world(affine: Matrix, voxel: tuple[int, ...]) -> list[float]:
+    return [row[0] * voxel[0] + row[1] * voxel[1] + row[2] * voxel[2] + row[3] for row in affine]

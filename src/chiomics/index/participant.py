@@ -1,0 +1,248 @@
+"""Make the manifest rows of one participant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from chiomics.core.errors import InputError
+from chiomics.index.checks import Facts, check_gre, check_grid, template_warning
+from chiomics.index.companions import (
+    DERIVED,
+    ON_GRE_GRID,
+    STRUCTURAL,
+    choose_derivative,
+    choose_dwi,
+    choose_structural,
+    role_of,
+)
+from chiomics.index.gre import GreInput, assemble, choose_acquisition, has_phase
+from chiomics.index.headers import Header, read_header, same_grid
+from chiomics.index.manifest import empty_row, exclude, session_key
+from chiomics.index.names import GreImage, NamedFile, is_misnamed, name_file, read_gre
+from chiomics.index.sidecars import Sidecars
+
+
+@dataclass
+class Participant:
+    """What the folder of one participant gives."""
+
+    rows: list[dict] = field(default_factory=list)
+    only_field_map: list[str] = field(default_factory=list)  # keys of the rows whose GRE is a field map in fmap/
+    without_input: list[str] = field(default_factory=list)  # sessions that hold neither GRE nor χ map
+    misnamed: list[str] = field(default_factory=list)  # images whose name is not BIDS or contradicts the folder
+
+
+def index_participant(
+    files: list[tuple[str, int]],
+    *,
+    bids_dir: str = "",
+    shared: list[str] = (),
+    contents: dict[str, dict] | None = None,
+    acquisition: str | None = None,
+    facts_of: Callable[[str, GreInput], Facts] | None = None,
+) -> Participant:
+    """Index one participant.
+
+    Parameters
+    ----------
+    files : list of tuple of str and int
+        Paths relative to the BIDS folder, and sizes in bytes.
+    bids_dir : str
+        The BIDS folder.
+    shared : list of str
+        Paths of the files beside the participants' folders.
+    contents : dict, optional
+        Sidecars read so far.
+    acquisition : str, optional
+        The operator's choice among several acquisitions.
+    facts_of : callable, optional
+        Gives the facts of a run, by session key, of files that do not exist yet; else they are read and checked.
+
+    Returns
+    -------
+    Participant
+        Its rows and what gave none.
+    """
+    return _Indexer(files, bids_dir, shared, contents, acquisition, facts_of).index()
+
+
+class _Indexer:
+    """State that the steps below share."""
+
+    def __init__(self, files, bids_dir, shared, contents, acquisition, facts_of) -> None:
+        paths = [path for path, _ in files]
+        named = [file for path, size in files if (file := name_file(path, size)) is not None]
+        self.raw = [file for file in named if not file.pipeline]
+        self.proper = [file for file in self.raw if not is_misnamed(file)]
+        self.derived = [(role_of(file), file) for file in named if file.pipeline]
+        self.bids_dir, self.acquisition, self.facts_of = bids_dir, acquisition, facts_of
+        self.sidecars = Sidecars(bids_dir, [*shared, *paths], contents)
+        raw_paths = [*shared, *(file.path for file in self.raw)]
+        self.gradients = tuple(Sidecars(bids_dir, raw_paths, extension=kind) for kind in (".bval", ".bvec"))
+        self.result = Participant(misnamed=[file.path for file in self.raw if is_misnamed(file)])
+        self.headers: dict[str, Header] = {}
+
+    def index(self) -> Participant:
+        """Index every session that has GRE or a χ map."""
+        gre: dict[str, list[GreImage]] = {}
+        for file in self.raw:
+            image = read_gre(file)
+            if image is not None:
+                gre.setdefault(file.session, []).append(image)
+        raw_sessions = {file.session for file in self.raw if file.datatype}
+        of_maps = {file.session for role, file in self.derived if role == "chi_map"}
+        if of_maps == {""} and len(raw_sessions) == 1:
+            of_maps = raw_sessions
+        self.sessions = set(gre) | of_maps
+        for session in sorted(raw_sessions | of_maps):
+            images, in_fmap = _prefer_anatomical(gre.get(session, []), self.acquisition)
+            if in_fmap and session in of_maps:
+                images = []
+            if images:
+                rows = self._index_gre(session, images)
+                if in_fmap:
+                    self.result.only_field_map += [row["session"] for row in rows]
+            elif session in of_maps:
+                rows = self._index_maps(session)
+            else:
+                rows = []
+                self.result.without_input.append(session_key(self._name, session, ""))
+            self.result.rows += rows
+        return self.result
+
+    @property
+    def _name(self) -> str:
+        return (self.raw or [file for _, file in self.derived])[0].participant
+
+    def _index_gre(self, session: str, images: list[GreImage]) -> list[dict]:
+        """One row per run of a session's GRE."""
+        try:
+            for image in images:
+                if is_misnamed(image.file):
+                    raise InputError(
+                        "the file name and its folder disagree in participant or session", file=image.file.path
+                    )
+            runs, warnings = choose_acquisition(images, self.acquisition)
+        except InputError as error:
+            labels = sorted({image.file.entities.get("run", "") for image in images})
+            return [exclude(empty_row(self._name, session, run), error) for run in labels]
+        rows = []
+        for run, run_images in sorted(runs.items()):
+            row = empty_row(self._name, session, run)
+            row["warnings"] += warnings
+            try:
+                self._fill(row, run_images, only_run=len(runs) == 1)
+            except InputError as error:
+                exclude(row, error)
+            rows.append(row)
+        return rows
+
+    def _index_maps(self, session: str) -> list[dict]:
+        """One row per run of a session that has χ maps and no GRE."""
+        runs = {file.entities.get("run", "") for role, file in self.derived if role == "chi_map"
+                and file.session in (session, "")}  # fmt: skip
+        rows = []
+        for run in sorted(runs):
+            row = empty_row(self._name, session, run)
+            try:
+                self._fill(row, [], only_run=len(runs) == 1)
+            except InputError as error:
+                exclude(row, error)
+            rows.append(row)
+        return rows
+
+    def _fill(self, row: dict, images: list[GreImage], *, only_run: bool) -> None:
+        """Fill a row from its GRE images, or from its χ map where they carry no phase."""
+        candidates = {role: self._candidates(role, row, only_run=only_run) for role in DERIVED}
+        if candidates["chi_map"] and not has_phase(images):
+            facts = self._fill_from_map(row, candidates["chi_map"], images)
+        else:
+            gre = assemble(images)
+            row["input_kind"], row["n_echoes"] = gre.kind, len(gre.echoes)
+            for part in ("magnitude", "phase", "real", "imaginary"):
+                row[part] = [file.path for file in getattr(gre, part)]
+            row["warnings"] += gre.warnings
+            if self.facts_of is not None:
+                facts = self.facts_of(row["session"], gre)
+            else:
+                facts = check_gre(gre, self.sidecars.read, self._header)
+        for column in ("echo_times", "field_strength", "shape", "voxel_size", "manufacturer"):
+            row[column] = getattr(facts, column)
+        row["warnings"] += facts.warnings
+        grids = self._fill_companions(row, facts.header)
+        for role in DERIVED:
+            if not row[role]:
+                allowed = grids[:1] if role in ON_GRE_GRID else grids
+                read = self._header if self.facts_of is None else None
+                file, warnings = choose_derivative(role, candidates[role], allowed, read)
+                row[role] = file.path if file else ""
+                row["warnings"] += warnings
+
+    def _fill_from_map(self, row: dict, maps: list[NamedFile], images: list[GreImage]) -> Facts:
+        """Take an external χ map as the session's input, and magnitudes on its grid, which registrations use."""
+        file, _ = choose_derivative("chi_map", maps, [], None)
+        row["input_kind"], row["n_echoes"], row["chi_map"] = "chi_map", 0, file.path
+        if self.facts_of is not None:
+            return self.facts_of(row["session"], GreInput("chi_map", []))
+        header = self._header(file)
+        shape, size = check_grid(header, file)
+        for image in sorted(images, key=lambda image: (image.echo or 0, image.file.path)):
+            if same_grid(header, self._header(image.file)):
+                row["magnitude"].append(image.file.path)
+            else:
+                row["warnings"].append(f"{image.file.path}: not on the grid of the χ map, not used")
+        fields = self.sidecars.read(file)
+        strength = fields.get("MagneticFieldStrength")
+        strength = float(strength) if isinstance(strength, (int, float)) else None
+        maker = str(fields.get("Manufacturer", ""))
+        return Facts([], strength, shape, size, maker, template_warning(header, file), header)
+
+    def _fill_companions(self, row: dict, header: Header | None) -> list[tuple[str, Header]]:
+        """Fill T1w, FLAIR and DWI; return the grids that lesions may be drawn on."""
+        has_lesions = any(role.startswith("lesion") for role, _ in self.derived)
+        grids = [("GRE" if row["input_kind"] != "chi_map" else "χ map", header)] if header else []
+        session = row["session_id"]
+        for suffix in STRUCTURAL[::-1]:
+            file, warnings = choose_structural(self.proper, session, suffix)
+            row["warnings"] += warnings
+            if file is not None:
+                row[suffix] = file.path
+                if header and has_lesions:
+                    grids.append((suffix, self._header(file)))
+        (row["dwi"], row["bval"], row["bvec"]), warnings = choose_dwi(
+            self.bids_dir, self.proper, session, self.gradients
+        )
+        row["warnings"] += warnings
+        return grids
+
+    def _candidates(self, role: str, row: dict, *, only_run: bool) -> list[NamedFile]:
+        """List a role's derivatives that name this session and run, or leave them open where there is only one."""
+        found = []
+        for its_role, file in self.derived:
+            if its_role != role or "echo" in file.entities:
+                continue
+            session_fits = file.session == row["session_id"] or (not file.session and len(self.sessions) == 1)
+            run = file.entities.get("run", "")
+            run_is_open = not run and (only_run or role not in ON_GRE_GRID)
+            if session_fits and (
+                run_is_open or run == row["run"] or (run and run.lstrip("0") == row["run"].lstrip("0"))
+            ):
+                found.append(file)
+        return found
+
+    def _header(self, file: NamedFile) -> Header:
+        """Header of an image, read once."""
+        if file.path not in self.headers:
+            self.headers[file.path] = read_header(self.bids_dir, file)
+        return self.headers[file.path]
+
+
+def _prefer_anatomical(images: list[GreImage], acquisition: str | None) -> tuple[list[GreImage], bool]:
+    """Take field maps in ``fmap/`` only where there is nothing else, or where the operator chooses among all."""
+    anatomical = [image for image in images if image.file.datatype != "fmap"]
+    if acquisition is not None:
+        return images, False
+    if anatomical:
+        return anatomical, False
+    return (images, True) if has_phase(images) else ([], False)

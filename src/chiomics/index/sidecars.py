@@ -1,0 +1,88 @@
+"""JSON sidecars with BIDS inheritance.
+
+A sidecar applies to every image below its folder that has its suffix and all its entities; a deeper or more specific
+one overrides it (BIDS 1.10, "The Inheritance Principle").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from chiomics.core.bids import parse_name
+from chiomics.core.errors import InputError
+from chiomics.index.names import NamedFile
+
+
+class _Sidecar(NamedTuple):
+    depth: int
+    specificity: int
+    path: str
+    folder: str
+    entities: frozenset[tuple[str, str]]
+
+
+class Sidecars:
+    """The sidecars that can apply to one participant's images.
+
+    Parameters
+    ----------
+    bids_dir : str
+        The BIDS folder.
+    paths : iterable of str
+        Paths relative to it; those that are not `extension` files are passed over.
+    contents : dict, optional
+        Contents read so far by path, shared between participants so that files of the whole cohort are read once.
+    extension : str
+        ``.json``, or ``.bval`` and ``.bvec``, which are inherited in the same way.
+    """
+
+    def __init__(
+        self, bids_dir: str, paths: Iterable[str], contents: dict[str, dict] | None = None, extension: str = ".json"
+    ) -> None:
+        self._bids_dir = bids_dir
+        self._contents = {} if contents is None else contents
+        self._by_suffix: dict[str, list[_Sidecar]] = {}
+        for path in paths:
+            if not path.endswith(extension):
+                continue
+            folder, _, name = path.rpartition("/")
+            entities, suffix, _ = parse_name(name)
+            if not entities and "_" in name:
+                continue
+            depth = len(folder.split("/")) if folder else 0
+            sidecar = _Sidecar(depth, len(entities), path, folder, frozenset(entities.items()))
+            self._by_suffix.setdefault(suffix, []).append(sidecar)
+        for sidecars in self._by_suffix.values():
+            sidecars.sort()
+
+    def paths(self, image: NamedFile) -> list[str]:
+        """Sidecars that apply to an image, the one that overrides the others last."""
+        folder, entities = image.folder, image.entities.items()
+        return [
+            sidecar.path
+            for sidecar in self._by_suffix.get(image.suffix, ())
+            if (not sidecar.folder or folder == sidecar.folder or folder.startswith(sidecar.folder + "/"))
+            and sidecar.entities <= entities
+        ]
+
+    def read(self, image: NamedFile) -> dict:
+        """Return the fields that apply to an image, merged."""
+        fields: dict = {}
+        for path in self.paths(image):
+            fields.update(self._read(path))
+        return fields
+
+    def _read(self, path: str) -> dict:
+        if path not in self._contents:
+            # Not core.images.read_sidecar, whose module costs half a second of imports at every start of the workflow.
+            try:
+                fields = json.loads(Path(f"{self._bids_dir}/{path}").read_bytes())
+            except (OSError, ValueError) as error:
+                raise InputError("the sidecar cannot be read", file=path, found=str(error), expected="JSON") from error
+            if not isinstance(fields, dict):
+                raise InputError("the sidecar does not hold fields", file=path, expected="a JSON object")
+            self._contents[path] = fields
+        return self._contents[path]

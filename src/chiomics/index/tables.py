@@ -1,0 +1,130 @@
+"""The operator's tables: participants.tsv, and the verdicts of qc_exclude.tsv."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from chiomics.core.errors import InputError
+from chiomics.index.manifest import COLUMNS, VERDICT, exclude
+
+logger = logging.getLogger(__name__)
+
+MISSING = "n/a"
+
+
+def read_table(path: str | Path) -> list[dict[str, str]]:
+    """Read a TSV file as strings.
+
+    Parameters
+    ----------
+    path : path-like
+        UTF-8, with or without a byte order mark.
+
+    Returns
+    -------
+    list of dict
+        One per line; a short line is an error, an empty one is passed over.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be read, repeats a column or has a line of another length than its header.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("the table cannot be read", file=path, found=str(error), expected="UTF-8 TSV") from error
+    lines = [line for line in csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE) if any(line)]
+    if not lines:
+        raise InputError("the table is empty", file=path, expected="a line of column names")
+    header = [name.strip() for name in lines[0]]
+    if len(set(header)) != len(header):
+        raise InputError("a column name is repeated", file=path, found=", ".join(header))
+    for number, line in enumerate(lines[1:], start=2):
+        if len(line) != len(header):
+            raise InputError(
+                f"line {number} has another number of columns than the header", file=path,
+                found=str(len(line)), expected=f"{len(header)}, separated by tabs",
+            )  # fmt: skip
+    return [dict(zip(header, (cell.strip() for cell in line), strict=True)) for line in lines[1:]]
+
+
+def read_participants(path: str | Path) -> list[dict[str, str]]:
+    """Read participants.tsv; an empty list where there is none."""
+    if not Path(path).is_file():
+        return []
+    table = read_table(path)
+    if table and "participant_id" not in table[0]:
+        raise InputError("the column participant_id is missing", file=path, found=", ".join(table[0]))
+    seen: set[str] = set()
+    for line in table:
+        name = line["participant_id"] = _with_prefix(line["participant_id"])
+        if name in seen:
+            raise InputError("a participant has two lines", file=path, found=name)
+        seen.add(name)
+    return table
+
+
+def add_participants(rows: list[dict], participants: Iterable[Mapping[str, str]]) -> None:
+    """Add the columns of participants.tsv to the rows; a name that the manifest has gets a prefix."""
+    table = {line["participant_id"]: line for line in participants}
+    columns = list(dict.fromkeys(name for line in table.values() for name in line if name != "participant_id"))
+    names = {column: f"participants_{column}" if column in COLUMNS else column for column in columns}
+    for row in rows:
+        line = table.get(row["participant_id"], {})
+        for column, name in names.items():
+            value = line.get(column, "")
+            row[name] = MISSING if value in ("", None) else str(value)
+    absent = sorted({row["participant_id"] for row in rows} - set(table)) if table else []
+    if absent:
+        logger.warning("%d participants have no line in participants.tsv: %s", len(absent), ", ".join(absent[:10]))
+
+
+def apply_verdicts(rows: list[dict], path: str | Path) -> None:
+    """Exclude the sessions that the operator's table names.
+
+    Parameters
+    ----------
+    rows : list of dict
+        The manifest's rows, changed in place.
+    path : path-like
+        TSV with the columns ``reason`` and ``session`` (or ``participant_id``, and ``session_id`` and ``run`` where
+        wanted). A key without session or run stands for all of them.
+
+    Raises
+    ------
+    InputError
+        Where a column or a reason is missing.
+    """
+    for number, line in enumerate(read_table(path), start=2):
+        key = _verdict_key(line)
+        reason = line.get("reason", "")
+        if not key or reason in ("", MISSING):
+            raise InputError(
+                f"line {number} names no session or no reason", file=path, found="\t".join(line.values()),
+                expected="the columns session (or participant_id) and reason, both filled",
+            )  # fmt: skip
+        named = [row for row in rows if row["session"] == key or row["session"].startswith(f"{key}_")]
+        for row in named:
+            exclude(row, f"{VERDICT}: {reason}")
+        if not named:
+            logger.warning("%s, line %d: no session is called %s", path, number, key)
+
+
+def _verdict_key(line: dict[str, str]) -> str:
+    if line.get("session"):
+        return _with_prefix(line["session"])
+    if not line.get("participant_id"):
+        return ""
+    session, run = (line.get(column, "").replace(MISSING, "") for column in ("session_id", "run"))
+    parts = [_with_prefix(line["participant_id"])]
+    parts += [_with_prefix(session, "ses-")] if session else []
+    parts += [_with_prefix(run, "run-")] if run else []
+    return "_".join(parts)
+
+
+def _with_prefix(label: str, prefix: str = "sub-") -> str:
+    return label if label.startswith(prefix) else prefix + label

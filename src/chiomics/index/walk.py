@@ -1,0 +1,116 @@
+"""Walk a BIDS folder once: every file that can matter, with its size and time of change, by participant.
+
+A plain walk, because a general BIDS library takes 25 s per 1,000 subjects where this takes a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from chiomics.core.errors import InputError
+from chiomics.index.names import DATATYPES
+
+#: Files beside the participants' folders that can apply to an image.
+INHERITED = (".json", ".bval", ".bvec")
+#: Folder of a simulated cohort's known answers: an input only where the operator names it.
+TRUTH = "truth"
+
+
+class WalkedFile(NamedTuple):
+    """A file as the walk finds it."""
+
+    path: str  # relative to the BIDS folder, POSIX
+    size: int  # bytes; -1 for a link that leads nowhere
+    mtime_ns: int
+
+
+def find_participants(
+    bids_dir: str, derivatives: str | Sequence[str]
+) -> tuple[list[WalkedFile], dict[str, list[tuple[str, str]]]]:
+    """Find the participants of a BIDS folder.
+
+    Parameters
+    ----------
+    bids_dir : str
+        The folder.
+    derivatives : str or sequence of str
+        Names of the folders below ``derivatives`` to look into, or ``all``.
+
+    Returns
+    -------
+    shared : list of WalkedFile
+        Sidecars beside the participants' folders, sorted by path.
+    participants : dict of str to list of tuple of str
+        Folders of each participant, raw and derived, as they begin in the manifest and on disk; sorted.
+
+    Raises
+    ------
+    InputError
+        Where the folder, or a named derivative, does not exist.
+    """
+    if not Path(bids_dir).is_dir():
+        raise InputError("the BIDS folder does not exist", file=bids_dir)
+    shared: list[WalkedFile] = []
+    participants: dict[str, list[tuple[str, str]]] = {}
+    places = [("", bids_dir)]
+    for pipeline in pipelines(bids_dir, derivatives):
+        places.append((f"derivatives/{pipeline}/", f"{bids_dir}/derivatives/{pipeline}"))
+    for prefix, folder in places:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("sub-") and entry.is_dir():
+                    participants.setdefault(entry.name, []).append((f"{prefix}{entry.name}/", entry.path))
+                elif not prefix and entry.name.endswith(INHERITED) and entry.is_file():
+                    shared.append(_stat(entry, prefix))
+    return sorted(shared), {name: participants[name] for name in sorted(participants)}
+
+
+def list_files(folders: list[tuple[str, str]]) -> list[WalkedFile]:
+    """List the files of a participant's folders, sorted by path."""
+    found: list[WalkedFile] = []
+    for prefix, folder in folders:
+        _walk(folder, prefix, found)
+    return sorted(found)
+
+
+def pipelines(bids_dir: str, derivatives: str | Sequence[str]) -> list[str]:
+    """List the folders below ``derivatives`` to look into, sorted."""
+    folder = Path(bids_dir, "derivatives")
+    if derivatives != "all":
+        names = [derivatives] if isinstance(derivatives, str) else list(derivatives)
+        for name in names:
+            if not (folder / name).is_dir():
+                raise InputError("index.derivatives names a folder that does not exist", file=f"derivatives/{name}")
+        return sorted(names)
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted(
+            entry.name
+            for entry in entries
+            if entry.is_dir() and entry.name.lower() != TRUTH and not entry.name.startswith((".", "sub-"))
+        )
+
+
+def _walk(folder: str, prefix: str, found: list[WalkedFile], depth: int = 0) -> None:
+    """Add the files of a participant, of its sessions, and of the datatype folders of both."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            if name.startswith("."):
+                continue
+            if not entry.is_dir():
+                found.append(_stat(entry, prefix))
+            elif (depth == 0 and name.startswith("ses-")) or (depth < 2 and name in DATATYPES):
+                _walk(entry.path, f"{prefix}{name}/", found, 2 if name in DATATYPES else 1)
+
+
+def _stat(entry: os.DirEntry, prefix: str) -> WalkedFile:
+    try:
+        status = entry.stat()
+    except FileNotFoundError:
+        return WalkedFile(prefix + entry.name, -1, 0)
+    return WalkedFile(prefix + entry.name, status.st_size, status.st_mtime_ns)

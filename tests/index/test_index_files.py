@@ -1,0 +1,242 @@
+"""The manifest's file, readings that are remembered, verdicts, failure records, headers and the command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import chiomics.index.participant as reading
+from chiomics.cli import main
+from chiomics.core.errors import InputError
+from chiomics.index import (
+    COLUMNS,
+    check_cohort,
+    index_bids,
+    read_failures,
+    read_manifest,
+    record_failure,
+    update_manifest,
+    write_manifest,
+)
+from chiomics.index.headers import read_header
+from chiomics.index.names import name_file
+from tests.bids_trees import GRE, make_bids_tree, multi_echo
+
+
+def test_manifest_is_read_back(tmp_path):
+    spec = multi_echo("{01,02}") | {
+        "sub-03/anat/{name}_part-mag_MEGRE": GRE,
+        "sub-01/anat/{name}_{acq-a,acq-b}_T1w": {},
+        "participants.tsv": [["participant_id", "note"], ["sub-01", 'a "quoted" word; µ'], ["sub-02", "n/a"]],
+    }
+    rows = index_bids(make_bids_tree(tmp_path / "bids", spec))
+    assert write_manifest(rows, tmp_path / "results" / "manifest.tsv")
+    assert read_manifest(tmp_path / "results" / "manifest.tsv") == rows
+    assert tuple(rows[0])[: len(COLUMNS)] == COLUMNS
+    assert rows[0]["warnings"]
+
+
+def test_manifest_is_replaced_only_when_it_changes(tmp_path):
+    bids, manifest = make_bids_tree(tmp_path / "bids", multi_echo()), tmp_path / "manifest.tsv"
+    update_manifest(bids, manifest)
+    os.utime(manifest, ns=(1, 1))
+    update_manifest(bids, manifest)
+    assert manifest.stat().st_mtime_ns == 1
+    make_bids_tree(bids, {"sub-01/anat/{name}_T1w": {}})
+    update_manifest(bids, manifest)
+    assert manifest.stat().st_mtime_ns != 1
+    assert read_manifest(manifest)[0]["T1w"] == "sub-01/anat/sub-01_T1w.nii.gz"
+
+
+def test_file_that_is_no_manifest(tmp_path):
+    (tmp_path / "other.tsv").write_text("a\tb\n1\t2\n")
+    with pytest.raises(InputError, match="not a manifest"):
+        read_manifest(tmp_path / "other.tsv")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_manifest(tmp_path / "absent.tsv")
+
+
+def test_only_changed_participants_are_read_again(tmp_path, monkeypatch):
+    bids, cache = make_bids_tree(tmp_path / "bids", multi_echo("{01,02}", 1)), tmp_path / "cache.json"
+    opened = []
+
+    def spy(folder, file):
+        opened.append(file.participant)
+        return read_header(folder, file)
+
+    monkeypatch.setattr(reading, "read_header", spy)
+    first = index_bids(bids, cache=cache)
+    assert set(opened) == {"sub-01", "sub-02"}
+    opened.clear()
+    assert index_bids(bids, cache=cache) == first
+    assert opened == []
+    (bids / "sub-02/anat/sub-02_echo-1_part-mag_MEGRE.json").write_text(
+        '{"EchoTime": 0.005, "MagneticFieldStrength": 3}'
+    )
+    (bids / "sub-02/anat/sub-02_echo-1_part-phase_MEGRE.json").write_text('{"EchoTime": 0.005}')
+    assert [row["echo_times"] for row in index_bids(bids, cache=cache)] == [[0.004], [0.005]]
+    assert set(opened) == {"sub-02"}
+    make_bids_tree(bids, {"MEGRE.json": {"Manufacturer": "new"}})
+    assert {row["manufacturer"] for row in index_bids(bids, cache=cache)} == {"new"}
+    assert index_bids(bids, cache=cache, acquisition="x")[0]["status"] == "excluded"
+    cache.write_text("{")
+    assert index_bids(bids, cache=cache) == index_bids(bids)
+
+
+def test_mended_session_comes_back(tmp_path):
+    bids, cache = tmp_path / "bids", tmp_path / "cache.json"
+    make_bids_tree(bids, multi_echo("{01,02}", 1) | {"sub-02/anat/{name}_echo-1_part-mag_MEGRE": {"EchoTime": 4}})
+    assert [row["status"] for row in index_bids(bids, cache=cache)] == ["included", "excluded"]
+    make_bids_tree(bids, multi_echo("02", 1))
+    assert [row["status"] for row in index_bids(bids, cache=cache)] == ["included", "included"]
+
+
+def test_verdicts_of_the_operator(tmp_path, caplog):
+    table = [
+        ["session", "reason"],
+        ["sub-01_ses-1", "moved"],
+        ["02", "wrong person"],
+        ["sub-03_run-2", "ghosting"],
+        ["sub-09", "x"],
+    ]
+    spec = multi_echo("{01,02}", 1, session="ses-{1,2}/") | {
+        "sub-03/anat/{name}_run-{1,2}_echo-1_part-{mag,phase}_MEGRE": GRE,
+        "qc_exclude.tsv": table,
+    }
+    rows = index_bids(make_bids_tree(tmp_path, spec))
+    assert {row["session"]: row["reason"] for row in rows if row["status"] == "excluded"} == {
+        "sub-01_ses-1": "operator's verdict: moved",
+        "sub-02_ses-1": "operator's verdict: wrong person",
+        "sub-02_ses-2": "operator's verdict: wrong person",
+        "sub-03_run-2": "operator's verdict: ghosting",
+    }
+    assert "line 5: no session is called sub-09" in caplog.text
+    check_cohort(rows, on_bad_session="fail")  # a verdict is no failure
+
+
+def test_verdicts_by_participant_session_and_run(tmp_path):
+    make_bids_tree(tmp_path / "bids", multi_echo("{01,02}", 1, session="ses-{1,2}/"))
+    verdicts = tmp_path / "verdicts.tsv"
+    verdicts.write_text("participant_id\tsession_id\trun\treason\n01\t2\tn/a\tmoved\nsub-02\tses-1\t\tmoved\n")
+    rows = index_bids(tmp_path / "bids", qc_exclude=verdicts)
+    assert [row["status"] for row in rows] == ["included", "excluded", "excluded", "included"]
+
+
+@pytest.mark.parametrize("text", ["session\treason\nsub-01\t\n", "session\tcause\nsub-01\tmoved\n", "reason\nmoved\n"])
+def test_bad_verdicts(tmp_path, text):
+    make_bids_tree(tmp_path, multi_echo() | {"qc_exclude.tsv": text})
+    with pytest.raises(InputError, match=r"qc_exclude.tsv.*line 2 names no session or no reason"):
+        index_bids(tmp_path)
+
+
+def test_failed_job_is_remembered_until_something_changes(tmp_path, caplog):
+    bids, failed = make_bids_tree(tmp_path / "bids", multi_echo("{01,02}", 1)), tmp_path / "results/qc/failed"
+    config = {"qsm": {"inversion": ["ilsqr"], "limit": np.float64(0.1)}, "radiomics": {"bin_width": 25}}
+    image = bids / "sub-01/anat/sub-01_echo-1_part-phase_MEGRE.nii.gz"
+    error = InputError("the image holds NaN or infinite voxels", file=image, found="3 voxels", expected="finite values")
+    path = record_failure(failed, "sub-01", error, inputs=[image], settings={"qsm": config["qsm"]})
+    assert path == failed / "sub-01.json"
+
+    def reasons(**changes):
+        rows = index_bids(bids, failed_dir=failed, settings=config | changes)
+        return [row["reason"] for row in rows]
+
+    first, second = reasons()
+    assert "a job failed on this input" in first
+    assert "NaN or infinite voxels; found 3 voxels; expected finite values" in first
+    assert str(path) in first
+    assert second == ""
+    assert reasons(radiomics={}) == [first, ""]
+    assert reasons(qsm={"inversion": ["star"]}) == ["", ""]
+    assert "sub-01 is tried again, the settings have changed (qsm)" in caplog.text
+    os.utime(image, ns=(1, 1))
+    assert reasons() == ["", ""]
+    assert "sub-01 is tried again, its input has changed" in caplog.text
+
+
+def test_failure_is_a_failure_for_on_bad_session(tmp_path):
+    bids = make_bids_tree(tmp_path / "bids", multi_echo("{01,02}", 1))
+    record_failure(tmp_path / "failed", "sub-02", ValueError("cut short"), inputs=[])
+    rows = index_bids(bids, failed_dir=tmp_path / "failed")
+    check_cohort(rows)
+    with pytest.raises(InputError, match="cut short"):
+        check_cohort(rows, on_bad_session="fail")
+
+
+def test_unreadable_failure_record(tmp_path):
+    (tmp_path / "sub-01.json").write_text("{}")
+    with pytest.raises(InputError, match="delete it to go on"):
+        read_failures(tmp_path)
+    assert read_failures(tmp_path / "absent") == {}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    quaternion=st.lists(st.floats(-1, 1), min_size=4, max_size=4).filter(lambda q: sum(x * x for x in q) > 0.01),
+    zooms=st.lists(st.floats(0.2, 3.9), min_size=3, max_size=3),
+    offset=st.lists(st.floats(-200, 200), min_size=3, max_size=3),
+    flip=st.booleans(),
+    codes=st.sampled_from([(1, 0), (0, 1), (1, 1), (2, 2)]),
+    big_endian=st.booleans(),
+    compressed=st.booleans(),
+)
+def test_header_gives_what_nibabel_gives(
+    tmp_path_factory, quaternion, zooms, offset, flip, codes, big_endian, compressed
+):
+    qform_code, sform_code = codes
+    rotation = nib.quaternions.quat2mat(np.array(quaternion) / np.linalg.norm(quaternion))
+    affine = nib.affines.from_matvec(rotation @ np.diag([*zooms[:2], -zooms[2] if flip else zooms[2]]), offset)
+    header = nib.Nifti1Header(endianness=">" if big_endian else "<")
+    image = nib.Nifti1Image(np.zeros((5, 6, 7), np.int16), None, header)
+    image.header.set_qform(affine, code=qform_code)
+    image.header.set_sform(affine + (0.1 if sform_code else 0) * np.eye(4)[[0, 1, 2, 2]], code=sform_code)
+    folder = tmp_path_factory.mktemp("header")
+    path = "sub-1/anat/sub-1_MEGRE.nii" + (".gz" if compressed else "")
+    (folder / "sub-1/anat").mkdir(parents=True)
+    nib.save(image, folder / path)
+    read = read_header(str(folder), name_file(path, 1))
+    expected = nib.load(folder / path)
+    assert read.shape == expected.shape
+    # Quaternions are stored in float32, whose rounding grows where their real part is small.
+    np.testing.assert_allclose(read.affine, expected.affine[:3], atol=2e-3)
+    np.testing.assert_allclose(read.voxel_size, nib.affines.voxel_sizes(expected.affine), rtol=2e-3)
+
+
+def test_nifti2_header(tmp_path):
+    affine = np.diag([1, 2, 3, 1])
+    (tmp_path / "sub-1").mkdir()
+    nib.save(nib.Nifti2Image(np.zeros((4, 5, 6, 2), np.int16), affine), tmp_path / "sub-1/sub-1_MEGRE.nii.gz")
+    read = read_header(str(tmp_path), name_file("sub-1/sub-1_MEGRE.nii.gz", 1))
+    assert (read.shape, read.volumes, read.voxel_size) == ((4, 5, 6), 2, (1, 2, 3))
+
+
+def test_command(tmp_path, capsys, monkeypatch):
+    bids = make_bids_tree(tmp_path / "my bids", multi_echo("01") | {"sub-02/anat/{name}_part-mag_MEGRE": GRE})
+    monkeypatch.chdir(tmp_path)
+    assert main(["index", str(bids)]) == 0
+    assert "2 sessions of 2 participants: 1 included, 1 excluded" in capsys.readouterr().err
+    assert [row["status"] for row in read_manifest("results/manifest.tsv")] == ["included", "excluded"]
+    assert main(["index", str(bids), "--on-bad-session", "fail", "--output", "other/manifest.tsv"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("chiomics: error: on_bad_session is fail, and 1 sessions failed")
+    assert len(read_manifest("other/manifest.tsv")) == 2  # so that its reader sees which and why
+    assert main(["index", "nowhere"]) == 2
+    assert capsys.readouterr().err == "chiomics: error: nowhere: the BIDS folder does not exist\n"
+
+
+def test_indexing_a_known_cohort_imports_no_numerics(tmp_path):
+    bids = make_bids_tree(tmp_path / "bids", multi_echo())
+    code = (
+        "import sys\nfrom chiomics.index import update_manifest\n"
+        f"update_manifest({str(bids)!r}, {str(tmp_path / 'manifest.tsv')!r})\n"
+        "print(sorted({'numpy', 'nibabel', 'pandas'} & set(sys.modules)))"
+    )
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(2)]
+    assert runs[1].stdout.strip() == "[]"

@@ -1,0 +1,224 @@
+"""Each thing that makes a session unusable excludes it, and the reason names the file, what was found and expected."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chiomics.core.errors import InputError
+from chiomics.index import EmptyCohortError, check_cohort, index_bids, summarise
+from tests.bids_trees import AFFINE, GRE, make_bids_tree, multi_echo
+
+ANAT = "sub-01/anat/{name}"
+MEGRE = f"{ANAT}_echo-{{1,2,3}}_part-{{mag,phase}}_MEGRE"
+SECOND = f"{ANAT}_echo-2_part-phase_MEGRE"
+SHIFTED = AFFINE + np.array([[0, 0, 0, 0.5], [0] * 4, [0] * 4, [0] * 4])
+TILTED = AFFINE @ np.array([[1, 0, 0, 0], [0, 0.999, -0.0447, 0], [0, 0.0447, 0.999, 0], [0, 0, 0, 1]])
+
+
+def field_strength(value):
+    return {**GRE, "MagneticFieldStrength": value}
+
+
+REFUSALS = {
+    "no phase": ({f"{ANAT}_echo-{{1,2}}_part-mag_MEGRE": GRE}, ["there is no phase image", "echo-1_part-mag"]),
+    "no magnitude": (
+        {f"{ANAT}_echo-{{1,2}}_part-phase_MEGRE": GRE},
+        ["there is no magnitude image", "echo-1_part-phase"],
+    ),
+    "real alone": ({f"{ANAT}_part-real_MEGRE": field_strength(3)}, ["there is no magnitude image"]),
+    "an echo without phase": (
+        {f"{ANAT}_echo-{{1,2,3}}_part-mag_MEGRE": GRE, f"{ANAT}_echo-{{1,3}}_part-phase_MEGRE": GRE},
+        ["an echo lacks its magnitude or its phase", "magnitude of echo 1, 2, 3, phase of echo 1, 3"],
+    ),
+    "no echo time": ({MEGRE: {"MagneticFieldStrength": 3}}, ["EchoTime is missing", "echo-1_part-mag", "JSON sidecar"]),
+    "milliseconds": (
+        {MEGRE: {**GRE, "EchoTime": [4, 12, 20]}},
+        ["EchoTime is in milliseconds", "found 4", "expected seconds, as BIDS: 0.004"],
+    ),
+    "an echo time of zero": ({MEGRE: {**GRE, "EchoTime": [0, 0.1, 0.2]}}, ["EchoTime is not positive"]),
+    "a list of echo times": ({MEGRE: {**GRE, "EchoTime": [[0.004, 0.008]]}}, ["EchoTime is not a number", "0.008"]),
+    "echo times that descend": (
+        {MEGRE: {**GRE, "EchoTime": [0.012, 0.004, 0.02]}},
+        ["the echo times do not ascend", "0.012, 0.004, 0.02 s"],
+    ),
+    "equal echo times": ({MEGRE: {**GRE, "EchoTime": [0.004, 0.004, 0.02]}}, ["the echo times do not ascend"]),
+    "parts with two echo times": (
+        {MEGRE: GRE, SECOND: {**GRE, "EchoTime": 0.013}},
+        ["disagree in EchoTime", "0.012 s and 0.013 s"],
+    ),
+    "no field strength": ({MEGRE: {"EchoTime": GRE["EchoTime"]}}, ["the field strength is missing"]),
+    "a field strength in mT": ({MEGRE: field_strength(3000)}, ["not a field strength in T", "found 3000"]),
+    "a field strength in words": ({MEGRE: field_strength("3T")}, ["not a field strength in T", "'3T'"]),
+    "two field strengths": (
+        {MEGRE: GRE, SECOND: {**GRE, "EchoTime": 0.012, "MagneticFieldStrength": 1.5}},
+        ["disagree in field strength", "found 3 T", "expected 1.5 T as in"],
+    ),
+    "another shape": (
+        {MEGRE: GRE, SECOND: {"shape": (24, 22, 21)}},
+        ["differ in shape", "echo-2_part-phase", "found 24 x 22 x 21", "expected 24 x 22 x 20"],
+    ),
+    "a shifted image": (
+        {MEGRE: GRE, SECOND: {"affine": SHIFTED}},
+        ["differ in position or orientation", "echo-2_part-phase"],
+    ),
+    "a tilted image": ({MEGRE: GRE, SECOND: {"affine": TILTED}}, ["differ in position or orientation"]),
+    "few slices": ({MEGRE: {**GRE, "shape": (64, 64, 19)}}, ["too few slices", "64 x 64 x 19", "at least 20"]),
+    "large voxels": (
+        {MEGRE: {**GRE, "affine": np.diag([1, 1, 4, 1])}},
+        ["voxels are too large", "1 x 1 x 4 mm", "below 4 mm"],
+    ),
+    "unknown orientation": ({MEGRE: {**GRE, "code": 0}}, ["orientation is unknown", "sform_code 0 and qform_code 0"]),
+    "complex voxels": ({MEGRE: {**GRE, "dtype": np.complex64}}, ["complex or colour", "datatype 32"]),
+    "a 4-D image": ({MEGRE: {**GRE, "shape": (24, 22, 20, 8)}}, ["4-D image", "8 volumes", "MCPC-3D-S"]),
+    "uncombined coils": (
+        {f"{ANAT}_coil-{{01,02}}_echo-{{1,2}}_part-{{mag,phase}}_MEGRE": GRE},
+        ["uncombined coils", "coil-01", "adaptive combine"],
+    ),
+    "two acquisitions": (
+        {f"{ANAT}_acq-{{fast,fine}}_echo-{{1,2}}_part-{{mag,phase}}_MEGRE": GRE},
+        ["several GRE acquisitions", "index.acquisition", "acq-fast_MEGRE, acq-fine_MEGRE"],
+    ),
+    "two reconstructions": (
+        {f"{ANAT}{{_rec-norm,}}_echo-{{1,2}}_part-{{mag,phase}}_MEGRE": GRE},
+        ["several GRE acquisitions", "MEGRE, rec-norm_MEGRE"],
+    ),
+    "one run of another acquisition": (
+        {f"{ANAT}_acq-{{a}}_run-1_part-{{mag,phase}}_GRE": field_strength(3), f"{ANAT}_part-{{mag,phase}}_GRE": GRE},
+        ["several GRE acquisitions"],
+    ),
+    "the same echo twice": (
+        {f"{ANAT}_echo-{{1,01}}_part-{{mag,phase}}_MEGRE": {"EchoTime": 0.004}},
+        ["two files for the magnitude of one echo", "echo-01_part-mag"],
+    ),
+    "echo in some names": (
+        {MEGRE: GRE, f"{ANAT}_part-{{mag,phase}}_MEGRE": {"EchoTime": 0.004}},
+        ["some images of one acquisition have echo- in their name"],
+    ),
+    "an echo in words": (
+        {f"{ANAT}_echo-first_part-{{mag,phase}}_MEGRE": {}},
+        ["the echo is not a number", "echo-first"],
+    ),
+    "an unknown part": ({f"{ANAT}_part-{{mag,argument}}_MEGRE": {}}, ["unknown part", "part-argument"]),
+    "one magnitude of a difference": (
+        {"sub-01/fmap/{name}_{magnitude1,phasediff}": {"EchoTime1": 0.005, "EchoTime2": 0.007}},
+        ["needs the magnitudes of its two echoes", "1 magnitude and 1 phase difference"],
+    ),
+    "a broken sidecar": ({MEGRE: GRE, "MEGRE.json": "{"}, ["the sidecar cannot be read", "MEGRE.json"]),
+    "a sidecar that is a list": ({MEGRE: GRE, "MEGRE.json": "[]"}, ["the sidecar does not hold fields"]),
+    "an empty image": ({MEGRE: GRE, f"{SECOND}.nii.gz/": b""}, ["the file is empty", "echo-2_part-phase"]),
+    "an image that is none": (
+        {MEGRE: GRE, f"{SECOND}.nii.gz/": b"text" * 100},
+        ["not gzip-compressed", "echo-2_part-phase"],
+    ),
+    "a name of another participant": (
+        {"sub-01/anat/sub-02_part-{mag,phase}_MEGRE": GRE},
+        ["disagree in participant or session", "sub-01/anat/sub-02"],
+    ),
+    "a name without its session": (
+        {"sub-01/ses-1/anat/sub-01_part-{mag,phase}_MEGRE": GRE},
+        ["disagree in participant or session"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "words"), REFUSALS.values(), ids=REFUSALS.keys())
+def test_refusal(tmp_path, spec, words):
+    files = {path.rstrip("/"): content for path, content in spec.items() if not isinstance(content, bytes)}
+    make_bids_tree(tmp_path, files)
+    for pattern, content in spec.items():
+        if isinstance(content, bytes):
+            (tmp_path / pattern.rstrip("/").format(name="sub-01")).write_bytes(content)
+    rows = index_bids(tmp_path)
+    assert {row["status"] for row in rows} == {"excluded"}
+    for row in rows:
+        for word in words:
+            assert word in row["reason"]
+        assert "\n" not in row["reason"]
+        assert str(tmp_path) not in row["reason"]
+
+
+def test_link_to_content_that_was_not_fetched(tmp_path):
+    make_bids_tree(tmp_path, multi_echo())
+    image = tmp_path / "sub-01/anat/sub-01_echo-1_part-mag_MEGRE.nii.gz"
+    image.unlink()
+    image.symlink_to(tmp_path / ".git/annex/objects/absent")
+    assert "datalad get" in index_bids(tmp_path)[0]["reason"]
+
+
+def test_truncated_header(tmp_path):
+    make_bids_tree(tmp_path, multi_echo())
+    image = tmp_path / "sub-01/anat/sub-01_echo-1_part-mag_MEGRE.nii.gz"
+    image.write_bytes(image.read_bytes()[:30])
+    assert "not a NIfTI image" in index_bids(tmp_path)[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("acquisition", "echoes"), [("fast", 2), ("acq-fine", 3), ("acq-fine_MEGRE", 3), ("acq-none", 4), ("T2starw", 1)]
+)
+def test_acquisition_chooses(tmp_path, acquisition, echoes):
+    spec = {
+        f"{ANAT}_acq-fast_echo-{{1,2}}_part-{{mag,phase}}_MEGRE": GRE,
+        f"{ANAT}_acq-fine_echo-{{1,2,3}}_part-{{mag,phase}}_MEGRE": GRE,
+        f"{ANAT}_echo-{{1,2,3,4}}_part-{{mag,phase}}_MEGRE": GRE,
+        f"{ANAT}_acq-star_part-{{mag,phase}}_T2starw": {"EchoTime": 0.02, "MagneticFieldStrength": 3},
+    }
+    (row,) = index_bids(make_bids_tree(tmp_path, spec), acquisition=acquisition)
+    assert (row["status"], row["n_echoes"]) == ("included", echoes)
+
+
+def test_acquisition_that_a_session_lacks(tmp_path):
+    (row,) = index_bids(make_bids_tree(tmp_path, multi_echo()), acquisition="fine")
+    assert "no GRE of the acquisition that index.acquisition names; found MEGRE; expected fine" in row["reason"]
+
+
+def test_combined_images_go_before_coils(tmp_path):
+    coils = {f"{ANAT}_rec-uncombined_coil-{{01,02}}_echo-{{1,2,3}}_part-{{mag,phase}}_MEGRE": GRE}
+    (row,) = index_bids(make_bids_tree(tmp_path, multi_echo() | coils))
+    assert row["status"] == "included"
+    assert row["warnings"] == ["uncombined coils are left aside beside coil-combined images"]
+
+
+def test_gap_in_the_echo_numbers_is_a_warning(tmp_path):
+    (row,) = index_bids(make_bids_tree(tmp_path, {f"{ANAT}_echo-{{1,3}}_part-{{mag,phase}}_MEGRE": GRE}))
+    assert (row["status"], row["warnings"]) == ("included", ["echo numbers are missing: 2"])
+
+
+def test_template_space_is_a_warning(tmp_path):
+    (row,) = index_bids(make_bids_tree(tmp_path, {MEGRE: {**GRE, "code": 4}}))
+    assert row["status"] == "included"
+    assert "B0 may not be along its z axis" in row["warnings"][0]
+
+
+def test_bad_session_excludes_or_stops(tmp_path):
+    bad = {"sub-02/anat/{name}_echo-{1,2}_part-mag_MEGRE": GRE}
+    rows = index_bids(make_bids_tree(tmp_path, multi_echo() | bad))
+    assert [row["status"] for row in rows] == ["included", "excluded"]
+    check_cohort(rows, on_bad_session="exclude")
+    with pytest.raises(
+        InputError, match=r"1 sessions failed: 1 excluded \(sub-02\): there is no phase image; file sub-02"
+    ):
+        check_cohort(rows, on_bad_session="fail")
+    with pytest.raises(InputError, match="unknown on_bad_session"):
+        check_cohort(rows, on_bad_session="ignore")
+
+
+def test_summary_counts_equal_problems_once(tmp_path):
+    rows = index_bids(make_bids_tree(tmp_path, multi_echo() | {"sub-{02,03}/anat/{name}_part-mag_MEGRE": GRE}))
+    assert summarise(rows).splitlines() == [
+        "3 sessions of 3 participants: 1 included, 2 excluded",
+        "  1 with magnitude_phase, 3 echoes",
+        "  2 excluded (sub-02, sub-03): there is no phase image; "
+        "file sub-02/anat/sub-02_part-mag_MEGRE.nii.gz; expected magnitude and phase for each echo",
+    ]
+
+
+def test_empty_cohorts(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        index_bids(tmp_path / "absent")
+    make_bids_tree(tmp_path, {"sub-01/anat/{name}_T1w": {}, "sub-01/anat/GRE_echo1.nii.gz": {}})
+    with pytest.raises(EmptyCohortError, match=r"1 participants with 2 images, .* 1 names are not BIDS"):
+        index_bids(tmp_path)
+    make_bids_tree(tmp_path, {f"{ANAT}_part-mag_MEGRE": GRE})
+    with pytest.raises(EmptyCohortError, match="no session can be used: 1 excluded"):
+        check_cohort(index_bids(tmp_path))

@@ -1,0 +1,216 @@
+"""Every spelling that real data sets use gives the same kind of row."""
+
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chiomics.core.bids import build_name
+from chiomics.index import index_bids
+from chiomics.index.names import name_file, read_gre
+from tests.bids_trees import GRE, make_bids_tree, multi_echo, write_image
+
+ANAT = "sub-01/anat/{name}"
+
+
+def only_row(folder, spec, **options):
+    rows = index_bids(make_bids_tree(folder, spec), **options)
+    assert len(rows) == 1
+    assert rows[0]["status"] == "included", rows[0]["reason"]
+    return rows[0]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "anat/{name}_echo-{1,2,3}_part-{mag,phase}_MEGRE",
+        "anat/{name}_part-{mag,phase}_echo-{1,2,3}_MEGRE",
+        "anat/{name}_echo-{01,02,03}_part-{mag,phase}_GRE",
+        "swi/{name}_echo-{1,2,3}_part-{mag,phase}_GRE",
+        "anat/{name}_echo-{1,2,3}_part-{mag,phase}_T2starw",
+        "anat/{name}_echo-{1,2,3}_part-{magnitude,phase}_T2Starw",
+        "swi/{name}_echo-{1,2,3}_part-{mag,phase}_swi",
+        "anat/{name}_echo-{1,2,3}_{magnitude,phase}",
+    ],
+)
+def test_magnitude_and_phase(tmp_path, pattern):
+    row = only_row(tmp_path, {f"sub-01/{pattern}": GRE})
+    assert row["input_kind"] == "magnitude_phase"
+    assert row["n_echoes"] == 3
+    assert row["echo_times"] == GRE["EchoTime"][:3]
+    assert row["field_strength"] == 3
+    assert len(row["magnitude"]) == len(row["phase"]) == 3
+    assert all("mag" in path for path in row["magnitude"])
+    assert all("phase" in path for path in row["phase"])
+
+
+def test_magnitude_may_lack_its_part(tmp_path):
+    spec = {f"{ANAT}_echo-{{1,2}}_MEGRE": GRE, f"{ANAT}_echo-{{1,2}}_part-phase_MEGRE": GRE}
+    row = only_row(tmp_path, spec)
+    assert row["magnitude"] == [f"sub-01/anat/sub-01_echo-{n}_MEGRE.nii.gz" for n in (1, 2)]
+
+
+def test_one_file_without_echo_is_one_echo(tmp_path):
+    row = only_row(tmp_path, {f"{ANAT}_part-{{mag,phase}}_T2starw": {"EchoTime": 0.02, "MagneticFieldStrength": 7}})
+    assert (row["n_echoes"], row["echo_times"], row["field_strength"]) == (1, [0.02], 7)
+
+
+def test_uncompressed_images(tmp_path):
+    row = only_row(tmp_path, {f"{ANAT}_echo-{{1,2}}_part-{{mag,phase}}_MEGRE": {**GRE, "extension": ".nii"}})
+    assert row["magnitude"][0].endswith("MEGRE.nii")
+
+
+def test_ten_echoes_are_in_numerical_order(tmp_path):
+    times = [round(0.003 * n, 4) for n in range(1, 12)]
+    numbers = ",".join(str(n) for n in range(1, 12))
+    row = only_row(tmp_path, {f"{ANAT}_echo-{{{numbers}}}_part-{{mag,phase}}_MEGRE": {**GRE, "EchoTime": times}})
+    assert row["echo_times"] == times
+
+
+def test_real_and_imaginary(tmp_path):
+    row = only_row(tmp_path, {f"{ANAT}_echo-{{1,2}}_part-{{real,imag}}_MEGRE": GRE})
+    assert row["input_kind"] == "real_imaginary"
+    assert row["real"] == [f"sub-01/anat/sub-01_echo-{n}_part-real_MEGRE.nii.gz" for n in (1, 2)]
+    assert row["imaginary"] == [f"sub-01/anat/sub-01_echo-{n}_part-imag_MEGRE.nii.gz" for n in (1, 2)]
+    assert row["magnitude"] == row["phase"] == []
+
+
+def test_magnitude_and_phase_go_before_real_and_imaginary(tmp_path):
+    row = only_row(tmp_path, {f"{ANAT}_echo-{{1,2}}_part-{{mag,phase,real,imag}}_MEGRE": GRE})
+    assert row["input_kind"] == "magnitude_phase"
+    assert "imaginary, real images are left aside" in row["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    "magnitudes", ["fmap/{name}_magnitude{1,2}", "anat/{name}_echo-{1,2}_part-mag_MEGRE", "fmap/{name}_echo-{1,2}_GRE"]
+)
+def test_phase_difference(tmp_path, magnitudes):
+    folder = magnitudes.partition("/")[0]
+    difference = {"EchoTime1": 0.00492, "EchoTime2": 0.00738, "MagneticFieldStrength": 3}
+    row = only_row(tmp_path, {f"sub-01/{magnitudes}": {}, f"sub-01/{folder}/{{name}}_phasediff": difference})
+    assert row["input_kind"] == "phase_difference"
+    assert row["echo_times"] == [0.00492, 0.00738]
+    assert len(row["magnitude"]) == 2
+    assert row["phase"] == [f"sub-01/{folder}/sub-01_phasediff.nii.gz"]
+
+
+def test_two_phases_of_a_field_map(tmp_path):
+    spec = {
+        f"sub-01/fmap/{{name}}_{{magnitude,phase}}{n}": {"EchoTime": time, "MagneticFieldStrength": 3}
+        for n, time in ((1, 0.005), (2, 0.0075))
+    }
+    row = only_row(tmp_path, spec)
+    assert (row["input_kind"], row["echo_times"]) == ("magnitude_phase", [0.005, 0.0075])
+    assert "field map" in row["warnings"][0]
+
+
+def test_field_map_gives_way_to_gre_and_to_a_cohort_with_gre(tmp_path, caplog):
+    field_map = {
+        "sub-{01,02}/fmap/{name}_magnitude{1,2}": {},
+        "sub-{01,02}/fmap/{name}_phasediff": {"EchoTime1": 0.005, "EchoTime2": 0.0075, "MagneticFieldStrength": 3},
+    }
+    row = only_row(tmp_path, field_map | multi_echo("01"))
+    assert (row["session"], row["input_kind"], row["n_echoes"]) == ("sub-01", "magnitude_phase", 3)
+    assert "sub-02" in caplog.text
+
+
+def test_processed_swi_is_no_input(tmp_path):
+    row = only_row(tmp_path, multi_echo() | {"sub-01/swi/{name}_{swi,minIP}": {}})
+    assert row["warnings"] == []
+
+
+def test_other_contrasts_with_magnitude_only_are_left_aside(tmp_path):
+    row = only_row(tmp_path, multi_echo() | {f"{ANAT}_T2starw": {"EchoTime": 0.02}})
+    assert row["warnings"] == ["magnitude without phase is left aside: T2starw"]
+
+
+def test_paths_with_spaces(tmp_path):
+    folder = make_bids_tree(tmp_path / "a folder with spaces" / "my bids", multi_echo())
+    assert index_bids(folder)[0]["status"] == "included"
+
+
+@given(
+    sub=st.from_regex(r"[a-zA-Z0-9]{1,6}", fullmatch=True),
+    ses=st.none() | st.from_regex(r"[a-zA-Z0-9]{1,4}", fullmatch=True),
+    acq=st.none() | st.from_regex(r"[a-zA-Z0-9]{1,4}", fullmatch=True),
+    run=st.none() | st.integers(1, 99),
+    echo=st.none() | st.integers(1, 20),
+    part=st.sampled_from([("mag", "magnitude"), ("phase", "phase"), ("real", "real"), ("imag", "imaginary")]),
+)
+def test_a_bids_name_is_read_back(sub, ses, acq, run, echo, part):
+    name = build_name("MEGRE", sub=sub, ses=ses, acq=acq, run=run, echo=echo, part=part[0])
+    folder = f"sub-{sub}/" + (f"ses-{ses}/" if ses else "")
+    file = name_file(f"{folder}anat/{name}")
+    image = read_gre(file)
+    assert (file.participant, file.session) == (f"sub-{sub}", f"ses-{ses}" if ses else "")
+    assert (image.part, image.echo) == (part[1], echo)
+    assert image.variant == (f"acq-{acq}_MEGRE" if acq else "MEGRE")
+    assert file.entities.get("run") == (str(run) if run else None)
+
+
+def test_real_bids(shared_data):
+    (row,) = index_bids(shared_data / "real-bids")
+    assert row["status"] == "included"
+    assert (row["echo_times"], row["field_strength"], row["manufacturer"]) == ([0.0023, 0.0046], 3, "Philips")
+    assert (row["shape"], row["voxel_size"]) == ([80, 80, 53], [3, 3, 3])
+    assert row["T1w"] == "sub-philips3t/anat/sub-philips3t_T1w.nii.gz"
+    assert row["bvec"] == "sub-philips3t/dwi/sub-philips3t_dwi.bvec"
+    assert (row["group"], row["sex"]) == ("HC", "n/a")
+
+
+@pytest.mark.parametrize("in_fmap", [True, False])
+def test_siemens_field_map(shared_data, tmp_path, in_fmap):
+    names = {f"echo-{n}_part-mag": f"fmap/sub-01_magnitude{n}" if in_fmap else f"anat/sub-01_echo-{n}_part-mag_GRE"
+             for n in (1, 2)}  # fmt: skip
+    names["phasediff"] = f"{'fmap' if in_fmap else 'anat'}/sub-01_phasediff"
+    for source, target in names.items():
+        for extension in (".nii.gz", ".json"):
+            link = tmp_path / "sub-01" / f"{target}{extension}"
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(shared_data / "siemens-fieldmap" / f"{source}{extension}")
+    (row,) = index_bids(tmp_path)
+    assert (row["status"], row["reason"]) == ("included", "")
+    assert (row["input_kind"], row["echo_times"]) == ("phase_difference", [0.00519, 0.00765])
+    assert (row["manufacturer"], row["field_strength"]) == ("Siemens", 3)
+    assert row["voxel_size"] == pytest.approx([3, 3, 3.6], abs=1e-4)  # stored in float32
+
+
+def test_gre_crop_as_a_stack_and_split(shared_data, tmp_path):
+    make_bids_tree(tmp_path, {"GRE.json": {"MagneticFieldStrength": 3}})
+    for part, source in (("mag", "Mag"), ("phase", "Phase")):
+        file = shared_data / "gre-crop" / f"{source}.nii.gz"
+        stack = nib.load(file)
+        for folder, count in (("sub-stack", 1), ("sub-split", 3)):
+            (tmp_path / folder / "anat").mkdir(parents=True, exist_ok=True)
+            for echo in range(count):
+                entity = "" if folder == "sub-stack" else f"_echo-{echo + 1}"
+                name = tmp_path / folder / "anat" / f"{folder}{entity}_part-{part}_GRE"
+                (name.with_name(f"{name.name}.json")).write_text(f'{{"EchoTime": {0.004 * (echo + 1)}}}')
+                target = name.with_name(f"{name.name}.nii.gz")
+                if folder == "sub-stack":
+                    target.symlink_to(file)
+                else:
+                    nib.save(stack.slicer[..., echo], target)
+    split, stacked = index_bids(tmp_path)
+    assert (split["status"], split["n_echoes"], split["shape"]) == ("included", 3, [51, 51, 41])
+    assert split["voxel_size"] == pytest.approx([0.46875, 0.46875, 1])
+    assert stacked["status"] == "excluded"
+    assert "4-D image" in stacked["reason"]
+    assert "3 volumes" in stacked["reason"]
+
+
+def test_oblique_affine_is_accepted(tmp_path):
+    angle = np.deg2rad(20)
+    turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
+    affine = np.eye(4)
+    affine[:3, :3] = turn @ np.diag([0.5, 0.5, 1.5])
+    row = only_row(tmp_path, {f"{ANAT}_echo-{{1,2}}_part-{{mag,phase}}_MEGRE": {**GRE, "affine": affine}})
+    assert row["voxel_size"] == pytest.approx([0.5, 0.5, 1.5], abs=1e-4)  # stored in float32
+
+
+def test_image_writer_writes_what_nibabel_reads(tmp_path):
+    write_image(tmp_path / "image.nii", shape=(24, 22, 20, 2))
+    assert nib.load(tmp_path / "image.nii").shape == (24, 22, 20, 2)
