@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-
 from chiomics.core.images import voxel_size, whole_file, write_image, write_sidecar
 from chiomics.phantom import tissue
+from chiomics.phantom.diffusion import DiffusionImages
 from chiomics.phantom.oracle import oracle_table
 from chiomics.phantom.recipe import Session, find_session, list_sessions, load_recipe
 from chiomics.phantom.signal import PHASE_FLAVOURS, wrapped_phase
@@ -202,12 +202,24 @@ def _write_images(root: Path, recipe: dict, session: Session, subject: Simulated
                 voxels = np.rint(np.minimum(np.abs(echo) * MAGNITUDE_SCALE, 32767)).astype(np.int16)
                 fields["Units"] = "arbitrary"
             write_image(path, voxels, subject.affine)
+        elif name.endswith("_dwi.nii.gz"):
+            fields = {**common, **STRUCTURAL_FIELDS["dwi"]}
+            write_image(path, subject.diffusion.volumes, subject.diffusion.affine)
+            _write_gradients(path, subject.diffusion)
         else:
             suffix = path.name.removesuffix(".nii.gz").rsplit("_", 1)[1]
-            image, affine, _ = subject.structural[suffix]
+            image, affine = subject.structural[suffix]
             fields = {**common, "MRAcquisitionType": "3D", **STRUCTURAL_FIELDS[suffix]}
             write_image(path, image, affine)
         write_sidecar(sidecar, fields)
+
+
+def _write_gradients(path: Path, diffusion: DiffusionImages) -> None:
+    """Write b values and directions beside a diffusion image, in FSL's layout."""
+    tables = {".bval": diffusion.b_values[None], ".bvec": diffusion.b_vectors.T}
+    for extension, table in tables.items():
+        with whole_file(path.with_name(path.name.replace(".nii.gz", extension))) as temporary:
+            np.savetxt(temporary, table, fmt="%.6g")
 
 
 def _write_truth(root: Path, recipe: dict, session: Session, subject: SimulatedSubject) -> None:
@@ -239,7 +251,7 @@ def _write_truth(root: Path, recipe: dict, session: Session, subject: SimulatedS
             "Rims": sum(row["rim"] for row in subject.lesion_rows),
             "ChiReference": "water, chi = 0; cerebrospinal fluid is 0.019 ppm",
             "ReferenceAge": tissue.REFERENCE_AGE,
-            "Motion": {suffix: matrix for suffix, (_, _, matrix) in subject.structural.items()},
+            "Motion": subject.motions,
             "MotionDescription": "rigid matrices in mm from the world of the GRE to the world of the named image",
             "Participant": session.participant,
         },
@@ -265,28 +277,31 @@ LESION_COLUMNS = [
 STRUCTURAL_FIELDS = {
     "T1w": {"RepetitionTime": 2.3, "EchoTime": 0.0023, "InversionTime": 0.9, "FlipAngle": 8},
     "FLAIR": {"RepetitionTime": 8.5, "EchoTime": 0.391, "InversionTime": 2.5, "FlipAngle": 90},
+    "dwi": {"RepetitionTime": 6.0, "EchoTime": 0.08, "FlipAngle": 90, "PhaseEncodingDirection": "j"},
 }
 
 README = """Simulated subjects for testing susceptibility mapping and radiomics. No person was scanned.
 
-Made by `chiomics phantom` from a recipe (derivatives/truth/recipe.json): healthy controls, multiple sclerosis and neuromyelitis
-optica spectrum disorder, drawn from published demographics and lesion statistics, with group effects that the recipe
-states. Every answer is in derivatives/truth. Not for clinical use.
+Made by `chiomics phantom` from a recipe (derivatives/truth/recipe.json): healthy controls, multiple sclerosis and
+neuromyelitis optica spectrum disorder, drawn from published demographics and lesion statistics, with group effects that
+the recipe states. Every answer is in derivatives/truth. Not for clinical use.
 """
 
 TRUTH_README = """What is known of the simulated subjects, on the grid of their gradient echo.
 
-Chimap                  susceptibility in ppm relative to water (water 0, cerebrospinal fluid 0.019), mean over the voxel
+Chimap                  susceptibility in ppm relative to water (water 0, cerebrospinal fluid 0.019), mean over the
+                        voxel, inside the brain mask over its part that is brain
 R2starmap               R2* in 1/s
 desc-total_fieldmap     field of the whole head after the shim, ppm of B0
 desc-local_fieldmap     field of the sources inside desc-brain_mask alone (susceptibility 0 elsewhere), ppm of B0
 desc-brain_mask         brain with its inner and sulcal fluid
-desc-truth_dseg         one label per voxel; the .tsv lists asked and realised susceptibility, on the finer grid of the simulation
-                        (chi_mean) and on the voxels of the gradient echo (chi_mean_voxels)
-desc-lesions_dseg       lesion numbers; the .tsv lists volume, place, rim (truth) and the calls of two simulated raters
+desc-truth_dseg         one label per voxel; the .tsv lists asked and realised susceptibility, on the finer grid of the
+                        simulation (chi_mean) and on the voxels of the gradient echo (chi_mean_voxels: with partial
+                        volume); white matter is asked its value outside the tracts
+desc-lesions_dseg       lesion numbers; the .tsv lists volume, place, rim (truth) and the calls of two raters
 hemi-*_label-*_mask     tracts, which may overlap
 desc-mni_warp           MNI (ICBM 2009a symmetric) x, y, z in mm at every fourth voxel
 truth.json              noise, rigid displacement of the structural images, participant
-oracle.tsv              per pair of groups and nucleus the effect, the best AUC that a classifier can reach, how it is known, and
-                        whether the literature supports it
+oracle.tsv              per pair of groups and nucleus the effect, the best AUC that a classifier can reach, how it is
+                        known, and whether the literature supports it
 """

@@ -1,4 +1,4 @@
-"""Age, sex, disease duration and EDSS of simulated subjects, from the published distributions in `demographics.yaml`."""
+"""Age, sex, disease duration and EDSS of simulated subjects, as published (`demographics.yaml`)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def draw_participant(rng: np.random.Generator, group: str, study: str) -> dict:
     Returns
     -------
     dict
-        ``group``, ``age`` (years, one decimal), ``sex`` (F or M), ``disease_duration`` (years) and ``edss``; the last two
-        are None for controls.
+        ``group``, ``age`` (years, one decimal), ``sex`` (F or M), ``disease_duration`` (years) and ``edss``; the last
+        two are None for controls.
     """
     row = _demographics()[study][group]
     females, everyone = row["female"]

@@ -185,7 +185,7 @@ def _ellipsoid_voxels(
     allowed: np.ndarray,
     affine: np.ndarray,
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray, int]:
-    """Find the allowed voxels of a lobed ellipsoid, their depth below its surface in mm, and the voxels it has in all."""
+    """Find the allowed voxels of a lobed ellipsoid, their depth below its surface in mm, and how many it has in all."""
     inverse = np.linalg.inv(affine)
     centre = inverse[:3, :3] @ world + inverse[:3, 3]
     half = axes.max() * 1.2 / np.linalg.norm(affine[:3, :3], axis=0) + 1

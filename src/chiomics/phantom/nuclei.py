@@ -1,9 +1,9 @@
 """Deep grey nuclei as smooth bent ellipsoids at their template coordinates.
 
-The seven bilateral nuclei are those of Yan et al. (2021). Centre, semi-axes, orientation (rotation vector, rad) and bend of
-the right-hand ones are in `nuclei.tsv`: fits, by largest overlap, to the Allen Human Reference Atlas 3D 2020 (CC BY 4.0;
-Dice 0.81 to 0.92), except that the substantia nigra is thickened, as the atlas has its dense part alone. The left-hand
-ones are mirror images.
+The seven bilateral nuclei are those of Yan et al. (2021). Centre, semi-axes, orientation (rotation vector, rad) and
+bend of the right-hand ones are in `nuclei.tsv`: fits, by largest overlap, to the Allen Human Reference Atlas 3D 2020
+(CC BY 4.0; Dice 0.81 to 0.92), except that the substantia nigra is thickened, as the atlas has its dense part alone.
+The left-hand ones are mirror images.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The best AUC that a cohort's known effects allow, per nucleus and pair of groups.
 
-Two normal groups of equal spread that differ by Cohen's d are told apart with AUC = Φ(d/√2). At equal age this holds for the
-mean of a nucleus and for the logarithm of its texture's SD; the age dependence adds variance and, where groups differ in age, a
-shift: `auc_mean_raw` has both.
+Two normal groups of equal spread that differ by Cohen's d are told apart with AUC = Φ(d/√2). At equal age this holds
+for the mean of a nucleus and for the logarithm of its texture's SD; the age dependence adds variance and, where
+groups differ in age, a shift: `auc_mean_raw` has both.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def oracle_table(recipe: dict) -> list[dict]:
     Returns
     -------
     list of dict
-        One row per pair of groups and nucleus: ``mean_d`` and ``texture_d`` (first group minus second), their AUC at equal
-        age, the AUC of both together, the AUC of the raw mean with its age dependence, method and support.
+        One row per pair of groups and nucleus: ``mean_d`` and ``texture_d`` (first group minus second), their AUC at
+        equal age, the AUC of both together, the AUC of the raw mean with its age dependence, method and support.
     """
     rows = []
     for first, second in combinations([group for group, count in recipe["groups"].items() if count], 2):

@@ -1,9 +1,9 @@
 """Two simulated raters of paramagnetic rims with a stated agreement (Cohen's kappa).
 
-Both raters call a true rim with sensitivity s and another lesion with probability f, independently given the truth. With
-the prevalence p and the rate q at which each calls a rim, p s + (1 − p) f = q, and the probability that both call one is
-p s² + (1 − p) f² = q² + κ (q − q²). With s = q + δ (1 − p) and f = q − δ p the second equation gives
-δ² = κ q (1 − q) / (p (1 − p)).
+Both raters call a true rim with sensitivity s and another lesion with probability f, independently given the truth.
+With the prevalence p and the rate q at which each calls a rim, p s + (1 − p) f = q, and the probability that both
+call one is p s² + (1 − p) f² = q² + κ (q − q²). With s = q + δ (1 − p) and f = q − δ p the second equation gives δ² =
+κ q (1 − q) / (p (1 − p)).
 """
 
 from __future__ import annotations

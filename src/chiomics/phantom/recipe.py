@@ -1,8 +1,8 @@
 """A cohort's recipe: everything that decides which subjects are simulated and how.
 
-`defaults.yaml` holds every key with its unit and source, `profiles.yaml` the acquisitions. A recipe of the user's own names
-only what it changes; a key that the defaults lack is refused. Sessions and their files follow from the recipe alone, so
-that a workflow knows them before anything is simulated.
+`defaults.yaml` holds every key with its unit and source, `profiles.yaml` the acquisitions. A recipe of the user's own
+names only what it changes; a key that the defaults lack is refused. Sessions and their files follow from the recipe
+alone, so that a workflow knows them before anything is simulated.
 """
 
 from __future__ import annotations

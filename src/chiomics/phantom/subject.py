@@ -11,6 +11,7 @@ from chiomics.core.images import b0_direction, voxel_size
 from chiomics.phantom import tissue
 from chiomics.phantom.anatomy import Anatomy, build_anatomy
 from chiomics.phantom.contrasts import draw_motion, receive_bias, structural_image
+from chiomics.phantom.diffusion import DiffusionImages, diffusion_images
 from chiomics.phantom.field import dipole_field, shim
 from chiomics.phantom.kspace import FinerGrid, finer_grid
 from chiomics.phantom.lesions import draw_lesions
@@ -40,10 +41,11 @@ class SimulatedSubject:
         Of the GRE grid, mm.
     echoes : list of ndarray of complex64
         Noisy complex signals.
-    structural : dict of str to (ndarray, ndarray, ndarray)
-        ``T1w`` and ``FLAIR``: image, its affine, and the rigid matrix from GRE world to its world.
+    structural : dict of str to (ndarray, ndarray)
+        ``T1w`` and ``FLAIR``: image and its affine.
     chi, r2star, total_field, local_field : ndarray
-        Truth: ppm, 1/s, ppm, ppm. The local field is that of the sources inside the brain mask.
+        Truth: ppm, 1/s, ppm, ppm. Inside the brain mask χ is the mean over the part of the voxel that is brain;
+        the local field is that of the sources inside the brain mask.
     brain : ndarray of bool
         Brain with its fluid.
     labels, lesion_index : ndarray
@@ -56,11 +58,15 @@ class SimulatedSubject:
         Tables: per label the asked and the realised means; per lesion volume, site, rim and the raters' calls.
     sigma : float
         Standard deviation of the noise, each complex part.
+    diffusion : DiffusionImages or None
+        Where the recipe asks for it.
+    motions : dict of str to ndarray, shape (4, 4)
+        Per image that is not a GRE, the rigid matrix from the GRE's world to its world.
     """
 
     affine: np.ndarray
     echoes: list[np.ndarray]
-    structural: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
+    structural: dict[str, tuple[np.ndarray, np.ndarray]]
     chi: np.ndarray
     r2star: np.ndarray
     total_field: np.ndarray
@@ -73,6 +79,8 @@ class SimulatedSubject:
     label_rows: list[dict]
     lesion_rows: list[dict]
     sigma: float
+    diffusion: DiffusionImages | None
+    motions: dict[str, np.ndarray]
 
 
 def simulate(recipe: dict, session: Session, *, workers: int = 1) -> SimulatedSubject:
@@ -183,17 +191,21 @@ def image_subject(
     ]
     log.info("%s: %d echoes", session.participant_id, len(echoes))
 
-    structural = {}
+    structural, motions, diffusion = {}, {}, None
     centre = space.from_template(STRUCTURAL_CENTRE[:, None])[:, 0].astype(float)
-    for suffix in ("T1w", "FLAIR"):
-        contrast = mixed_map(anatomy, {k: row[suffix.lower()] for k, row in tissue.tissue_table().items()})
+    for suffix in ("T1w", "FLAIR", *(["dwi"] if recipe["dwi"] else [])):
         motion = draw_motion(
             stream(f"{suffix} motion"),
             rotation_sd=shape_of_heads["motion_rotation_sd"],
             translation_sd=shape_of_heads["motion_translation_sd"],
             centre=centre,
         )
-        image, image_affine = structural_image(
+        motions[suffix] = motion.matrix
+        if suffix == "dwi":
+            diffusion = diffusion_images(stream("dwi noise"), anatomy, grid.affine, motion, centre=centre)
+            continue
+        contrast = mixed_map(anatomy, {k: row[suffix.lower()] for k, row in tissue.tissue_table().items()})
+        structural[suffix] = structural_image(
             stream(f"{suffix} noise"),
             contrast,
             grid.affine,
@@ -201,10 +213,12 @@ def image_subject(
             voxel_size=acquisition["structural_voxel_size"],
             centre=centre,
         )
-        structural[suffix] = (image, image_affine, motion.matrix)
 
     labels = grid.nearest(anatomy.labels)
+    brain = grid.nearest(anatomy.brain)
     chi_coarse = grid.voxel_means(chi)
+    share = grid.voxel_means(anatomy.brain.astype(np.float32))
+    chi_coarse[brain] = grid.voxel_means(np.where(anatomy.brain, chi, 0))[brain] / share[brain]
     tract_masks = {}
     for key, found in anatomy.tracts.items():
         mask = np.zeros(grid.shape, bool)
@@ -218,7 +232,7 @@ def image_subject(
         r2star=grid.voxel_means(r2star),
         total_field=grid.voxel_means(field),
         local_field=grid.voxel_means(local),
-        brain=grid.nearest(anatomy.brain),
+        brain=brain,
         labels=labels,
         lesion_index=grid.nearest(anatomy.lesion_index),
         tract_masks=tract_masks,
@@ -226,6 +240,8 @@ def image_subject(
         label_rows=_label_rows(anatomy.labels, chi, labels, chi_coarse, properties, fine_voxel),
         lesion_rows=_lesion_rows(recipe, session, anatomy, chi, fine_voxel),
         sigma=sigma,
+        diffusion=diffusion,
+        motions=motions,
     )
 
 

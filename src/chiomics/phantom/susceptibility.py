@@ -1,8 +1,8 @@
 """Draw a subject's tissue properties and turn labels into maps: χ, R2*, T1, proton density.
 
-A region's mean susceptibility is χ_label + slope (age − reference age) + σ (ε + d) with ε standard normal and d the group's
-effect, so that the groups differ by Cohen's d at equal age. Its texture has the SD s · exp(τ (ε' + d')), d' being the
-texture effect in units of the between-subject spread τ.
+A region's mean susceptibility is χ_label + slope (age − reference age) + σ (ε + d) with ε standard normal and d the
+group's effect, so that the groups differ by Cohen's d at equal age. Its texture has the SD s · exp(τ (ε' + d')), d'
+being the texture effect in units of the between-subject spread τ.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def chi_map(
     Returns
     -------
     ndarray, shape (X, Y, Z)
-        χ in ppm relative to water, float32; the mean over every label of the brain is exactly the drawn one, except that
-        white matter has the fibre-orientation term in its tracts instead.
+        χ in ppm relative to water, float32; the mean over every label is the drawn one, except that white matter has
+        the fibre-orientation term in its tracts instead, and that each lesion has a shift of its own.
     """
     labels = anatomy.labels
     chi = tissue.lookup(properties.chi)[labels]

@@ -1,8 +1,8 @@
 """The template's anatomy: MNI152 tissue maps that nilearn bundles, the ventricles, and a head around the brain.
 
 The maps are the ICBM 152 nonlinear symmetric 2009a average of Fonov et al. (2011, NeuroImage 54:313) at 1 mm. Skull,
-scalp, face, neck and air spaces are geometric shapes placed from gross anatomy in template mm (a modelling choice): their
-part is to give the background field and the magnitude picture of a head.
+scalp, face, neck and air spaces are geometric shapes placed from gross anatomy in template mm (a modelling choice):
+their part is to give the background field and the magnitude picture of a head.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Texture inside regions: Gaussian random fields with a stated standard deviation and correlation length.
 
-White noise smoothed with a Gaussian of standard deviation ℓ mm has the correlation exp(−r²/4ℓ²) at distance r. The field is
-scaled and centred over the voxels of its region, so that a region's mean is not changed.
+White noise smoothed with a Gaussian of standard deviation ℓ mm has the correlation exp(−r²/4ℓ²) at distance r. The
+field is scaled and centred over the voxels of its region, so that a region's mean is not changed.
 """
 
 from __future__ import annotations

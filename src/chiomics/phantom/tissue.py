@@ -1,8 +1,8 @@
 """Tissue properties per label: susceptibility, R2*, T1, proton density and contrast, with their spread and sources.
 
 `tissue.tsv` is the one table. χ in ppm relative to water (χ = 0), so that cerebrospinal fluid is +0.019 ppm; its
-between-subject standard deviation and its change per year of age around `REFERENCE_AGE` in ppm; R2* in 1/s at 3 T; T1 in s;
-proton density relative to water; T1w and FLAIR relative to white matter; texture: standard deviation in ppm and
+between-subject standard deviation and its change per year of age around `REFERENCE_AGE` in ppm; R2* in 1/s at 3 T; T1
+in s; proton density relative to water; T1w and FLAIR relative to white matter; texture: standard deviation in ppm and
 correlation length in mm.
 """
 

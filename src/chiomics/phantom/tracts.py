@@ -1,7 +1,7 @@
 """Six association and projection tracts per side, as tubes inside the white matter, with their fibre direction.
 
-Susceptibility of white matter depends on the angle θ between fibre and B0: χ = χ0 + Δχ cos²θ (values and their source in
-`tracts.yaml`).
+Susceptibility of white matter depends on the angle θ between fibre and B0: χ = χ0 + Δχ cos²θ (values and their source
+in `tracts.yaml`).
 """
 
 from __future__ import annotations

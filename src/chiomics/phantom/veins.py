@@ -1,7 +1,7 @@
 """Veins as tubes: the large sinuses and deep veins at their template courses, and small medullary veins.
 
-Medullary veins run from the ventricles to the cortex, are as paramagnetic as rims and often as long as a lesion is wide: they
-are the hard negatives of rim detection. Courses and calibres are a modelling choice from gross anatomy.
+Medullary veins run from the ventricles to the cortex, are as paramagnetic as rims and often as long as a lesion is
+wide: they are the hard negatives of rim detection. Courses and calibres are a modelling choice from gross anatomy.
 """
 
 from __future__ import annotations
