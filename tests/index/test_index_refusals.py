@@ -172,6 +172,16 @@ def test_acquisition_that_a_session_lacks(tmp_path):
     assert "no GRE of the acquisition that index.acquisition names; found MEGRE; expected fine" in row["reason"]
 
 
+def test_field_map_of_another_use_is_no_bad_session(tmp_path):
+    spec = multi_echo() | {
+        "sub-02/fmap/{name}_{magnitude1,magnitude2,phasediff}": {"EchoTime1": 0.005, "EchoTime2": 0.007}
+    }
+    (row,) = index_bids(make_bids_tree(tmp_path, spec), acquisition="MEGRE")
+    assert row["session"] == "sub-01"
+    field_map = index_bids(tmp_path, acquisition="fieldmap")[-1]
+    assert (field_map["session"], field_map["input_kind"]) == ("sub-02", "phase_difference")
+
+
 def test_combined_images_go_before_coils(tmp_path):
     coils = {f"{ANAT}_rec-uncombined_coil-{{01,02}}_echo-{{1,2,3}}_part-{{mag,phase}}_MEGRE": GRE}
     (row,) = index_bids(make_bids_tree(tmp_path, multi_echo() | coils))

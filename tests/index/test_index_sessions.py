@@ -179,6 +179,7 @@ def test_derivative_of_each_run(tmp_path):
     one, two = index_bids(make_bids_tree(tmp_path, spec))
     assert (one["brain_mask"] != "", two["brain_mask"]) == (True, "")
     assert one["voi_labels"] == two["voi_labels"] == ""  # whose of the two runs is not known
+    assert any("names no run, and the session has several" in text for text in two["warnings"])
     assert one["lesion_mask"] == two["lesion_mask"] != ""
 
 
@@ -199,6 +200,28 @@ def test_sessions_with_only_a_map(tmp_path):
         rows["sub-04_ses-1_run-2"]["chi_map"] == "derivatives/maps/sub-04/ses-1/anat/sub-04_ses-1_run-2_Chimap.nii.gz"
     )
     assert len(rows["sub-05"]["magnitude"]) == 2
+
+
+def test_map_goes_before_a_field_map_and_magnitudes_of_several_acquisitions(tmp_path):
+    spec = {
+        "derivatives/maps/sub-{01,02}/anat/{name}_Chimap": {},
+        "sub-01/fmap/{name}_{magnitude1,magnitude2,phasediff}": {"EchoTime1": 0.005, "EchoTime2": 0.007},
+        "sub-02/anat/{name}_acq-{a,b}_part-mag_MEGRE": GRE,
+    }
+    one, two = index_bids(make_bids_tree(tmp_path, spec))
+    assert (one["input_kind"], one["magnitude"]) == ("chi_map", [])
+    assert (two["input_kind"], two["magnitude"]) == ("chi_map", [])
+    assert two["warnings"] == ["several magnitudes go with the χ map, none is used"]
+
+
+def test_derivative_without_session_belongs_to_the_only_session(tmp_path):
+    spec = multi_echo("01", session="ses-1/") | multi_echo("02", session="ses-{1,2}/") | {
+        "derivatives/masks/sub-{01,02}/anat/{name}_desc-lesion_mask": {},
+    }  # fmt: skip
+    one, two, three = index_bids(make_bids_tree(tmp_path, spec))
+    assert one["lesion_mask"] != ""
+    assert two["lesion_mask"] == three["lesion_mask"] == ""
+    assert "names no session, and there are several" in two["warnings"][0]
 
 
 def test_participants_table(tmp_path, caplog):

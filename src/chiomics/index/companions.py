@@ -14,7 +14,7 @@ STRUCTURAL = ("T1w", "FLAIR")
 DERIVED = ("brain_mask", "lesion_mask", "lesion_labels", "chi_map", "voi_labels")
 #: Derivatives drawn on the GRE's own voxels; lesions may also be drawn on the FLAIR or the T1w.
 ON_GRE_GRID = frozenset(("brain_mask", "chi_map", "voi_labels"))
-_LESION = frozenset(("lesion", "lesions"))
+_LESION, _VOI = frozenset(("lesion", "lesions")), frozenset(("voi", "vois"))
 
 
 def role_of(file: NamedFile) -> str:
@@ -22,16 +22,16 @@ def role_of(file: NamedFile) -> str:
     if not file.pipeline or file.extension not in IMAGES or not file.entities or "hemi" in file.entities:
         return ""
     suffix = file.suffix.lower()
-    label = (file.entities.get("desc") or file.entities.get("label") or "").lower()
+    labels = {file.entities[key].lower() for key in ("desc", "label") if key in file.entities}
     if suffix == "chimap":
         return "chi_map"
-    if suffix in ("mask", "brainmask") and label in ("", "brain"):
+    if suffix in ("mask", "brainmask") and (not labels or "brain" in labels):
         return "brain_mask"
-    if suffix in ("mask", "roi") and label in _LESION:
+    if suffix in ("mask", "roi") and labels & _LESION:
         return "lesion_mask"
-    if suffix == "dseg" and label in _LESION:
+    if suffix == "dseg" and labels & _LESION:
         return "lesion_labels"
-    if suffix == "dseg" and label in ("voi", "vois"):
+    if suffix == "dseg" and labels & _VOI:
         return "voi_labels"
     return ""
 

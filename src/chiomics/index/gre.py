@@ -75,7 +75,7 @@ def choose_acquisition(images: list[GreImage], acquisition: str | None) -> tuple
         images = [image for image in images if _label(image) in with_phase]
     if len({_label(image) for image in images}) > 1:
         raise InputError(
-            "several GRE acquisitions in one session, and index.acquisition names none of them",
+            "several GRE acquisitions in one session, and index.acquisition does not name one",
             found=_variants(images), expected="index.acquisition to name one, e.g. acq-<label>",
         )  # fmt: skip
     runs: dict[str, list[GreImage]] = {}

@@ -19,7 +19,7 @@ from chiomics.index.companions import (
 from chiomics.index.gre import GreInput, assemble, choose_acquisition, has_phase
 from chiomics.index.headers import Header, read_header, same_grid
 from chiomics.index.manifest import empty_row, exclude, session_key
-from chiomics.index.names import GreImage, NamedFile, is_misnamed, name_file, read_gre
+from chiomics.index.names import GreImage, NamedFile, is_misnamed, matches_acquisition, name_file, read_gre
 from chiomics.index.sidecars import Sidecars
 
 
@@ -97,14 +97,12 @@ class _Indexer:
         self.sessions = set(gre) | of_maps
         for session in sorted(raw_sessions | of_maps):
             images, in_fmap = _prefer_anatomical(gre.get(session, []), self.acquisition)
-            if in_fmap and session in of_maps:
-                images = []
-            if images:
+            if session in of_maps and (in_fmap or not has_phase(images)):
+                rows = self._index_maps(session, [] if in_fmap else images)
+            elif images:
                 rows = self._index_gre(session, images)
                 if in_fmap:
                     self.result.only_field_map += [row["session"] for row in rows]
-            elif session in of_maps:
-                rows = self._index_maps(session)
             else:
                 rows = []
                 self.result.without_input.append(session_key(self._name, session, ""))
@@ -138,15 +136,22 @@ class _Indexer:
             rows.append(row)
         return rows
 
-    def _index_maps(self, session: str) -> list[dict]:
-        """One row per run of a session that has χ maps and no GRE."""
-        runs = {file.entities.get("run", "") for role, file in self.derived if role == "chi_map"
-                and file.session in (session, "")}  # fmt: skip
+    def _index_maps(self, session: str, images: list[GreImage]) -> list[dict]:
+        """One row per run of a session that has χ maps and no phase."""
+        runs = {
+            file.entities.get("run", "")
+            for role, file in self.derived
+            if role == "chi_map" and file.session in (session, "")
+        }
         rows = []
         for run in sorted(runs):
             row = empty_row(self._name, session, run)
+            own = [image for image in images if image.file.entities.get("run", "") == run]
+            if len({image.variant for image in own}) > 1:
+                row["warnings"].append("several magnitudes go with the χ map, none is used")
+                own = []
             try:
-                self._fill(row, [], only_run=len(runs) == 1)
+                self._fill(row, own, only_run=len(runs) == 1)
             except InputError as error:
                 exclude(row, error)
             rows.append(row)
@@ -222,12 +227,14 @@ class _Indexer:
         for its_role, file in self.derived:
             if its_role != role or "echo" in file.entities:
                 continue
-            session_fits = file.session == row["session_id"] or (not file.session and len(self.sessions) == 1)
+            if file.session != row["session_id"] and (file.session or len(self.sessions) > 1):
+                if not file.session:
+                    row["warnings"].append(f"{file.path}: names no session, and there are several; not used")
+                continue
             run = file.entities.get("run", "")
-            run_is_open = not run and (only_run or role not in ON_GRE_GRID)
-            if session_fits and (
-                run_is_open or run == row["run"] or (run and run.lstrip("0") == row["run"].lstrip("0"))
-            ):
+            if not run and row["run"] and not only_run and role in ON_GRE_GRID:
+                row["warnings"].append(f"{file.path}: names no run, and the session has several; not used")
+            elif not run or run.lstrip("0") == row["run"].lstrip("0"):
                 found.append(file)
         return found
 
@@ -242,7 +249,8 @@ def _prefer_anatomical(images: list[GreImage], acquisition: str | None) -> tuple
     """Take field maps in ``fmap/`` only where there is nothing else, or where the operator chooses among all."""
     anatomical = [image for image in images if image.file.datatype != "fmap"]
     if acquisition is not None:
-        return images, False
+        chosen = [i for i in images if i.file.datatype == "fmap" and matches_acquisition(i, acquisition)]
+        return anatomical + chosen, False
     if anatomical:
         return anatomical, False
     return (images, True) if has_phase(images) else ([], False)
