@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chiomics.qsm.dipole import dipole_kernel
-from chiomics.qsm.fourier import Grid
+from chiomics.qsm.fourier import Array, Grid
 
 
 def l2(
@@ -21,7 +21,7 @@ def l2(
     voxel_size: Sequence[float],
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
-    regularisation: float = 0.03,
+    regularisation: float = 0.02,
     workers: int = 1,
     backend: str = "numpy",
 ) -> np.ndarray:
@@ -53,11 +53,16 @@ def l2(
     """
     grid = Grid(mask, voxel_size=voxel_size, backend=backend, workers=workers)
     kernel = dipole_kernel(grid, b0_direction)
+    return grid.extract(closed_form(grid, grid.embed(local_field) * grid.mask, kernel, regularisation))
+
+
+def closed_form(grid: Grid, field: Array, kernel: Array, regularisation: float = 0.02) -> Array:
+    """Return the minimiser for a field on a grid that is 0 outside the mask."""
     edge = float(np.prod(grid.voxel_size)) ** (1 / 3)
     damping = grid.laplacian() * (regularisation * edge) ** 2
     damping += kernel * kernel
     damping[0, 0, 0] = 1
-    spectrum = grid.fft(grid.embed(local_field) * grid.mask)
+    spectrum = grid.fft(field)
     spectrum *= kernel
     spectrum /= damping
-    return grid.extract(grid.ifft(spectrum))
+    return grid.ifft(spectrum)
