@@ -83,11 +83,31 @@ def test_only_changed_participants_are_read_again(tmp_path, monkeypatch):
     (bids / "sub-02/anat/sub-02_echo-1_part-phase_MEGRE.json").write_text('{"EchoTime": 0.005}')
     assert [row["echo_times"] for row in index_bids(bids, cache=cache)] == [[0.004], [0.005]]
     assert set(opened) == {"sub-02"}
+    for part in ("mag", "phase"):
+        sidecar = bids / f"sub-01/anat/sub-01_echo-1_part-{part}_MEGRE.json"
+        before = sidecar.stat()
+        sidecar.write_text(sidecar.read_text().replace("0.004", "0.006"))
+        os.utime(sidecar, ns=(before.st_atime_ns, before.st_mtime_ns + 1))  # a change that the size does not show
+    assert [row["echo_times"] for row in index_bids(bids, cache=cache)] == [[0.006], [0.005]]
     make_bids_tree(bids, {"MEGRE.json": {"Manufacturer": "new"}})
     assert {row["manufacturer"] for row in index_bids(bids, cache=cache)} == {"new"}
     assert index_bids(bids, cache=cache, acquisition="x")[0]["status"] == "excluded"
     cache.write_text("{")
     assert index_bids(bids, cache=cache) == index_bids(bids)
+
+
+def test_excluded_session_is_read_again(tmp_path, monkeypatch):
+    bids, cache = make_bids_tree(tmp_path / "bids", multi_echo("{01,02}", 1)), tmp_path / "cache.json"
+
+    def without_permission(folder, file):
+        if file.participant == "sub-02":
+            raise InputError("the image cannot be read", file=file.path, found="Permission denied")
+        return read_header(folder, file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "read_header", without_permission)
+        assert [row["status"] for row in index_bids(bids, cache=cache)] == ["included", "excluded"]
+    assert [row["status"] for row in index_bids(bids, cache=cache)] == ["included", "included"]
 
 
 def test_mended_session_comes_back(tmp_path):

@@ -71,6 +71,16 @@ def test_sidecars_are_inherited_and_overridden(tmp_path):
     assert one["manufacturer"] == "root"
 
 
+def test_the_more_specific_sidecar_of_a_folder_wins(tmp_path):
+    spec = {
+        "sub-01/anat/{name}_echo-{1,2}_part-{mag,phase}_MEGRE": {},
+        "echo-1_part-mag_MEGRE.json": {"EchoTime": 0.004},
+        "echo-1_part-phase_MEGRE.json": {"EchoTime": 0.004},
+        "part-mag_MEGRE.json": {"EchoTime": 0.012, "MagneticFieldStrength": 3},
+    }
+    assert index_bids(make_bids_tree(tmp_path, spec))[0]["echo_times"] == [0.004, 0.012]
+
+
 def test_sidecars_of_other_folders_and_entities_do_not_apply(tmp_path):
     spec = multi_echo("{01,02}", 1) | {
         "sub-02/anat/sub-02_acq-other_MEGRE.json": {"MagneticFieldStrength": 7},
