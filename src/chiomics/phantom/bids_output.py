@@ -289,8 +289,8 @@ the recipe states. Every answer is in derivatives/truth. Not for clinical use.
 
 TRUTH_README = """What is known of the simulated subjects, on the grid of their gradient echo.
 
-Chimap                  susceptibility in ppm relative to water (water 0, cerebrospinal fluid 0.019), mean over the
-                        voxel, inside the brain mask over its part that is brain
+Chimap                  susceptibility in ppm relative to water (water 0, cerebrospinal fluid 0.019); inside the brain
+                        mask cut in k-space like the signal, with 0 outside the mask; outside, the mean over the voxel
 R2starmap               R2* in 1/s
 desc-total_fieldmap     field of the whole head after the shim, ppm of B0
 desc-local_fieldmap     field of the sources inside desc-brain_mask alone (susceptibility 0 elsewhere), ppm of B0

@@ -20,6 +20,7 @@ def dipole_field(
     b0_direction: np.ndarray,
     exterior: float = 0.0,
     padding: float = 1.5,
+    smoothing: float = 0.0,
     workers: int = 1,
 ) -> np.ndarray:
     """Compute the relative field shift of a susceptibility map.
@@ -36,6 +37,9 @@ def dipole_field(
         Susceptibility in ppm of everything outside the grid; the grid's border should have it.
     padding : float
         Length of the periodic box over the length of the grid, per axis, at least 1.
+    smoothing : float
+        Standard deviation in mm of a Gaussian that the sources are smoothed with. Where the field is harmonic, that is
+        away from sources, smoothing leaves it as it is, but takes away the ringing of steps such as bone to air.
     workers : int
         Threads of the FFT.
 
@@ -52,6 +56,11 @@ def dipole_field(
     box = tuple(fft.next_fast_len(int(np.ceil(n * padding)), real=True) for n in chi.shape)
     spectrum = fft.rfftn(np.asarray(chi, np.float32) - np.float32(exterior), box, workers=workers)
     spectrum *= dipole_kernel(box, voxel_size=voxel_size, b0_direction=b0_direction)
+    if smoothing:
+        frequencies = [fft.fftfreq(n, h) for n, h in zip(box[:2], voxel_size[:2], strict=True)]
+        for axis, k in enumerate([*frequencies, fft.rfftfreq(box[2], voxel_size[2])]):
+            window = np.exp(-2 * (np.pi * smoothing * k) ** 2).astype(np.float32)
+            spectrum *= window.reshape([-1 if a == axis else 1 for a in range(3)])
     field = fft.irfftn(spectrum, box, workers=workers, overwrite_x=True)
     return np.ascontiguousarray(field[tuple(slice(n) for n in chi.shape)])
 

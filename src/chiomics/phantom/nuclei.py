@@ -48,7 +48,8 @@ def nucleus_extent(nucleus: str) -> float:
 def label_nuclei(template_points: np.ndarray, hemisphere: str, *, scale: dict[str, float] | None = None) -> np.ndarray:
     """Label the template points that lie in the nuclei of one hemisphere.
 
-    A nucleus gives way where another shape is closer than `GAP`, so that no nucleus touches a neighbour.
+    A nucleus gives way where another shape is closer than `GAP`, and keeps half of it from the midline, so that none
+    touches a neighbour.
 
     Parameters
     ----------
@@ -69,7 +70,8 @@ def label_nuclei(template_points: np.ndarray, hemisphere: str, *, scale: dict[st
     order = np.argsort(depths, axis=0)
     nearest = np.take_along_axis(depths, order[:1], axis=0)[0]
     second = np.take_along_axis(depths, order[1:2], axis=0)[0]
-    return np.where((nearest < 0) & (second > GAP), order[0] + 1, 0)
+    beside_midline = np.asarray(template_points)[0] * (1 if hemisphere == "R" else -1) > GAP / 2
+    return np.where((nearest < 0) & (second > GAP) & beside_midline, order[0] + 1, 0)
 
 
 def _depth(points: np.ndarray, nucleus: str, hemisphere: str, scale: float) -> np.ndarray:

@@ -29,6 +29,8 @@ SLAB_CENTRE = np.array([0.0, -17.0, 11.0])
 STRUCTURAL_CENTRE = np.array([0.0, -14.0, 0.0])
 #: Template heights between which the head contributes to the field, mm.
 HEAD_BOTTOM, HEAD_TOP = -128.0, 102.0
+#: Periodic box over the head's grid, and smoothing of the sources outside the brain in finer voxels.
+PADDING, SMOOTHING = 1.3, 0.8
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,9 @@ class SimulatedSubject:
     structural : dict of str to (ndarray, ndarray)
         ``T1w`` and ``FLAIR``: image and its affine.
     chi, r2star, total_field, local_field : ndarray
-        Truth: ppm, 1/s, ppm, ppm. Inside the brain mask χ is the mean over the part of the voxel that is brain;
-        the local field is that of the sources inside the brain mask.
+        Truth: ppm, 1/s, ppm, ppm. The local field is that of the sources inside the brain mask. Both it and χ inside
+        the mask are cut in k-space as the signal is, without what lies outside the mask; χ outside is the mean over
+        the voxel.
     brain : ndarray of bool
         Brain with its fluid.
     labels, lesion_index : ndarray
@@ -155,11 +158,11 @@ def image_subject(
     acquisition, shape_of_heads = recipe["acquisition"], recipe["anatomy"]
     fine_voxel, b0 = voxel_size(grid.affine), b0_direction(affine)
     exterior = properties.chi[tissue.AIR]
-    field = dipole_field(chi, voxel_size=fine_voxel, b0_direction=b0, exterior=exterior, padding=1.3, workers=workers)
-    field = shim(field, anatomy.brain, voxel_size=fine_voxel, order=recipe["phase"]["shim_order"])
-    local = dipole_field(
-        np.where(anatomy.brain, chi, 0), voxel_size=fine_voxel, b0_direction=b0, padding=1.3, workers=workers
-    )
+    physics = {"voxel_size": fine_voxel, "b0_direction": b0, "padding": PADDING, "workers": workers}
+    local = dipole_field(np.where(anatomy.brain, chi, 0), **physics)
+    outside = np.where(anatomy.brain, 0, chi)
+    background = dipole_field(outside, exterior=exterior, smoothing=SMOOTHING * float(fine_voxel.max()), **physics)
+    field = shim(background + local, anatomy.brain, voxel_size=fine_voxel, order=recipe["phase"]["shim_order"])
     r2star, t1, proton_density = relaxation_maps(anatomy, properties)
     transverse = steady_state(
         proton_density, t1, repetition_time=acquisition["repetition_time"], flip_angle=acquisition["flip_angle"]
@@ -217,8 +220,8 @@ def image_subject(
     labels = grid.nearest(anatomy.labels)
     brain = grid.nearest(anatomy.brain)
     chi_coarse = grid.voxel_means(chi)
-    share = grid.voxel_means(anatomy.brain.astype(np.float32))
-    chi_coarse[brain] = grid.voxel_means(np.where(anatomy.brain, chi, 0))[brain] / share[brain]
+    chi_coarse[brain] = grid.to_acquisition(np.where(anatomy.brain, chi, 0), workers=workers)[brain]
+    local_coarse = grid.to_acquisition(local, workers=workers)
     tract_masks = {}
     for key, found in anatomy.tracts.items():
         mask = np.zeros(grid.shape, bool)
@@ -230,8 +233,8 @@ def image_subject(
         structural=structural,
         chi=chi_coarse,
         r2star=grid.voxel_means(r2star),
-        total_field=grid.voxel_means(field),
-        local_field=grid.voxel_means(local),
+        total_field=local_coarse + grid.voxel_means(field - local),
+        local_field=local_coarse,
         brain=brain,
         labels=labels,
         lesion_index=grid.nearest(anatomy.lesion_index),
