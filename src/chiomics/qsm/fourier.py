@@ -86,12 +86,16 @@ class Backend:
         """Return the real volume of `shape` that a half-spectrum stands for."""
         return self.fft.irfftn(spectrum, s=tuple(shape), **self.options)
 
-    def square_sum(self, array: Array) -> float:
-        """Return the sum of squared moduli, rows in float32 and their sum in float64, independent of BLAS threads."""
+    def dot(self, a: Array, b: Array) -> float:
+        """Return Re Σ conj(a)·b of two arrays of one shape, the rows in float32 and their sum in float64.
+
+        Not by BLAS, whose result depends on the number of its threads.
+        """
         if self.name == "torch":
-            return float(self.xp.linalg.vector_norm(array, dim=-1).double().square().sum())
-        rows = array.view(np.float32).reshape(-1, array.view(np.float32).shape[-1])
-        return float(self.xp.einsum("ij,ij->i", rows, rows).sum(dtype=np.float64))
+            a, b = (self.xp.view_as_real(x) if x.is_complex() else x for x in (a, b))
+            return float((a * b).sum(dim=-1).sum(dtype=self.xp.float64))
+        a, b = (x.view(np.float32) for x in (a, b))
+        return float(self.xp.einsum("...j,...j->...", a, b).sum(dtype=np.float64))
 
 
 class Grid:
@@ -187,16 +191,23 @@ class Grid:
         starts = range(0, self.shape[0], planes)
         return [slice(start, min(start + planes, self.shape[0])) for start in starts]
 
+    def dot(self, a: Array, b: Array) -> float:
+        """Return the inner product of two grid volumes, or of two stacks of them."""
+        return self.backend.dot(a, b)
+
+    def spectrum_dot(self, a: Array, b: Array) -> float:
+        """Return the inner product of the grid volumes that two half-spectra stand for (Parseval)."""
+        # The columns of the last axis's first and last frequency stand for themselves, all others for two.
+        own = sum(self.backend.dot(a[..., i].reshape(-1) + 0, b[..., i].reshape(-1) + 0) for i in (0, -1))
+        return (2 * self.backend.dot(a, b) - own) / (self.shape[0] * self.shape[1] * self.shape[2])
+
     def norm(self, volume: Array) -> float:
-        """Return the Euclidean norm of a grid volume."""
-        return self.backend.square_sum(volume) ** 0.5
+        """Return the Euclidean norm of a grid volume, or of a stack of them."""
+        return self.dot(volume, volume) ** 0.5
 
     def spectrum_norm(self, spectrum: Array) -> float:
-        """Return the Euclidean norm of the grid volume that a half-spectrum stands for (Parseval)."""
-        count = self.shape[0] * self.shape[1] * self.shape[2]
-        # The columns of the last axis's first and last frequency stand for themselves, all others for two.
-        own = self.backend.square_sum(spectrum[..., :1]) + self.backend.square_sum(spectrum[..., -1:])
-        return ((2 * self.backend.square_sum(spectrum) - own) / count) ** 0.5
+        """Return the Euclidean norm of the grid volume that a half-spectrum stands for."""
+        return self.spectrum_dot(spectrum, spectrum) ** 0.5
 
     def frequencies(self) -> list[np.ndarray]:
         """Return the three frequency axes of the half-spectrum in cycles/mm, shaped to broadcast."""

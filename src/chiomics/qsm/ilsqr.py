@@ -3,6 +3,10 @@
 Li, Wang, Yu, Wu, Han, Li, Liu 2015 (NeuroImage 108:111), in the form of STI Suite 3: an LSQR solution of the weighted
 dipole equation, from which the streaks of the cone |D| < 0.1 are estimated and subtracted; the gradient of a fast
 inversion (FastQSM) tells where the streaks, and not the structures, make the gradient.
+
+With `fast`, the same two equations are solved in a fifth of the time: the dipole equation, whose operator is symmetric,
+by conjugate residuals to the same residual, and the streaks' by LSQR preconditioned with 1/|E|, the inverse of the
+gradient. The paths of the solvers differ, and so does what is left of the cone when they stop.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chiomics.qsm.conjugate import conjugate_residuals
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_difference
 from chiomics.qsm.lsqr import lsqr
@@ -30,6 +35,8 @@ FAST_EXPONENT = 0.001
 FAST_PERCENTILES = (1.0, 30.0)
 #: FastQSM: radius of the ball in k-space samples.
 FAST_RADIUS = 3
+#: Iterations of the preconditioned streak estimate: its residual changes little after them.
+FAST_ITERATIONS = 20
 #: FastQSM: threshold of the truncated division that it is scaled to.
 FAST_THRESHOLD = 1 / 8
 
@@ -46,6 +53,7 @@ def ilsqr(
     cone: float = 0.1,
     streak_tolerance: float = 0.001,
     streak_iterations: int = 100,
+    fast: bool = False,
     workers: int = 1,
     backend: str = "numpy",
 ) -> np.ndarray:
@@ -69,6 +77,8 @@ def ilsqr(
         Streaks are looked for where |D| is below it.
     streak_tolerance, streak_iterations : float, int
         Of the streak estimate.
+    fast : bool
+        Solve by conjugate residuals and preconditioned LSQR, the latter with at most 20 iterations.
     workers : int
         Threads.
     backend : {"numpy", "torch", "cupy"}
@@ -86,13 +96,17 @@ def ilsqr(
     data_weight = laplacian_weight(grid, spectrum)
     if weight is not None:
         data_weight *= grid.embed(weight)
-    fast = fast_qsm(grid, spectrum, kernel)
+    gradient_weight = gradient_weights(grid, fast_qsm(grid, spectrum, kernel))
     del spectrum
-    gradient_weight = [flatness for flatness in gradient_weights(grid, fast)]
-    del fast
-    chi = weighted_inversion(grid, field, data_weight, kernel, tolerance, iterations)
+    chi = weighted_inversion(grid, field, data_weight, kernel, tolerance, iterations, fast)
     del field, data_weight
-    chi -= streaks(grid, chi, gradient_weight, kernel, cone, streak_tolerance, streak_iterations)
+    inside_cone = (grid.backend.xp.abs(kernel) < cone) * (kernel * 0 + 1)
+    if fast:
+        laplacian = grid.laplacian()
+        laplacian[0, 0, 0] = 1  # the mean has no gradient
+        inside_cone /= laplacian**0.5
+        streak_iterations = min(streak_iterations, FAST_ITERATIONS)
+    chi -= streaks(grid, chi, gradient_weight, inside_cone, streak_tolerance, streak_iterations)
     return grid.extract(chi)
 
 
@@ -110,7 +124,7 @@ def laplacian_weight(grid: Grid, spectrum: Array) -> Array:
 
 
 def weighted_inversion(
-    grid: Grid, field: Array, weight: Array, kernel: Array, tolerance: float, iterations: int
+    grid: Grid, field: Array, weight: Array, kernel: Array, tolerance: float, iterations: int, fast: bool
 ) -> Array:
     """Return the LSQR solution of D·W·D·χ = D·W·φ in the mask (Li 2015, eq. 4), χ sought in k-space."""
 
@@ -121,15 +135,12 @@ def weighted_inversion(
         spectrum *= kernel
         return spectrum
 
-    solution = lsqr(
-        apply,
-        apply,
-        kernel * grid.fft(weight * field),
-        norm_range=grid.spectrum_norm,
-        norm_domain=grid.spectrum_norm,
-        tolerance=tolerance,
-        iterations=iterations,
-    )
+    b = kernel * grid.fft(weight * field)
+    if fast:
+        solution = conjugate_residuals(apply, b, dot=grid.spectrum_dot, tolerance=tolerance, iterations=iterations)
+    else:
+        norms = {"norm_range": grid.spectrum_norm, "norm_domain": grid.spectrum_norm}
+        solution = lsqr(apply, apply, b, **norms, tolerance=tolerance, iterations=iterations)
     log.info("iLSQR: dipole equation, %d iterations, residual %.3g", solution.iterations, solution.residual)
     chi = grid.ifft(solution.x)
     chi *= grid.mask
@@ -177,14 +188,12 @@ def streaks(
     grid: Grid,
     chi: Array,
     gradient_weight: list[Array],
-    kernel: Array,
-    cone: float,
+    inside_cone: Array,
     tolerance: float,
     iterations: int,
 ) -> Array:
-    """Return what lies in the cone |D| < `cone` and explains the gradient in flat places (Li 2015, eq. 10)."""
+    """Return what lies in the cone and explains the gradient of χ in flat places (Li 2015, eq. 10)."""
     xp = grid.backend.xp
-    inside_cone = (xp.abs(kernel) < cone) * (kernel * 0 + 1)
 
     def forward(spectrum: Array) -> Array:
         return weighted_gradient(grid.ifft(inside_cone * spectrum))
@@ -229,7 +238,7 @@ def percentiles(grid: Grid, values: Array, percents: Sequence[float]) -> list[fl
 
 def _ball_transform(grid: Grid) -> Array:
     """Return the volume whose product smooths k-space over a ball of samples, its peak at the centre of the box."""
-    offsets = [scipy_samples(n) for n in grid.shape]
+    offsets = [_samples(n) for n in grid.shape]
     x, y, z = np.meshgrid(offsets[0], offsets[1], np.arange(grid.shape[2] // 2 + 1), indexing="ij", sparse=True)
     ball = (x**2 + y**2 + z**2 <= FAST_RADIUS**2).astype(np.float32)
     taper = grid.ifft(grid.backend.asarray(ball) + 0j)
@@ -239,7 +248,7 @@ def _ball_transform(grid: Grid) -> Array:
     return taper
 
 
-def scipy_samples(length: int) -> np.ndarray:
+def _samples(length: int) -> np.ndarray:
     """Return the sample numbers of an FFT axis: 0, 1, ..., −2, −1."""
     return np.rint(np.fft.fftfreq(length) * length)
 

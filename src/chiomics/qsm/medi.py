@@ -1,23 +1,24 @@
 """Morphology enabled dipole inversion with CSF as zero reference, MEDI and MEDI+0.
 
-Liu, Wisnieff, Liu, Chen, Liu, Wang 2013 (MRM 69:467, nonlinear MEDI) and Liu, Spincemaille, Yao, Zhang, Wang 2018 (MRM 79:2795,
-MEDI+0), with the outlier reweighting MERIT of the first:
+Liu, Wisnieff, Liu, Chen, Liu, Wang 2013 (MRM 69:467, nonlinear MEDI, with its outlier reweighting MERIT) and Liu,
+Spincemaille, Yao, Zhang, Wang 2018 (MRM 79:2795, MEDI+0):
 
     min ½‖w·(exp(iκ·D*χ) − exp(iκ·φ))/κ‖² + λ·‖P·∇χ‖₁ + ½γ·‖M_CSF·(χ − mean_CSF χ)‖²
 
 κ turns ppm into rad, so that a phase error of 2π does no harm; P is 0 at edges of the magnitude and 1 elsewhere.
-Solved by Gauss-Newton steps with conjugate gradients. With the MEDI toolbox's λ_MEDI on the data term, whose field is in
-rad, λ = 1/(2·λ_MEDI·κ) and γ = λ_CSF/λ_MEDI.
+Solved by Gauss-Newton steps with conjugate gradients. With the MEDI toolbox's λ_MEDI on the data term, whose field is
+in rad, λ = 1/(2·λ_MEDI·κ) and γ = λ_CSF/λ_MEDI.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from chiomics.core.errors import InputError
+from chiomics.qsm.conjugate import conjugate_gradients
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_difference
 from chiomics.qsm.l2 import closed_form
@@ -123,7 +124,9 @@ def medi(
             product += _penalty(grid, change, scale, csf, csf_regularisation)
             return product
 
-        change = conjugate_gradients(curvature, -slope, grid, gradient_tolerance, gradient_iterations)
+        change = conjugate_gradients(
+            curvature, -slope, dot=grid.dot, tolerance=gradient_tolerance, iterations=gradient_iterations
+        ).x
         chi += change
         residual = _field_of(grid, chi, kernel)
         residual -= field
@@ -150,26 +153,6 @@ def edge_mask(grid: Grid, magnitude: Array, fraction: float) -> list[Array]:
     inside = [grid.backend.to_numpy(difference[grid.mask > 0]) for difference in differences]
     level = float(np.quantile(np.concatenate(inside), 1 - fraction))
     return [(difference <= level) * (grid.mask * 0 + 1) for difference in differences]
-
-
-def conjugate_gradients(
-    apply: Callable[[Array], Array], b: Array, grid: Grid, tolerance: float, iterations: int
-) -> Array:
-    """Solve A·x = b for a symmetric positive A, starting from x = 0 (Hestenes & Stiefel 1952)."""
-    x = b * 0
-    residual, direction = b, b + 0
-    squared = first = grid.backend.square_sum(residual)
-    for _ in range(iterations):
-        if squared <= tolerance**2 * first:
-            break
-        product = apply(direction)
-        step = squared / float((direction * product).sum())
-        x += step * direction
-        residual -= step * product
-        previous, squared = squared, grid.backend.square_sum(residual)
-        direction *= squared / previous
-        direction += residual
-    return x
 
 
 def _field_of(grid: Grid, chi: Array, kernel: Array) -> Array:
