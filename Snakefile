@@ -17,9 +17,7 @@ min_version("9.1")
 configfile: os.path.join(workflow.basedir, "config", "config.yaml")
 
 
-validate(
-    config, os.path.join(workflow.basedir, "workflow", "schemas", "config.schema.yaml")
-)
+validate(config, os.path.join(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
 
 
 report: "workflow/report/workflow.rst"

@@ -26,7 +26,7 @@ with (
 ):
     names = ("total_fields", "precision", "consistency", "reliable_mask")
     total = {name: str(Path(folder, f"{name}.nii")) for name in names}
-    total_sidecar, weights = str(Path(folder, "total.json")), str(Path(folder, "weights.nii"))
+    total_sidecar = str(Path(folder, "total.json"))
     given_mask = next(iter(snakemake.input.given_mask), None)
     steps.mask_brain(files, given_mask=given_mask, mask=output.brain_mask, sidecar=output.brain_sidecar)
     steps.unwrap_phase(
@@ -35,10 +35,10 @@ with (
     )  # fmt: skip
     steps.remove_background(
         **total, total_sidecar=total_sidecar, echo_sets=echo_sets, settings=settings, local_fields=local_fields,
-        sidecars=sidecars, weights=weights, mask=output.mask, workers=workers,
+        sidecars=sidecars, weights=output.weights, mask=output.mask, workers=workers,
     )  # fmt: skip
     steps.invert_dipole(
-        files, local_fields=local_fields, sidecars=sidecars, weights=weights, mask=output.mask,
+        files, local_fields=local_fields, sidecars=sidecars, weights=output.weights, mask=output.mask,
         brain_sidecar=output.brain_sidecar, r2star=r2star, settings=settings,
         maps=dict(zip(maps, output.maps, strict=True)),
         map_sidecars=dict(zip(maps, output.map_sidecars, strict=True)),

@@ -3,37 +3,51 @@
 import os
 import re
 from collections import defaultdict
+from contextlib import contextmanager
 from functools import partial
 
 from chiomics.core.bids import build_name
+from chiomics.core.errors import InputError
+from chiomics.core.logs import start_log
 from chiomics.index import (
     index_files,
     read_manifest,
-    summarise,
     update_manifest,
     write_manifest,
 )
 from chiomics.phantom import list_sessions, load_recipe
+from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 MANIFEST = "results/manifest.tsv"
 COHORT = "results/phantom"
 SIMULATED = config["bids_dir"] is None
-# Relative to the Snakefile, so that --directory moves the results and not the input.
-BIDS_DIR = (
-    COHORT
-    if SIMULATED
-    else os.path.normpath(os.path.join(workflow.basedir, config["bids_dir"]))
-)
 
-RECIPE = load_recipe(config["phantom"]) if SIMULATED else None
-SUBJECTS = list_sessions(RECIPE) if SIMULATED else []
+
+def beside_snakefile(path):
+    """Resolve a path of the configuration, so that --directory moves the results and not the input."""
+    return path and os.path.normpath(os.path.join(workflow.basedir, path))
+
+
+BIDS_DIR = COHORT if SIMULATED else beside_snakefile(config["bids_dir"])
+
+
+@contextmanager
+def bad_input_explained():
+    """Let bad input stop the workflow with its message alone, without the calls that led there."""
+    try:
+        yield
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+with bad_input_explained():
+    RECIPE = load_recipe(config["phantom"]) if SIMULATED else None
+    SUBJECTS = list_sessions(RECIPE) if SIMULATED else []
 
 # Jobs find the package in this checkout, in the one pip environment and in conda environments alike.
 SOURCE = os.path.join(workflow.basedir, "src")
-os.environ.update(
-    PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
-)
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
 
 
 wildcard_constraints:
@@ -53,27 +67,21 @@ def write_cohort_manifest():
     if SIMULATED:
         files = [path for subject in SUBJECTS for path in subject.files]
         constants = {subject.participant_id: vars(subject) for subject in SUBJECTS}
-        rows = index_files(
-            files, [subject.participant for subject in SUBJECTS], constants=constants
-        )
+        rows = index_files(files, [subject.participant for subject in SUBJECTS], constants=constants)
         write_manifest(rows, MANIFEST)
-        logger.info(summarise(rows))
     else:
         options = config["index"] | {"failed_dir": FAILED_DIR, "settings": FIRST_READ}
-        update_manifest(
-            BIDS_DIR, MANIFEST, on_bad_session=config["on_bad_session"], **options
-        )
+        options["qc_exclude"] = beside_snakefile(options["qc_exclude"])
+        update_manifest(BIDS_DIR, MANIFEST, on_bad_session=config["on_bad_session"], **options)
 
 
 # Jobs are started with this same file, on other machines too: only the main process indexes.
 if workflow.is_main_process:
-    write_cohort_manifest()
+    start_log()
+    with bad_input_explained():
+        write_cohort_manifest()
 
-SESSIONS = {
-    row["session"]: row
-    for row in read_manifest(MANIFEST)
-    if row["status"] == "included"
-}
+SESSIONS = {row["session"]: row for row in read_manifest(MANIFEST) if row["status"] == "included"}
 
 
 def derivative(suffix, extension=".nii.gz", datatype="anat", **entities):
@@ -106,10 +114,7 @@ def session_of(wildcards):
 def inputs_of(wildcards, column):
     """Give the paths in one column of a session's row, none where it is empty."""
     paths = session_of(wildcards)[column] or []
-    return [
-        os.path.join(BIDS_DIR, path)
-        for path in ([paths] if isinstance(paths, str) else paths)
-    ]
+    return [os.path.join(BIDS_DIR, path) for path in ([paths] if isinstance(paths, str) else paths)]
 
 
 def voxels_of(wildcards):
@@ -144,18 +149,13 @@ def phantom_files(participant):
 
 def phantom_targets():
     """Give the files of the simulated cohort."""
-    of_subjects = [
-        path for subject in SUBJECTS for path in phantom_files(subject.participant_id)
-    ]
+    of_subjects = [path for subject in SUBJECTS for path in phantom_files(subject.participant_id)]
     return of_subjects + [f"{COHORT}/participants.tsv"] if SIMULATED else []
 
 
 def gre_files(wildcards):
     """Give a session's gradient-echo images by the part that they hold."""
-    return {
-        part: inputs_of(wildcards, part)
-        for part in ("magnitude", "phase", "real", "imaginary")
-    }
+    return {part: inputs_of(wildcards, part) for part in ("magnitude", "phase", "real", "imaginary")}
 
 
 def gre_parameters(wildcards):
@@ -171,15 +171,9 @@ def gre_parameters(wildcards):
 
 def echo_sets_of(row):
     """Give the configured echo sets that a session can serve, as echo numbers from 1; "all" always exists."""
-    echoes = (
-        [1]
-        if row["input_kind"] == "phase_difference"
-        else list(range(1, row["n_echoes"] + 1))
-    )
+    echoes = [1] if row["input_kind"] == "phase_difference" else list(range(1, row["n_echoes"] + 1))
     configured = config["qsm"]["echo_sets"].items()
-    return {"all": echoes} | {
-        name: numbers for name, numbers in configured if set(numbers) <= set(echoes)
-    }
+    return {"all": echoes} | {name: numbers for name, numbers in configured if set(numbers) <= set(echoes)}
 
 
 def echo_sets_of_job(wildcards):
@@ -213,38 +207,27 @@ def qsm_groups():
     for row in qsm_sessions():
         groups[tuple(echo_sets_of(row)), has_r2star(row), in_one_job(row)].append(row)
     for number, ((sets, r2star, one_job), rows) in enumerate(groups.items(), start=1):
-        yield (
-            f"_{number}" if len(groups) > 1 else ""
-        ), sets, r2star, one_job, folder_pattern(rows)
+        yield (f"_{number}" if len(groups) > 1 else ""), sets, r2star, one_job, folder_pattern(rows)
 
 
 def folder_pattern(rows):
     """Write a pattern for the folder wildcard that holds for these sessions and runs only."""
     names = [session_wildcards(row) for row in rows]
-    return "|".join(
-        re.escape(name["folder"]) + (f"(?=/.*{name['run']}[_.])" if name["run"] else "")
-        for name in names
-    )
+    return "|".join(re.escape(name["folder"]) + (f"(?=/.*{name['run']}[_.])" if name["run"] else "") for name in names)
 
 
 def qsm_results(sets, r2star):
     """Name what the QSM stage keeps for a session with these echo sets."""
-    maps = [
-        (inversion, name) for inversion in config["qsm"]["inversions"] for name in sets
-    ]
+    maps = [(inversion, name) for inversion in config["qsm"]["inversions"] for name in sets]
     paths = {
         "brain_mask": derivative("mask", desc="brain"),
         "brain_sidecar": derivative("mask", ".json", desc="brain"),
         "local_fields": [derivative("fieldmap", desc=name) for name in sets],
         "field_sidecars": [derivative("fieldmap", ".json", desc=name) for name in sets],
+        "weights": derivative("weights", desc="local"),
         "mask": derivative("mask", desc="qsm"),
-        "maps": [
-            derivative("Chimap", rec=inversion, desc=name) for inversion, name in maps
-        ],
-        "map_sidecars": [
-            derivative("Chimap", ".json", rec=inversion, desc=name)
-            for inversion, name in maps
-        ],
+        "maps": [derivative("Chimap", rec=inversion, desc=name) for inversion, name in maps],
+        "map_sidecars": [derivative("Chimap", ".json", rec=inversion, desc=name) for inversion, name in maps],
         "reference_mask": derivative("mask", desc="reference"),
     }
     return paths | ({"r2star": derivative("R2starmap")} if r2star else {})
@@ -255,24 +238,17 @@ def qsm_targets():
     targets = []
     for row in qsm_sessions():
         results = qsm_results(echo_sets_of(row), has_r2star(row))
-        targets += [
-            path.format(**session_wildcards(row))
-            for path in [*results["maps"], QSM_FIGURE]
-        ]
+        targets += [path.format(**session_wildcards(row)) for path in [*results["maps"], QSM_FIGURE]]
     return targets
 
 
 def log_skipped_echo_sets():
     """Say which sessions lack the echoes of a configured set."""
     for name, numbers in config["qsm"]["echo_sets"].items():
-        without = [
-            row["session"] for row in qsm_sessions() if name not in echo_sets_of(row)
-        ]
+        without = [row["session"] for row in qsm_sessions() if name not in echo_sets_of(row)]
         if without:
             shown = ", ".join(without[:5]) + (", ..." if len(without) > 5 else "")
-            logger.info(
-                f"echo set {name} {numbers} is skipped for {len(without)} sessions with fewer echoes: {shown}"
-            )
+            logger.info(f"echo set {name} {numbers} is skipped for {len(without)} sessions with fewer echoes: {shown}")
 
 
 QSM_FIGURE = "results/qc/{folder}/{subject}{run}_qsm.png"

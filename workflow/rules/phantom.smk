@@ -10,12 +10,8 @@ rule phantom:
 rule describe_cohort:
     """Write what belongs to the simulated cohort as a whole: description, participants and the known answers."""
     output:
-        multiext(
-            f"{COHORT}/",
-            "dataset_description.json",
-            "participants.tsv",
-            "participants.json",
-        ),
+        description=f"{COHORT}/dataset_description.json",
+        participants=f"{COHORT}/participants.tsv",
     log:
         "results/logs/describe_cohort.log",
     benchmark:

@@ -103,9 +103,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 gre=gre_parameters,
                 failed_dir=FAILED_DIR,
                 echo_sets=echo_sets_of_job,
-                settings={
-                    key: config["qsm"][key] for key in ("preset", "phase", "bipolar")
-                },
+                settings={key: config["qsm"][key] for key in ("preset", "phase", "bipolar")},
             script:
                 "../../scripts/qsm/unwrap_phase.py"
 
@@ -123,7 +121,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 local_fields=results["local_fields"],
                 field_sidecars=results["field_sidecars"],
                 mask=results["mask"],
-                weights=temp(derivative("weights", ".nii", desc="local")),
+                weights=results["weights"],
             log:
                 job_file("logs", "remove_background", ".log"),
             benchmark:
@@ -150,7 +148,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 unpack(gre_files),
                 local_fields=results["local_fields"],
                 field_sidecars=results["field_sidecars"],
-                weights=derivative("weights", ".nii", desc="local"),
+                weights=results["weights"],
                 mask=results["mask"],
                 brain_sidecar=results["brain_sidecar"],
                 r2star=results.get("r2star", []),
@@ -184,9 +182,7 @@ rule plot_qsm:
         unpack(gre_files),
         local_field=derivative("fieldmap", desc="all"),
         chi=derivative("Chimap", rec=config["qsm"]["inversions"][0], desc="all"),
-        sidecar=derivative(
-            "Chimap", ".json", rec=config["qsm"]["inversions"][0], desc="all"
-        ),
+        sidecar=derivative("Chimap", ".json", rec=config["qsm"]["inversions"][0], desc="all"),
         mask=derivative("mask", desc="qsm"),
     output:
         figure=report(

@@ -1,0 +1,114 @@
+"""What the workflow plans over placeholder trees, one variant of the configuration or the input each."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bids_trees import GRE, make_bids_tree, multi_echo
+
+SINGLE = {"EchoTime": 0.02, "MagneticFieldStrength": 3}
+STEPS = {"mask_brain", "unwrap_phase", "remove_background", "invert_dipole", "plot_qsm"}
+
+
+def test_the_embedded_cohort_is_simulated_and_mapped(workflow):
+    jobs = workflow().plan()
+    assert jobs["simulate_subject"] == jobs["reconstruct_qsm"] == jobs["plot_qsm"] >= 24
+
+
+def test_a_smaller_cohort_by_its_recipe(workflow):
+    jobs = workflow().plan(config={"phantom": {"groups": {"HC": 0, "MS": 2, "NMOSD": 1}}})
+    assert jobs["simulate_subject"] == 3
+
+
+@pytest.mark.parametrize("one_job_below", [0, 10**9])
+def test_small_sessions_take_one_job_and_large_ones_a_job_for_each_step(workflow, tmp_path, one_job_below):
+    bids = make_bids_tree(tmp_path / "bids", multi_echo("{01,02}"))
+    jobs = workflow(bids).plan(config={"one_job_below": one_job_below})
+    expected = STEPS if one_job_below == 0 else {"reconstruct_qsm", "plot_qsm"}
+    assert {name: count for name, count in jobs.items() if name != "all"} == dict.fromkeys(expected, 2)
+
+
+@pytest.mark.parametrize(
+    "qsm",
+    [
+        {"preset": "published", "inversions": ["ilsqr", "star"], "data_weights": False},
+        {"echo_sets": {"3TE": [1, 2, 3], "1TE": [3]}},
+        {"reference": "none", "inversions": ["tv"], "parameters": {"tv": {"regularisation": 1e-4}}},
+        {"phase_sign": -1, "phase_scale": "radians", "bipolar": True, "backend": "torch"},
+    ],
+)
+def test_variants_of_the_configuration_are_planned(workflow, tmp_path, qsm):
+    bids = make_bids_tree(tmp_path / "bids", multi_echo("01"))
+    assert workflow(bids).plan("qsm", config={"qsm": qsm})["reconstruct_qsm"] == 1
+
+
+def test_sessions_runs_and_echoes_that_only_some_subjects_have(workflow, tmp_path):
+    spec = multi_echo("01", echoes=4) | multi_echo("02", echoes=2, session="ses-{1,2}/")
+    spec |= {"sub-03/anat/{name}_run-{1,2}_echo-{1,2,3}_part-{mag,phase}_MEGRE": GRE}
+    spec |= {"sub-04/anat/{name}_part-{mag,phase}_MEGRE": SINGLE}
+    run = workflow(make_bids_tree(tmp_path / "bids", spec))
+    config = {"qsm": {"echo_sets": {"pair": [1, 2], "late": [4]}}, "one_job_below": 10**9}
+    jobs = run.plan(config=config)
+    # One group of rules each for 4 echoes, 2 echoes, 3 echoes and 1 echo, as their outputs differ.
+    assert sorted(count for name, count in jobs.items() if name.startswith("reconstruct_qsm")) == [1, 1, 2, 2]
+    planned = run.run(config=config, options=("--dry-run",)).stdout
+    assert "sub-01_rec-ilsqr_desc-late_Chimap.nii.gz" in planned
+    assert "sub-03_rec-ilsqr_run-2_desc-pair_Chimap.nii.gz" in planned
+    assert "sub-02_ses-1_rec-ilsqr_desc-late" not in planned
+    assert "echo set late [4] is skipped for 5 sessions with fewer echoes" in planned
+
+
+def test_two_runs_of_one_session_may_differ_in_echoes(workflow, tmp_path):
+    spec = {"sub-01/anat/{name}_run-1_echo-{1,2,3,4}_part-{mag,phase}_MEGRE": GRE}
+    spec |= {"sub-01/anat/{name}_run-2_echo-{1,2}_part-{mag,phase}_MEGRE": GRE}
+    jobs = workflow(make_bids_tree(tmp_path / "bids", spec)).plan()
+    assert sum(count for name, count in jobs.items() if name.startswith("reconstruct_qsm")) == 2
+
+
+def test_an_external_map_is_not_computed_again(workflow, tmp_path):
+    spec = multi_echo("01") | {"derivatives/mine/sub-02/anat/sub-02_Chimap": {}}
+    assert workflow(make_bids_tree(tmp_path / "bids", spec)).plan()["reconstruct_qsm"] == 1
+
+
+def test_other_kinds_of_input(workflow, tmp_path):
+    spec = {"sub-01/anat/{name}_echo-{1,2,3}_part-{real,imag}_MEGRE": GRE}
+    assert workflow(make_bids_tree(tmp_path / "bids", spec)).plan()["reconstruct_qsm"] == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"qsm": {"inversion": ["ilsqr"]}}, "inversion"),
+        ({"qsm": {"echo_sets": {"all": [1]}}}, "all"),
+        ({"bids_folder": "x"}, "bids_folder"),
+        ({"phantom": {"sed": 1}}, "sed"),
+        ({"on_bad_session": "ignore"}, "ignore"),
+    ],
+)
+def test_a_key_or_value_that_the_configuration_lacks_is_refused_by_name(workflow, config, message):
+    done = workflow().run(config=config, options=("--dry-run",))
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
+
+
+def test_a_bad_session_is_left_out_or_stops_the_run(workflow, tmp_path):
+    spec = multi_echo("01") | {"sub-02/anat/{name}_part-mag_MEGRE": SINGLE}
+    run = workflow(make_bids_tree(tmp_path / "bids", spec))
+    assert run.plan()["reconstruct_qsm"] == 1
+    said = run.run(options=("--dry-run",))
+    assert "1 excluded" in said.stdout + said.stderr
+    stopped = run.run(config={"on_bad_session": "fail"}, options=("--dry-run",))
+    assert stopped.returncode != 0
+    assert "sub-02" in stopped.stdout + stopped.stderr
+
+
+def test_an_empty_cohort_is_an_error_at_its_cause(workflow, tmp_path):
+    done = workflow(make_bids_tree(tmp_path / "bids", {"sub-01/anat/{name}_T1w": {}})).run(options=("--dry-run",))
+    assert done.returncode != 0
+    assert "no session with GRE" in done.stdout + done.stderr
+
+
+def test_a_folder_that_is_not_there_is_an_error_at_its_cause(workflow, tmp_path):
+    done = workflow(tmp_path / "no such folder").run(options=("--dry-run",))
+    assert done.returncode != 0
+    assert "no such folder" in done.stdout + done.stderr
