@@ -1,0 +1,174 @@
+"""`extract`: the engine for whoever holds an image and a mask, without the workflow."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from chiomics.core.errors import InputError
+from chiomics.radiomics.discretise import FlatRegionError
+from chiomics.radiomics.engine import Feature, region_features
+from chiomics.radiomics.filters import image_names
+from chiomics.radiomics.prepare import RegionError, normalise, prepare
+from chiomics.radiomics.reference import reference_features
+from chiomics.radiomics.settings import Settings, load_settings
+from chiomics.radiomics.volume import Volume, as_volume, check_same_grid
+
+ENGINES = ("chiomics", "pyradiomics")
+#: A region whose values span less than this in a map said to be in ppb is taken for one in ppm: brain tissue spans
+#: some hundred ppb, 0.3 ppm.
+SMALLEST_RANGE_PPB = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def extract(
+    image: object,
+    mask: object,
+    *,
+    preset: str | Path | Settings = "fiscone107",
+    gray_levels: Sequence[int] | int | None = None,
+    bin_width: Sequence[float] | float | None = None,
+    labels: Sequence[int] | Mapping[str, int | Sequence[int]] | None = None,
+    spacing: Sequence[float] | None = None,
+    unit: str | None = None,
+    engine: str = "chiomics",
+    isolated_voxels: str = "pyradiomics",
+    on_label: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """Extract radiomic features of the labels of an image.
+
+    Parameters
+    ----------
+    image, mask : SimpleITK.Image, nibabel image, path-like, or ndarray of shape (x, y, z)
+        Image and label image on the same voxels. Grey levels are found in the image's own number type, as pyradiomics
+        does; cast to float64 beforehand for bins that do not depend on how the image is stored.
+    preset : str, path-like or Settings
+        ``fiscone107`` (107 features), ``yan874``, ``zhang527``, or a pyradiomics parameter file.
+    gray_levels : int or sequence of int, optional
+        Numbers of bins; the preset's by default.
+    bin_width : float or sequence of float, optional
+        Bin widths in the image's unit (in ppb for ``zhang527``), in place of numbers of bins.
+    labels : sequence of int, or mapping of str to int or sequence of int, optional
+        Labels to extract, all but 0 by default. A mapping gives names, and may make one region of several labels.
+    spacing : sequence of float, optional
+        Voxel size in mm along the array's axes, for arrays only.
+    unit : {"ppm", "ppb"}, optional
+        Unit of a susceptibility map; needed by ``zhang527``, whose bin width is in ppb.
+    engine : {"chiomics", "pyradiomics"}
+        This engine, or pyradiomics itself as reference.
+    isolated_voxels : {"pyradiomics", "ibsi"}
+        How the neighbourhood difference matrix treats a voxel without neighbour.
+    on_label : callable, optional
+        Called with each label's name before it is extracted.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per value: ``n_gray_levels`` (or ``bin_width``), ``image_type``, ``feature_class``, ``feature``,
+        ``value``; before these ``label`` where there is more than one. A label that is too small or flat has NaN, and
+        the reason in ``frame.attrs["reasons"]``.
+
+    Raises
+    ------
+    InputError
+        For images that do not fit each other or the settings, and where no label can be used.
+
+    References
+    ----------
+    .. [1] van Griethuysen et al. 2017, Computational radiomics system to decode the radiographic phenotype, Cancer Res
+       77:e104.
+    """
+    settings = preset
+    if not isinstance(settings, Settings):
+        settings = load_settings(preset, gray_levels=gray_levels, bin_width=bin_width, isolated_voxels=isolated_voxels)
+    if engine not in ENGINES:
+        raise InputError("engine", found=engine, expected=" or ".join(ENGINES))
+    volume, label_volume = as_volume(image, spacing), as_volume(mask, spacing)
+    check_same_grid(volume, label_volume)
+    volume = in_unit(volume, settings, unit)
+    regions = _named_labels(label_volume, labels)
+
+    rows, reasons = [], {}
+    normed = normalise(volume, settings) if engine == "chiomics" else volume
+    for name, members in regions.items():
+        if on_label is not None:
+            on_label(name)
+        try:
+            check_unit(volume, label_volume, members, settings)
+            if engine == "chiomics":
+                found = list(region_features(normed, prepare(label_volume, members, settings), settings))
+            else:
+                found = list(reference_features(volume, label_volume, members, settings))
+        except (RegionError, FlatRegionError) as error:
+            reasons[name] = str(error)
+            log.warning("label %s: %s", name, error)
+            found = [Feature(*key, np.nan) for key in expected_features(settings)]
+        rows += [(name, *feature) for feature in found]
+    if len(reasons) == len(regions):
+        raise InputError("no label can be used", found="; ".join(f"{name}: {why}" for name, why in reasons.items()))
+    setting = "n_gray_levels" if settings.gray_levels else "bin_width"
+    frame = pd.DataFrame(rows, columns=["label", setting, "image_type", "feature_class", "feature", "value"])
+    if len(regions) == 1 and labels is None:
+        frame = frame.drop(columns="label")
+    frame.attrs["reasons"] = reasons
+    return frame
+
+
+def in_unit(image: Volume, settings: Settings, unit: str | None) -> Volume:
+    """Bring a susceptibility map to the unit that the settings need; without such a need, return it as it is."""
+    if unit not in (None, "ppm", "ppb"):
+        raise InputError("unit", found=unit, expected="ppm or ppb")
+    if settings.unit is None or unit == settings.unit:
+        return image
+    if unit is None:
+        raise InputError(
+            f"preset {settings.name} has its bin width in {settings.unit}, and the image's unit is not said",
+            expected="unit ppm or ppb",
+        )
+    factor = 1000.0 if settings.unit == "ppb" else 0.001
+    return Volume(image.voxels * image.voxels.dtype.type(factor), image.spacing, image.origin, image.direction)
+
+
+def check_unit(image: Volume, mask: Volume, labels: tuple[int, ...], settings: Settings) -> None:
+    """Stop where values said to be in ppb are far too small to be so."""
+    if settings.unit != "ppb":
+        return
+    values = image.voxels[np.isin(mask.voxels, labels)]
+    if values.size and 0 < np.ptp(values) < SMALLEST_RANGE_PPB:
+        raise InputError(
+            f"preset {settings.name} needs a map in ppb",
+            found=f"values that span {np.ptp(values):.3g}",
+            expected="some hundred; a map in ppm is converted when its unit is said",
+        )
+
+
+def expected_features(settings: Settings) -> list[tuple[float, str, str, str]]:
+    """List the grey-level setting, image type, class and name of each row that an extraction with `settings` gives."""
+    rows = []
+    for setting in (*settings.gray_levels, *settings.bin_widths):
+        rows += [(setting, "original", "shape", feature) for feature in settings.features.get("shape", ())]
+        for image_type in settings.image_types:
+            rows += [
+                (setting, name, feature_class, feature)
+                for name in image_names(image_type, settings)
+                for feature_class, features in settings.features.items()
+                if feature_class != "shape"
+                for feature in features
+            ]
+    return rows
+
+
+def _named_labels(mask: Volume, labels: object) -> dict[str, tuple[int, ...]]:
+    if labels is None:
+        present = np.unique(mask.voxels)
+        labels = [label for label in present.tolist() if label != 0]
+        if not labels:
+            raise InputError("the mask holds no label", found="only 0", expected="at least one other value")
+    if isinstance(labels, Mapping):
+        return {str(name): (members,) if np.isscalar(members) else tuple(members) for name, members in labels.items()}
+    return {f"{label:g}": (label,) for label in labels}

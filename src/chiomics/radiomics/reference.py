@@ -1,0 +1,64 @@
+"""The same rows from pyradiomics itself: ``engine: pyradiomics``, the oracle that the fast engine is tested against."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+
+from chiomics.core.errors import InputError
+from chiomics.radiomics.engine import Feature
+from chiomics.radiomics.prepare import RegionError
+from chiomics.radiomics.settings import Settings
+from chiomics.radiomics.volume import Volume
+
+
+def reference_features(image: Volume, mask: Volume, labels: tuple[int, ...], settings: Settings) -> Iterator[Feature]:
+    """Compute what `region_features` computes, by one call of pyradiomics per grey-level setting.
+
+    Parameters
+    ----------
+    image, mask : Volume
+        On the same voxels; not normalised.
+    labels : tuple of int
+        Labels that make up the region.
+    settings : Settings
+        What to compute.
+
+    Yields
+    ------
+    Feature
+
+    Raises
+    ------
+    RegionError
+        Where pyradiomics refuses the region.
+    """
+    try:
+        from radiomics import featureextractor
+    except ImportError as error:
+        raise InputError("engine pyradiomics is not installed", expected="pip install pyradiomics==3.0.1") from error
+
+    logging.getLogger("radiomics").setLevel(logging.ERROR)
+    region = Volume(np.isin(mask.voxels, labels).astype(np.uint8), mask.spacing, mask.origin, mask.direction)
+    for kind, asked in (("binCount", settings.gray_levels), ("binWidth", settings.bin_widths)):
+        for size in asked:
+            extractor = featureextractor.RadiomicsFeatureExtractor(parameters(settings, kind, size))
+            try:
+                found = extractor.execute(image.to_sitk(), region.to_sitk())
+            except (ValueError, RuntimeError) as error:
+                raise RegionError(f"pyradiomics: {error}") from error
+            for name, value in found.items():
+                image_type, feature_class, feature = name.split("_")
+                yield Feature(size, image_type, feature_class, feature, float(value))
+
+
+def parameters(settings: Settings, kind: str, size: float) -> dict:
+    """Return the settings as pyradiomics' parameters for one ``binCount`` or ``binWidth``."""
+    kept = {key: value for key, value in settings.parameters.items() if key not in ("binCount", "binWidth", "label")}
+    return {
+        "setting": {**kept, kind: size, "additionalInfo": False, "label": 1},
+        "imageType": {name: dict(own) for name, own in settings.image_types.items()},
+        "featureClass": {name: list(features) for name, features in settings.features.items()},
+    }

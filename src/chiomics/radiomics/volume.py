@@ -1,0 +1,146 @@
+"""Images as the engine sees them: voxels in the order z, y, x with their geometry, from SimpleITK, nibabel or an array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chiomics.core.errors import InputError
+from chiomics.core.images import voxel_size
+
+if TYPE_CHECKING:
+    import SimpleITK
+
+#: Largest relative difference of two geometries that are taken as equal, SimpleITK's own tolerance.
+TOLERANCE = 1e-6
+AXES = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """An image.
+
+    Parameters
+    ----------
+    voxels : ndarray, shape (z, y, x)
+        In the image's own type.
+    spacing : tuple of float
+        Voxel size along z, y, x in mm.
+    origin : tuple of float
+        Of the first voxel's centre, x, y, z in mm, in SimpleITK's (LPS) axes.
+    direction : tuple of float
+        Direction cosines, row by row, as SimpleITK gives them.
+    """
+
+    voxels: np.ndarray
+    spacing: tuple[float, float, float]
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    direction: tuple[float, ...] = AXES
+    source: object = field(default=None, repr=False, compare=False)  # keeps the memory of a view alive
+
+    def to_sitk(self) -> SimpleITK.Image:
+        """Return the image as a SimpleITK image."""
+        import SimpleITK as sitk
+
+        if isinstance(self.source, sitk.Image):
+            return self.source
+        voxels = self.voxels.astype(np.uint8) if self.voxels.dtype == bool else self.voxels
+        image = sitk.GetImageFromArray(voxels)
+        image.SetSpacing(self.spacing[::-1])
+        image.SetOrigin(self.origin)
+        image.SetDirection(self.direction)
+        return image
+
+    def cut(self, box: tuple[slice, slice, slice]) -> Volume:
+        """Return the part of the image in `box`; its origin is not moved, for no filter looks at it."""
+        return replace(self, voxels=self.voxels[box], source=(self.source,))
+
+
+def as_volume(image: object, spacing: tuple[float, float, float] | None = None) -> Volume:
+    """Accept an image in any of the forms that a user may hold.
+
+    Parameters
+    ----------
+    image : SimpleITK.Image, nibabel image, ndarray of shape (x, y, z), or path-like
+        An array is in the order that nibabel and the rest of this package use.
+    spacing : tuple of float, optional
+        Voxel size in mm along the array's axes; for an array only.
+
+    Returns
+    -------
+    Volume
+
+    Raises
+    ------
+    InputError
+        For an image that is not 3-D, or an array without spacing.
+    """
+    if isinstance(image, Volume):
+        return image
+    if isinstance(image, (str, Path)):
+        return read_volume(image)
+    if isinstance(image, np.ndarray):
+        if spacing is None or len(spacing) != 3:
+            raise InputError("an array needs its spacing", found=str(spacing), expected="three voxel edges in mm")
+        _check_3d(image.ndim)
+        return Volume(image.T, tuple(float(edge) for edge in spacing[::-1]))
+    if hasattr(image, "GetPixelIDTypeAsString"):
+        import SimpleITK as sitk
+
+        _check_3d(image.GetDimension())
+        return Volume(
+            sitk.GetArrayViewFromImage(image),
+            tuple(image.GetSpacing()[::-1]),
+            tuple(image.GetOrigin()),
+            tuple(image.GetDirection()),
+            source=image,
+        )
+    if hasattr(image, "dataobj"):
+        voxels = np.asanyarray(image.dataobj)
+        while voxels.ndim > 3 and voxels.shape[-1] == 1:
+            voxels = voxels[..., 0]
+        _check_3d(voxels.ndim)
+        edges = voxel_size(image.affine)
+        flip = np.array([-1.0, -1.0, 1.0])  # nibabel's axes point right and forward, SimpleITK's left and back
+        direction = flip[:, None] * image.affine[:3, :3] / edges
+        return Volume(
+            voxels.T,
+            tuple(edges[::-1].tolist()),
+            tuple((flip * image.affine[:3, 3]).tolist()),
+            tuple(direction.ravel().tolist()),
+        )
+    raise InputError("not an image", found=type(image).__name__, expected="SimpleITK, nibabel, array or path")
+
+
+def read_volume(path: str | Path) -> Volume:
+    """Read an image file in the type that it is stored in."""
+    import SimpleITK as sitk
+
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise InputError("the image cannot be read", file=path, found=str(error).strip().splitlines()[-1]) from error
+    return as_volume(image)
+
+
+def check_same_grid(image: Volume, mask: Volume) -> None:
+    """Stop where image and mask do not lie on the same voxels."""
+    if image.voxels.shape != mask.voxels.shape:
+        raise InputError(
+            "image and mask differ in shape",
+            found=f"image {image.voxels.shape[::-1]}, mask {mask.voxels.shape[::-1]}",
+            expected="the same voxels",
+        )
+    edge = min(image.spacing)
+    for name in ("spacing", "origin", "direction"):
+        here, there = np.array(getattr(image, name)), np.array(getattr(mask, name))
+        if np.abs(here - there).max() > TOLERANCE * (1.0 if name == "direction" else edge) + 1e-6:
+            raise InputError(f"image and mask differ in {name}", found=f"{here}, {there}", expected="the same voxels")
+
+
+def _check_3d(dimension: int) -> None:
+    if dimension != 3:
+        raise InputError("the image is not 3-D", found=f"{dimension} dimensions", expected="3")
