@@ -99,7 +99,7 @@ def build_anatomy(
     template = load_template()
     points = space.grid_to_template(shape, affine)
     depth = template.distance_to_hull(points)
-    labels = _head_labels(points, depth)
+    labels = head_labels(points, depth)
     near = np.nonzero(depth < FLUID_DEPTH)
     brain_points = points[(slice(None), *near)]
     grey, white, brain = (np.zeros(shape, np.float32) for _ in range(3))
@@ -114,19 +114,15 @@ def build_anatomy(
     ventricles[near] = template.sample("ventricles", brain_points) > 0.5
     labels[ventricles & (labels == tissue.CSF)] = tissue.VENTRICLES
 
-    _add_nuclei(labels, points, space, affine, nucleus_scale)
+    add_nuclei(labels, points, space, affine, nucleus_scale)
     tracts = place_tracts(space, labels == tissue.WHITE, shape=shape, affine=affine)
-    sites = lesion_sites()
-    veins = place_veins(vein_rng, space, sites["medullary"], medullary=medullary_veins, shape=shape, affine=affine)
-    vein_labels = labels[veins]
-    replaceable = np.isin(vein_labels, (tissue.CSF, tissue.VENTRICLES, tissue.GREY, tissue.WHITE))
-    labels[tuple(axis[replaceable] for axis in veins)] = tissue.VEIN
+    add_veins(labels, space, vein_rng, medullary=medullary_veins, affine=affine)
 
     lesion_index = np.zeros(shape, np.int16)
     placed = place_lesions(
         lesion_rng,
         lesions,
-        sites,
+        lesion_sites(),
         space,
         (labels == tissue.WHITE) | ((labels == tissue.GREY) & (white > 0.25)),
         rim_thickness=rim_thickness,
@@ -161,7 +157,16 @@ def lesion_sites() -> dict[str, np.ndarray]:
     return {site: np.stack([axis[mask] for axis in (x, y, z)], axis=1).astype(float) for site, mask in masks.items()}
 
 
-def _head_labels(points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+def add_veins(
+    labels: np.ndarray, space: SubjectSpace, rng: np.random.Generator, *, medullary: int, affine: np.ndarray
+) -> None:
+    """Write the veins into a label image, where there is fluid, grey or white matter."""
+    veins = place_veins(rng, space, lesion_sites()["medullary"], medullary=medullary, shape=labels.shape, affine=affine)
+    replaceable = np.isin(labels[veins], (tissue.CSF, tissue.VENTRICLES, tissue.GREY, tissue.WHITE))
+    labels[tuple(axis[replaceable] for axis in veins)] = tissue.VEIN
+
+
+def head_labels(points: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """Label fluid under the skull, bone, soft tissue and air from the distance to the brain's hull."""
     labels = np.full(depth.shape, tissue.AIR, np.uint8)
     labels[(depth < SCALP_DEPTH) | face_and_neck(points)] = tissue.SOFT
@@ -173,7 +178,7 @@ def _head_labels(points: np.ndarray, depth: np.ndarray) -> np.ndarray:
     return labels
 
 
-def _add_nuclei(
+def add_nuclei(
     labels: np.ndarray, points: np.ndarray, space: SubjectSpace, affine: np.ndarray, scale: dict[str, float]
 ) -> None:
     """Write the nuclei into a label image, inside the brain's tissue."""

@@ -66,7 +66,11 @@ def simulate_subject(
     """
     recipe = load_recipe(recipe)
     session = find_session(recipe, participant_id)
-    subject = simulate(recipe, session, workers=workers)
+    return write_subject(recipe, session, simulate(recipe, session, workers=workers), out_dir)
+
+
+def write_subject(recipe: dict, session: Session, subject: SimulatedSubject, out_dir: str | Path) -> list[Path]:
+    """Write all files of a simulated subject, or none; see `simulate_subject`."""
     out_dir = Path(out_dir)
     staging = out_dir / f".{session.participant_id}.part"
     shutil.rmtree(staging, ignore_errors=True)
@@ -86,7 +90,9 @@ def simulate_subject(
     return [out_dir / name for name in expected]
 
 
-def write_dataset_files(recipe: dict | str | Path, out_dir: str | Path) -> list[Path]:
+def write_dataset_files(
+    recipe: dict | str | Path, out_dir: str | Path, *, sessions: list[Session] | None = None
+) -> list[Path]:
     """Write what belongs to the whole data set: descriptions, participants, README, oracle.
 
     Parameters
@@ -95,6 +101,8 @@ def write_dataset_files(recipe: dict | str | Path, out_dir: str | Path) -> list[
         As `load_recipe` takes it.
     out_dir : path-like
         Root of the BIDS data set.
+    sessions : list of Session, optional
+        Subjects that are not the recipe's own.
 
     Returns
     -------
@@ -128,7 +136,7 @@ def write_dataset_files(recipe: dict | str | Path, out_dir: str | Path) -> list[
     )
     write_table(
         out_dir / "participants.tsv",
-        [session.participant for session in list_sessions(recipe)],
+        [session.participant for session in (list_sessions(recipe) if sessions is None else sessions)],
         list(PARTICIPANT_COLUMNS),
     )
     write_sidecar(out_dir / "participants.json", PARTICIPANT_COLUMNS)

@@ -19,6 +19,15 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--recipe", type=Path, help="YAML recipe; default: the demonstration cohort")
     parser.add_argument("--participant", action="append", metavar="ID", help="simulate this subject only; repeatable")
     parser.add_argument("--threads", type=int, default=1, help="threads of the FFTs (default 1)")
+    real = parser.add_argument_group("a real head instead of the cohort, in MNI space unless --to-mni is given")
+    real.add_argument("--anatomy", type=Path, metavar="T1W", help="T1w image that gives the tissue")
+    real.add_argument(
+        "--labels", type=Path, help="deep grey nuclei: 11 HCN, 12 PUT, 13 GP, 14 THA, 15 RN, 16 SN, 17 DN; right + 100"
+    )
+    real.add_argument("--lesions", type=Path, help="lesion mask")
+    real.add_argument("--brain", type=Path, help="brain mask")
+    real.add_argument("--tracts", type=Path, metavar="DIR", help="folder of *hemi-<L|R>_label-<tract>_mask.nii.gz")
+    real.add_argument("--to-mni", type=Path, metavar="TXT", help="4 x 4 matrix from the images' world to MNI mm")
     parser.set_defaults(command=run)
 
 
@@ -27,8 +36,33 @@ def run(arguments: argparse.Namespace) -> None:
     from chiomics.phantom.bids_output import simulate_subject, write_dataset_files
 
     recipe = load_recipe(arguments.recipe)
+    if arguments.anatomy:
+        _run_real(arguments, recipe)
+        return
     participants = arguments.participant or [session.participant_id for session in list_sessions(recipe)]
     write_dataset_files(recipe, arguments.out)
     for number, participant_id in enumerate(participants, start=1):
         files = simulate_subject(recipe, participant_id, arguments.out, workers=arguments.threads)
         print(f"{number}/{len(participants)} {participant_id}: {len(files)} files", flush=True)
+
+
+def _run_real(arguments: argparse.Namespace, recipe: dict) -> None:
+    """Simulate on a real head."""
+    import numpy as np
+
+    from chiomics.phantom.real_anatomy import simulate_on_anatomy
+
+    (participant_id,) = arguments.participant or ["sub-real01"]
+    files = simulate_on_anatomy(
+        arguments.anatomy,
+        arguments.out,
+        labels=arguments.labels,
+        lesions=arguments.lesions,
+        brain=arguments.brain,
+        tracts=arguments.tracts,
+        to_mni=np.loadtxt(arguments.to_mni) if arguments.to_mni else None,
+        recipe=recipe,
+        participant_id=participant_id,
+        workers=arguments.threads,
+    )
+    print(f"{participant_id}: {len(files)} files", flush=True)

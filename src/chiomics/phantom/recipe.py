@@ -109,7 +109,6 @@ def list_sessions(recipe: dict | str | Path | None = None) -> list[Session]:
         In the order of ``participants.tsv``.
     """
     recipe = load_recipe(recipe)
-    acquisition = recipe["acquisition"]
     sessions = []
     for group, count in recipe["groups"].items():
         for number in range(1, count + 1):
@@ -117,19 +116,23 @@ def list_sessions(recipe: dict | str | Path | None = None) -> list[Session]:
             participant = draw_participant(
                 random_stream(recipe, participant_id, "demographics"), group, recipe["demographics"][group]
             )
-            sessions.append(
-                Session(
-                    participant_id,
-                    {"participant_id": participant_id, **participant},
-                    tuple(_files(participant_id, len(acquisition["echo_times"]), recipe["dwi"])),
-                    tuple(_truth_files(participant_id)),
-                    tuple(acquisition["echo_times"]),
-                    acquisition["field_strength"],
-                    tuple(acquisition["shape"]),
-                    tuple(acquisition["voxel_size"]),
-                )
-            )
+            sessions.append(foretell_session(recipe, participant_id, participant))
     return sessions
+
+
+def foretell_session(recipe: dict, participant_id: str, participant: dict) -> Session:
+    """Say which files a subject of a completed recipe has."""
+    acquisition = recipe["acquisition"]
+    return Session(
+        participant_id,
+        {"participant_id": participant_id, **participant},
+        tuple(_files(participant_id, len(acquisition["echo_times"]), recipe["dwi"])),
+        tuple(_truth_files(participant_id)),
+        tuple(acquisition["echo_times"]),
+        acquisition["field_strength"],
+        tuple(acquisition["shape"]),
+        tuple(acquisition["voxel_size"]),
+    )
 
 
 def find_session(recipe: dict, participant_id: str) -> Session:

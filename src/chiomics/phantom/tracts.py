@@ -55,11 +55,10 @@ def place_tracts(
         All twelve tracts; they may overlap one another.
     """
     placed = {}
-    for hemisphere, mirror in (("L", -1), ("R", 1)):
+    for hemisphere in "LR":
         for tract in TRACTS:
             row = tract_table()[tract]
-            course = resample_curve(np.array(row["course"]) * [mirror, 1, 1], step=0.5)
-            curve = space.from_template(course.T).T.astype(float)
+            curve = course_in_world(space, hemisphere, tract)
             voxels, distance, nearest = tube_voxels(curve, row["radius"], shape=shape, affine=affine)
             inside = white[voxels]
             placed[hemisphere, tract] = TractVoxels(
@@ -68,6 +67,13 @@ def place_tracts(
                 tangents(curve)[nearest[inside]],
             )
     return placed
+
+
+def course_in_world(space: SubjectSpace, hemisphere: str, tract: str) -> np.ndarray:
+    """Give a tract's course in a subject's world, points every half millimetre, shape (N, 3)."""
+    mirror = -1 if hemisphere == "L" else 1
+    course = resample_curve(np.array(tract_table()[tract]["course"]) * [mirror, 1, 1], step=0.5)
+    return space.from_template(course.T).T.astype(float)
 
 
 def tract_chi(tract: str, direction: np.ndarray) -> np.ndarray:

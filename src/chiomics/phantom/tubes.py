@@ -60,6 +60,12 @@ def tube_voxels(
     return tuple(voxels[found].T), distance[found], nearest[found]
 
 
+def nearest_tangents(curve: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distance in mm of points, shape (M, 3), to a curve, and the unit tangent where it is nearest."""
+    distance, nearest = cKDTree(curve).query(points)
+    return distance, tangents(curve)[nearest]
+
+
 def tangents(curve: np.ndarray) -> np.ndarray:
     """Return the unit tangent at each point of a curve, shape (N, 3)."""
     gradient = np.gradient(curve, axis=0)
