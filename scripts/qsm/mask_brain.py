@@ -13,6 +13,7 @@ with remembered_failure(snakemake.params.failed_dir, session, inputs=files.paths
     mask_brain(
         files,
         given_mask=next(iter(snakemake.input.given_mask), None),
+        method=snakemake.params.method,
         mask=snakemake.output.brain_mask,
         sidecar=snakemake.output.brain_sidecar,
     )

@@ -28,7 +28,10 @@ with (
     total = {name: str(Path(folder, f"{name}.nii")) for name in names}
     total_sidecar = str(Path(folder, "total.json"))
     given_mask = next(iter(snakemake.input.given_mask), None)
-    steps.mask_brain(files, given_mask=given_mask, mask=output.brain_mask, sidecar=output.brain_sidecar)
+    steps.mask_brain(
+        files, given_mask=given_mask, method=settings["brain_mask"], mask=output.brain_mask,
+        sidecar=output.brain_sidecar,
+    )  # fmt: skip
     steps.unwrap_phase(
         files, mask=output.brain_mask, echo_sets=echo_sets, settings=settings, **total, r2star=r2star,
         sidecar=total_sidecar, workers=workers,

@@ -253,6 +253,7 @@ def log_skipped_echo_sets():
 
 QSM_FIGURE = "results/qc/{folder}/{subject}{run}_qsm.png"
 QSM_SETTINGS = (
+    "brain_mask",
     "preset",
     "phase",
     "bipolar",

@@ -70,6 +70,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
             params:
                 gre=gre_parameters,
                 failed_dir=FAILED_DIR,
+                method=config["qsm"]["brain_mask"],
             script:
                 "../../scripts/qsm/mask_brain.py"
 

@@ -20,11 +20,12 @@ from chiomics.qsm.echo_files import EchoFiles
 from chiomics.qsm.invert import invert
 from chiomics.qsm.r2star import fit_r2star
 from chiomics.qsm.reference import csf_mask, find_reference
+from chiomics.qsm.template_mask import mend_by_template
 
 log = logging.getLogger(__name__)
 
 
-def mask_brain(files: EchoFiles, *, given_mask: str | None, mask: str, sidecar: str) -> None:
+def mask_brain(files: EchoFiles, *, given_mask: str | None, method: str, mask: str, sidecar: str) -> None:
     """Write the brain mask: the user's, or one found on the magnitude.
 
     Parameters
@@ -33,6 +34,8 @@ def mask_brain(files: EchoFiles, *, given_mask: str | None, mask: str, sidecar: 
         The run's images.
     given_mask : str, optional
         The user's mask on the same grid; every voxel above zero is brain.
+    method : {"template", "intensity"}
+        Whether a mask found by intensity is mended by a template.
     mask, sidecar : str
         Paths to write.
 
@@ -43,7 +46,10 @@ def mask_brain(files: EchoFiles, *, given_mask: str | None, mask: str, sidecar: 
     """
     magnitude, affine = files.read_magnitude()
     if given_mask is None:
-        brain, source = brain_mask(magnitude, voxel_size=voxel_size(affine)), "magnitude"
+        brain, source = brain_mask(magnitude, voxel_size=voxel_size(affine)), "intensity"
+        if method == "template" and not brain.all():
+            brain, fits = mend_by_template(brain, affine)
+            source = "intensity, mended by a template" if fits else "intensity, the template did not fit"
     else:
         voxels, mask_affine = read_image(given_mask)
         brain, source = voxels > 0, given_mask
