@@ -1,9 +1,10 @@
 """From wrapped phase to the local field of every echo set: the two presets in one place.
 
-`default` removes the phase offset, unwraps once for all echo sets, fits the field over the echoes of each set, leaves
-unreliable voxels at the brain's edge out, and removes the background. `published` is the pipeline of Fiscone et al.
-2023: Laplacian unwrapping and V-SHARP echo by echo, then the average of the echoes' local fields over each set.
-What the sets share (offset, unwrapping, mask, published: everything but the average) is computed once.
+`default` unwraps once for all echo sets, removes the phase offset, fits the field over the echoes of each set, leaves
+unreliable voxels at the brain's edge out, and removes the background by projection onto sources. `published` is the
+pipeline of Fiscone et al. 2023: Laplacian unwrapping and V-SHARP echo by echo, then the average of the echoes' local
+fields over each set. What the sets share is computed once: offset, unwrapping, mask and background; in `published`
+everything but the average.
 
 Echo numbers count from 1, as in BIDS.
 """
@@ -22,6 +23,7 @@ from chiomics.qsm.data_weight import inversion_weight
 from chiomics.qsm.fit_echoes import echo_product, fit_field, unwrap_over_echoes
 from chiomics.qsm.phase_offset import remove_bipolar, remove_offset
 from chiomics.qsm.reliable_mask import phase_quality, reliable_mask
+from chiomics.qsm.source_projection import remove_background_projection
 from chiomics.qsm.unwrap_laplacian import unwrap_cosine, unwrap_fourier
 from chiomics.qsm.unwrap_quality import unwrap_quality
 from chiomics.qsm.vsharp import remove_background_vsharp
@@ -29,17 +31,14 @@ from chiomics.qsm.vsharp import remove_background_vsharp
 #: Every choice that the two presets make. A caller may override single keys.
 PRESETS: dict[str, dict] = {
     "default": {
-        "remove_offset": True,
         "combine": "fit",
         "unwrap": "quality",
-        "least_consistency": 0.85,
-        "background": "vsharp",
-        "echo_weights": "variance",
-        "largest_radius": 18.0,
-        "threshold": 0.05,
+        "least_consistency": 0.5,
+        "background": "projection",
+        "tissue_scale": 0.04,
+        "iterations": 40,
     },
     "published": {
-        "remove_offset": False,
         "combine": "average",
         "unwrap": "fourier",
         "least_consistency": 0.0,
@@ -144,8 +143,6 @@ def estimate_total_fields(
     brain = np.ascontiguousarray(mask[bounds])
     if bipolar:
         phase = remove_bipolar(magnitude, phase, brain, echo_times=times, voxel_size=voxel_size)
-    if parameters["remove_offset"] and len(times) > 1:
-        phase, _ = remove_offset(magnitude, phase, brain, echo_times=times, voxel_size=voxel_size)
     estimate = _fit_echo_sets if parameters["combine"] == "fit" else _field_of_each_echo
     fields, precision, consistency, names = estimate(
         magnitude, phase, brain, times, field_strength, voxel_size, echo_sets, parameters, workers
@@ -216,14 +213,29 @@ def remove_background_fields(
         names of the echo sets; ``mask``: voxels valid in all sets; ``info``: dict for the sidecar.
     """
     parameters = preset(preset_name, overrides)
-    local, inner = remove_background_vsharp(
-        fields,
-        mask,
-        voxel_size=voxel_size,
-        largest_radius=parameters["largest_radius"],
-        threshold=parameters["threshold"],
-        workers=workers,
-    )
+    if parameters["background"] == "projection":
+        inner = mask
+        order = sorted(range(len(fields)), key=lambda n: -len(echo_sets[names[n]]))
+        local = np.empty(fields.shape, np.float32)
+        local[order] = remove_background_projection(
+            fields[order],
+            mask,
+            inversion_weight(precision[order[0]], consistency, mask),
+            voxel_size=voxel_size,
+            b0_direction=b0_direction,
+            tissue_scale=parameters["tissue_scale"],
+            iterations=parameters["iterations"],
+            workers=workers,
+        )
+    else:
+        local, inner = remove_background_vsharp(
+            fields,
+            mask,
+            voxel_size=voxel_size,
+            largest_radius=parameters["largest_radius"],
+            threshold=parameters["threshold"],
+            workers=workers,
+        )
     if parameters["combine"] == "average":
         numbers = [int(name.removeprefix("echo-")) for name in names]
         averages, combined = [], []
@@ -291,10 +303,10 @@ def _fit_echo_sets(
     else:
         angle, strength, spacing = echo_product(magnitude, phase, echo_times=times)
         strength = np.sqrt(strength)
-    start = _unwrap(angle, mask, parameters["unwrap"], strength, voxel_size, workers)
-    unwrapped, consistency = unwrap_over_echoes(
-        magnitude, phase, start / np.float32(spacing), mask, echo_times=times, start_spacing=spacing
-    )
+    rate = _unwrap(angle, mask, parameters["unwrap"], strength, voxel_size, workers) / np.float32(spacing)
+    if len(times) > 1:
+        phase = remove_offset(magnitude, phase, rate, mask, echo_times=times, voxel_size=voxel_size)
+    unwrapped, consistency = unwrap_over_echoes(magnitude, phase, rate, mask, echo_times=times, start_spacing=spacing)
     if len(times) == 1:
         consistency = np.where(mask, phase_quality(phase[0]), np.float32(0))
     fields, precision = [], []

@@ -1,0 +1,130 @@
+"""Background removal by weighted projection onto dipole sources outside and inside the brain.
+
+Projection onto dipole fields (PDF; Liu et al. 2011, NMR Biomed 24:1129) explains the total field by sources outside the
+mask and takes what is left for the local field. It has two weak points: near the edge, outside sources also explain
+local field, and strong local sources pull on the fit. Both come from treating the local field as noise. Here sources
+inside are fitted along with those outside, on a scale that is smaller by a fixed factor, which is the preconditioned
+total field inversion of Liu et al. 2017 (Magn Reson Med 78:303):
+
+    minimise ‖W·(f - D*(P·y))‖²  over y by conjugate gradients,   P = 1 outside, `tissue_scale` inside
+
+The few iterations regularise. The background is the field of the outside part only, so the local field keeps every
+detail of the measurement. No voxel is lost at the edge, and voxels of weight near zero (disagreeing echoes, wraps) take
+no part; their local field is filled with that of the inside sources.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+
+from chiomics.qsm.dipole import dipole_kernel
+from chiomics.qsm.fourier import Array, Grid
+
+#: Scale of tissue sources relative to air and bone (Liu 2017 use 1/30).
+TISSUE_SCALE = 0.04
+#: Room for sources around the mask in mm.
+PADDING = 40.0
+ITERATIONS = 40
+#: Iterations for what another echo set's total field differs by.
+FURTHER_ITERATIONS = 8
+#: Voxels below this share of the mean weight are filled.
+LEAST_WEIGHT = 0.1
+
+log = logging.getLogger(__name__)
+
+
+def remove_background_projection(
+    total_fields: np.ndarray,
+    mask: np.ndarray,
+    weight: np.ndarray,
+    *,
+    voxel_size: Sequence[float],
+    b0_direction: Sequence[float],
+    tissue_scale: float = TISSUE_SCALE,
+    iterations: int = ITERATIONS,
+    further_iterations: int = FURTHER_ITERATIONS,
+    least_weight: float = LEAST_WEIGHT,
+    padding: float = PADDING,
+    workers: int = 1,
+    backend: str = "numpy",
+) -> np.ndarray:
+    """Remove the background field.
+
+    Parameters
+    ----------
+    total_fields : ndarray, shape (s, x, y, z)
+        Total fields in ppm. The first is fitted in full; of the others, the difference to the first is.
+    mask : ndarray of bool, shape (x, y, z)
+        Voxels where the field is known.
+    weight : ndarray, shape (x, y, z)
+        Weight of the data with mean 1 in the mask.
+    voxel_size : sequence of 3 floats
+        In mm.
+    b0_direction : sequence of 3 floats
+        Direction of B0 in voxel axes.
+    tissue_scale : float
+        Scale of the sources inside; 0 is PDF.
+    iterations, further_iterations : int
+        Iterations for the first field and for the differences.
+    least_weight : float
+        Voxels of less weight are filled with the field of the fitted inside sources.
+    padding : float
+        Room for sources around the mask in mm.
+    workers : int
+        Threads of the transform.
+    backend : {"numpy", "torch", "cupy"}
+        Array library.
+
+    Returns
+    -------
+    ndarray, float32, shape (s, x, y, z)
+        Local fields in ppm, zero outside the mask.
+
+    References
+    ----------
+    Liu et al. 2011, NMR Biomed 24:1129; Liu et al. 2017, Magn Reson Med 78:303.
+    """
+    grid = Grid(mask, voxel_size=voxel_size, padding=padding, backend=backend, workers=workers)
+    kernel = dipole_kernel(grid, b0_direction)
+    data_weight = grid.embed(weight) * grid.mask
+    scale = grid.mask * (tissue_scale - 1) + 1
+    fill = (data_weight < least_weight) * grid.mask
+    local_fields = np.zeros(total_fields.shape, np.float32)
+    for index, field in enumerate(total_fields):
+        rest = grid.embed(field if index == 0 else field - total_fields[0]) * grid.mask
+        if not (rest * data_weight).any():
+            local_fields[index] = local_fields[0]
+            continue
+        sources = _fit_sources(
+            grid, rest * data_weight, data_weight, scale, kernel, iterations if index == 0 else further_iterations
+        )
+        inside = grid.ifft(kernel * grid.fft(sources * grid.mask))
+        outside = grid.ifft(kernel * grid.fft(sources * (1 - grid.mask)))
+        local = (rest - outside) * (1 - fill) + inside * fill
+        local_fields[index] = grid.extract(local) + (local_fields[0] if index else 0)
+    log.info("projection: %d voxels filled from the fitted sources", int(fill.sum()))
+    return local_fields
+
+
+def _fit_sources(grid: Grid, weighted: Array, weight: Array, scale: Array, kernel: Array, iterations: int) -> Array:
+    """Conjugate gradients on the normal equations of W·D·P·y = W·f; returns the sources P·y."""
+    solution = 0 * weighted
+    residual = weighted * 1
+    gradient = scale * grid.ifft(kernel * grid.fft(weight * residual))
+    direction = gradient * 1
+    size = start = grid.dot(gradient, gradient)
+    for _ in range(iterations):
+        image = weight * grid.ifft(kernel * grid.fft(scale * direction))
+        step = size / grid.dot(image, image)
+        solution += step * direction
+        residual -= step * image
+        gradient = scale * grid.ifft(kernel * grid.fft(weight * residual))
+        size, before = grid.dot(gradient, gradient), size
+        if size < 1e-12 * start:
+            break
+        direction *= size / before
+        direction += gradient
+    return scale * solution
