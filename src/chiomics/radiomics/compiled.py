@@ -1,7 +1,7 @@
 """Compile with numba once per machine: a job must not pay again for what an earlier one compiled.
 
-Numba keeps compiled code beside the source, else in the user's cache. On a cluster both may be read-only or full; then a
-private folder below the temporary one is used. ``NUMBA_CACHE_DIR`` overrides all of them.
+Numba keeps compiled code beside the source, else in the user's cache. On a cluster both may be read-only or full;
+then a private folder below the temporary one is used. ``NUMBA_CACHE_DIR`` overrides all of them.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Surface of a voxel mask by marching cubes: area and volume, as pyradiomics 3.0.1 defines its mesh.
 
-Lorensen and Cline 1987 (SIGGRAPH 21:163). A cube spans eight voxel centres; the surface crosses an edge, at its middle,
-where one end is in the mask and the other is not. Here the polygons of all 256 cubes are derived instead of listed: walk
-round each face, leaving the corners of the mask on one side, and the walks close into polygons. What cannot be derived is
-along which diagonals a bent polygon is cut, and that changes area and volume; `CUTS` holds this choice. A cube that has
-the eighth corner in the mask is treated as its complement with the sign of the volume turned, so that the surface of
-some rare cubes does not close; this too is part of the definition.
+Lorensen and Cline 1987 (SIGGRAPH 21:163). A cube spans eight voxel centres; the surface crosses an edge, at its
+middle, where one end is in the mask and the other is not. Here the polygons of all 256 cubes are derived instead of
+listed: walk round each face, leaving the corners of the mask on one side, and the walks close into polygons. What
+cannot be derived is along which diagonals a bent polygon is cut, and that changes area and volume; `CUTS` holds this
+choice. A cube that has the eighth corner in the mask is treated as its complement with the sign of the volume turned,
+so that the surface of some rare cubes does not close; this too is part of the definition.
 
-Equal cubes give equal area, and a volume that is linear in their position. So a mask needs one pass that counts each kind
-of cube and sums its positions, in integers; the rest is 256 terms.
+Equal cubes give equal area, and a volume that is linear in their position. So a mask needs one pass that counts each
+kind of cube and sums its positions, in integers; the rest is 256 terms.
 """
 
 from __future__ import annotations
@@ -50,17 +50,16 @@ def surface(padded: np.ndarray, spacing: tuple[float, float, float]) -> tuple[fl
     """
     kinds = np.zeros((256, 4), dtype=np.int64)
     _count_cubes(padded, kinds)
+    cubes, triangles = _triangles()
+    a, b, c = np.moveaxis(triangles * np.asarray(spacing), 1, 0)
+    areas = np.linalg.norm(np.cross(a - c, b - c), axis=1) / 2
+    # det(a + p, b + p, c + p) = det(a, b, c) + p . (a x b + b x c + c x a)
+    volumes = np.einsum("ij,ij->i", np.cross(a, b), c) / 6
+    normals = (np.cross(a, b) + np.cross(b, c) + np.cross(c, a)) / 6
     area = volume = 0.0
-    for cube in np.flatnonzero(kinds[:, 0]):
-        folded = cube if cube < 128 else 255 - cube
-        sign = 1 if cube < 128 else -1
-        position = kinds[cube, 1:] * np.asarray(spacing)
-        for triangle in _triangles()[folded]:
-            a, b, c = np.reshape(triangle, (3, 3)) * spacing
-            area += kinds[cube, 0] * np.linalg.norm(np.cross(a - c, b - c)) / 2
-            # det(a + p, b + p, c + p) = det(a, b, c) + p . (a x b + b x c + c x a)
-            normal = np.cross(a, b) + np.cross(b, c) + np.cross(c, a)
-            volume += sign * (kinds[cube, 0] * np.dot(np.cross(a, b), c) + np.dot(position, normal)) / 6
+    for sign, kind in ((1, kinds[cubes]), (-1, kinds[255 - cubes])):
+        area += kind[:, 0] @ areas
+        volume += sign * (kind[:, 0] @ volumes + ((kind[:, 1:] * np.asarray(spacing)) * normals).sum())
     return float(area), float(volume)
 
 
@@ -92,18 +91,18 @@ def _count_cubes(padded: np.ndarray, kinds: np.ndarray) -> None:
 
 
 @cache
-def _triangles() -> tuple[tuple[tuple[float, ...], ...], ...]:
-    """List the triangles of cubes 0 to 127, each as nine numbers: three edge middles, z, y, x."""
-    middles = [tuple((p + q) / 2 for p, q in zip(CORNERS[a], CORNERS[b], strict=True)) for a, b in EDGES]
+def _triangles() -> tuple[np.ndarray, np.ndarray]:
+    """List the triangles of cubes 0 to 127: the cube of each, and its three edge middles (triangle, corner, z y x)."""
+    middles = [[(p + q) / 2 for p, q in zip(CORNERS[a], CORNERS[b], strict=True)] for a, b in EDGES]
     cuts = iter(CUTS)
-    cubes = [()]
+    cubes, triangles = [], []
     for cube in range(1, 128):
-        triangles = []
         for polygon in _polygons(cube):
             choice = DIGITS.index(next(cuts)) if len(polygon) > 3 else 0
-            triangles += _triangulations(polygon)[choice]
-        cubes.append(tuple(middles[a] + middles[b] + middles[c] for a, b, c in triangles))
-    return tuple(cubes)
+            for triangle in _triangulations(polygon)[choice]:
+                cubes.append(cube)
+                triangles.append([middles[edge] for edge in triangle])
+    return np.array(cubes), np.array(triangles)
 
 
 def _polygons(cube: int) -> list[list[int]]:

@@ -1,10 +1,10 @@
 """Largest diameters of a mask's surface, without comparing every pair of its points.
 
-The points are the middles of all voxel edges that cross the surface, as in pyradiomics 3.0.1: their largest distance in
-space, and within planes of equal z, y and x. The two ends of a diameter are corners of the convex hull, so within each
-plane only the hull counts (Andrew 1979, Inf Process Lett 9:216), made of the first and last point of each row. Of these
-few the pairs are tried from the outermost inwards, until none that is left can be longer. Points are whole numbers of
-half voxels until the last step, so the result equals that of all pairs to the last digit.
+The points are the middles of all voxel edges that cross the surface, as in pyradiomics 3.0.1: their largest distance
+in space, and within planes of equal z, y and x. The two ends of a diameter are corners of the convex hull, so within
+each plane only the hull counts (Andrew 1979, Inf Process Lett 9:216), made of the first and last point of each row.
+Of these few the pairs are tried from the outermost inwards, until none that is left can be longer. Points are whole
+numbers of half voxels until the last step, so the result equals that of all pairs to the last digit.
 """
 
 from __future__ import annotations

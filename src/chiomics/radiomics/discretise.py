@@ -2,8 +2,9 @@
 
 Fixed number of bins: NumPy's histogram edges between the region's minimum and maximum, in the image's own float type,
 with the last edge raised by one so that the maximum falls in the last bin. Fixed bin width: edges at multiples of the
-width, from the last one at or below the minimum. Where the edges of a coarse setting are all among those of a finer one,
-bit for bit, the coarse grey levels follow from the finer by a look-up; pyradiomics' own arithmetic decides, not theory.
+width, from the last one at or below the minimum. Where the edges of a coarse setting are all among those of a finer
+one, bit for bit, the coarse grey levels follow from the finer by a look-up; pyradiomics' own arithmetic decides, not
+theory.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """All features of one region of one image, at all grey-level settings, in one call.
 
-What does not depend on the grey levels is done once: shape per mask, neighbours per mask, first-order values per image.
-Grey levels that nest are derived from the finest setting; so are their co-occurrence counts, as sums of blocks, and their
-zones, which only grow. `chiomics.radiomics.reference` gives the same rows from pyradiomics itself.
+What does not depend on the grey levels is done once: shape per mask, neighbours per mask, first-order values per
+image. Grey levels that nest are derived from the finest setting; so are their co-occurrence counts, as sums of
+blocks, and their zones, which only grow. `chiomics.radiomics.reference` gives the same rows from pyradiomics itself.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class _Matrices:
             if coarse is None:
                 self.pairs = self._count_pairs()
             else:
-                self.pairs = np.add.reduceat(np.add.reduceat(self.pairs, starts, axis=1), starts, axis=2)
+                self.pairs = matrices.merge_levels(self.pairs, starts)
         if "glszm" in self.wanted:
             matrices.zones(self.grey.rank, self.adjacent.table, self.forest, finer)
 
@@ -156,7 +156,7 @@ class _Matrices:
             )
         if "gldm" in self.wanted or "ngtdm" in self.wanted:
             dependence, difference, isolated = matrices.neighbourhoods(
-                rank, self.near.table, levels, float(self.settings.get("gldm_a"))
+                rank, self.near.table, self.near.number, levels, float(self.settings.get("gldm_a"))
             )
             classes["gldm"] = gldm_features(dependence, levels)
             number = dependence.sum(axis=1)

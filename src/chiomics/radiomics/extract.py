@@ -15,6 +15,7 @@ from chiomics.radiomics.engine import Feature, region_features
 from chiomics.radiomics.filters import image_names
 from chiomics.radiomics.prepare import RegionError, normalise, prepare
 from chiomics.radiomics.reference import reference_features
+from chiomics.radiomics.region import bounding_box
 from chiomics.radiomics.settings import Settings, load_settings
 from chiomics.radiomics.volume import Volume, as_volume, check_same_grid
 
@@ -165,7 +166,7 @@ def expected_features(settings: Settings) -> list[tuple[float, str, str, str]]:
 
 def _named_labels(mask: Volume, labels: object) -> dict[str, tuple[int, ...]]:
     if labels is None:
-        present = np.unique(mask.voxels)
+        present = np.unique(mask.voxels[bounding_box(mask.voxels != 0)])
         labels = [label for label in present.tolist() if label != 0]
         if not labels:
             raise InputError("the mask holds no label", found="only 0", expected="at least one other value")

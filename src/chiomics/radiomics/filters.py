@@ -1,12 +1,13 @@
 """Derived images: wavelet and Laplacian of Gaussian on a piece that suffices, equal to those of the whole image.
 
-Wavelet: one level of the stationary transform per level asked for (PyWavelets' ``swtn``), periodic at the image's edge,
-odd edges made even by one wrapped slice, as in pyradiomics 3.0.1. A coefficient depends on half a filter to either side,
-so along each axis where the region and that reach lie inside the image the piece is cut, else the axis is kept whole.
-Inside the piece PyWavelets adds the same numbers in the same order: the result is bit for bit that of the whole image.
+Wavelet: one level of the stationary transform per level asked for (PyWavelets' ``swtn``), periodic at the image's
+edge, odd edges made even by one wrapped slice, as in pyradiomics 3.0.1. A coefficient depends on half a filter to
+either side, so along each axis where the region and that reach lie inside the image the piece is cut, else the axis
+is kept whole. Inside the piece PyWavelets adds the same numbers in the same order: the result is bit for bit that of
+the whole image.
 
-LoG: SimpleITK's recursive Gaussian. Its memory of a distant voxel fades as exp(-1.8 d / sigma), so a piece with a margin
-of `LOG_SUPPORT` sigma differs from the whole image by less than the rounding of the filter itself.
+LoG: SimpleITK's recursive Gaussian. Its memory of a distant voxel fades as exp(-1.8 d / sigma), so a piece with a
+margin of `LOG_SUPPORT` sigma differs from the whole image by less than the rounding of the filter itself.
 
 Every other image type is taken from pyradiomics, on the whole image, for some scale with the image's maximum.
 """
@@ -121,7 +122,7 @@ def _wavelet_images(
 
 
 def _log_images(image: Volume, region: Region, own: dict) -> Iterator[tuple[str, np.ndarray]]:
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
     size, spacing = np.array(image.voxels.shape), np.array(image.spacing)
     for sigma in own.get("sigma", []):
@@ -154,7 +155,7 @@ def _images_of_pyradiomics(
     image: Volume, region: Region, image_type: str, own: dict
 ) -> Iterator[tuple[str, np.ndarray]]:
     try:
-        import SimpleITK as sitk
+        import SimpleITK as sitk  # noqa: N813
         from radiomics import imageoperations
     except ImportError as error:
         raise InputError(

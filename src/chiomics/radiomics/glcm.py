@@ -1,19 +1,16 @@
 """The 24 features of the grey-level co-occurrence matrix, as pyradiomics 3.0.1 defines them.
 
 Haralick, Shanmugam, Dinstein 1973 (IEEE Trans SMC 3:610); the formulas' names and numbers are those of pyradiomics'
-documentation. Each feature is found per direction and averaged over the directions that hold a pair. The matrix of each
-direction is read twice, and what depends on i + j or i - j only is summed over these marginals.
-
-The maximal correlation coefficient is the second singular value of P / sqrt(p_x p_y). pyradiomics takes the eigenvalues
-of the unsymmetric product and adds 2.2e-16 to each denominator, which moves the result by up to about 1e-5.
+documentation. Each feature is found per direction and averaged over the directions that hold a pair. The matrix of
+each direction is read twice, and what depends on i + j or i - j only is summed over these marginals.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg
 
 from chiomics.radiomics.compiled import compiled
+from chiomics.radiomics.maximal_correlation import maximal_correlation
 
 #: pyradiomics' guard against log(0) and division by zero.
 EPSILON = float(np.spacing(1.0))
@@ -51,9 +48,8 @@ def glcm_features(counts: np.ndarray, levels: np.ndarray, *, symmetrical: bool =
     for direction, matrix in enumerate(counts):
         if not matrix.any():
             continue
-        joint = (matrix + matrix.T if symmetrical else matrix).astype(np.float64)
-        joint /= joint.sum()
-        per_direction[direction, :-1] = _features_of_joint(joint, levels.astype(np.float64), int(levels[-1]))
+        joint = joint_probability(matrix + matrix.T if symmetrical else matrix)
+        per_direction[direction, :-1] = _features_of_joint(*joint, levels.astype(np.float64), int(levels[-1]))
         if mcc:
             per_direction[direction, -1] = maximal_correlation(joint, symmetrical=symmetrical)
     means = mean_of_valid(per_direction)
@@ -70,64 +66,39 @@ def mean_of_valid(per_direction: np.ndarray) -> np.ndarray:
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
-def maximal_correlation(joint: np.ndarray, *, symmetrical: bool = True) -> float:
-    """Return the maximal correlation coefficient of a joint probability."""
-    rows, columns = joint.sum(axis=1), joint.sum(axis=0)
-    joint = joint[np.ix_(rows > 0, columns > 0)]
-    scaled = joint / np.sqrt(rows[rows > 0])[:, None] / np.sqrt(columns[columns > 0])
-    if symmetrical:
-        magnitudes = np.sort(np.abs(scipy.linalg.eigvalsh(scaled, check_finite=False, overwrite_a=True)))
-    else:
-        magnitudes = np.sort(scipy.linalg.svdvals(scaled, check_finite=False, overwrite_a=True))
-    return float(magnitudes[-2]) if magnitudes.size > 1 else 0.0
-
-
 @compiled
-def _features_of_joint(joint: np.ndarray, levels: np.ndarray, n_bins: int) -> np.ndarray:
+def _features_of_joint(
+    rows: np.ndarray, columns: np.ndarray, joint: np.ndarray, levels: np.ndarray, n_bins: int
+) -> np.ndarray:
     n = levels.size
     p_x, p_y = np.zeros(n), np.zeros(n)
     p_sum, p_difference = np.zeros(2 * n_bins + 1), np.zeros(n_bins)
     autocorrelation = energy = joint_entropy = largest = mean_x = mean_y = 0.0
-    for i in range(n):
-        for j in range(n):
-            p = joint[i, j]
-            if p == 0.0:
-                continue
-            p_x[i] += p
-            p_y[j] += p
-            p_sum[int(levels[i] + levels[j])] += p
-            p_difference[int(abs(levels[i] - levels[j]))] += p
-            mean_x += p * levels[i]
-            mean_y += p * levels[j]
-            autocorrelation += p * levels[i] * levels[j]
-            energy += p * p
-            joint_entropy -= p * np.log2(p + EPSILON)
-            largest = max(largest, p)
+    for k in range(joint.size):
+        p, i, j = joint[k], levels[rows[k]], levels[columns[k]]
+        p_x[rows[k]] += p
+        p_y[columns[k]] += p
+        p_sum[int(i + j)] += p
+        p_difference[int(abs(i - j))] += p
+        mean_x += p * i
+        mean_y += p * j
+        autocorrelation += p * i * j
+        energy += p * p
+        joint_entropy -= p * np.log2(p + EPSILON)
+        largest = max(largest, p)
 
     entropy_x = entropy_y = variance_x = variance_y = 0.0
-    log_x, log_y = np.zeros(n), np.zeros(n)
     for i in range(n):
         entropy_x -= p_x[i] * np.log2(p_x[i] + EPSILON)
         entropy_y -= p_y[i] * np.log2(p_y[i] + EPSILON)
         variance_x += p_x[i] * (levels[i] - mean_x) ** 2
         variance_y += p_y[i] * (levels[i] - mean_y) ** 2
-        log_x[i] = np.log2(p_x[i]) if p_x[i] > 0 else 0.0
-        log_y[i] = np.log2(p_y[i]) if p_y[i] > 0 else 0.0
-    covariance = cross_entropy = product_entropy = 0.0
-    for i in range(n):
-        for j in range(n):
-            product = p_x[i] * p_y[j]
-            if product == 0.0:
-                continue
-            if n > FEW_LEVELS and product > 1e5 * EPSILON:
-                logarithm = log_x[i] + log_y[j] + EPSILON / product / np.log(2.0)
-            else:
-                logarithm = np.log2(product + EPSILON)
-            product_entropy -= product * logarithm
-            p = joint[i, j]
-            if p > 0.0:
-                cross_entropy -= p * logarithm
-                covariance += p * (levels[i] - mean_x) * (levels[j] - mean_y)
+    covariance = cross_entropy = 0.0
+    for k in range(joint.size):
+        p, i, j = joint[k], rows[k], columns[k]
+        cross_entropy -= p * np.log2(p_x[i] * p_y[j] + EPSILON)
+        covariance += p * (levels[i] - mean_x) * (levels[j] - mean_y)
+    product_entropy = _product_entropy(p_x, p_y)
 
     tendency = shade = prominence = sum_average = sum_entropy = 0.0
     for k in range(2, 2 * n_bins + 1):
@@ -170,3 +141,40 @@ def _features_of_joint(joint: np.ndarray, levels: np.ndarray, n_bins: int) -> np
         difference_variance, inverse, inverse_moment, inverse_moment_normed, inverse_normed, information_1,
         information_2, inverse_variance, mean_x, energy, joint_entropy, largest, sum_average, sum_entropy, variance_x,
     ])  # fmt: skip
+
+
+@compiled
+def _product_entropy(p_x: np.ndarray, p_y: np.ndarray) -> float:
+    """Return the entropy of p_x p_y, with `EPSILON` added inside each logarithm."""
+    entropy = 0.0
+    if p_x.size <= FEW_LEVELS:
+        for i in range(p_x.size):
+            for j in range(p_y.size):
+                product = p_x[i] * p_y[j]
+                entropy -= product * np.log2(product + EPSILON)
+        return entropy
+    # q log2(q + e) = q log2 q + e / ln 2 to first order; what is left out is below e for each pair.
+    for p in (p_x, p_y):
+        for i in range(p.size):
+            if p[i] > 0:
+                entropy -= p[i] * np.log2(p[i])
+    return entropy - np.count_nonzero(p_x) * np.count_nonzero(p_y) * EPSILON / np.log(2.0)
+
+
+@compiled
+def joint_probability(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return row, column and probability of the elements that are not 0, row by row."""
+    n = pairs.shape[0]
+    number = np.count_nonzero(pairs)
+    total = 0.0
+    rows, columns = np.empty(number, dtype=np.int32), np.empty(number, dtype=np.int32)
+    joint = np.empty(number)
+    k = 0
+    for i in range(n):
+        for j in range(n):
+            if pairs[i, j] != 0:
+                rows[k], columns[k], joint[k] = i, j, pairs[i, j]
+                total += pairs[i, j]
+                k += 1
+    joint /= total
+    return rows, columns, joint

@@ -1,9 +1,9 @@
 """Texture matrices of one list of grey levels: co-occurrence, run length, dependence, neighbourhood difference, zones.
 
-Definitions are those of pyradiomics 3.0.1 (van Griethuysen et al. 2017, Cancer Res 77:e104), 26-connected in 3-D. Each
-kernel goes once through the table of forward neighbours. In raster order a voxel's forward neighbour comes later and
-both move ahead together, so memory is read in order; a run is carried along its direction as a length, and a pair gives
-to both its voxels what a search of all 26 neighbours would find twice.
+Definitions are those of pyradiomics 3.0.1 (van Griethuysen et al. 2017, Cancer Res 77:e104), 26-connected in 3-D.
+Each kernel goes once through the table of forward neighbours. In raster order a voxel's forward neighbour comes later
+and both move ahead together, so memory is read in order; a run is carried along its direction as a length, and a pair
+gives to both its voxels what a search of all 26 neighbours would find twice.
 """
 
 from __future__ import annotations
@@ -42,6 +42,21 @@ def cooccurrence(rank: np.ndarray, table: np.ndarray, n_levels: int) -> np.ndarr
 
 
 @compiled
+def merge_levels(counts: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Sum co-occurrence counts over blocks of levels; `starts` holds the first level of each block."""
+    n_directions, n_fine, _ = counts.shape
+    block = np.zeros(n_fine, dtype=np.int64)
+    block[starts[1:]] = 1
+    block = np.cumsum(block)
+    merged = np.zeros((n_directions, starts.size, starts.size), dtype=counts.dtype)
+    for direction in range(n_directions):
+        for i in range(n_fine):
+            for j in range(n_fine):
+                merged[direction, block[i], block[j]] += counts[direction, i, j]
+    return merged
+
+
+@compiled
 def run_lengths(rank: np.ndarray, table: np.ndarray, n_levels: int, longest: int) -> np.ndarray:
     """Count runs (Galloway 1975): element [d, i, r - 1] is the number of runs of r voxels of level i along direction d.
 
@@ -72,7 +87,7 @@ def run_lengths(rank: np.ndarray, table: np.ndarray, n_levels: int, longest: int
 
 @compiled
 def neighbourhoods(
-    rank: np.ndarray, table: np.ndarray, levels: np.ndarray, tolerance: float
+    rank: np.ndarray, table: np.ndarray, number: np.ndarray, levels: np.ndarray, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compare each voxel with all its neighbours in the region, for dependence and neighbourhood difference.
 
@@ -80,6 +95,8 @@ def neighbourhoods(
     ----------
     rank, table
         As in `cooccurrence`.
+    number : ndarray of int32, shape (voxels,)
+        Each voxel's number of neighbours in the region.
     levels : ndarray of int64
         Grey level of each rank.
     tolerance : float
@@ -95,23 +112,20 @@ def neighbourhoods(
         Number of voxels of each level that have no neighbour.
     """
     n_directions, n_voxels = table.shape
-    grey = np.zeros(n_voxels + 1, dtype=np.int64)
+    grey = np.zeros(n_voxels + 1, dtype=np.int32)
     for voxel in range(n_voxels):
         grey[voxel] = levels[rank[voxel] - 1]
     dependent = np.zeros(n_voxels + 1, dtype=np.int32)
-    number = np.zeros(n_voxels + 1, dtype=np.int32)
     total = np.zeros(n_voxels + 1, dtype=np.int64)
     for direction in range(n_directions):
         for voxel in range(n_voxels):
+            # Outside, the grey level is 0 and what is added to the last element is never read.
             neighbour = table[direction, voxel]
-            if neighbour < n_voxels:
-                number[voxel] += 1
-                number[neighbour] += 1
-                total[voxel] += grey[neighbour]
-                total[neighbour] += grey[voxel]
-                if abs(grey[voxel] - grey[neighbour]) <= tolerance:
-                    dependent[voxel] += 1
-                    dependent[neighbour] += 1
+            total[voxel] += grey[neighbour]
+            total[neighbour] += grey[voxel]
+            if neighbour < n_voxels and abs(grey[voxel] - grey[neighbour]) <= tolerance:
+                dependent[voxel] += 1
+                dependent[neighbour] += 1
     dependence = np.zeros((levels.size, 2 * n_directions + 1), dtype=np.int64)
     difference = np.zeros(levels.size)
     isolated = np.zeros(levels.size, dtype=np.int64)

@@ -1,7 +1,7 @@
 """The five features of the neighbourhood grey-tone difference matrix (Amadasun and King 1989, IEEE Trans SMC 19:1264).
 
-Definitions are pyradiomics 3.0.1's. It counts a voxel that has no neighbour with a difference of 0; its own documentation
-and IBSI leave such voxels out. Both are offered.
+Definitions are pyradiomics 3.0.1's. It counts a voxel that has no neighbour with a difference of 0; its own
+documentation and IBSI leave such voxels out. Both are offered.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From an image and a label to a region: normalise, resample, cut and resegment as pyradiomics 3.0.1 does.
 
-What depends on the mask alone is done once (`prepare`), so that several images of one session share the region with its
-shape and neighbours. Resampling follows pyradiomics' grid, which starts at the image's corner, covers the label's box and
-`padDistance` voxels round it; filters then see that piece only, as they do there.
+What depends on the mask alone is done once (`prepare`), so that several images of one session share the region with
+its shape and neighbours. Resampling follows pyradiomics' grid, which starts at the image's corner, covers the label's
+box and `padDistance` voxels round it; filters then see that piece only, as they do there.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def normalise(image: Volume, settings: Settings) -> Volume:
     """Centre the whole image on its mean and divide it by its standard deviation, where asked for."""
     if not settings.get("normalize"):
         return image
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
     normed = sitk.Normalize(image.to_sitk())
     limit = settings.get("removeOutliers")
@@ -192,7 +192,7 @@ def _resampling_grid(mask: Volume, box: tuple[slice, ...], spacing: tuple[float,
     last = np.minimum(np.ceil((stop - 0.5) * ratio + padding), np.ceil(np.array(mask.voxels.shape[::-1]) * ratio) - 1)
     # The corner of the image stays where it is; the first centre moves by half the difference of the spacings.
     index = 0.5 * (new - own) / own + first / ratio
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
     frame = sitk.Image(1, 1, 1, sitk.sitkUInt8)
     frame.SetSpacing(mask.spacing[::-1])
@@ -204,7 +204,7 @@ def _resampling_grid(mask: Volume, box: tuple[slice, ...], spacing: tuple[float,
 
 
 def _resample(image: Volume, grid: Volume, interpolator: str) -> Volume:
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
     resampler = sitk.ResampleImageFilter()
     resampler.SetOutputSpacing(grid.spacing[::-1])

@@ -1,8 +1,9 @@
 """A region of interest: its box, its voxels in raster order, and who is whose neighbour.
 
-All that depends on the mask alone is found here once, and shared by every image, filter and grey-level setting that the
-mask is used with. Arrays are in the order z, y, x (slice, row, column), x fastest, as SimpleITK gives them; a nibabel
-array is transposed. The matrices work on the list of the region's voxels, so their cost follows the region, not its box.
+All that depends on the mask alone is found here once, and shared by every image, filter and grey-level setting that
+the mask is used with. Arrays are in the order z, y, x (slice, row, column), x fastest, as SimpleITK gives them; a
+nibabel array is transposed. The matrices work on the list of the region's voxels, so their cost follows the region,
+not its box.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ class Neighbours:
 
     offsets: np.ndarray
     table: np.ndarray
+
+    @cached_property
+    def number(self) -> np.ndarray:
+        """Number of neighbours of each voxel, both ways."""
+        return _count_neighbours(self.table)
 
 
 @dataclass(frozen=True)
@@ -117,3 +123,16 @@ def _look_up(position: np.ndarray, flat: np.ndarray, steps: np.ndarray) -> np.nd
         for voxel in range(flat.size):
             table[direction, voxel] = position[flat[voxel] + step]
     return table
+
+
+@compiled
+def _count_neighbours(table: np.ndarray) -> np.ndarray:
+    n_voxels = table.shape[1]
+    number = np.zeros(n_voxels + 1, dtype=np.int32)
+    for direction in range(table.shape[0]):
+        for voxel in range(n_voxels):
+            neighbour = table[direction, voxel]
+            if neighbour < n_voxels:
+                number[voxel] += 1
+                number[neighbour] += 1
+    return number[:-1]

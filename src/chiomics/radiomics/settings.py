@@ -1,8 +1,8 @@
 """What to extract: presets of the published studies, and any pyradiomics parameter file.
 
-Presets are parameter files in pyradiomics' own format (folder ``presets``), so that the reference engine runs the very
-same settings. What that format cannot say stands here: several grey-level settings at once, the unit that a bin width
-refers to, and whether the two sides of a nucleus are one region.
+Presets are parameter files in pyradiomics' own format (folder ``presets``), so that the reference engine runs the
+very same settings. What that format cannot say stands here: several grey-level settings at once, the unit that a bin
+width refers to, and whether the two sides of a nucleus are one region.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ FILTER_SETTINGS = {
 IMAGE_TYPES = (
     "Original", "Wavelet", "LoG", "Square", "SquareRoot", "Logarithm", "Exponential", "Gradient", "LBP2D", "LBP3D",
 )  # fmt: skip
-#: What a preset adds to its parameter file. The 64 grey levels of yan874 are not published (the default of this project,
-#: and the number that Fiscone et al. find best); Zhang et al. bin maps in ppb.
+#: What a preset adds to its parameter file. The 64 grey levels of yan874 are not published: it is the number that
+#: Fiscone et al. find best. Zhang et al. bin maps in ppb.
 PRESETS = {
     "fiscone107": {"gray_levels": (8, 16, 32, 64, 128, 256, 512)},
     "yan874": {"gray_levels": (64,), "merge_hemispheres": True},

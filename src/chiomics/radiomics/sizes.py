@@ -55,9 +55,12 @@ def glrlm_features(counts: np.ndarray, levels: np.ndarray, valid_directions: np.
 
 def glszm_features(zone_rank: np.ndarray, zone_size: np.ndarray, levels: np.ndarray) -> dict:
     """Compute the zone features from the list of zones: the rank of each one's grey level, from 1, and its size."""
-    largest = int(zone_size.max())
-    pairs, number = np.unique((zone_rank.astype(np.int64) - 1) * largest + zone_size - 1, return_counts=True)
-    features = _of_sparse(pairs // largest, pairs % largest, number, levels, largest)
+    size_occurs = np.bincount(zone_size) > 0
+    sizes = np.flatnonzero(size_occurs)  # few: zones of k different sizes hold at least k (k + 1) / 2 voxels
+    place = np.cumsum(size_occurs) - 1
+    counts = np.bincount((zone_rank - 1) * sizes.size + place[zone_size], minlength=levels.size * sizes.size)
+    pairs = np.flatnonzero(counts)
+    features = _of_sparse(pairs // sizes.size, sizes[pairs % sizes.size] - 1, counts[pairs], levels, int(sizes[-1]))
     return dict(zip(GLSZM_NAMES, features.tolist(), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Images as the engine sees them: voxels in the order z, y, x with their geometry, from SimpleITK, nibabel or an array."""
+"""Images as the engine sees them: voxels in the order z, y, x, and their geometry, from whatever a user holds."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Volume:
 
     def to_sitk(self) -> SimpleITK.Image:
         """Return the image as a SimpleITK image."""
-        import SimpleITK as sitk
+        import SimpleITK as sitk  # noqa: N813
 
         if isinstance(self.source, sitk.Image):
             return self.source
@@ -88,7 +88,7 @@ def as_volume(image: object, spacing: tuple[float, float, float] | None = None) 
         _check_3d(image.ndim)
         return Volume(image.T, tuple(float(edge) for edge in spacing[::-1]))
     if hasattr(image, "GetPixelIDTypeAsString"):
-        import SimpleITK as sitk
+        import SimpleITK as sitk  # noqa: N813
 
         _check_3d(image.GetDimension())
         return Volume(
@@ -117,7 +117,7 @@ def as_volume(image: object, spacing: tuple[float, float, float] | None = None) 
 
 def read_volume(path: str | Path) -> Volume:
     """Read an image file in the type that it is stored in."""
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
     try:
         image = sitk.ReadImage(str(path))
