@@ -12,9 +12,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from chiomics.core.images import read_sidecar
+from chiomics.core.images import read_sidecar, write_sidecar
 from chiomics.index import read_manifest
 from chiomics.phantom import load_recipe, simulate_subject
+from chiomics.qsm.phase_scale import phase_to_radians
 
 ACQUISITION = {"voxel_size": [3.2, 3.2, 3.4], "shape": [64, 72, 42], "echo_times": [0.006, 0.014, 0.022]}
 RECIPE = {"groups": {"HC": 1, "MS": 1, "NMOSD": 0}, "acquisition": ACQUISITION}
@@ -154,3 +155,60 @@ def test_a_real_brain(workflow, shared_data):
     assert 0.9e6 < 27 * mask.sum() < 1.7e6
     assert np.abs(np.median(chi[mask])) < 0.02  # ppm: the whole brain is the reference
     assert list(run.folder.glob("results/qc/sub-philips3t/*_qsm.png"))
+
+
+def test_a_crop_from_inside_a_head_is_mapped_whole(workflow, tmp_path, shared_data):
+    anat = tmp_path / "bids/sub-01/anat"
+    anat.mkdir(parents=True)
+    for part, name in (("mag", "Mag"), ("phase", "Phase")):
+        image = nib.load(shared_data / f"gre-crop/{name}.nii.gz")
+        for echo, echo_time in enumerate((0.004, 0.008, 0.012)):
+            stem = anat / f"sub-01_echo-{echo + 1}_part-{part}_MEGRE"
+            nib.save(image.slicer[..., echo], f"{stem}.nii.gz")
+            write_sidecar(f"{stem}.json", {"EchoTime": echo_time, "MagneticFieldStrength": 7})
+    run = workflow(tmp_path / "bids")
+    check(run.run())
+    sidecar = read_sidecar(next(run.folder.glob("results/sub-01/anat/*_Chimap.json")))
+    assert sidecar["PhaseRule"] == "symmetric"  # the range is ±0.003674, so it was rescaled, and the sidecar says how
+    assert sidecar["PhaseSlope"] == pytest.approx(np.pi / 0.003674, rel=1e-3)
+    assert sidecar["BrainVoxels"] == 51 * 51 * 41
+
+
+def test_a_phase_difference_is_mapped(workflow, tmp_path, shared_data):
+    names = {"echo-1_part-mag": "magnitude1", "echo-2_part-mag": "magnitude2", "phasediff": "phasediff"}
+    fmap = tmp_path / "bids/sub-01/fmap"
+    fmap.mkdir(parents=True)
+    for stored, suffix in names.items():
+        shutil.copy(shared_data / f"siemens-fieldmap/{stored}.nii.gz", fmap / f"sub-01_{suffix}.nii.gz")
+        fields = read_sidecar(shared_data / f"siemens-fieldmap/{stored}.json")
+        if suffix == "phasediff":
+            fields |= {"EchoTime1": 0.00519, "EchoTime2": 0.00765}
+        write_sidecar(fmap / f"sub-01_{suffix}.json", fields)
+    run = workflow(tmp_path / "bids")
+    check(run.run())
+    sidecar = read_sidecar(next(run.folder.glob("results/sub-01/anat/*_Chimap.json")))
+    assert sidecar["InputKind"] == "phase_difference"
+    assert sidecar["EchoTimes"] == pytest.approx([0.00246])
+    assert sidecar["ReferenceTrusted"] is False
+
+
+def test_real_and_imaginary_give_what_magnitude_and_phase_give(workflow, simulated, tmp_path):
+    run = workflow(simulated, "polar")
+    check(run.run())
+    anat = tmp_path / "bids/sub-MS01/anat"
+    anat.mkdir(parents=True)
+    for echo, echo_time in enumerate(ACQUISITION["echo_times"], start=1):
+        stem = f"sub-MS01/anat/sub-MS01_echo-{echo}_part-"
+        magnitude, phase = (nib.load(simulated / f"{stem}{part}_MEGRE.nii.gz") for part in ("mag", "phase"))
+        # The simulated scanner stores phase as Siemens integers.
+        angle, _ = phase_to_radians(phase.get_fdata())
+        for part, factor in (("real", np.cos(angle)), ("imag", np.sin(angle))):
+            image = nib.Nifti1Image((magnitude.get_fdata() * factor).astype(np.float32), magnitude.affine)
+            nib.save(image, tmp_path / f"bids/{stem}{part}_MEGRE.nii.gz")
+            fields = {"EchoTime": echo_time, "MagneticFieldStrength": 3}
+            write_sidecar(tmp_path / f"bids/{stem}{part}_MEGRE.json", fields)
+    cartesian = workflow(tmp_path / "bids", "cartesian")
+    check(cartesian.run())
+    first, second = chi_map(run.folder), chi_map(cartesian.folder)
+    # Rounding to float32 moves single voxels over thresholds; χ in tissue spans ±0.1 ppm.
+    assert np.median(np.abs(first - second)[first != 0]) < 1e-4
