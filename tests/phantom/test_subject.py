@@ -118,7 +118,9 @@ def test_tracts_lie_in_white_matter_on_their_side(anatomy):
     assert set(anatomy.tracts) == {(side, tract) for side in "LR" for tract in TRACTS}
     for (side, tract), found in anatomy.tracts.items():
         assert found.distance.size * 2.37 > 800, tract  # mm³
-        assert np.isin(anatomy.labels[found.voxels], (tissue.WHITE, tissue.LESION, tissue.RIM, tissue.VEIN)).all()
+        assert np.isin(
+            anatomy.labels[found.voxels], (tissue.WHITE, tissue.LESION, tissue.RIM, tissue.VEIN, tissue.MEDULLARY_VEIN)
+        ).all()
         np.testing.assert_allclose(np.linalg.norm(found.direction, axis=1), 1, atol=1e-6)
         x = anatomy.coordinates[0][found.voxels]
         assert np.median(x) > 3 if side == "R" else np.median(x) < -3
@@ -149,6 +151,7 @@ def test_lesions_are_all_there_and_apart(anatomy):
 
 def test_veins_are_there(anatomy):
     assert 2000 < (anatomy.labels == tissue.VEIN).sum() * 2.37 < 30_000  # mm³
+    assert 500 < (anatomy.labels == tissue.MEDULLARY_VEIN).sum() * 2.37 < 10_000
 
 
 def test_every_label_has_the_mean_that_was_asked(subject):

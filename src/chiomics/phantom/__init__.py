@@ -10,7 +10,7 @@ from importlib import import_module
 
 from chiomics.phantom.recipe import Session, list_sessions, load_recipe
 
-_LATE = {"simulate_subject": "bids_output", "write_dataset_files": "bids_output"}
+_LATE = {"simulate_subject": "bids_output", "write_dataset_files": "dataset"}
 
 __all__ = ["Session", "list_sessions", "load_recipe", "simulate_subject", "write_dataset_files"]
 

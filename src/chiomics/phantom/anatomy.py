@@ -161,9 +161,10 @@ def add_veins(
     labels: np.ndarray, space: SubjectSpace, rng: np.random.Generator, *, medullary: int, affine: np.ndarray
 ) -> None:
     """Write the veins into a label image, where there is fluid, grey or white matter."""
-    veins = place_veins(rng, space, lesion_sites()["medullary"], medullary=medullary, shape=labels.shape, affine=affine)
-    replaceable = np.isin(labels[veins], (tissue.CSF, tissue.VENTRICLES, tissue.GREY, tissue.WHITE))
-    labels[tuple(axis[replaceable] for axis in veins)] = tissue.VEIN
+    found = place_veins(rng, space, lesion_sites()["medullary"], medullary=medullary, shape=labels.shape, affine=affine)
+    for label, veins in zip((tissue.VEIN, tissue.MEDULLARY_VEIN), found, strict=True):
+        replaceable = np.isin(labels[veins], (tissue.CSF, tissue.VENTRICLES, tissue.GREY, tissue.WHITE))
+        labels[tuple(axis[replaceable] for axis in veins)] = label
 
 
 def head_labels(points: np.ndarray, depth: np.ndarray) -> np.ndarray:

@@ -1,46 +1,27 @@
-"""Write simulated subjects as a BIDS data set with its truth beside it."""
+"""Write simulated subjects into a BIDS data set, with their truth beside it."""
 
 from __future__ import annotations
 
 import logging
 import shutil
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from chiomics.core.images import voxel_size, whole_file, write_image, write_sidecar
 from chiomics.phantom import tissue
+from chiomics.phantom.dataset import VERSION, write_table
 from chiomics.phantom.diffusion import DiffusionImages
-from chiomics.phantom.oracle import oracle_table
-from chiomics.phantom.recipe import Session, find_session, list_sessions, load_recipe
+from chiomics.phantom.recipe import Session, find_session, load_recipe
 from chiomics.phantom.signal import PHASE_FLAVOURS, wrapped_phase
 from chiomics.phantom.subject import SimulatedSubject, simulate
 
 log = logging.getLogger(__name__)
 
-VERSION = version("chiomics")
-BIDS_VERSION = "1.10.0"
 #: Stored magnitude of a signal of one: integers as scanners give.
 MAGNITUDE_SCALE = 20000.0
 #: Every n-th voxel of the GRE grid at which the warp is stored; it is smooth on that scale.
 WARP_STEP = 4
-
-PARTICIPANT_COLUMNS = {
-    "participant_id": {"Description": "Simulated subject"},
-    "group": {
-        "Description": "Group",
-        "Levels": {
-            "HC": "healthy control",
-            "MS": "multiple sclerosis",
-            "NMOSD": "neuromyelitis optica spectrum disorder",
-        },
-    },
-    "age": {"Description": "Age", "Units": "year"},
-    "sex": {"Description": "Sex", "Levels": {"F": "female", "M": "male"}},
-    "disease_duration": {"Description": "Time since onset; n/a for controls", "Units": "year"},
-    "edss": {"Description": "Expanded Disability Status Scale; n/a for controls"},
-}
 
 
 def simulate_subject(
@@ -88,91 +69,6 @@ def write_subject(recipe: dict, session: Session, subject: SimulatedSubject, out
         shutil.rmtree(staging, ignore_errors=True)
     log.info("%s: %d files written", session.participant_id, len(expected))
     return [out_dir / name for name in expected]
-
-
-def write_dataset_files(
-    recipe: dict | str | Path, out_dir: str | Path, *, sessions: list[Session] | None = None
-) -> list[Path]:
-    """Write what belongs to the whole data set: descriptions, participants, README, oracle.
-
-    Parameters
-    ----------
-    recipe : dict or path-like
-        As `load_recipe` takes it.
-    out_dir : path-like
-        Root of the BIDS data set.
-    sessions : list of Session, optional
-        Subjects that are not the recipe's own.
-
-    Returns
-    -------
-    list of Path
-        The files.
-    """
-    recipe, out_dir = load_recipe(recipe), Path(out_dir)
-    truth = out_dir / "derivatives" / "truth"
-    generator = [{"Name": "chiomics", "Version": VERSION, "Description": "chiomics phantom"}]
-    name = f"{recipe['name']} (simulated)"
-    write_sidecar(
-        out_dir / "dataset_description.json",
-        {
-            "Name": name,
-            "BIDSVersion": BIDS_VERSION,
-            "DatasetType": "raw",
-            "License": "CC0",
-            "GeneratedBy": generator,
-            "Simulated": True,
-        },
-    )
-    write_sidecar(
-        truth / "dataset_description.json",
-        {
-            "Name": f"{name}: truth",
-            "BIDSVersion": BIDS_VERSION,
-            "DatasetType": "derivative",
-            "GeneratedBy": generator,
-            "Simulated": True,
-        },
-    )
-    write_table(
-        out_dir / "participants.tsv",
-        [session.participant for session in (list_sessions(recipe) if sessions is None else sessions)],
-        list(PARTICIPANT_COLUMNS),
-    )
-    write_sidecar(out_dir / "participants.json", PARTICIPANT_COLUMNS)
-    write_sidecar(truth / "recipe.json", recipe)
-    rows = oracle_table(recipe)
-    write_table(truth / "oracle.tsv", rows, list(rows[0]) if rows else ["nucleus"])
-    for path, text in ((out_dir / "README", README), (truth / "README", TRUTH_README)):
-        with whole_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    with whole_file(out_dir / ".bidsignore") as temporary:
-        temporary.write_text(".sub-*\n", encoding="utf-8")
-    return [
-        out_dir / "dataset_description.json",
-        out_dir / "participants.tsv",
-        out_dir / "participants.json",
-        out_dir / "README",
-        out_dir / ".bidsignore",
-        truth / "dataset_description.json",
-        truth / "recipe.json",
-        truth / "oracle.tsv",
-        truth / "README",
-    ]
-
-
-def write_table(path: Path, rows: list[dict], columns: list[str]) -> None:
-    """Write a TSV whole or not at all; None becomes ``n/a``, floats have six significant digits."""
-    lines = ["\t".join(columns)]
-    lines += ["\t".join(_cell(row[column]) for column in columns) for row in rows]
-    with whole_file(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _cell(value: object) -> str:
-    if value is None or value != value:
-        return "n/a"
-    return f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
 
 
 def _write_images(root: Path, recipe: dict, session: Session, subject: SimulatedSubject) -> None:
@@ -237,8 +133,8 @@ def _write_truth(root: Path, recipe: dict, session: Session, subject: SimulatedS
     volumes = {
         "Chimap": subject.chi,
         "R2starmap": subject.r2star,
-        "desc-total_fieldmap": subject.total_field,
-        "desc-local_fieldmap": subject.local_field,
+        "desc-total_fieldmap": np.where(subject.brain, subject.total_field, 0),
+        "desc-local_fieldmap": np.where(subject.brain, subject.local_field, 0),
         "desc-brain_mask": subject.brain,
         "desc-truth_dseg": subject.labels,
         "desc-lesions_dseg": subject.lesion_index,
@@ -287,29 +183,3 @@ STRUCTURAL_FIELDS = {
     "FLAIR": {"RepetitionTime": 8.5, "EchoTime": 0.391, "InversionTime": 2.5, "FlipAngle": 90},
     "dwi": {"RepetitionTime": 6.0, "EchoTime": 0.08, "FlipAngle": 90, "PhaseEncodingDirection": "j"},
 }
-
-README = """Simulated subjects for testing susceptibility mapping and radiomics. No person was scanned.
-
-Made by `chiomics phantom` from a recipe (derivatives/truth/recipe.json): healthy controls, multiple sclerosis and
-neuromyelitis optica spectrum disorder, drawn from published demographics and lesion statistics, with group effects that
-the recipe states. Every answer is in derivatives/truth. Not for clinical use.
-"""
-
-TRUTH_README = """What is known of the simulated subjects, on the grid of their gradient echo.
-
-Chimap                  susceptibility in ppm relative to water (water 0, cerebrospinal fluid 0.019); inside the brain
-                        mask cut in k-space like the signal, with 0 outside the mask; outside, the mean over the voxel
-R2starmap               R2* in 1/s
-desc-total_fieldmap     field of the whole head after the shim, ppm of B0
-desc-local_fieldmap     field of the sources inside desc-brain_mask alone (susceptibility 0 elsewhere), ppm of B0
-desc-brain_mask         brain with its inner and sulcal fluid
-desc-truth_dseg         one label per voxel; the .tsv lists asked and realised susceptibility, on the finer grid of the
-                        simulation (chi_mean) and on the voxels of the gradient echo (chi_mean_voxels: with partial
-                        volume); white matter is asked its value outside the tracts
-desc-lesions_dseg       lesion numbers; the .tsv lists volume, place, rim (truth) and the calls of two raters
-hemi-*_label-*_mask     tracts, which may overlap
-desc-mni_warp           MNI (ICBM 2009a symmetric) x, y, z in mm at every fourth voxel
-truth.json              noise, rigid displacement of the structural images, participant
-oracle.tsv              per pair of groups and nucleus the effect, the best AUC that a classifier can reach, how it is
-                        known, and whether the literature supports it
-"""

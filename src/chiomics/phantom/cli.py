@@ -33,7 +33,8 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Simulate what was asked for, with a line per subject."""
-    from chiomics.phantom.bids_output import simulate_subject, write_dataset_files
+    from chiomics.phantom.bids_output import simulate_subject
+    from chiomics.phantom.dataset import write_dataset_files
 
     recipe = load_recipe(arguments.recipe)
     if arguments.anatomy:

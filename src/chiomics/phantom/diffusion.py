@@ -20,13 +20,15 @@ B_VALUE, DIRECTIONS = 1000.0, 30
 #: Diffusivities in mm²/s: along and across fibres, and mean ones per label; elsewhere there is no signal.
 ALONG, ACROSS = 1.6e-3, 0.35e-3
 MEAN_DIFFUSIVITY = {
-    tissue.CSF: 3.0e-3, tissue.VENTRICLES: 3.0e-3, tissue.GREY: 0.85e-3, tissue.WHITE: 0.75e-3, tissue.VEIN: 1.5e-3,
+    tissue.CSF: 3.0e-3, tissue.VENTRICLES: 3.0e-3, tissue.GREY: 0.85e-3, tissue.WHITE: 0.75e-3,
+    tissue.VEIN: 1.5e-3, tissue.MEDULLARY_VEIN: 0.8e-3,
     tissue.LESION: 1.1e-3, tissue.RIM: 1.1e-3, tissue.SOFT: 1.2e-3, tissue.EYE: 3.0e-3, tissue.BONE: 0.5e-3,
     **dict.fromkeys(tissue.NUCLEUS_LABELS.values(), 0.00075),
 }  # fmt: skip
 #: Signal without weighting relative to white matter.
 UNWEIGHTED = {
-    tissue.CSF: 2.2, tissue.VENTRICLES: 2.2, tissue.GREY: 1.3, tissue.WHITE: 1.0, tissue.VEIN: 0.4,
+    tissue.CSF: 2.2, tissue.VENTRICLES: 2.2, tissue.GREY: 1.3, tissue.WHITE: 1.0,
+    tissue.VEIN: 0.4, tissue.MEDULLARY_VEIN: 0.8,
     tissue.LESION: 1.6, tissue.RIM: 1.5, tissue.SOFT: 0.3, tissue.EYE: 2.2, tissue.BONE: 0.02,
     **dict.fromkeys(tissue.NUCLEUS_LABELS.values(), 1.0),
 }  # fmt: skip

@@ -20,7 +20,8 @@ from chiomics.core.errors import InputError
 from chiomics.core.images import read_image, voxel_size
 from chiomics.phantom import tissue
 from chiomics.phantom.anatomy import Anatomy, add_nuclei, add_veins, head_labels
-from chiomics.phantom.bids_output import write_dataset_files, write_subject
+from chiomics.phantom.bids_output import write_subject
+from chiomics.phantom.dataset import write_dataset_files
 from chiomics.phantom.lesions import Lesion, PlacedLesion, rim_probability_when_large
 from chiomics.phantom.recipe import Session, foretell_session, load_recipe, random_stream
 from chiomics.phantom.subject import acquisition_grid, image_subject

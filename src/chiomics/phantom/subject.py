@@ -16,11 +16,11 @@ from chiomics.phantom.field import dipole_field, shim
 from chiomics.phantom.kspace import FinerGrid, finer_grid
 from chiomics.phantom.lesions import draw_lesions
 from chiomics.phantom.nuclei import NUCLEI
-from chiomics.phantom.raters import rate_rims
 from chiomics.phantom.recipe import Session, random_stream
 from chiomics.phantom.signal import add_noise, echo_signals, steady_state
 from chiomics.phantom.space import SubjectSpace, random_space, rotation_matrix
 from chiomics.phantom.susceptibility import SubjectTissue, chi_map, draw_tissue, mixed_map, relaxation_maps
+from chiomics.phantom.truth_tables import label_rows, lesion_rows
 
 log = logging.getLogger(__name__)
 
@@ -240,8 +240,8 @@ def image_subject(
         lesion_index=grid.nearest(anatomy.lesion_index),
         tract_masks=tract_masks,
         coordinates=np.stack([grid.nearest(axis) for axis in anatomy.coordinates]),
-        label_rows=_label_rows(anatomy.labels, chi, labels, chi_coarse, properties, fine_voxel),
-        lesion_rows=_lesion_rows(recipe, session, anatomy, chi, fine_voxel),
+        label_rows=label_rows(anatomy.labels, chi, labels, chi_coarse, properties, fine_voxel),
+        lesion_rows=lesion_rows(recipe, session, anatomy, chi, fine_voxel),
         sigma=sigma,
         diffusion=diffusion,
         motions=motions,
@@ -283,63 +283,3 @@ def _phase_offset(rng: np.random.Generator, shape: tuple[int, ...], amplitude: f
     """Draw a smooth receive phase in rad: a random polynomial of second order around a random constant."""
     constant = np.float32(rng.uniform(-np.pi, np.pi))
     return constant + np.float32(amplitude / 0.06) * (receive_bias(rng, shape) - 1)
-
-
-def _label_rows(
-    fine: np.ndarray,
-    chi: np.ndarray,
-    coarse: np.ndarray,
-    chi_coarse: np.ndarray,
-    properties: SubjectTissue,
-    fine_voxel: np.ndarray,
-) -> list[dict]:
-    """List per label what was asked and what came out on the finer and on the GRE grid."""
-    rows = []
-    for row in tissue.image_labels():
-        index = row["index"]
-        base = index - tissue.RIGHT if index > tissue.RIGHT else index
-        on_fine, on_coarse = chi[fine == index].astype(float), chi_coarse[coarse == index].astype(float)
-        rows.append(
-            {
-                **row,
-                "volume_mm3": on_fine.size * float(np.prod(fine_voxel)),
-                "n_voxels": on_coarse.size,
-                "chi_asked": properties.chi[base],
-                "chi_mean": on_fine.mean() if on_fine.size else None,
-                "chi_sd": on_fine.std() if on_fine.size else None,
-                "chi_mean_voxels": on_coarse.mean() if on_coarse.size else None,
-                "chi_sd_voxels": on_coarse.std() if on_coarse.size else None,
-                "texture_sd_asked": properties.texture_sd[base],
-            }
-        )
-    return rows
-
-
-def _lesion_rows(
-    recipe: dict, session: Session, anatomy: Anatomy, chi: np.ndarray, fine_voxel: np.ndarray
-) -> list[dict]:
-    """List the lesions with the calls of the two raters."""
-    if not anatomy.lesions:
-        return []
-    prevalence = recipe["lesions"][session.participant["group"]]["rim_share"]
-    has_rim = np.array([lesion.lesion.rim for lesion in anatomy.lesions])
-    calls = rate_rims(
-        random_stream(recipe, session.participant_id, "raters"), has_rim, prevalence=prevalence, **recipe["raters"]
-    )
-    return [
-        {
-            "index": number,
-            "volume_mm3": lesion.is_rim.size * float(np.prod(fine_voxel)),
-            "diameter_mm": lesion.lesion.diameter,
-            "location": lesion.lesion.site,
-            "x": lesion.centre[0],
-            "y": lesion.centre[1],
-            "z": lesion.centre[2],
-            "chi_core": float(chi[lesion.voxels][~lesion.is_rim].mean()) if (~lesion.is_rim).any() else None,
-            "chi_rim": float(chi[lesion.voxels][lesion.is_rim].mean()) if lesion.is_rim.any() else None,
-            "rim": int(lesion.lesion.rim),
-            "rater1": int(first),
-            "rater2": int(second),
-        }
-        for number, (lesion, first, second) in enumerate(zip(anatomy.lesions, *calls, strict=True), start=1)
-    ]

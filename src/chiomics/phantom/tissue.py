@@ -19,7 +19,7 @@ from chiomics.phantom.nuclei import NUCLEI
 #: Age in years at which `chi` holds.
 REFERENCE_AGE = 42.0
 
-AIR, CSF, VENTRICLES, GREY, WHITE, VEIN = range(6)
+AIR, CSF, VENTRICLES, GREY, WHITE, VEIN, MEDULLARY_VEIN = range(7)
 #: Label of a nucleus in the property table, for both sides.
 NUCLEUS_LABELS = {nucleus: 11 + position for position, nucleus in enumerate(NUCLEI)}
 LESION, RIM = 21, 22

@@ -1,7 +1,7 @@
 """Veins as tubes: the large sinuses and deep veins at their template courses, and small medullary veins.
 
-Medullary veins run from the ventricles to the cortex, are as paramagnetic as rims and often as long as a lesion is
-wide: they are the hard negatives of rim detection. Courses and calibres are a modelling choice from gross anatomy.
+Medullary veins run from the ventricles to the cortex, are about as paramagnetic as rims and often as long as a lesion
+is wide: they are the hard negatives of rim detection. Courses and calibres are a modelling choice from gross anatomy.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def place_veins(
     medullary: int,
     shape: tuple[int, ...],
     affine: np.ndarray,
-) -> tuple[np.ndarray, ...]:
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Find the voxels of a subject's veins.
 
     A vein thinner than a voxel takes the voxels whose centres are within 0.6 voxel of its course.
@@ -65,22 +65,22 @@ def place_veins(
 
     Returns
     -------
-    tuple of 3 ndarray
-        Indices of the voxels, without repeats.
+    large, small : tuple of 3 ndarray
+        Indices of the voxels of large and of medullary veins.
     """
     thinnest = 0.6 * float(np.linalg.norm(affine[:3, :3], axis=0).max())
+    large, small = np.zeros(shape, bool), np.zeros(shape, bool)
     courses = []
     for points, radius in LARGE_VEINS.values():
         sides = (1, -1) if points[0][0] else (1,)
-        courses += [(np.array(points, float) * [side, 1, 1], radius) for side in sides]
+        courses += [(large, np.array(points, float) * [side, 1, 1], radius) for side in sides]
     for origin in medullary_origins[rng.integers(len(medullary_origins), size=medullary)]:
-        courses.append((_medullary_course(rng, origin), rng.uniform(*MEDULLARY_RADIUS)))
-    found = []
-    for points, radius in courses:
+        courses.append((small, _medullary_course(rng, origin), rng.uniform(*MEDULLARY_RADIUS)))
+    for mask, points, radius in courses:
         curve = space.from_template(resample_curve(points, step=0.4).T).T.astype(float)
         voxels, _, _ = tube_voxels(curve, max(radius, thinnest), shape=shape, affine=affine)
-        found.append(np.ravel_multi_index(voxels, shape))
-    return np.unravel_index(np.unique(np.concatenate(found)), shape)
+        mask[voxels] = True
+    return np.nonzero(large), np.nonzero(small & ~large)
 
 
 def _medullary_course(rng: np.random.Generator, origin: np.ndarray) -> np.ndarray:
