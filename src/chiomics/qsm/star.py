@@ -29,8 +29,9 @@ def star(
     strong_regularisation: float = 3e-3,
     weak_regularisation: float = 3e-5,
     strong_threshold: float = 0.3,
+    outside: float = 0.1,
     gradient_penalty: float = 100.0,
-    iterations: int = 30,
+    iterations: int = 20,
     workers: int = 1,
     backend: str = "numpy",
 ) -> np.ndarray:
@@ -52,6 +53,8 @@ def star(
         λ of the two levels in ppm·mm.
     strong_threshold : float
         Sources of the first level with |χ| above it, in ppm, are kept.
+    outside : float
+        λ outside the mask relative to inside, as in `tv`.
     gradient_penalty : float
         ρ/λ in 1/ppm.
     iterations : int
@@ -70,7 +73,7 @@ def star(
     kernel = dipole_kernel(grid, b0_direction)
     data_weight = grid.mask if weight is None else grid.mask * grid.embed(weight)
     field = grid.embed(local_field)
-    level = {"gradient_penalty": gradient_penalty, "iterations": iterations}
+    level = {"outside": outside, "gradient_penalty": gradient_penalty, "iterations": iterations}
     strong = total_variation(grid, field, data_weight, kernel, regularisation=strong_regularisation, **level)
     strong *= grid.mask
     strong *= grid.backend.xp.abs(strong) > strong_threshold

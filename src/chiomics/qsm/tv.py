@@ -8,7 +8,8 @@ lets every voxel have its own data weight W at the price of one more pair of FFT
     Fχ = [ μ·D·F(s − t) + ρ·F∇ᵀ(z − u) ] / (μ·D² + ρ·Σ|E_d|²)
     z  = soft(∇χ + u, λ·P/ρ),  u += ∇χ − z;    s = (W·φ + μ·(D*χ + t)) / (W + μ),  t += D*χ − s.
 
-W is 0 outside the mask: what the field is there is unknown, not 0.
+W is 0 outside the mask: what the field is there is unknown, not 0. There χ is free, and with a smaller λ it takes up what
+background removal has left: a field that sources outside explain better than sources inside. Nothing of it is returned.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_di
 
 log = logging.getLogger(__name__)
 
-#: μ/W of the data splitting for W = 1: the value for which both terms of s have the same weight (FANSI).
-DATA_PENALTY = 1.0
+#: μ of the data splitting. FANSI has 1; 0.1 needs half the iterations with a field of known and of unknown places.
+DATA_PENALTY = 0.1
 
 
 def tv(
@@ -35,8 +36,9 @@ def tv(
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
     regularisation: float = 1e-4,
+    outside: float = 0.1,
     gradient_penalty: float = 100.0,
-    iterations: int = 30,
+    iterations: int = 20,
     workers: int = 1,
     backend: str = "numpy",
 ) -> np.ndarray:
@@ -56,6 +58,8 @@ def tv(
         Trust in the field of each voxel, 0 to 1; by default 1 in the mask.
     regularisation : float
         λ in ppm·mm.
+    outside : float
+        λ outside the mask relative to inside: 1 for a local field without remains of the background.
     gradient_penalty : float
         ρ/λ in 1/ppm: differences below its inverse, 0.01 ppm, are noise.
     iterations : int
@@ -78,6 +82,7 @@ def tv(
         data_weight,
         dipole_kernel(grid, b0_direction),
         regularisation=regularisation,
+        outside=outside,
         gradient_penalty=gradient_penalty,
         iterations=iterations,
     )
@@ -91,6 +96,7 @@ def total_variation(
     kernel: Array,
     *,
     regularisation: float,
+    outside: float,
     gradient_penalty: float,
     iterations: int,
 ) -> Array:
@@ -103,6 +109,8 @@ def total_variation(
     # s = gain·W·φ/μ + gain·(D*χ + t) with gain = μ/(W + μ)
     gain = mu / (weight + mu)
     given = gain * weight * field / mu
+    limits = outside + (1 - outside) * grid.mask
+    limits *= regularisation / rho
     data_dual = xp.zeros_like(field)
     duals = [xp.zeros_like(field) for _ in range(3)]
     divergence = xp.zeros_like(field)
@@ -110,8 +118,7 @@ def total_variation(
     for _ in range(iterations):
         spectrum = grid.fft(data_target)
         spectrum *= kernel
-        if mu != 1:
-            spectrum *= mu
+        spectrum *= mu
         spectrum += grid.fft(divergence)
         spectrum /= damping
         spectrum[0, 0, 0] = 0
@@ -126,7 +133,7 @@ def total_variation(
             for axis, edge in enumerate(grid.voxel_size):
                 step = forward_difference(chi, axis, part, grid.backend)
                 dual = duals[axis][part]
-                limit = regularisation * edge / rho
+                limit = limits[part] * edge
                 step += dual
                 dual[...] = xp.clip(step, -limit, limit)
                 step -= dual
