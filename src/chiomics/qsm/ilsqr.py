@@ -92,6 +92,8 @@ def ilsqr(
     grid = Grid(mask, voxel_size=voxel_size, backend=backend, workers=workers)
     kernel = dipole_kernel(grid, b0_direction)
     field = grid.embed(local_field) * grid.mask
+    if not bool(field.any()):
+        return grid.extract(field)  # there are no percentiles to weight by
     spectrum = grid.fft(field)
     data_weight = laplacian_weight(grid, spectrum)
     if weight is not None:

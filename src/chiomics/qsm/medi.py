@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 SMOOTHING = 2e-4
 #: MERIT: residuals beyond this many standard deviations lose weight (MEDI toolbox).
 OUTLIER = 6.0
+#: Residual in rad below which nothing is an outlier.
+TINY = 1e-6
 
 
 def medi(
@@ -111,7 +113,7 @@ def medi(
         raise InputError("the CSF mask has no voxel in the mask", found="0 voxels", expected="ventricular CSF")
 
     # From the closed form, since χ = 0 is too far off to linearise exp(iκφ) where the field is strong.
-    chi = closed_form(grid, field * grid.mask, kernel) * grid.mask
+    chi = closed_form(grid, field * (trust > 0), kernel) * grid.mask
     residual = _field_of(grid, chi, kernel)
     residual -= field
     for step in range(newton_iterations):
@@ -193,5 +195,5 @@ def _without_outliers(grid: Grid, trust: Array, residual: Array, phase_scale: fl
     xp = grid.backend.xp
     size = trust**0.5 * xp.abs(xp.sin(phase_scale * residual / 2))
     inside = size[grid.mask > 0]
-    deviation = float(inside.std())
+    deviation = max(float(inside.std()), TINY)
     return trust / xp.clip(size / (OUTLIER * deviation), 1, None) ** 4

@@ -8,8 +8,9 @@ lets every voxel have its own data weight W at the price of one more pair of FFT
     Fχ = [ μ·D·F(s − t) + ρ·F∇ᵀ(z − u) ] / (μ·D² + ρ·Σ|E_d|²)
     z  = soft(∇χ + u, λ·P/ρ),  u += ∇χ − z;    s = (W·φ + μ·(D*χ + t)) / (W + μ),  t += D*χ − s.
 
-W is 0 outside the mask: what the field is there is unknown, not 0. There χ is free, and with a smaller λ it takes up what
-background removal has left: a field that sources outside explain better than sources inside. Nothing of it is returned.
+W is 0 outside the mask: what the field is there is unknown, not 0. There χ is free, and with a smaller λ it takes up
+what background removal has left: a field that sources outside explain better than sources inside. Nothing of it is
+returned.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def tv(
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
     regularisation: float = 1e-4,
-    outside: float = 0.1,
+    outside: float = 0.3,
     gradient_penalty: float = 100.0,
     iterations: int = 20,
     workers: int = 1,
