@@ -4,7 +4,16 @@
 >>> features = extract("sub-01_Chimap.nii.gz", "sub-01_dseg.nii.gz", gray_levels=(8, 64))  # doctest: +SKIP
 """
 
-from chiomics.radiomics.extract import extract
-from chiomics.radiomics.settings import PRESETS, Settings, load_settings
+from __future__ import annotations
 
+import importlib
+
+# Numba and pandas take seconds to import, which a command line that only prints its help should not pay.
+_HOMES = {"extract": "extraction", "PRESETS": "settings", "Settings": "settings", "load_settings": "settings"}
 __all__ = ["PRESETS", "Settings", "extract", "load_settings"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -74,10 +74,10 @@ def region_features(image: Volume, prepared: Prepared, settings: Settings) -> It
                 raise RegionError(f"{np.count_nonzero(~np.isfinite(values))} voxels of the region are not finite")
             per_setting = [*own.gray_levels, *own.bin_widths]
             for k, classes in enumerate(texture_and_first_order(values, region, own)):
-                for feature_class, features in classes.items():
-                    for feature in settings.features[feature_class]:
-                        setting = asked[k] if len(asked) == len(per_setting) else per_setting[k]
-                        yield Feature(setting, name, feature_class, feature, features[feature])
+                setting = asked[k] if len(asked) == len(per_setting) else per_setting[k]
+                for feature_class in settings.features:
+                    for feature in settings.features[feature_class] if feature_class in classes else ():
+                        yield Feature(setting, name, feature_class, feature, classes[feature_class][feature])
 
 
 def texture_and_first_order(values: np.ndarray, region: Region, settings: Settings) -> list[dict[str, dict]]:
@@ -104,7 +104,7 @@ def texture_and_first_order(values: np.ndarray, region: Region, settings: Settin
     if "firstorder" in settings.features:
         volume = float(np.multiply.reduce(region.spacing[::-1]))
         constant = first_order_features(values, volume, shift=float(settings.get("voxelArrayShift")))
-    matrix = _Matrices(region, settings)
+    matrix = Matrices(region, settings)
     for k in order:
         kind, size = asked[k]
         edges = discretise.count_edges(values, size) if kind == "count" else discretise.width_edges(values, size)
@@ -116,7 +116,7 @@ def texture_and_first_order(values: np.ndarray, region: Region, settings: Settin
     return results
 
 
-class _Matrices:
+class Matrices:
     """The matrices of one region, carried from a finer grey-level setting to a coarser one where they nest."""
 
     def __init__(self, region: Region, settings: Settings) -> None:

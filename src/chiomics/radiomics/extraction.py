@@ -39,7 +39,7 @@ def extract(
     unit: str | None = None,
     engine: str = "chiomics",
     isolated_voxels: str = "pyradiomics",
-    on_label: Callable[[str], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Extract radiomic features of the labels of an image.
 
@@ -64,8 +64,8 @@ def extract(
         This engine, or pyradiomics itself as reference.
     isolated_voxels : {"pyradiomics", "ibsi"}
         How the neighbourhood difference matrix treats a voxel without neighbour.
-    on_label : callable, optional
-        Called with each label's name before it is extracted.
+    progress : callable, optional
+        Called with the number of values found so far and of all.
 
     Returns
     -------
@@ -94,22 +94,28 @@ def extract(
     volume = in_unit(volume, settings, unit)
     regions = _named_labels(label_volume, labels)
 
+    expected = expected_features(settings)
     rows, reasons = [], {}
     normed = normalise(volume, settings) if engine == "chiomics" else volume
-    for name, members in regions.items():
-        if on_label is not None:
-            on_label(name)
+    for number, (name, members) in enumerate(regions.items()):
+        found: list[Feature] = []
         try:
             check_unit(volume, label_volume, members, settings)
             if engine == "chiomics":
-                found = list(region_features(normed, prepare(label_volume, members, settings), settings))
+                source = region_features(normed, prepare(label_volume, members, settings), settings)
             else:
-                found = list(reference_features(volume, label_volume, members, settings))
+                source = reference_features(volume, label_volume, members, settings)
+            for feature in source:
+                found.append(feature)
+                if progress is not None and len(found) % 100 == 0:
+                    progress(number * len(expected) + len(found), len(regions) * len(expected))
         except (RegionError, FlatRegionError) as error:
             reasons[name] = str(error)
             log.warning("label %s: %s", name, error)
-            found = [Feature(*key, np.nan) for key in expected_features(settings)]
+            found = [Feature(*key, np.nan) for key in expected]
         rows += [(name, *feature) for feature in found]
+        if progress is not None:
+            progress((number + 1) * len(expected), len(regions) * len(expected))
     if len(reasons) == len(regions):
         raise InputError("no label can be used", found="; ".join(f"{name}: {why}" for name, why in reasons.items()))
     setting = "n_gray_levels" if settings.gray_levels else "bin_width"

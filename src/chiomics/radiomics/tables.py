@@ -1,0 +1,45 @@
+"""Feature tables: tidy to wide, and written whole in the format that the file's name asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from chiomics.core.images import whole_file
+
+#: What names a feature; every other column but value and reason names whose it is.
+FEATURE_COLUMNS = ("image_type", "feature_class", "feature")
+
+
+def widen(tidy: pd.DataFrame) -> pd.DataFrame:
+    """Give each feature a column under pyradiomics' full name, and each region and grey-level setting a row.
+
+    Parameters
+    ----------
+    tidy : pandas.DataFrame
+        With the columns of `FEATURE_COLUMNS` and ``value``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows and columns in the order of their first appearance.
+    """
+    keys = [column for column in tidy.columns if column not in (*FEATURE_COLUMNS, "value", "reason")]
+    name = tidy[list(FEATURE_COLUMNS)].astype(str).agg("_".join, axis=1)
+    rows = tidy.groupby(keys, sort=False, dropna=False, observed=True).ngroup()
+    wide = pd.DataFrame({"row": rows, "name": name, "value": tidy["value"]}).pivot(
+        index="row", columns="name", values="value"
+    )
+    heads = tidy[keys].loc[~rows.duplicated()].reset_index(drop=True)
+    return pd.concat([heads, wide[list(dict.fromkeys(name))].reset_index(drop=True)], axis=1)
+
+
+def write_table(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a table whole or not at all: ``.parquet``, ``.tsv`` or ``.csv``; numbers with all their digits."""
+    path = Path(path)
+    with whole_file(path) as temporary:
+        if path.suffix == ".parquet":
+            frame.to_parquet(temporary, index=False, compression="zstd")
+        else:
+            frame.to_csv(temporary, sep="\t" if path.suffix == ".tsv" else ",", index=False)
