@@ -49,9 +49,11 @@ def draw_tissue(rng: np.random.Generator, recipe: dict, group: str, age: float) 
     effects = recipe["effects"].get(group, {})
     names = {label: nucleus for nucleus, label in tissue.NUCLEUS_LABELS.items()}
     chi, texture_sd, r2star = {}, {}, {}
+    entropy = int(rng.integers(2**63))
     for label, row in tissue.tissue_table().items():
         effect = effects.get(names.get(label), {})
-        mean_draw, texture_draw, relaxation_draw = rng.standard_normal(3)
+        # A stream per label: a label that is added to the table does not change the others.
+        mean_draw, texture_draw, relaxation_draw = np.random.default_rng([entropy, label]).standard_normal(3)
         chi[label] = (
             row["chi"]
             + row["chi_age_slope"] * (age - tissue.REFERENCE_AGE)
