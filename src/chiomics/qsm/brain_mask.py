@@ -53,8 +53,8 @@ def brain_mask(magnitude: np.ndarray, *, voxel_size: Sequence[float], opening: f
         Where no brain of a plausible size is found.
     """
     edges = np.asarray(voxel_size, float)
-    echoes = magnitude.reshape(-1, *magnitude.shape[-3:])
-    signal = np.sqrt(np.einsum("exyz,exyz->xyz", echoes, echoes, dtype=np.float32))
+    echoes = magnitude.reshape(-1, *magnitude.shape[-3:]).astype(np.float32, copy=False)
+    signal = np.sqrt(sum(np.square(echo, dtype=np.float32) for echo in echoes))
     signal = ndimage.gaussian_filter(signal, SMOOTHING / edges, mode="nearest")
     bright = np.percentile(signal[signal > signal.mean()], 90)
     if np.mean(signal < AIR_LEVEL * bright) < LEAST_BACKGROUND:

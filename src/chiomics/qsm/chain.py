@@ -36,7 +36,7 @@ PRESETS: dict[str, dict] = {
         "least_consistency": 0.5,
         "background": "projection",
         "tissue_scale": 0.04,
-        "iterations": 40,
+        "iterations": 50,
     },
     "published": {
         "combine": "average",

@@ -82,7 +82,7 @@ def remove_bipolar(
     *,
     echo_times: np.ndarray,
     voxel_size: Sequence[float],
-    smoothing: float = SMOOTHING[0],
+    smoothing: Sequence[float] = SMOOTHING,
 ) -> np.ndarray:
     """Remove the phase that alternates between odd and even echoes.
 
@@ -96,8 +96,8 @@ def remove_bipolar(
         In s, equally spaced over the first three.
     voxel_size : sequence of 3 floats
         In mm.
-    smoothing : float
-        Standard deviation of the Gaussian in mm.
+    smoothing : sequence of float
+        Standard deviations of the Gaussians in mm, of the first estimate and of each estimate of the rest.
 
     Returns
     -------
@@ -119,12 +119,13 @@ def remove_bipolar(
             "the bipolar correction needs equally spaced echoes",
             found=f"spacings {spacings[0]:g} and {spacings[1]:g} s",
         )
-    curvature = wrap(phase[0] - 2 * phase[1] + phase[2])
     strength = magnitude[1] * np.sqrt(magnitude[0] * magnitude[2]) * mask
-    smooth = smooth_angle(curvature, strength, voxel_size=voxel_size, smoothing=smoothing)
-    quarter = unwrap_quality(smooth, np.ones_like(mask)) / 4
-    signs = np.where(np.arange(len(phase)) % 2 == 0, 1, -1).astype(np.float32)
-    return wrap(phase - signs[:, None, None, None] * quarter)
+    signs = np.where(np.arange(len(phase)) % 2 == 0, 1, -1).astype(np.float32)[:, None, None, None]
+    for width in smoothing:
+        curvature = wrap(phase[0] - 2 * phase[1] + phase[2])
+        smooth = smooth_angle(curvature, strength, voxel_size=voxel_size, smoothing=width)
+        phase = wrap(phase - signs * unwrap_quality(smooth, np.ones_like(mask)) / 4)
+    return phase
 
 
 def smooth_angle(angle: np.ndarray, weight: np.ndarray, *, voxel_size: Sequence[float], smoothing: float) -> np.ndarray:

@@ -27,7 +27,7 @@ from chiomics.qsm.fourier import Array, Grid
 TISSUE_SCALE = 0.04
 #: Room for sources around the mask in mm.
 PADDING = 40.0
-ITERATIONS = 40
+ITERATIONS = 50
 #: Iterations for what another echo set's total field differs by.
 FURTHER_ITERATIONS = 8
 #: Voxels below this share of the mean weight are filled.
@@ -88,43 +88,51 @@ def remove_background_projection(
     Liu et al. 2011, NMR Biomed 24:1129; Liu et al. 2017, Magn Reson Med 78:303.
     """
     grid = Grid(mask, voxel_size=voxel_size, padding=padding, backend=backend, workers=workers)
-    kernel = dipole_kernel(grid, b0_direction)
-    data_weight = grid.embed(weight) * grid.mask
-    scale = grid.mask * (tissue_scale - 1) + 1
-    fill = (data_weight < least_weight) * grid.mask
+    problem = _Problem(grid, grid.embed(weight), b0_direction, tissue_scale)
+    fill = (problem.weight < least_weight) * grid.mask
     local_fields = np.zeros(total_fields.shape, np.float32)
     for index, field in enumerate(total_fields):
         rest = grid.embed(field if index == 0 else field - total_fields[0]) * grid.mask
-        if not (rest * data_weight).any():
+        if index and not rest.any():
             local_fields[index] = local_fields[0]
             continue
-        sources = _fit_sources(
-            grid, rest * data_weight, data_weight, scale, kernel, iterations if index == 0 else further_iterations
-        )
-        inside = grid.ifft(kernel * grid.fft(sources * grid.mask))
-        outside = grid.ifft(kernel * grid.fft(sources * (1 - grid.mask)))
-        local = (rest - outside) * (1 - fill) + inside * fill
+        sources = problem.solve(rest, further_iterations if index else iterations)
+        local = (rest - problem.field(sources * (1 - grid.mask))) * (1 - fill)
+        local += problem.field(sources * grid.mask) * fill
         local_fields[index] = grid.extract(local) + (local_fields[0] if index else 0)
     log.info("projection: %d voxels filled from the fitted sources", int(fill.sum()))
     return local_fields
 
 
-def _fit_sources(grid: Grid, weighted: Array, weight: Array, scale: Array, kernel: Array, iterations: int) -> Array:
-    """Conjugate gradients on the normal equations of W·D·P·y = W·f; returns the sources P·y."""
-    solution = 0 * weighted
-    residual = weighted * 1
-    gradient = scale * grid.ifft(kernel * grid.fft(weight * residual))
-    direction = gradient * 1
-    size = start = grid.dot(gradient, gradient)
-    for _ in range(iterations):
-        image = weight * grid.ifft(kernel * grid.fft(scale * direction))
-        step = size / grid.dot(image, image)
-        solution += step * direction
-        residual -= step * image
-        gradient = scale * grid.ifft(kernel * grid.fft(weight * residual))
-        size, before = grid.dot(gradient, gradient), size
-        if size < 1e-12 * start:
-            break
-        direction *= size / before
-        direction += gradient
-    return scale * solution
+class _Problem:
+    """The weighted least-squares problem on one grid."""
+
+    def __init__(self, grid: Grid, weight: Array, b0_direction: Sequence[float], tissue_scale: float) -> None:
+        self.grid = grid
+        self.kernel = dipole_kernel(grid, b0_direction)
+        self.weight = weight * grid.mask
+        self.scale = grid.mask * (tissue_scale - 1) + 1
+
+    def field(self, sources: Array) -> Array:
+        """Return D*χ."""
+        return self.grid.ifft(self.kernel * self.grid.fft(sources))
+
+    def solve(self, field: Array, iterations: int) -> Array:
+        """Return the sources P·y after conjugate gradients on the normal equations."""
+        residual = self.weight * field
+        solution = 0 * residual
+        gradient = self.scale * self.field(self.weight * residual)
+        direction = gradient * 1
+        size = first = self.grid.dot(gradient, gradient)
+        for _ in range(iterations):
+            image = self.weight * self.field(self.scale * direction)
+            step = size / self.grid.dot(image, image)
+            solution += step * direction
+            residual -= step * image
+            gradient = self.scale * self.field(self.weight * residual)
+            size, before = self.grid.dot(gradient, gradient), size
+            if size < 1e-12 * first:
+                break
+            direction *= size / before
+            direction += gradient
+        return self.scale * solution

@@ -1,0 +1,83 @@
+"""Masks: the brain is found, unreliable voxels are left out, holes are filled and sinuses are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chiomics.core.errors import InputError
+from chiomics.core.images import read_image
+from chiomics.qsm.brain_mask import brain_mask
+from chiomics.qsm.reliable_mask import fill_small_holes, phase_quality, reliable_mask
+
+SIZE = (2.0, 2.0, 2.5)
+SHAPE = (96, 110, 80)
+X, Y, Z = np.meshgrid(*[(np.arange(n) - (n - 1) / 2) * h for n, h in zip(SHAPE, SIZE, strict=True)],
+                      indexing="ij", sparse=True)  # fmt: skip
+RADIUS = np.sqrt((X / 62) ** 2 + (Y / 75) ** 2 + (Z / 62) ** 2)
+BRAIN = RADIUS < 1
+RNG = np.random.default_rng(8)
+
+
+def test_brain_is_separated_from_scalp_under_a_coil_profile() -> None:
+    scalp = (RADIUS > 1.12) & (RADIUS < 1.22)
+    bridge = (np.abs(X) < 3) & (np.abs(Y) < 3) & (Z < 0) & (RADIUS < 1.2)
+    signal = np.where(BRAIN, 100.0, np.where(scalp | bridge, 130.0, 0.0)) * (0.5 + 0.5 * RADIUS)
+    signal = np.hypot(signal + 2 * RNG.standard_normal(SHAPE), 2 * RNG.standard_normal(SHAPE))
+    found = brain_mask(signal, voxel_size=SIZE)
+    assert (found & BRAIN).sum() > 0.97 * BRAIN.sum()
+    assert (found & scalp).sum() < 0.01 * scalp.sum()
+
+
+def test_a_crop_from_inside_the_head_is_all_brain(shared_data) -> None:
+    magnitude, affine = read_image(shared_data / "gre-crop" / "Mag.nii.gz")
+    found = brain_mask(np.moveaxis(magnitude, -1, 0), voxel_size=np.abs(np.diag(affine))[:3])
+    assert found.all()
+
+
+def test_real_head_gives_a_brain_of_plausible_size(shared_data) -> None:
+    name = "real-bids/sub-philips3t/anat/sub-philips3t_echo-{}_part-mag_MEGRE.nii.gz"
+    magnitude = np.stack([read_image(shared_data / name.format(echo))[0] for echo in (1, 2)])
+    litres = brain_mask(magnitude, voxel_size=(3, 3, 3)).sum() * 27e-6
+    assert 1.1 < litres < 2.5  # with part of the neck, which a template takes off later
+
+
+def test_noise_is_no_brain() -> None:
+    noise = np.hypot(RNG.standard_normal((20, 20, 20)), RNG.standard_normal((20, 20, 20)))
+    noise[:, :, 10:] *= 0.01
+    with pytest.raises(InputError, match="no brain of a plausible size"):
+        brain_mask(noise, voxel_size=SIZE)
+
+
+def test_unreliable_edge_is_left_out_and_veins_stay() -> None:
+    consistency = np.ones(SHAPE, np.float32)
+    sinus = BRAIN & (Y > 50) & (np.abs(X) < 20) & (Z < 0)
+    vein = (np.abs(X) < 3) & (np.abs(Y) < 3) & (np.abs(Z) < 6)
+    consistency[sinus | vein] = 0.2
+    found = reliable_mask(BRAIN, consistency, voxel_size=SIZE)
+    assert not (found & ~BRAIN).any()
+    assert (found & sinus).sum() < 0.3 * sinus.sum()  # smoothing keeps about a voxel of its border
+    assert found[vein].all()
+    # Nothing else may go: a mask never shrinks silently.
+    assert found.sum() > 0.99 * (BRAIN & ~sinus).sum()
+    assert np.array_equal(reliable_mask(BRAIN, consistency, voxel_size=SIZE, least_consistency=0), BRAIN)
+
+
+def test_holes_are_filled_by_size_and_only_inside() -> None:
+    mask = BRAIN.copy()
+    small, large, open_ = ((slice(40, 42),) * 3, (slice(50, 60),) * 3, (slice(45, 50), slice(0, 60), slice(35, 40)))
+    for hole in (small, large, open_):
+        mask[hole] = False
+    filled = fill_small_holes(mask, BRAIN, largest_voxels=30)
+    assert filled[small].all()
+    assert not filled[large].any()
+    assert not (filled & ~mask)[open_].any()
+
+
+def test_phase_quality_is_high_where_the_phase_is_linear() -> None:
+    ramp = np.angle(np.exp(1j * (0.3 * X + 0.2 * Y - 0.1 * Z)))
+    noisy = ramp.copy()
+    noisy[30:40] = RNG.uniform(-np.pi, np.pi, noisy[30:40].shape)
+    quality = phase_quality(noisy.astype(np.float32))
+    assert quality[50:].min() > 0.99
+    assert quality[31:39].mean() < 0.4

@@ -1,0 +1,78 @@
+"""Unwrapping undoes wraps, whatever whole turns the input carries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chiomics.qsm.unwrap_laplacian import unwrap_cosine, unwrap_fourier, wrap
+from chiomics.qsm.unwrap_quality import unwrap_quality
+
+SHAPE = (40, 36, 30)
+X, Y, Z = np.meshgrid(*[np.linspace(-1, 1, n) for n in SHAPE], indexing="ij", sparse=True)
+TRUE = (9 * np.exp(-3 * (X**2 + Y**2 + Z**2)) + 6 * X * Y + 5 * Z).astype(np.float32)
+WRAPPED = wrap(TRUE.copy())
+BALL = X**2 + Y**2 + Z**2 < 0.8
+SIZE = (1.0, 1.2, 2.0)
+
+
+def quality(phase: np.ndarray) -> np.ndarray:
+    return unwrap_quality(phase, BALL)
+
+
+def cosine(phase: np.ndarray) -> np.ndarray:
+    return unwrap_cosine(phase, BALL, voxel_size=SIZE)
+
+
+def fourier(phase: np.ndarray) -> np.ndarray:
+    return unwrap_fourier(phase, voxel_size=SIZE) * BALL
+
+
+@pytest.mark.parametrize("unwrap", [quality, cosine, fourier])
+def test_whole_turns_do_not_matter(unwrap) -> None:
+    turns = np.random.default_rng(3).integers(-3, 4, SHAPE) * 2 * np.pi
+    difference = unwrap((WRAPPED + turns).astype(np.float32)) - unwrap(WRAPPED)
+    # Rounding of float32 phases of up to seven turns; the Laplacian solvers amplify it.
+    assert np.abs(difference[BALL] - np.median(difference[BALL])).max() < 5e-3
+
+
+def test_quality_guided_result_is_exact() -> None:
+    found = unwrap_quality(WRAPPED, BALL)
+    difference = (found - TRUE)[BALL]
+    assert np.abs(difference - np.round(np.median(difference) / (2 * np.pi)) * 2 * np.pi).max() < 1e-4
+    assert not found[~BALL].any()
+
+
+def test_least_squares_result_is_exact_up_to_a_constant() -> None:
+    difference = (unwrap_cosine(WRAPPED, voxel_size=SIZE) - TRUE).ravel()
+    assert np.ptp(difference) < 5e-3  # float32 transforms
+
+
+def test_fourier_result_differs_by_a_harmonic_field() -> None:
+    difference = unwrap_fourier(WRAPPED, voxel_size=(1, 1, 1)) - TRUE
+    laplacian = sum(np.gradient(np.gradient(difference, axis=a), axis=a) for a in range(3))
+    true_laplacian = sum(np.gradient(np.gradient(TRUE, axis=a), axis=a) for a in range(3))
+    inner = (slice(6, -6),) * 3
+    # The spectral and the discrete Laplacian differ by the fourth derivative, a few percent of this smooth phase.
+    assert np.abs(laplacian[inner]).std() < 0.1 * true_laplacian[inner].std()
+
+
+def test_quality_guides_around_noise() -> None:
+    """A sheet of noise with a gap: the growth must go through the gap and not through the noise."""
+    noisy, magnitude = WRAPPED.copy(), np.ones(SHAPE, np.float32)
+    sheet = np.zeros(SHAPE, bool)
+    sheet[20, :, :] = True
+    sheet[20, 15:20, 12:18] = False
+    noisy[sheet] = np.random.default_rng(4).uniform(-np.pi, np.pi, sheet.sum())
+    magnitude[sheet] = 0.02
+    found = unwrap_quality(noisy, BALL, magnitude=magnitude)
+    difference = (found - TRUE)[BALL & ~sheet]
+    assert np.ptp(difference) < 1e-3
+
+
+def test_parts_that_do_not_touch_are_each_unwrapped() -> None:
+    mask = BALL.copy()
+    mask[19:22] = False
+    difference = unwrap_quality(WRAPPED, mask) - TRUE
+    for side in (slice(None, 19), slice(22, None)):
+        assert np.ptp(difference[side][mask[side]]) < 1e-3
