@@ -20,6 +20,7 @@ write_qc_figure(
     mask=read_image(snakemake.input.mask)[0] > 0,
     affine=affine,
     title=f"{snakemake.wildcards.subject}{snakemake.wildcards.run}, all echoes, {info['Inversion']}, "
-    f"reference {info['Reference']} {info['ReferenceValue']:+.3f} ppm{trust}",
+    f"reference {info['Reference']} {info['ReferenceValue']:+.3f} ppm{trust}"
+    + ("\nthe phase sign is probably wrong" if info["PhaseSignWarning"] else ""),
     simulated=snakemake.params.simulated,
 )

@@ -134,6 +134,17 @@ def test_a_mask_of_the_user_is_taken(workflow, bids):
     assert sidecar["BrainMaskSource"].endswith("derivatives/mine/sub-MS01/anat/sub-MS01_desc-brain_mask.nii.gz")
 
 
+def test_the_wrong_phase_sign_is_noticed(workflow, bids):
+    shutil.rmtree(bids / "sub-HC01")
+    right, wrong = workflow(bids, "right"), workflow(bids, "wrong")
+    check(right.run())
+    check(wrong.run(config={"qsm": {"phase_sign": -1}}))
+    sidecars = [read_sidecar(next(run.folder.glob("results/sub-MS01/anat/*_Chimap.json"))) for run in (right, wrong)]
+    assert sidecars[0]["PhaseSignWarning"] is None
+    assert "opposite sign" in sidecars[1]["PhaseSignWarning"]
+    assert "opposite sign" in next(wrong.folder.glob("results/logs/sub-MS01/*_reconstruct_qsm.log")).read_text()
+
+
 def test_the_report_builds(workflow, bids):
     run = workflow(bids)
     check(run.run())

@@ -18,6 +18,7 @@ from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles
 from chiomics.qsm.invert import invert
+from chiomics.qsm.phase_sign import check_phase_sign
 from chiomics.qsm.r2star import fit_r2star
 from chiomics.qsm.reference import csf_mask, find_reference
 from chiomics.qsm.template_mask import mend_by_template
@@ -213,7 +214,8 @@ def invert_dipole(
     inside, edges = inside > 0, voxel_size(affine)
     data_weights = _volumes_first(read_image(weights)[0])
     fluid = None if r2star is None else csf_mask(read_image(r2star)[0], inside, voxel_size=edges)
-    magnitude = np.sqrt(np.mean(np.square(files.read_magnitude()[0]), axis=0))
+    echoes = files.read_magnitude()[0]
+    magnitude = np.sqrt(np.mean(np.square(echoes), axis=0))
     for number, (echo_set, field_path) in enumerate(local_fields.items()):
         field = read_image(field_path)[0]
         for inversion in settings["inversions"]:
@@ -226,6 +228,9 @@ def invert_dipole(
                 magnitude=magnitude, csf_mask=fluid, workers=workers, backend=settings["backend"],
             )  # fmt: skip
             reference = find_reference(chi, inside, voxel_size=edges, method=settings["reference"], region=fluid)
+            contrast, warning = check_phase_sign(chi, echoes[-1], inside, voxel_size=edges)
+            if warning is not None:
+                log.warning("%s, %s: %s", echo_set, inversion, warning)
             chi[inside] -= np.float32(reference.value)
             write_image(maps[inversion, echo_set], chi, affine)
             write_sidecar(
@@ -234,6 +239,7 @@ def invert_dipole(
                 | read_sidecar(brain_sidecar)
                 | {"Inversion": inversion, "InversionParameters": dict(parameters)}
                 | {"DataWeights": settings["data_weights"], "MapVoxels": int(inside.sum())}
+                | {"PhaseSignContrast": contrast, "PhaseSignWarning": warning}
                 | reference.sidecar(),
             )
             if (inversion, echo_set) == next(iter(maps)):
