@@ -1,6 +1,6 @@
 """Accuracy, time and memory of the dipole inversions on the true local field of a head phantom, next to peers.
 
-The phantom is the ``ph.npz`` of ``../shared/bench/peer_phantom.py`` (``--phantom``); without it, that script is run with
+The phantom is the ``ph.npz`` of ``../shared/bench/peer_phantom.py`` (``--phantom``); without it, that script is run by
 a Python that has qsm-forward (``--qsm-forward-python``). Every inversion runs in a process of its own, on one thread.
 The peers' rows were measured earlier, on the same phantom and the same kind of machine; their field had no noise.
 The phantom shares its dipole kernel with the inversions, so its figures rank methods and no more.

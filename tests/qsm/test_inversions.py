@@ -112,7 +112,7 @@ def test_scales_with_the_field(name):
     parameters = {
         "tv": {"regularisation": 4e-4, "gradient_penalty": 25.0},
         "star": {
-            "strong_regularisation": 1.2e-2,
+            "strong_regularisation": 4e-3,
             "weak_regularisation": 2.4e-4,
             "strong_threshold": 1.2,
             "gradient_penalty": 25.0,

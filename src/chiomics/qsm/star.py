@@ -26,7 +26,7 @@ def star(
     voxel_size: Sequence[float],
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
-    strong_regularisation: float = 3e-3,
+    strong_regularisation: float = 1e-3,
     weak_regularisation: float = 6e-5,
     strong_threshold: float = 0.3,
     outside: float = 0.3,
