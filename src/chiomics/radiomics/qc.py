@@ -1,0 +1,153 @@
+"""Pictures to check features by: histograms with their bins, and a cohort's features with its outliers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+
+from chiomics.core.images import whole_file
+from chiomics.radiomics.discretise import FlatRegionError, count_edges, width_edges
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+#: Modified z-score beyond which a value is an outlier (Iglewicz and Hoaglin 1993, How to detect and handle outliers).
+OUTLIER = 3.5
+#: Makes the median absolute deviation of normal values their standard deviation.
+MAD_TO_SD = 1.4826
+#: Fewer sessions than this have no spread to speak of.
+FEWEST_SESSIONS = 4
+COLUMNS_OF_PANELS = 4
+
+
+def plot_histograms(
+    values: Mapping[str, np.ndarray],
+    path: str | Path,
+    *,
+    gray_levels: Sequence[int] = (),
+    bin_widths: Sequence[float] = (),
+    title: str = "",
+    unit: str = "ppm",
+    simulated: bool = False,
+) -> None:
+    """Draw the histogram of each region's values, and under it the bin edges of each grey-level setting.
+
+    Parameters
+    ----------
+    values : mapping of str to ndarray
+        Region name to its values.
+    path : path-like
+        PNG file.
+    gray_levels, bin_widths : sequence
+        Settings whose bins are drawn.
+    title : str
+        Above the figure.
+    unit : str
+        Of the values.
+    simulated : bool
+        Whether to say that subjects are simulated.
+    """
+    n = max(len(values), 1)
+    columns = min(COLUMNS_OF_PANELS, n)
+    rows = -(-n // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.6 * columns, 2.9 * rows), squeeze=False, layout="constrained")
+    settings = [(f"{n_bins}", count_edges, n_bins) for n_bins in gray_levels]
+    settings += [(f"{width:g} {unit}", width_edges, width) for width in bin_widths]
+    for axis, (name, inside) in zip(axes.flat, values.items(), strict=False):
+        axis.set_title(f"{name} ({inside.size} voxels)", fontsize=9)
+        axis.tick_params(labelsize=7)
+        if inside.size == 0:
+            axis.text(0.5, 0.5, "empty", ha="center", va="center", transform=axis.transAxes)
+            continue
+        counts, _, _ = axis.hist(inside, bins=min(100, max(10, inside.size // 20)), color="#4477aa")
+        step = counts.max() * 0.09
+        for row, (label, make_edges, size) in enumerate(settings, start=1):
+            try:
+                edges = make_edges(inside, size).astype(float)
+            except FlatRegionError:
+                continue
+            edges = np.append(edges[:-1], inside.max()) if make_edges is count_edges else edges
+            axis.plot(edges, np.full(edges.size, -row * step), "|", color="#333333", markersize=4, markeredgewidth=0.4)
+            axis.text(1.01, -row * step, label, transform=axis.get_yaxis_transform(), fontsize=6, va="center")
+        axis.set_ylim(bottom=-(len(settings) + 0.8) * step)
+        axis.set_yticks([tick for tick in axis.get_yticks() if 0 <= tick <= counts.max() * 1.05])
+    for axis in axes.flat[len(values) :]:
+        axis.set_visible(False)
+    figure.supxlabel(f"susceptibility ({unit}); ticks below: bin edges of each number of grey levels", fontsize=9)
+    figure.supylabel("voxels", fontsize=9)
+    figure.suptitle(title + (" (simulated subject)" if simulated else ""), fontsize=10)
+    _save(figure, path)
+
+
+def robust_scores(features: pd.DataFrame) -> pd.DataFrame:
+    """Return each feature's modified z-score: distance from the cohort's median in robust standard deviations.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        Sessions in rows, features in columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of the same shape; 0 where a feature does not vary, NaN where it has no value.
+    """
+    centred = features - features.median()
+    spread = MAD_TO_SD * centred.abs().median()
+    scores = centred / spread.where(spread > 0)
+    return scores.where(spread > 0, centred.where(centred.isna(), 0.0), axis=1)
+
+
+def outliers(scores: pd.DataFrame) -> pd.DataFrame:
+    """List the values beyond `OUTLIER`, the farthest first: session, feature and score."""
+    listed = scores.rename_axis(index="session", columns="feature").stack().rename("score").reset_index()
+    listed = listed[listed["score"].abs() > OUTLIER]
+    return listed.sort_values("score", key=np.abs, ascending=False, kind="stable").reset_index(drop=True)
+
+
+def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", simulated: bool = False) -> None:
+    """Draw features by sessions in colours of their modified z-scores, outliers marked.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        From `robust_scores`; columns named class_feature, which are sorted by class here.
+    path : path-like
+        PNG file.
+    title : str
+        Above the figure.
+    simulated : bool
+        Whether to say that subjects are simulated.
+    """
+    scores = scores[sorted(scores.columns)]
+    classes = [name.split("_")[0] for name in scores.columns]
+    height = min(2.5 + 0.11 * scores.shape[1], 60)
+    figure, axis = plt.subplots(figsize=(min(4 + 0.16 * scores.shape[0], 40), height), layout="constrained")
+    shown = axis.imshow(scores.T, cmap="RdBu_r", vmin=-OUTLIER, vmax=OUTLIER, aspect="auto", interpolation="nearest")
+    rows, columns = np.nonzero((scores.abs() > OUTLIER).to_numpy())
+    axis.plot(rows, columns, "k.", markersize=2.5)
+    axis.set_yticks(range(len(classes)), [name.split("_", 1)[1] for name in scores.columns], fontsize=5)
+    axis.set_xticks(range(len(scores)), scores.index, rotation=90, fontsize=6)
+    for k in range(1, len(classes)):
+        if classes[k] != classes[k - 1]:
+            axis.axhline(k - 0.5, color="k", linewidth=0.6)
+    for name in dict.fromkeys(classes):
+        middle = np.mean([k for k, each in enumerate(classes) if each == name])
+        axis.text(1.01, middle, name, transform=axis.get_yaxis_transform(), fontsize=7, va="center")
+    if len(scores) < FEWEST_SESSIONS:
+        axis.text(0.5, 0.5, "too few sessions to compare", transform=axis.transAxes, ha="center", fontsize=12)
+    bar = figure.colorbar(shown, ax=axis, pad=0.12, fraction=0.04, extend="both")
+    bar.set_label("modified z-score over sessions; dots: beyond 3.5", fontsize=7)
+    bar.ax.tick_params(labelsize=6)
+    axis.set_title(title + (" (simulated subjects)" if simulated else ""), fontsize=9)
+    _save(figure, path)
+
+
+def _save(figure: plt.Figure, path: str | Path) -> None:
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=130, metadata={"Software": None})
+    plt.close(figure)

@@ -1,0 +1,210 @@
+"""All features of one session: every χ map, volume of interest, preset and grey level, as one tidy table.
+
+Masks come first and maps second, so that shape and neighbours are found once per region. Voxels outside the mask that
+is valid in all maps enter no region. Maps are read as float64: bins must not depend on how a map is stored. What cannot
+be extracted has rows without values, and their reason; nothing is imputed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from chiomics.core.errors import InputError
+from chiomics.core.images import whole_file
+from chiomics.radiomics.discretise import FlatRegionError
+from chiomics.radiomics.engine import Feature, region_features
+from chiomics.radiomics.extraction import expected_features, in_unit
+from chiomics.radiomics.prepare import RegionError, normalise, prepare
+from chiomics.radiomics.reference import reference_features
+from chiomics.radiomics.settings import PRESETS, Settings, load_settings
+from chiomics.radiomics.vois import Voi, arrange, find_vois
+from chiomics.radiomics.volume import Volume, check_same_grid, read_volume
+
+#: Columns after those that name the session and its group.
+COLUMNS = {
+    "voi": pa.string(), "hemisphere": pa.string(), "echo_set": pa.string(), "inversion": pa.string(),
+    "preset": pa.string(), "n_gray_levels": pa.int32(), "bin_width": pa.float64(), "image_type": pa.string(),
+    "feature_class": pa.string(), "feature": pa.string(), "value": pa.float64(), "reason": pa.string(),
+}  # fmt: skip
+#: Which volumes each preset is meant for, and how it treats the sides; a user's own label images are for all presets.
+FOR_PRESET = {
+    "fiscone107": {"sources": ("tracts", "nawm", "own"), "hemispheres": "both"},
+    "yan874": {"sources": ("dgm", "own"), "hemispheres": "merged"},
+    "zhang527": {"sources": ("lesions",), "hemispheres": "separate"},
+}
+
+log = logging.getLogger(__name__)
+
+
+def extract_session(
+    chi_maps: Mapping[tuple[str, str], str | Path],
+    vois: Sequence[str | Path],
+    *,
+    presets: Mapping[str, Mapping],
+    identity: Mapping[str, str],
+    valid_mask: str | Path | None = None,
+    engine: str = "chiomics",
+    isolated_voxels: str = "pyradiomics",
+) -> pd.DataFrame:
+    """Extract the features of one session.
+
+    Parameters
+    ----------
+    chi_maps : mapping of (inversion, echo set) to path-like
+        Susceptibility maps in ppm on the same voxels.
+    vois : sequence of path-like
+        Masks and label images on these voxels, see `chiomics.radiomics.vois`.
+    presets : mapping of str to mapping
+        Preset name to what differs from its defaults: ``gray_levels``, ``bin_width``, ``hemispheres``, ``sources``,
+        ``vois`` (names) and, for a name of the user's own, ``parameter_file``.
+    identity : mapping of str to str
+        Columns that name the session and its group, put first.
+    valid_mask : path-like, optional
+        Where all maps hold values. Without it, where none of them is exactly 0.
+    engine : {"chiomics", "pyradiomics"}
+        This engine, or the reference.
+    isolated_voxels : {"pyradiomics", "ibsi"}
+        See `chiomics.radiomics.extract`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `identity`, then those of `COLUMNS`; ``reason`` is empty where a value can be used.
+
+    Raises
+    ------
+    InputError
+        Where maps or masks do not lie on the same voxels.
+    """
+    maps = {key: _in_float64(read_volume(path)) for key, path in chi_maps.items()}
+    first = next(iter(maps.values()))
+    for path, chi in zip(chi_maps.values(), maps.values(), strict=True):
+        _check_grid(chi, first, path)
+    valid = _valid_voxels(maps, valid_mask)
+    found = find_vois(vois)
+    rows: list[tuple] = []
+    for preset, options in presets.items():
+        settings = preset_settings(preset, options, isolated_voxels)
+        regions = arrange(wanted_vois(found, preset, options), hemispheres_of(preset, options))
+        if not regions:
+            log.warning("preset %s: this session has none of its volumes", preset)
+        ready = {key: normalise(in_unit(chi, settings, "ppm"), settings) for key, chi in maps.items()}
+        for (name, hemisphere), members in regions.items():
+            mask = replace(first, voxels=_region_mask(members, valid, first), source=None)
+            for (inversion, echo_set), feature, reason in _region_rows(mask, ready, settings, engine):
+                levels = (feature.setting, None) if settings.gray_levels else (None, feature.setting)
+                place = (name, hemisphere, echo_set, inversion, preset, *levels)
+                rows.append((*identity.values(), *place, *feature[1:], reason))
+    return pd.DataFrame(rows, columns=[*identity, *COLUMNS])
+
+
+def preset_settings(preset: str, options: Mapping, isolated_voxels: str = "pyradiomics") -> Settings:
+    """Read the settings of a configured preset."""
+    file = options.get("parameter_file")
+    if file is None and preset not in PRESETS:
+        raise InputError(f"preset {preset} is not known and has no parameter_file", expected=", ".join(PRESETS))
+    settings = load_settings(
+        file or preset,
+        gray_levels=options.get("gray_levels"),
+        bin_width=options.get("bin_width"),
+        isolated_voxels=isolated_voxels,
+    )
+    return replace(settings, name=preset)
+
+
+def wanted_vois(vois: list[Voi], preset: str, options: Mapping) -> list[Voi]:
+    """Choose the volumes that a preset is for: by source, and by name where the options list names."""
+    sources = options.get("sources") or FOR_PRESET.get(preset, {}).get("sources")
+    names = options.get("vois")
+    return [
+        voi for voi in vois if (sources is None or voi.source in sources) and (names is None or voi.name in names)
+    ]  # fmt: skip
+
+
+def hemispheres_of(preset: str, options: Mapping) -> str:
+    """Say how a preset treats the two sides of a structure."""
+    return options.get("hemispheres") or FOR_PRESET.get(preset, {}).get("hemispheres", "separate")
+
+
+def write_session(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a session's table as Parquet, with the same types in every session so that many open as one."""
+    schema = pa.schema([(name, COLUMNS.get(name, pa.string())) for name in frame.columns])
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
+    with whole_file(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_sessions(paths: Sequence[str | Path]) -> pd.DataFrame:
+    """Read the tables of many sessions as one."""
+    tables = [pq.read_table(path) for path in paths]
+    return pa.concat_tables(tables, promote_options="default").to_pandas()
+
+
+def _region_rows(
+    mask: Volume, maps: Mapping[tuple[str, str], Volume], settings: Settings, engine: str
+) -> Iterator[tuple[tuple[str, str], Feature, str]]:
+    """Yield map, feature and reason."""
+    prepared, refusal = None, ""
+    try:
+        prepared = prepare(mask, (1,), settings)
+    except RegionError as error:
+        refusal = str(error)
+    for key, chi in maps.items():
+        reason = refusal
+        if prepared is not None:
+            try:
+                if engine == "chiomics":
+                    found = list(region_features(chi, prepared, settings))
+                else:
+                    found = list(reference_features(chi, mask, (1,), settings))
+                flat = np.ptp(chi.voxels[mask.voxels == 1]) == 0
+                yield from ((key, feature, _why(feature, flat=flat)) for feature in found)
+                continue
+            except (RegionError, FlatRegionError) as error:
+                reason = str(error)
+        log.warning("%s %s: %s", *key, reason)
+        yield from ((key, Feature(*row, np.nan), reason) for row in expected_features(settings))
+
+
+def _why(feature: Feature, *, flat: bool) -> str:
+    if flat and feature.feature_class != "shape":
+        return "flat: all values are equal"
+    return "" if np.isfinite(feature.value) else "not defined for this region"
+
+
+def _region_mask(members: list[Voi], valid: np.ndarray, grid: Volume) -> np.ndarray:
+    mask = np.zeros(valid.shape, dtype=np.uint8)
+    for voi in members:
+        volume = read_volume(voi.path)
+        _check_grid(volume, grid, voi.path)
+        inside = np.isin(volume.voxels, voi.labels) if voi.labels else volume.voxels != 0
+        mask[inside & valid] = 1
+    return mask
+
+
+def _in_float64(volume: Volume) -> Volume:
+    return replace(volume, voxels=volume.voxels.astype(np.float64), source=None)
+
+
+def _valid_voxels(maps: Mapping[tuple[str, str], Volume], valid_mask: str | Path | None) -> np.ndarray:
+    if valid_mask is not None:
+        volume = read_volume(valid_mask)
+        _check_grid(volume, next(iter(maps.values())), valid_mask)
+        return volume.voxels > 0
+    return np.logical_and.reduce([chi.voxels != 0 for chi in maps.values()])
+
+
+def _check_grid(volume: Volume, grid: Volume, path: str | Path) -> None:
+    try:
+        check_same_grid(volume, grid)
+    except InputError as error:
+        message = error.problem.replace("image and mask", "the image and the session's first map")
+        raise InputError(message, file=path, found=error.found, expected=error.expected) from None

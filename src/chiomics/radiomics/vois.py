@@ -1,0 +1,157 @@
+"""Volumes of interest from label images and masks, under names that every session shares.
+
+A mask is one volume, named by its entities (``hemi-L_label-CST_mask``). A label image (``dseg``) holds several, named
+by the table beside it (columns ``index`` and ``abbreviation`` or ``name``; ``hemisphere`` where there are two), or by
+their numbers. Overlapping structures, such as tracts, come as one mask each.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chiomics.core.bids import parse_name
+from chiomics.core.errors import InputError
+from chiomics.radiomics.region import bounding_box
+from chiomics.radiomics.volume import read_volume
+
+#: Where a side may stand in a label's name: left thalamus, THA_L, THA-R, lh.thalamus.
+_SIDE = re.compile(
+    r"^(?:(?P<word>left|right)[ _-]|(?P<free>[lr])h[._-])|[ _-](?:(?P<last>left|right)|(?P<letter>[LR]))$",
+    re.IGNORECASE,
+)
+#: What a file's desc entity says of its source; other label images are the user's own.
+SOURCES = ("dgm", "nawm", "tissue", "lesions")
+SIDES = ("L", "R")
+
+
+@dataclass(frozen=True)
+class Voi:
+    """One volume of interest in one file.
+
+    Parameters
+    ----------
+    name : str
+        E.g. ``CST``, ``THA``, ``NAWM`` or ``lesion12``.
+    hemisphere : str
+        ``L``, ``R`` or empty.
+    source : str
+        One of `SOURCES`, ``tracts`` or ``own``.
+    path : Path
+        The file.
+    labels : tuple of int
+        Labels of the file that belong to it; empty for every voxel that is not 0.
+    """
+
+    name: str
+    hemisphere: str
+    source: str
+    path: Path
+    labels: tuple[int, ...] = ()
+
+
+def find_vois(paths: Iterable[str | Path]) -> list[Voi]:
+    """List the volumes that files hold.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        Masks and label images, NIfTI.
+
+    Returns
+    -------
+    list of Voi
+        In the order of the files and of their labels.
+
+    Raises
+    ------
+    InputError
+        Where a label table lacks its columns, or two files give a volume of the same name and side.
+    """
+    vois: list[Voi] = []
+    for path in map(Path, paths):
+        entities, suffix, _ = parse_name(path.name)
+        desc = entities.get("desc", "")
+        if suffix == "dseg":
+            source = desc if desc in SOURCES else "own"
+            vois += _of_labels(path, source)
+        else:
+            name = entities.get("label") or desc or path.name.partition(".")[0]
+            source = desc if desc in SOURCES else "tracts" if "label" in entities else "own"
+            name = name.upper() if name in SOURCES else name
+            vois.append(Voi(name, entities.get("hemi", ""), source, path))
+    taken: dict[tuple[str, str], Path] = {}
+    for voi in vois:
+        other = taken.setdefault((voi.name, voi.hemisphere), voi.path)
+        if other != voi.path:
+            raise InputError(
+                f"volume {voi.name} {voi.hemisphere}".strip() + " is there twice", file=voi.path, found=str(other)
+            )
+    return vois
+
+
+def arrange(vois: list[Voi], hemispheres: str) -> dict[tuple[str, str], list[Voi]]:
+    """Group volumes into the regions to extract.
+
+    Parameters
+    ----------
+    vois : list of Voi
+        From `find_vois`.
+    hemispheres : {"merged", "separate", "both"}
+        Both sides as one region, each on its own, or all three.
+
+    Returns
+    -------
+    dict of tuple to list of Voi
+        Name and hemisphere (``L``, ``R``, ``LR`` for both sides as one, empty for what has no side) to its members.
+    """
+    regions: dict[tuple[str, str], list[Voi]] = {}
+    for voi in vois:
+        if voi.hemisphere not in SIDES:
+            regions.setdefault((voi.name, voi.hemisphere), []).append(voi)
+            continue
+        if hemispheres in ("merged", "both"):
+            regions.setdefault((voi.name, "LR"), []).append(voi)
+        if hemispheres in ("separate", "both"):
+            regions.setdefault((voi.name, voi.hemisphere), []).append(voi)
+    return regions
+
+
+def split_side(name: str) -> tuple[str, str]:
+    """Split a label's name into the structure and its side, ``L``, ``R`` or empty."""
+    match = _SIDE.search(name)
+    if match is None:
+        return name, ""
+    side = next(group for group in match.groups() if group)[0].upper()
+    return (name[: match.start()] + name[match.end() :]).strip(" _-."), side
+
+
+def _of_labels(path: Path, source: str) -> list[Voi]:
+    table = path.with_name(path.name.partition(".")[0] + ".tsv")
+    if not table.is_file():
+        voxels = read_volume(path).voxels
+        present = np.unique(voxels[bounding_box(voxels != 0)])
+        stem = "lesion" if source == "lesions" else "label"
+        return [Voi(f"{stem}{label:g}", "", source, path, (int(label),)) for label in present if label != 0]
+    with table.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    column = next((key for key in ("index", "label") if rows and key in rows[0]), None)
+    if rows and column is None:
+        raise InputError(
+            "the label table lacks a column", file=table, found=", ".join(rows[0]), expected="index and name"
+        )
+    named: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        label = int(row[column])
+        if label == 0:
+            continue
+        stem = row.get("abbreviation") or row.get("name") or f"{'lesion' if source == 'lesions' else 'label'}{label}"
+        name, side = split_side(stem)
+        side = (row.get("hemisphere") or row.get("hemi") or side)[:1].upper()
+        named.setdefault((name, side if side in SIDES else ""), []).append(label)
+    return [Voi(name, side, source, path, tuple(labels)) for (name, side), labels in named.items()]
