@@ -7,7 +7,7 @@ Spincemaille, Yao, Zhang, Wang 2018 (MRM 79:2795, MEDI+0):
 
 κ turns ppm into rad, so that a phase error of 2π does no harm; P is 0 at edges of the magnitude and 1 elsewhere.
 Solved by Gauss-Newton steps with conjugate gradients. With the MEDI toolbox's λ_MEDI on the data term, whose field is
-in rad, λ = 1/(2·λ_MEDI·κ) and γ = λ_CSF/λ_MEDI.
+in rad, λ = 1/(2·λ_MEDI·κ) and γ = λ_CSF/(2·λ_MEDI).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def medi(
     magnitude: np.ndarray | None = None,
     csf_mask: np.ndarray | None = None,
     regularisation: float = 1e-4,
-    csf_regularisation: float = 0.1,
+    csf_regularisation: float = 0.05,
     edge_fraction: float = 0.3,
     phase_scale: float = 5.0,
     reweight: bool = True,
@@ -75,7 +75,7 @@ def medi(
     regularisation : float
         λ in ppm·mm: λ_MEDI 1000 at 5 rad/ppm.
     csf_regularisation : float
-        γ: λ_CSF 100 over λ_MEDI 1000.
+        γ: λ_CSF 100 over twice λ_MEDI 1000.
     edge_fraction : float
         Share of the magnitude's differences in the mask that are edges.
     phase_scale : float

@@ -1,7 +1,7 @@
 """How near a susceptibility map is to the truth.
 
-The error measures of the QSM challenge 2.0 (Milovic, Marques, Langkammer et al., QSM Challenge 2.0 Organization
-Committee 2021, MRM 86:1241), XSIM (Milovic 2024, MRM 91:1014) and HFEN (Ravishankar & Bresler 2011, IEEE TMI 30:1028).
+The error measures of the QSM challenge 2.0 (QSM Challenge 2.0 Organization Committee 2021, MRM 86:1241), XSIM (Milovic,
+Tejos, Silva, Shmueli, Irarrazaval 2025, MRM 93:411) and HFEN (Ravishankar & Bresler 2011, IEEE TMI 30:1028).
 Every map is in ppm; every mask is a boolean volume of the same shape.
 """
 
