@@ -8,7 +8,7 @@ five texture families of `wm` alone; `study`, one session as in the study. CPU s
 compiled code is loaded beforehand, as in any job but a machine's first. pyradiomics is used well (image cut to the mask
 with a margin, shape left out, no provenance) and as a user would (whole image, everything, once per grey level). Its
 shape on `wm` takes minutes a call: its cost grows with the square of the number of surface points, so it is timed on a
-part and extrapolated; `--measure-shape` measures it instead. pictologics needs Python 3.12: name an interpreter that has
+part and extrapolated; `--measure-shape` measures it instead. pictologics needs Python 3.12: name an interpreter with
 it in PICTOLOGICS_PYTHON, else the value measured before this project began is shown.
 """
 
@@ -18,7 +18,6 @@ import argparse
 import logging
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -42,6 +41,21 @@ SHAPE, SPACING = (96, 384, 384), (1.5, 0.5, 0.5)
 LEVELS = (8, 16, 32, 64, 128, 256, 512)
 #: Of the five families on `wm` at 64 bins, one thread, pictologics 0.9.0: measured before the project began, s.
 RECORDED_PICTOLOGICS = 0.18
+#: Takes a small extraction first, so that imports and compiled code are not counted.
+MEMORY = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from chiomics.radiomics import extract
+from chiomics.radiomics.volume import Volume
+small = np.zeros((12, 12, 12), np.uint8)
+small[2:9, 2:9, 2:9] = 1
+extract(np.random.default_rng(0).normal(size=small.shape), small, spacing=(1, 1, 1), gray_levels=(8, 512))
+image, mask = (Volume(np.load(Path(sys.argv[1], name)), (1.5, 0.5, 0.5)) for name in ("image.npy", "mask.npy"))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+extract(image, mask, gray_levels=(8, 16, 32, 64, 128, 256, 512))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20)
+"""
 PICTOLOGICS = """
 import sys, time
 import numpy as np
@@ -74,7 +88,7 @@ def image_and_masks() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     texture = ndimage.gaussian_filter(rng.standard_normal(SHAPE), (1, 2, 2))
     image = 0.03 * texture / texture.std() + 0.01 * rng.standard_normal(SHAPE)
     z, y, x = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in SHAPE)]
-    field = ndimage.gaussian_filter(rng.standard_normal(SHAPE), (1.5, 4, 4))
+    field = ndimage.gaussian_filter(rng.standard_normal(SHAPE), (2.2, 6.5, 6.5))
     field[(z / 0.95) ** 2 + (y / 0.9) ** 2 + (x / 0.75) ** 2 >= 1] = -np.inf
     wm = field >= np.partition(field.ravel(), -1_200_000)[-1_200_000]
     plane, row, column = np.ogrid[tuple(slice(n) for n in SHAPE)]
@@ -115,9 +129,8 @@ def named(frame: object, n_bins: int) -> dict:
 def bench_wm(image: np.ndarray, mask: np.ndarray, *, measure_shape: bool) -> None:
     """Time all features at the seven grey levels, and pyradiomics well used and as given."""
     volume, label = Volume(image, SPACING), Volume(mask.astype(np.uint8), SPACING)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     ours, frame = cpu(lambda: extract(volume, label, gray_levels=LEVELS), repeats=2)
-    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
+    memory = peak_memory(image, mask)
     settings = load_settings(gray_levels=LEVELS)
     no_shape = replace(settings, features={k: v for k, v in settings.features.items() if k != "shape"})
     ours_without_shape, _ = cpu(lambda: extract(volume, label, preset=no_shape), repeats=2)
@@ -132,6 +145,15 @@ def bench_wm(image: np.ndarray, mask: np.ndarray, *, measure_shape: bool) -> Non
     print(f"  pyradiomics used well, 93         {well:8.2f} s   {well / ours_without_shape:6.1f} times (bar 8)")
     print(f"  largest relative difference       {difference:8.1e}     (bar 1e-9; MCC apart)")
     bench_naive(image, mask, ours, well, measure_shape=measure_shape)
+
+
+def peak_memory(image: np.ndarray, mask: np.ndarray) -> float:
+    """Return by how many GiB a fresh process grows at most when it extracts, image and mask in memory before."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder, "image.npy"), image)
+        np.save(Path(folder, "mask.npy"), mask.astype(np.uint8))
+        done = subprocess.run([sys.executable, "-c", MEMORY, folder], check=True, capture_output=True, text=True)
+    return float(done.stdout)
 
 
 def bench_naive(image: np.ndarray, mask: np.ndarray, ours: float, well: float, *, measure_shape: bool) -> None:
@@ -268,6 +290,8 @@ def main() -> None:
     parser.add_argument("--measure-shape", action="store_true", help="let pyradiomics find the shape of wm: minutes")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
+    import radiomics  # noqa: F401  (sets the level of its own log)
+
     logging.getLogger("radiomics").setLevel(logging.ERROR)
     print(f"{platform.machine()}, Python {platform.python_version()}, one thread, CPU seconds\n")
     small = np.zeros((12, 12, 12), np.uint8)

@@ -60,6 +60,7 @@ def plot_histograms(
     for axis, (name, inside) in zip(axes.flat, values.items(), strict=False):
         axis.set_title(f"{name} ({inside.size} voxels)", fontsize=9)
         axis.tick_params(labelsize=7)
+        axis.locator_params(axis="x", nbins=5)
         if inside.size == 0:
             axis.text(0.5, 0.5, "empty", ha="center", va="center", transform=axis.transAxes)
             continue
@@ -100,6 +101,44 @@ def robust_scores(features: pd.DataFrame) -> pd.DataFrame:
     spread = MAD_TO_SD * centred.abs().median()
     scores = centred / spread.where(spread > 0)
     return scores.where(spread > 0, centred.where(centred.isna(), 0.0), axis=1)
+
+
+def largest_scores(features: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Reduce a cohort's features to one score per session and feature: the largest over the volumes of interest.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        Tables of `chiomics.radiomics.session` as one.
+
+    Returns
+    -------
+    scores : pandas.DataFrame
+        Sessions in rows, ``class_feature`` in columns: original image, first map and preset, structures as a whole, and
+        of the grey-level settings the middle one.
+    description : str
+        Which those are.
+    """
+    first = {key: features[key].iloc[0] for key in ("preset", "inversion", "echo_set")}
+    chosen = features[np.logical_and.reduce([features[key] == value for key, value in first.items()])]
+    chosen = chosen[(chosen["image_type"] == "original") & ~chosen["hemisphere"].isin(["L", "R"])]
+    setting = "n_gray_levels" if chosen["n_gray_levels"].notna().any() else "bin_width"
+    settings = np.sort(chosen[setting].unique())
+    middle = settings[len(settings) // 2]
+    chosen = chosen[chosen[setting] == middle]
+    session = chosen[["participant", "session", "run"]].agg(lambda names: "_".join(filter(None, names)), axis=1)
+    feature = chosen["feature_class"] + "_" + chosen["feature"]
+    wide = chosen.assign(key=session, name=feature).pivot_table(
+        index="key", columns=["name", "voi"], values="value", dropna=False, observed=True
+    )
+    scores = robust_scores(wide)
+    farthest = scores.T.groupby(level="name", sort=False).agg(_farthest).T
+    return farthest, f"{first['preset']}, {first['inversion']}, {first['echo_set']}, {setting} {middle:g}"
+
+
+def _farthest(scores: pd.Series) -> float:
+    scores = scores.dropna()
+    return scores.loc[scores.abs().idxmax()] if len(scores) else np.nan
 
 
 def outliers(scores: pd.DataFrame) -> pd.DataFrame:

@@ -99,7 +99,7 @@ def extract_session(
         ready = {key: normalise(in_unit(chi, settings, "ppm"), settings) for key, chi in maps.items()}
         for (name, hemisphere), members in regions.items():
             mask = replace(first, voxels=_region_mask(members, valid, first), source=None)
-            for (inversion, echo_set), feature, reason in _region_rows(mask, ready, settings, engine):
+            for (inversion, echo_set), feature, reason in _region_rows(mask, ready, settings, engine, name):
                 levels = (feature.setting, None) if settings.gray_levels else (None, feature.setting)
                 place = (name, hemisphere, echo_set, inversion, preset, *levels)
                 rows.append((*identity.values(), *place, *feature[1:], reason))
@@ -134,6 +134,35 @@ def hemispheres_of(preset: str, options: Mapping) -> str:
     return options.get("hemispheres") or FOR_PRESET.get(preset, {}).get("hemispheres", "separate")
 
 
+def region_values(
+    chi_maps: Mapping[tuple[str, str], str | Path],
+    vois: Sequence[str | Path],
+    *,
+    preset: str,
+    options: Mapping,
+    valid_mask: str | Path | None = None,
+) -> dict[str, np.ndarray]:
+    """Give the values of the first map in each region of a preset, for a picture.
+
+    Parameters
+    ----------
+    chi_maps, vois, valid_mask
+        As in `extract_session`.
+    preset, options
+        One of its presets.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Region name to the values in the preset's unit; structures with two sides once, both together.
+    """
+    maps = {key: _in_float64(read_volume(path)) for key, path in chi_maps.items()}
+    first = in_unit(next(iter(maps.values())), preset_settings(preset, options), "ppm")
+    valid = _valid_voxels(maps, valid_mask)
+    regions = arrange(wanted_vois(find_vois(vois), preset, options), "merged")
+    return {name: first.voxels[_region_mask(members, valid, first) == 1] for (name, _), members in regions.items()}
+
+
 def write_session(frame: pd.DataFrame, path: str | Path) -> None:
     """Write a session's table as Parquet, with the same types in every session so that many open as one."""
     schema = pa.schema([(name, COLUMNS.get(name, pa.string())) for name in frame.columns])
@@ -149,7 +178,7 @@ def read_sessions(paths: Sequence[str | Path]) -> pd.DataFrame:
 
 
 def _region_rows(
-    mask: Volume, maps: Mapping[tuple[str, str], Volume], settings: Settings, engine: str
+    mask: Volume, maps: Mapping[tuple[str, str], Volume], settings: Settings, engine: str, name: str
 ) -> Iterator[tuple[tuple[str, str], Feature, str]]:
     """Yield map, feature and reason."""
     prepared, refusal = None, ""
@@ -170,7 +199,7 @@ def _region_rows(
                 continue
             except (RegionError, FlatRegionError) as error:
                 reason = str(error)
-        log.warning("%s %s: %s", *key, reason)
+        log.warning("%s, %s, map %s %s: %s", settings.name, name, *key, reason)
         yield from ((key, Feature(*row, np.nan), reason) for row in expected_features(settings))
 
 

@@ -1,0 +1,37 @@
+"""Features of one session from all its maps and volumes of interest, and the histograms behind them."""
+
+from chiomics.core.logs import start_log
+from chiomics.radiomics.qc import plot_histograms
+from chiomics.radiomics.session import extract_session, preset_settings, region_values, write_session
+
+log = start_log(snakemake.log[0])
+names = [tuple(name) for name in snakemake.params.map_names]
+maps = dict(zip(names, snakemake.input.maps, strict=True))
+settings = snakemake.params.settings
+valid_mask = next(iter(snakemake.input.get("valid_mask") or []), None)
+if isinstance(snakemake.input.get("valid_mask"), str):
+    valid_mask = snakemake.input.valid_mask
+
+features = extract_session(
+    maps,
+    snakemake.input.vois,
+    presets=settings["presets"],
+    identity=snakemake.params.identity,
+    valid_mask=valid_mask,
+    engine=settings["engine"],
+    isolated_voxels=settings["isolated_voxels"],
+)
+write_session(features, snakemake.output.features)
+log.info("%d values, %d without a value", len(features), features["value"].isna().sum())
+
+preset, options = next(iter(settings["presets"].items()))
+shown = preset_settings(preset, options)
+plot_histograms(
+    region_values(maps, snakemake.input.vois, preset=preset, options=options, valid_mask=valid_mask),
+    snakemake.output.figure,
+    gray_levels=shown.gray_levels,
+    bin_widths=shown.bin_widths,
+    unit=shown.unit or "ppm",
+    title=f"{snakemake.wildcards.subject}{snakemake.wildcards.run}, {names[0][0]}, {names[0][1]}",
+    simulated=snakemake.params.simulated,
+)
