@@ -1,4 +1,4 @@
-"""All steps from the echoes of one run to its susceptibility maps, for images small enough for one job."""
+"""All steps from the echoes of one run to its susceptibility maps and picture, for images small enough for one job."""
 
 from itertools import product
 from pathlib import Path
@@ -46,4 +46,8 @@ with (
         maps=dict(zip(maps, output.maps, strict=True)),
         map_sidecars=dict(zip(maps, output.map_sidecars, strict=True)),
         reference_mask=output.reference_mask, workers=workers,
+    )  # fmt: skip
+    steps.draw_maps(
+        files, local_field=output.local_fields[0], chi=output.maps[0], sidecar=output.map_sidecars[0],
+        mask=output.mask, figure=output.figure, title=session, simulated=snakemake.params.simulated,
     )  # fmt: skip

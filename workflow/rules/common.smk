@@ -242,6 +242,11 @@ def qsm_targets():
     return targets
 
 
+def qsm_figure():
+    """Name the picture of a session, as it goes into the report."""
+    return report(QSM_FIGURE, caption="../report/qsm.rst", category="QSM", labels={"session": "{subject}{run}"})
+
+
 def log_skipped_echo_sets():
     """Say which sessions lack the echoes of a configured set."""
     for name, numbers in config["qsm"]["echo_sets"].items():

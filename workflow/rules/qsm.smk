@@ -16,7 +16,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
     if one_job:
 
         rule:
-            """Take the four steps below in one job, since small images would spend more on starting four."""
+            """Take the five steps below in one job: small images would spend more on starting five."""
             name:
                 f"reconstruct_qsm{group}"
             input:
@@ -24,6 +24,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 given_mask=partial(inputs_of, column="brain_mask"),
             output:
                 **results,
+                figure=qsm_figure(),
             log:
                 job_file("logs", "reconstruct_qsm", ".log"),
             benchmark:
@@ -41,6 +42,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 failed_dir=FAILED_DIR,
                 echo_sets=echo_sets_of_job,
                 settings={key: config["qsm"][key] for key in QSM_SETTINGS},
+                simulated=SIMULATED,
             script:
                 "../../scripts/qsm/reconstruct_qsm.py"
 
@@ -176,32 +178,30 @@ for group, sets, r2star, one_job, folders in qsm_groups():
             script:
                 "../../scripts/qsm/invert_dipole.py"
 
-
-rule plot_qsm:
-    """Draw magnitude, phase, local field and susceptibility of all echoes in three planes."""
-    input:
-        unpack(gre_files),
-        local_field=derivative("fieldmap", desc="all"),
-        chi=derivative("Chimap", rec=config["qsm"]["inversions"][0], desc="all"),
-        sidecar=derivative("Chimap", ".json", rec=config["qsm"]["inversions"][0], desc="all"),
-        mask=derivative("mask", desc="qsm"),
-    output:
-        figure=report(
-            QSM_FIGURE,
-            caption="../report/qsm.rst",
-            category="QSM",
-            labels={"session": "{subject}{run}"},
-        ),
-    log:
-        job_file("logs", "plot_qsm", ".log"),
-    benchmark:
-        job_file("benchmarks", "plot_qsm", ".tsv")
-    conda:
-        "../../envs/qsm.yaml"
-    resources:
-        mem_mb=partial(megabytes_for_size, copies=30),
-    params:
-        gre=gre_parameters,
-        simulated=SIMULATED,
-    script:
-        "../../scripts/qsm/plot_qsm.py"
+        rule:
+            """Draw magnitude, phase, local field and susceptibility of all echoes in three planes."""
+            name:
+                f"plot_qsm{group}"
+            input:
+                unpack(gre_files),
+                local_field=results["local_fields"][0],
+                chi=results["maps"][0],
+                sidecar=results["map_sidecars"][0],
+                mask=results["mask"],
+            output:
+                figure=qsm_figure(),
+            log:
+                job_file("logs", "plot_qsm", ".log"),
+            benchmark:
+                job_file("benchmarks", "plot_qsm", ".tsv")
+            wildcard_constraints:
+                folder=folders,
+            conda:
+                "../../envs/qsm.yaml"
+            resources:
+                mem_mb=partial(megabytes_for_size, copies=30),
+            params:
+                gre=gre_parameters,
+                simulated=SIMULATED,
+            script:
+                "../../scripts/qsm/plot_qsm.py"

@@ -19,6 +19,7 @@ from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles
 from chiomics.qsm.invert import invert
 from chiomics.qsm.phase_sign import check_phase_sign
+from chiomics.qsm.qc_figure import write_qc_figure
 from chiomics.qsm.r2star import fit_r2star
 from chiomics.qsm.reference import csf_mask, find_reference
 from chiomics.qsm.template_mask import mend_by_template
@@ -244,6 +245,39 @@ def invert_dipole(
             )
             if (inversion, echo_set) == next(iter(maps)):
                 write_image(reference_mask, reference.mask, affine)
+
+
+def draw_maps(
+    files: EchoFiles, *, local_field: str, chi: str, sidecar: str, mask: str, figure: str, title: str, simulated: bool
+) -> None:
+    """Draw magnitude, wrapped phase, local field and χ in three planes.
+
+    Parameters
+    ----------
+    files : EchoFiles
+        The run's images; the first magnitude and the last phase are drawn.
+    local_field, mask : str
+        From `remove_background`.
+    chi, sidecar : str
+        From `invert_dipole`.
+    figure : str
+        PNG to write.
+    title : str
+        Which session.
+    simulated : bool
+        True writes so on the picture.
+    """
+    echoes = files.read()
+    chi_map, affine = read_image(chi)
+    info = read_sidecar(sidecar)
+    trust = "" if info["ReferenceTrusted"] else ", not trusted"
+    sign = "\nthe phase sign is probably wrong" if info["PhaseSignWarning"] else ""
+    write_qc_figure(
+        figure, magnitude=echoes.magnitude[0], phase=echoes.phase[-1], local_field=read_image(local_field)[0],
+        chi=chi_map, mask=read_image(mask)[0] > 0, affine=affine, simulated=simulated,
+        title=f"{title}, all echoes, {info['Inversion']}, "
+        f"reference {info['Reference']} {info['ReferenceValue']:+.3f} ppm{trust}{sign}",
+    )  # fmt: skip
 
 
 def _volumes_first(volumes: np.ndarray) -> np.ndarray:
