@@ -15,7 +15,7 @@ import numpy as np
 from chiomics.radiomics.region import Region, bounding_box
 from chiomics.radiomics.settings import Settings
 from chiomics.radiomics.shape import shape_features
-from chiomics.radiomics.volume import Volume
+from chiomics.radiomics.volume import Volume, as_volume
 
 
 class RegionError(ValueError):
@@ -213,4 +213,4 @@ def _resample(image: Volume, grid: Volume, interpolator: str) -> Volume:
     resampler.SetSize(grid.voxels.shape[::-1])
     resampler.SetInterpolator(getattr(sitk, interpolator))
     resampled = resampler.Execute(image.to_sitk())
-    return Volume(sitk.GetArrayViewFromImage(resampled), grid.spacing, grid.origin, grid.direction, source=resampled)
+    return as_volume(resampled)

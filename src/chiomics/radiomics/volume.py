@@ -39,13 +39,13 @@ class Volume:
     spacing: tuple[float, float, float]
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
     direction: tuple[float, ...] = AXES
-    source: object = field(default=None, repr=False, compare=False)  # keeps the memory of a view alive
+    source: object = field(default=None, repr=False, compare=False)  # the SimpleITK image of the same voxels, if any
 
     def to_sitk(self) -> SimpleITK.Image:
         """Return the image as a SimpleITK image."""
         import SimpleITK as sitk  # noqa: N813
 
-        if isinstance(self.source, sitk.Image):
+        if self.source is not None:
             return self.source
         voxels = self.voxels.astype(np.uint8) if self.voxels.dtype == bool else self.voxels
         image = sitk.GetImageFromArray(voxels)
@@ -56,7 +56,7 @@ class Volume:
 
     def cut(self, box: tuple[slice, slice, slice]) -> Volume:
         """Return the part of the image in `box`; its origin is not moved, for no filter looks at it."""
-        return replace(self, voxels=self.voxels[box], source=(self.source,))
+        return replace(self, voxels=self.voxels[box], source=None)
 
 
 def as_volume(image: object, spacing: tuple[float, float, float] | None = None) -> Volume:
@@ -88,11 +88,9 @@ def as_volume(image: object, spacing: tuple[float, float, float] | None = None) 
         _check_3d(image.ndim)
         return Volume(image.T, tuple(float(edge) for edge in spacing[::-1]))
     if hasattr(image, "GetPixelIDTypeAsString"):
-        import SimpleITK as sitk  # noqa: N813
-
         _check_3d(image.GetDimension())
         return Volume(
-            sitk.GetArrayViewFromImage(image),
+            np.asarray(_Pixels(image)),
             tuple(image.GetSpacing()[::-1]),
             tuple(image.GetOrigin()),
             tuple(image.GetDirection()),
@@ -113,6 +111,16 @@ def as_volume(image: object, spacing: tuple[float, float, float] | None = None) 
             tuple(direction.ravel().tolist()),
         )
     raise InputError("not an image", found=type(image).__name__, expected="SimpleITK, nibabel, array or path")
+
+
+class _Pixels:
+    """The pixels of a SimpleITK image without a copy. SimpleITK's own view does not keep the image alive; this does."""
+
+    def __init__(self, image: SimpleITK.Image) -> None:
+        import SimpleITK as sitk  # noqa: N813
+
+        self.image = image
+        self.__array_interface__ = sitk.GetArrayViewFromImage(image).__array_interface__
 
 
 def read_volume(path: str | Path) -> Volume:
