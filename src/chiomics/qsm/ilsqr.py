@@ -2,8 +2,8 @@
 
 Li, Wang, Yu, Wu, Han, Li, Liu 2015 (NeuroImage 108:111), in the form of STI Suite 3: an LSQR solution of the weighted
 dipole equation, from which the streaks of the cone |D| < 0.1 are estimated and subtracted; the gradient of a fast
-inversion (FastQSM) tells where the streaks, and not the structures, make the gradient. STI Suite is closed: its constants
-below are what others found by probing it, as QSM.rs reports.
+inversion (FastQSM) tells where the streaks, and not the structures, make the gradient. STI Suite is closed: its
+constants below are what others found by probing it, as QSM.rs reports.
 
 With `fast`, the same two equations are solved in a fifth of the time: the dipole equation, whose operator is symmetric,
 by conjugate residuals to the same residual, and the streaks' by LSQR preconditioned with 1/|E|, the inverse of the

@@ -7,7 +7,6 @@ left, and the remaining field is inverted with a small λ for the tissue.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,8 +14,6 @@ import numpy as np
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Grid
 from chiomics.qsm.tv import total_variation
-
-log = logging.getLogger(__name__)
 
 
 def star(

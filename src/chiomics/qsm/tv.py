@@ -15,7 +15,6 @@ returned.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,10 +22,9 @@ import numpy as np
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_difference
 
-log = logging.getLogger(__name__)
-
-#: μ of the data splitting. FANSI has 1; 0.1 needs half the iterations with a field of known and of unknown places.
-DATA_PENALTY = 0.1
+#: μ of the data splitting. FANSI has 1. With 20 iterations on simulated heads, 1 is as good on a true local field and
+#: worse on an estimated one (χ error 33.9 against 31.1 %), 0.1 the other way round.
+DATA_PENALTY = 0.3
 
 
 def tv(
