@@ -43,7 +43,7 @@ LEVELS = (8, 16, 32, 64, 128, 256, 512)
 RECORDED_PICTOLOGICS = 0.18
 #: Takes a small extraction first, so that imports and compiled code are not counted.
 MEMORY = """
-import resource, sys
+import sys
 from pathlib import Path
 import numpy as np
 from chiomics.radiomics import extract
@@ -52,9 +52,10 @@ small = np.zeros((12, 12, 12), np.uint8)
 small[2:9, 2:9, 2:9] = 1
 extract(np.random.default_rng(0).normal(size=small.shape), small, spacing=(1, 1, 1), gray_levels=(8, 512))
 image, mask = (Volume(np.load(Path(sys.argv[1], name)), (1.5, 0.5, 0.5)) for name in ("image.npy", "mask.npy"))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+peak = lambda: int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+before = peak()
 extract(image, mask, gray_levels=(8, 16, 32, 64, 128, 256, 512))
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20)
+print((peak() - before) / 2**20)
 """
 PICTOLOGICS = """
 import sys, time
@@ -229,10 +230,8 @@ def bench_matrices(image: np.ndarray, mask: np.ndarray) -> None:
     def five_families() -> None:
         region = Region.from_mask(mask, SPACING)
         near = region.neighbours()
-        rank, n_levels = grey.rank, grey.levels.size
-        matrices.cooccurrence(rank, near.table, n_levels)
-        matrices.run_lengths(rank, near.table, n_levels, max(region.mask.shape))
-        matrices.neighbourhoods(rank, near.table, near.number, grey.levels, 0.0)
+        rank, longest = grey.rank, max(region.mask.shape)
+        matrices.texture_matrices(rank, near.table, near.number, grey.levels, 0.0, longest, True)
         forest = np.arange(region.n_voxels, dtype=np.int32)
         matrices.zones(rank, near.table, forest, np.zeros(1, dtype=np.int32))
         matrices.zone_sizes(rank, forest)

@@ -40,6 +40,13 @@ class TestEqualToPyradiomicsCode:
         self.present = self.grey.levels - 1
         self.mask = self.region.mask
         self.near = self.region.neighbours()
+        self.longest = max(self.mask.shape)
+
+    def ours(self, tolerance=0.0):
+        near = self.near
+        return matrices.texture_matrices(
+            self.grey.rank, near.table, near.number, self.grey.levels, tolerance, self.longest, True
+        )
 
     def place(self, angles):
         """Give the place of each of their directions in ours; theirs leave out those without room."""
@@ -48,17 +55,15 @@ class TestEqualToPyradiomicsCode:
 
     def test_cooccurrence(self):
         theirs, angles = self.c.calculate_glcm(self.values, self.mask, np.array([1]), self.n_levels, False, 0)
-        ours = matrices.cooccurrence(self.grey.rank, self.near.table, self.present.size)
+        ours = self.ours()[0]
         place = self.place(angles)
         expected = np.moveaxis(theirs[0], -1, 0)[:, self.present][:, :, self.present]
         assert np.array_equal(ours[place], expected)
         assert not ours[[k for k in range(13) if k not in place]].any()
 
     def test_run_lengths(self):
-        longest = max(self.mask.shape)
-        theirs, angles = self.c.calculate_glrlm(self.values, self.mask, self.n_levels, longest, False, 0)
-        ours = matrices.run_lengths(self.grey.rank, self.near.table, self.present.size, longest)
-        ours = ours * directions_with_pairs(self.near.table, self.mask, self.near.offsets)[:, None, None]
+        theirs, angles = self.c.calculate_glrlm(self.values, self.mask, self.n_levels, self.longest, False, 0)
+        ours = self.ours()[1] * directions_with_pairs(self.near.table, self.mask, self.near.offsets)[:, None, None]
         place = self.place(angles)
         assert np.array_equal(ours[place], np.moveaxis(theirs[0], -1, 0)[:, self.present])
         assert not ours[[k for k in range(13) if k not in place]].any()
@@ -74,9 +79,7 @@ class TestEqualToPyradiomicsCode:
 
     def test_dependence_and_difference(self):
         for tolerance in (0, 1):
-            dependence, difference, _ = matrices.neighbourhoods(
-                self.grey.rank, self.near.table, self.near.number, self.grey.levels, float(tolerance)
-            )
+            _, _, dependence, difference, _ = self.ours(float(tolerance))
             args = (self.values, self.mask, np.array([1]), self.n_levels, tolerance, False, 0)
             theirs = self.c.calculate_gldm(*args)[0][self.present]
             width = min(theirs.shape[1], dependence.shape[1])

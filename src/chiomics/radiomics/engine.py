@@ -18,7 +18,7 @@ from chiomics.radiomics.first_order import first_order_features, grey_level_feat
 from chiomics.radiomics.glcm import glcm_features
 from chiomics.radiomics.ngtdm import ngtdm_features
 from chiomics.radiomics.prepare import Prepared, RegionError, bring, resegment
-from chiomics.radiomics.region import Region
+from chiomics.radiomics.region import Neighbours, Region
 from chiomics.radiomics.settings import Settings
 from chiomics.radiomics.sizes import directions_with_pairs, gldm_features, glrlm_features, glszm_features
 from chiomics.radiomics.volume import Volume
@@ -137,49 +137,52 @@ class Matrices:
         else:
             finer = self.grey.rank
             self.grey, starts = coarse
+        pairs = self._pass(self.near, count_pairs=coarse is None and "glcm" in self.wanted)
         if "glcm" in self.wanted:
-            if coarse is None:
-                self.pairs = self._count_pairs()
-            else:
-                self.pairs = matrices.merge_levels(self.pairs, starts)
+            self.pairs = pairs if coarse is None else matrices.merge_levels(self.pairs, starts)
         if "glszm" in self.wanted:
             matrices.zones(self.grey.rank, self.adjacent.table, self.forest, finer)
 
     def features(self) -> dict[str, dict]:
         """Compute the classes that are wanted."""
-        rank, levels = self.grey.rank, self.grey.levels
+        levels = self.grey.levels
         classes = {}
         if "glcm" in self.wanted:
             pairs = self._weighted(self.pairs, self.near.offsets, decaying=True)
             classes["glcm"] = glcm_features(
                 pairs, levels, symmetrical=self.settings.get("symmetricalGLCM"), mcc="MCC" in self.wanted["glcm"]
             )
-        if "gldm" in self.wanted or "ngtdm" in self.wanted:
-            dependence, difference, isolated = matrices.neighbourhoods(
-                rank, self.near.table, self.near.number, levels, float(self.settings.get("gldm_a"))
-            )
-            classes["gldm"] = gldm_features(dependence, levels)
-            number = dependence.sum(axis=1)
+        if "gldm" in self.wanted:
+            classes["gldm"] = gldm_features(self.dependence, levels)
+        if "ngtdm" in self.wanted:
+            number = self.dependence.sum(axis=1)
             if self.settings.isolated_voxels == "ibsi":
-                number = number - isolated
-            classes["ngtdm"] = ngtdm_features(number, difference, levels)
+                number = number - self.isolated
+            classes["ngtdm"] = ngtdm_features(number, self.difference, levels)
         if "glrlm" in self.wanted:
-            runs = matrices.run_lengths(rank, self.adjacent.table, levels.size, max(self.region.mask.shape))
+            runs = self.runs
             valid = directions_with_pairs(self.adjacent.table, self.region.mask, self.adjacent.offsets)
             if self.settings.get("weightingNorm") is not None:
                 runs = self._weighted(runs * valid[:, None, None], self.adjacent.offsets, decaying=False)
                 valid = runs.any(axis=(1, 2))
             classes["glrlm"] = glrlm_features(runs, levels, valid)
         if "glszm" in self.wanted:
-            classes["glszm"] = glszm_features(*matrices.zone_sizes(rank, self.forest), levels)
+            classes["glszm"] = glszm_features(*matrices.zone_sizes(self.grey.rank, self.forest), levels)
         return {name: features for name, features in classes.items() if name in self.wanted}
 
-    def _count_pairs(self) -> np.ndarray:
+    def _pass(self, near: Neighbours, *, count_pairs: bool) -> np.ndarray:
+        """Set the matrices of the neighbours at the distances asked for, and the runs, and return the pairs."""
         n_levels = self.grey.levels.size
-        needed = 4 * len(self.near.offsets) * n_levels**2
+        needed = 4 * len(near.offsets) * n_levels**2 * count_pairs
         if needed > LARGEST_COUNTS:
             raise RegionError(f"{n_levels} grey levels would take {needed / 2**30:.0f} GiB: the bins are too narrow")
-        return matrices.cooccurrence(self.grey.rank, self.near.table, n_levels)
+        tolerance, longest = float(self.settings.get("gldm_a")), max(self.region.mask.shape)
+        given = (self.grey.rank, near.table, near.number, self.grey.levels, tolerance, longest, count_pairs)
+        pairs, self.runs, self.dependence, self.difference, self.isolated = matrices.texture_matrices(*given)
+        if self.adjacent is not near and "glrlm" in self.wanted:
+            adjacent = (self.grey.rank, self.adjacent.table, self.adjacent.number, *given[3:6], False)
+            self.runs = matrices.texture_matrices(*adjacent)[1]
+        return pairs
 
     def _weighted(self, counts: np.ndarray, offsets: np.ndarray, *, decaying: bool) -> np.ndarray:
         """Sum over the directions, weighted by their length in mm, where asked for."""

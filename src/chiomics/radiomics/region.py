@@ -27,15 +27,13 @@ class Neighbours:
         Steps in voxels along z, y, x; of each pair of opposite directions the one that goes forward in raster order.
     table : ndarray of int32, shape (directions, voxels)
         Position of the neighbour in the list of voxels; the number of voxels where it is outside the region.
+    number : ndarray of int32, shape (voxels,)
+        Number of neighbours of each voxel, both ways.
     """
 
     offsets: np.ndarray
     table: np.ndarray
-
-    @cached_property
-    def number(self) -> np.ndarray:
-        """Number of neighbours of each voxel, both ways."""
-        return _count_neighbours(self.table)
+    number: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -106,33 +104,41 @@ def directions(distances: tuple[int, ...], flat_axis: int | None = None) -> np.n
 
 def _find_neighbours(mask: np.ndarray, distances: tuple[int, ...], flat_axis: int | None) -> Neighbours:
     offsets = directions(distances, flat_axis)
-    padding = max(distances)  # so that no step leaves the array, and the last column of a row never meets the next row
-    padded = np.pad(mask, padding)
-    flat = np.flatnonzero(padded)
-    position = np.full(padded.size, flat.size, dtype=np.int32)
-    position[flat] = np.arange(flat.size, dtype=np.int32)
-    strides = np.array([padded.shape[1] * padded.shape[2], padded.shape[2], 1])
-    return Neighbours(offsets, _look_up(position, flat, offsets @ strides))
+    # Room between the rows, so that a step beyond the end of one never meets the next.
+    room = np.array(mask.shape) + max(distances)
+    strides = np.array([room[1] * room[2], room[2], 1])
+    place = np.zeros(np.count_nonzero(mask), dtype=np.int64)
+    _place_voxels(mask, strides, place)
+    return Neighbours(offsets, *_follow(place, offsets @ strides))
 
 
 @compiled
-def _look_up(position: np.ndarray, flat: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    table = np.empty((steps.size, flat.size), dtype=np.int32)
+def _place_voxels(mask: np.ndarray, strides: np.ndarray, place: np.ndarray) -> None:
+    voxel = 0
+    for z in range(mask.shape[0]):
+        for y in range(mask.shape[1]):
+            for x in range(mask.shape[2]):
+                if mask[z, y, x]:
+                    place[voxel] = z * strides[0] + y * strides[1] + x
+                    voxel += 1
+
+
+@compiled
+def _follow(place: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find each voxel's neighbours: along one direction they come in the order of the voxels themselves."""
+    n_voxels = place.size
+    table = np.empty((steps.size, n_voxels), dtype=np.int32)
+    number = np.zeros(n_voxels, dtype=np.int32)
     for direction in range(steps.size):
-        step = steps[direction]
-        for voxel in range(flat.size):
-            table[direction, voxel] = position[flat[voxel] + step]
-    return table
-
-
-@compiled
-def _count_neighbours(table: np.ndarray) -> np.ndarray:
-    n_voxels = table.shape[1]
-    number = np.zeros(n_voxels + 1, dtype=np.int32)
-    for direction in range(table.shape[0]):
+        neighbour = 0
         for voxel in range(n_voxels):
-            neighbour = table[direction, voxel]
-            if neighbour < n_voxels:
+            wanted = place[voxel] + steps[direction]
+            while neighbour < n_voxels and place[neighbour] < wanted:
+                neighbour += 1
+            if neighbour < n_voxels and place[neighbour] == wanted:
+                table[direction, voxel] = neighbour
                 number[voxel] += 1
                 number[neighbour] += 1
-    return number[:-1]
+            else:
+                table[direction, voxel] = n_voxels
+    return table, number
