@@ -63,7 +63,7 @@ def texture_matrices(
     for voxel in range(n_voxels):
         grey[voxel] = levels[rank[voxel] - 1]
     dependent = np.zeros(n_voxels, dtype=np.int32)
-    total = np.zeros(n_voxels, dtype=np.int64)
+    total = np.zeros(n_voxels, dtype=np.int32)  # room for 26 neighbours of level 80 million
     length = np.empty(n_voxels, dtype=np.int32)
     for direction in range(n_directions):
         length[:] = 0

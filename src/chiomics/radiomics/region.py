@@ -107,9 +107,10 @@ def _find_neighbours(mask: np.ndarray, distances: tuple[int, ...], flat_axis: in
     # Room between the rows, so that a step beyond the end of one never meets the next.
     room = np.array(mask.shape) + max(distances)
     strides = np.array([room[1] * room[2], room[2], 1])
-    place = np.zeros(np.count_nonzero(mask), dtype=np.int64)
+    kind = np.int32 if room.prod() < 2**31 else np.int64
+    place = np.zeros(np.count_nonzero(mask), dtype=kind)
     _place_voxels(mask, strides, place)
-    return Neighbours(offsets, *_follow(place, offsets @ strides))
+    return Neighbours(offsets, *_follow(place, (offsets @ strides).astype(kind)))
 
 
 @compiled
