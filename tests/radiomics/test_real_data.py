@@ -59,3 +59,27 @@ def test_gradient_echo_crop(shared_data, kind):
     assert_equal_to_pyradiomics(image, mask, gray_levels=(8, 128), labels=[1])
     # Shape of the scattered region alone takes pyradiomics minutes, over all pairs of points.
     assert_equal_to_pyradiomics(image, mask, preset=without("shape", None, gray_levels=(16, 256)), labels=[2])
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """One simulated subject with lesions, on coarse voxels."""
+    from chiomics.phantom.recipe import list_sessions, load_recipe
+    from chiomics.phantom.subject import simulate
+
+    acquisition = {"voxel_size": [3, 3, 3], "shape": [64, 76, 56], "oversampling": [1.0, 1.0, 1.0]}
+    recipe = load_recipe({"groups": {"HC": 0, "MS": 1, "NMOSD": 0}, "acquisition": acquisition})
+    return simulate(recipe, list_sessions(recipe)[0], workers=1)
+
+
+def test_simulated_tissues_nuclei_and_tracts(simulated):
+    """Every label of the truth, lesions by number, and the tracts as they overlap."""
+    chi = nib.Nifti1Image(simulated.chi, simulated.affine)
+    for labels in (simulated.labels, simulated.lesion_index.astype(np.int16)):
+        # Surfaces of the large labels take pyradiomics long; shape is compared on the tracts.
+        labels = np.where(np.isin(labels, [k for k in np.unique(labels) if (labels == k).sum() < 20_000]), labels, 0)
+        mask = nib.Nifti1Image(labels, simulated.affine)
+        assert_equal_to_pyradiomics(chi, mask, preset=without("shape", None, gray_levels=(8, 64)))
+    for tract in list(simulated.tract_masks.values())[:4]:
+        mask = nib.Nifti1Image(tract.astype(np.uint8), simulated.affine)
+        assert_equal_to_pyradiomics(chi, mask, gray_levels=(16, 128))
