@@ -24,6 +24,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/targets.smk"
 
 
 if SIMULATED:
@@ -32,6 +33,7 @@ if SIMULATED:
 
 
 include: "workflow/rules/qsm.smk"
+include: "workflow/rules/radiomics.smk"
 
 
 rule all:
@@ -39,3 +41,4 @@ rule all:
     input:
         [f"{COHORT}/participants.tsv"] if SIMULATED else [],
         rules.qsm.input,
+        rules.radiomics.input,

@@ -52,9 +52,9 @@ def test_sessions_runs_and_echoes_that_only_some_subjects_have(workflow, tmp_pat
     # One group of rules each for 4 echoes, 2 echoes, 3 echoes and 1 echo, as their outputs differ.
     assert sorted(count for name, count in jobs.items() if name.startswith("reconstruct_qsm")) == [1, 1, 2, 2]
     planned = run.run(config=config, options=("--dry-run",)).stdout
-    assert "sub-01_rec-ilsqr_desc-late_Chimap.nii.gz" in planned
-    assert "sub-03_rec-ilsqr_run-2_desc-pair_Chimap.nii.gz" in planned
-    assert "sub-02_ses-1_rec-ilsqr_desc-late" not in planned
+    assert "sub-01_rec-tv_desc-late_Chimap.nii.gz" in planned
+    assert "sub-03_rec-tv_run-2_desc-pair_Chimap.nii.gz" in planned
+    assert "sub-02_ses-1_rec-tv_desc-late" not in planned
     assert "echo set late [4] is skipped for 5 sessions with fewer echoes" in planned
 
 

@@ -38,7 +38,7 @@ def bids(simulated, tmp_path) -> Path:
 
 
 def chi_map(folder: Path, subject: str = "sub-MS01", echo_set: str = "all") -> np.ndarray:
-    path = folder / "results" / subject / "anat" / f"{subject}_rec-ilsqr_desc-{echo_set}_Chimap.nii.gz"
+    path = folder / "results" / subject / "anat" / f"{subject}_rec-tv_desc-{echo_set}_Chimap.nii.gz"
     return nib.load(path).get_fdata()
 
 

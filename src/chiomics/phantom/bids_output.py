@@ -130,6 +130,7 @@ def _write_truth(root: Path, recipe: dict, session: Session, subject: SimulatedS
     """Write what is known of a subject, on the GRE grid."""
     folder = root / "derivatives" / "truth" / session.participant_id / "anat"
     sub = session.participant_id
+    nuclei = [row for row in subject.label_rows if row["index"] % tissue.RIGHT in tissue.NUCLEUS_LABELS.values()]
     volumes = {
         "Chimap": subject.chi,
         "R2starmap": subject.r2star,
@@ -137,6 +138,8 @@ def _write_truth(root: Path, recipe: dict, session: Session, subject: SimulatedS
         "desc-local_fieldmap": np.where(subject.brain, subject.local_field, 0),
         "desc-brain_mask": subject.brain,
         "desc-truth_dseg": subject.labels,
+        "desc-dgm_dseg": np.where(np.isin(subject.labels, [row["index"] for row in nuclei]), subject.labels, 0),
+        "desc-nawm_mask": subject.labels == tissue.WHITE,
         "desc-lesions_dseg": subject.lesion_index,
         **{f"hemi-{hemi}_label-{tract}_mask": mask for (hemi, tract), mask in subject.tract_masks.items()},
     }
@@ -145,6 +148,7 @@ def _write_truth(root: Path, recipe: dict, session: Session, subject: SimulatedS
     coarse = np.moveaxis(subject.coordinates[:, ::WARP_STEP, ::WARP_STEP, ::WARP_STEP], 0, -1)
     write_image(folder / f"{sub}_desc-mni_warp.nii.gz", coarse, subject.affine @ np.diag([*3 * [WARP_STEP], 1]))
     write_table(folder / f"{sub}_desc-truth_dseg.tsv", subject.label_rows, list(subject.label_rows[0]))
+    write_table(folder / f"{sub}_desc-dgm_dseg.tsv", nuclei, ["index", "name", "abbreviation"])
     write_table(folder / f"{sub}_desc-lesions_dseg.tsv", subject.lesion_rows, LESION_COLUMNS)
     write_sidecar(
         folder / f"{sub}_truth.json",
