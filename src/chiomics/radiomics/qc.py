@@ -114,14 +114,16 @@ def largest_scores(features: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     Returns
     -------
     scores : pandas.DataFrame
-        Sessions in rows, ``class_feature`` in columns: original image, first map and preset, structures as a whole, and
-        of the grey-level settings the middle one.
+        Sessions in rows, ``class_feature`` in columns: original image, first map and preset, structures as a whole (or
+        their sides, where the preset has only these), and of the grey-level settings the middle one.
     description : str
         Which those are.
     """
     first = {key: features[key].iloc[0] for key in ("preset", "inversion", "echo_set")}
     chosen = features[np.logical_and.reduce([features[key] == value for key, value in first.items()])]
-    chosen = chosen[(chosen["image_type"] == "original") & ~chosen["hemisphere"].isin(["L", "R"])]
+    chosen = chosen[chosen["image_type"] == "original"]
+    whole = ~chosen["hemisphere"].isin(["L", "R"])
+    chosen = chosen[whole] if whole.any() else chosen
     setting = "n_gray_levels" if chosen["n_gray_levels"].notna().any() else "bin_width"
     settings = np.sort(chosen[setting].unique())
     middle = settings[len(settings) // 2]
@@ -129,7 +131,7 @@ def largest_scores(features: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     session = chosen[["participant", "session", "run"]].agg(lambda names: "_".join(filter(None, names)), axis=1)
     feature = chosen["feature_class"] + "_" + chosen["feature"]
     wide = chosen.assign(key=session, name=feature).pivot_table(
-        index="key", columns=["name", "voi"], values="value", dropna=False, observed=True
+        index="key", columns=["name", "voi", "hemisphere"], values="value", dropna=False, observed=True
     )
     scores = robust_scores(wide)
     farthest = scores.T.groupby(level="name", sort=False).agg(_farthest).T
