@@ -67,8 +67,8 @@ def test_projection_fills_voxels_without_weight(head: Head) -> None:
     field = head.total_field + 2.6 * wrong
     weight = (head.mask & ~wrong).astype(np.float32)
     clean, filled = (
-        remove_background_projection(f[None], head.mask, w, voxel_size=VOXEL_SIZE, b0_direction=B0)[0]
-        for f, w in ((head.total_field, head.mask.astype(np.float32)), (field, weight))
+        remove_background_projection(f[None], head.mask, w, bad, voxel_size=VOXEL_SIZE, b0_direction=B0)[0]
+        for f, w, bad in ((head.total_field, head.mask.astype(np.float32), None), (field, weight, wrong))
     )
     assert nrmse(filled, clean, head.mask & ~wrong) < 0.1
     # Nothing was measured there; the field of the fitted sources must still be far nearer than the wrap of 2.6 ppm.

@@ -8,7 +8,7 @@ import pytest
 from chiomics.core.errors import InputError
 from chiomics.core.units import radians_per_ppm
 from chiomics.qsm.combine_echoes import combine_local_fields
-from chiomics.qsm.data_weight import inversion_weight
+from chiomics.qsm.data_weight import echo_agreement, inversion_weight
 from chiomics.qsm.fit_echoes import echo_product, fit_field, unwrap_over_echoes
 from chiomics.qsm.phase_offset import remove_bipolar, remove_offset
 from chiomics.qsm.r2star import fit_r2star
@@ -117,10 +117,21 @@ def test_combination_weights() -> None:
 def test_data_weight_falls_with_noise_and_disagreement() -> None:
     precision = np.full(SHAPE, 5.0, np.float32)
     consistency = np.ones(SHAPE, np.float32)
-    consistency[10:20], precision[30:] = 0.5, 2.5
-    weight = inversion_weight(precision, consistency, MASK)
+    consistency[10:20], precision[30:] = 0.98, 2.5
+    agreement = echo_agreement(consistency, MASK, inconsistency_scale=0.02, edge_factor=0.5)
+    weight = inversion_weight(precision, agreement, MASK)
     assert weight[MASK].mean() == pytest.approx(1, rel=1e-5)
     assert not weight[~MASK].any()
     plain = weight[24, 20, 16]
-    assert weight[15, 20, 16] / plain == pytest.approx(0.5**4)
+    assert weight[15, 20, 16] / plain == pytest.approx(np.exp(-1), rel=1e-4)
     assert weight[32, 20, 16] / plain == pytest.approx(0.5)
+    edge = MASK & ~np.roll(MASK, 1, axis=1)
+    assert np.allclose(agreement[edge & (consistency == 1)], 0.5)
+
+
+def test_noise_alone_costs_no_weight() -> None:
+    """The scale follows the median inconsistency, so that noisy echoes are not mistaken for disagreeing ones."""
+    inconsistency = 0.1 * np.random.default_rng(3).chisquare(3, SHAPE) / 3
+    agreement = echo_agreement((1 - inconsistency).astype(np.float32), MASK, edge_factor=1.0)
+    # The 95th percentile of χ²₃ exceeds the median by 2.3 medians, which three medians as the scale turn into 0.46.
+    assert np.quantile(agreement[MASK], 0.05) > 0.45

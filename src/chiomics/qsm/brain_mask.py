@@ -26,6 +26,8 @@ CLOSING = 5.0
 AIR_LEVEL = 0.2
 #: An image with less than this share of dark voxels has no background.
 LEAST_BACKGROUND = 0.03
+#: Finer images are averaged over blocks of at most this edge in mm, since the steps are all wider.
+WORKING_EDGE = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +55,50 @@ def brain_mask(magnitude: np.ndarray, *, voxel_size: Sequence[float], opening: f
         Where no brain of a plausible size is found.
     """
     edges = np.asarray(voxel_size, float)
-    echoes = magnitude.reshape(-1, *magnitude.shape[-3:]).astype(np.float32, copy=False)
-    signal = np.sqrt(sum(np.square(echo, dtype=np.float32) for echo in echoes))
+    factors = np.maximum(1, np.floor(WORKING_EDGE / edges + 1e-6)).astype(int)
+    brain = _find_brain(_block_means(_combined(magnitude), factors), edges * factors, opening)
+    shape = magnitude.shape[-3:]
+    if (factors > 1).any():
+        brain = _enlarge(brain, factors, shape)
+    litres = brain.sum() * edges.prod() * 1e-6
+    log.info("brain mask: %d voxels, %.2f l, %.1f %% of the image", brain.sum(), litres, 100 * brain.mean())
+    if not brain.all() and not 0.1 < litres < 3.0:
+        raise InputError(
+            "no brain of a plausible size in the magnitude; give a brain mask",
+            found=f"{litres:.2f} l",
+            expected="0.1 to 3 l",
+        )
+    return brain
+
+
+def _combined(magnitude: np.ndarray) -> np.ndarray:
+    """Root of the sum of the squares of the echoes."""
+    return np.sqrt(sum(np.square(echo, dtype=np.float32) for echo in magnitude.reshape(-1, *magnitude.shape[-3:])))
+
+
+def _block_means(volume: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Average over blocks of voxels; the last blocks may be cut."""
+    for axis, factor in enumerate(factors):
+        starts = np.arange(0, volume.shape[axis], factor)
+        counts = np.diff([*starts, volume.shape[axis]]).astype(np.float32)
+        volume = np.add.reduceat(volume, starts, axis=axis) / counts.reshape([-1 if a == axis else 1 for a in range(3)])
+    return volume
+
+
+def _enlarge(mask: np.ndarray, factors: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Interpolate a mask of blocks to the voxels and cut at one half."""
+    smooth = mask.astype(np.float32)
+    for axis, factor in enumerate(factors):
+        centres = (np.arange(shape[axis]) - (factor - 1) / 2) / factor
+        low = np.clip(np.floor(centres).astype(int), 0, smooth.shape[axis] - 1)
+        share = np.clip(centres - low, 0, 1).reshape([-1 if a == axis else 1 for a in range(3)]).astype(np.float32)
+        above = np.minimum(low + 1, smooth.shape[axis] - 1)
+        smooth = np.take(smooth, low, axis) * (1 - share) + np.take(smooth, above, axis) * share
+    return smooth > 0.5
+
+
+def _find_brain(signal: np.ndarray, edges: np.ndarray, opening: float) -> np.ndarray:
+    """Threshold, open, keep the largest piece, grow back, close."""
     signal = ndimage.gaussian_filter(signal, SMOOTHING / edges, mode="nearest")
     bright = np.percentile(signal[signal > signal.mean()], 90)
     if np.mean(signal < AIR_LEVEL * bright) < LEAST_BACKGROUND:
@@ -62,20 +106,10 @@ def brain_mask(magnitude: np.ndarray, *, voxel_size: Sequence[float], opening: f
         return np.ones(signal.shape, bool)
     flat = _flatten(signal, edges, AIR_LEVEL * bright)
     tissue = flat > _otsu(flat[signal > 0.05 * bright])
-    core = _erode(tissue, edges, opening)
-    core = _most_central(core, edges)
+    core = _largest_piece(_erode(tissue, edges, opening))
     brain = tissue & _dilate(core, edges, opening + 1.0)
     brain = _erode(_dilate(brain, edges, CLOSING), edges, CLOSING)
-    brain = _fill_holes(brain)
-    litres = brain.sum() * edges.prod() * 1e-6
-    log.info("brain mask: %d voxels, %.2f l, %.1f %% of the image", brain.sum(), litres, 100 * brain.mean())
-    if not 0.1 < litres < 3.0:
-        raise InputError(
-            "no brain of a plausible size in the magnitude; give a brain mask",
-            found=f"{litres:.2f} l",
-            expected="0.1 to 3 l",
-        )
-    return brain
+    return _fill_holes(brain)
 
 
 def _flatten(signal: np.ndarray, edges: np.ndarray, level: float) -> np.ndarray:
@@ -108,7 +142,7 @@ def _dilate(mask: np.ndarray, edges: np.ndarray, radius: float) -> np.ndarray:
     return ndimage.distance_transform_edt(~mask, sampling=edges) <= radius if mask.any() else mask
 
 
-def _most_central(mask: np.ndarray, edges: np.ndarray) -> np.ndarray:
+def _largest_piece(mask: np.ndarray) -> np.ndarray:
     """Return the largest connected piece."""
     pieces, count = ndimage.label(mask)
     if count < 2:

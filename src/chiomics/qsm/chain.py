@@ -19,7 +19,7 @@ import numpy as np
 from chiomics.core.errors import InputError
 from chiomics.core.units import radians_per_ppm
 from chiomics.qsm.combine_echoes import combine_local_fields
-from chiomics.qsm.data_weight import inversion_weight
+from chiomics.qsm.data_weight import echo_agreement, inversion_weight
 from chiomics.qsm.fit_echoes import echo_product, fit_field, unwrap_over_echoes
 from chiomics.qsm.phase_offset import remove_bipolar, remove_offset
 from chiomics.qsm.reliable_mask import phase_quality, reliable_mask
@@ -35,8 +35,12 @@ PRESETS: dict[str, dict] = {
         "unwrap": "quality",
         "least_consistency": 0.5,
         "background": "projection",
-        "tissue_scale": 0.04,
+        "tissue_scale": 1 / 30,
         "iterations": 50,
+        "inconsistency_scale": 0.0125,
+        "edge_factor": 0.3,
+        "least_agreement": 0.6,
+        "one_echo": {"inconsistency_scale": 0.25, "least_agreement": 0.3},
     },
     "published": {
         "combine": "average",
@@ -44,6 +48,8 @@ PRESETS: dict[str, dict] = {
         "least_consistency": 0.0,
         "background": "vsharp",
         "echo_weights": "TE",
+        "inconsistency_scale": 0.25,
+        "edge_factor": 1.0,
         "largest_radius": 12.0,
         "threshold": 0.05,
     },
@@ -213,6 +219,14 @@ def remove_background_fields(
         names of the echo sets; ``mask``: voxels valid in all sets; ``info``: dict for the sidecar.
     """
     parameters = preset(preset_name, overrides)
+    if len(echo_times) == 1:  # the spatial quality of the phase stands in for the consistency, on a wider scale
+        parameters |= parameters.get("one_echo", {})
+    agreement = echo_agreement(
+        consistency,
+        mask,
+        inconsistency_scale=parameters["inconsistency_scale"],
+        edge_factor=parameters["edge_factor"],
+    )
     if parameters["background"] == "projection":
         inner = mask
         order = sorted(range(len(fields)), key=lambda n: -len(echo_sets[names[n]]))
@@ -220,7 +234,8 @@ def remove_background_fields(
         local[order] = remove_background_projection(
             fields[order],
             mask,
-            inversion_weight(precision[order[0]], consistency, mask),
+            inversion_weight(precision[order[0]], agreement, mask),
+            mask & (agreement < parameters["least_agreement"]),
             voxel_size=voxel_size,
             b0_direction=b0_direction,
             tissue_scale=parameters["tissue_scale"],
@@ -249,7 +264,7 @@ def remove_background_fields(
             )
             combined.append(np.sqrt(np.einsum("exyz,exyz->xyz", precision[chosen], precision[chosen])))
         local, precision = np.stack(averages), combined
-    weights = np.stack([inversion_weight(values, consistency, inner) for values in precision])
+    weights = np.stack([inversion_weight(values, agreement, inner) for values in precision])
     log.info("local field: %d of %d mask voxels are kept", inner.sum(), mask.sum())
     return {
         "local_fields": local,
