@@ -17,7 +17,7 @@ from scipy import ndimage
 from chiomics.core.errors import InputError
 
 #: Smoothing of the magnitude before the threshold, and of the bias estimate, standard deviations in mm.
-SMOOTHING, BIAS_SMOOTHING = 1.5, 25.0
+SMOOTHING, BIAS_SMOOTHING = 1.5, 15.0
 #: Radius of the opening that cuts brain from scalp and neck, in mm.
 OPENING = 7.0
 #: Radius of the closing that bridges sulci and vessels, in mm.
@@ -26,6 +26,8 @@ CLOSING = 5.0
 AIR_LEVEL = 0.2
 #: An image with less than this share of dark voxels has no background.
 LEAST_BACKGROUND = 0.03
+#: The threshold is at most this share of the local mean: Otsu's may fall between grey and white matter.
+LARGEST_THRESHOLD = 0.65
 #: Finer images are averaged over blocks of at most this edge in mm, since the steps are all wider.
 WORKING_EDGE = 2.0
 
@@ -105,7 +107,7 @@ def _find_brain(signal: np.ndarray, edges: np.ndarray, opening: float) -> np.nda
         log.info("brain mask: the image has no background and is taken whole")
         return np.ones(signal.shape, bool)
     flat = _flatten(signal, edges, AIR_LEVEL * bright)
-    tissue = flat > _otsu(flat[signal > 0.05 * bright])
+    tissue = flat > min(_otsu(flat[signal > 0.05 * bright]), LARGEST_THRESHOLD)
     core = _largest_piece(_erode(tissue, edges, opening))
     brain = tissue & _dilate(core, edges, opening + 1.0)
     brain = _erode(_dilate(brain, edges, CLOSING), edges, CLOSING)
