@@ -180,7 +180,7 @@ def draw_all(subject: SimulatedSubject, stages: dict, folder: Path) -> None:
     panels += [(f"{name} (ppm)", default["maps"][name][0], CHI, "axial", middle, []) for name in INVERSIONS]
     wrong = [("truth (ppm)", truth, CHI, "coronal", coronal, [])]
     wrong += [(f"{name} - truth (ppm)", errors[name], ERROR, "coronal", coronal, []) for name in INVERSIONS]
-    draw("qsm-inversions", [panels[:4], wrong[:4], panels[4:], wrong[4:]], width=2.0)
+    draw("qsm-inversions", [panels[:4], wrong[:4], panels[4:], wrong[4:]], width=1.9)
     fluid = int(np.argmax(reference.mask.sum(axis=(0, 1))))
     draw("qsm-reference", [[
         ("R2* (1/s)", stages["r2star"], R2STAR, "axial", fluid, [(reference.mask, "orange")]),
