@@ -9,7 +9,8 @@ start_log(snakemake.log[0])
 parts = {part: list(snakemake.input.get(part, [])) for part in ("magnitude", "phase", "real", "imaginary")}
 files = EchoFiles(**snakemake.params.gre, **parts)
 session = snakemake.wildcards.subject + snakemake.wildcards.run
-with remembered_failure(snakemake.params.failed_dir, session, inputs=files.paths, settings=files.reading):
+raw = [*files.paths, *snakemake.input.given_mask]
+with remembered_failure(session=session, inputs=raw, **snakemake.params.on_failure):
     mask_brain(
         files,
         given_mask=next(iter(snakemake.input.given_mask), None),

@@ -19,10 +19,11 @@ local_fields = dict(zip(echo_sets, output.local_fields, strict=True))
 sidecars = dict(zip(echo_sets, output.field_sidecars, strict=True))
 r2star = output.get("r2star")
 session = snakemake.wildcards.subject + snakemake.wildcards.run
+raw = [*files.paths, *snakemake.input.given_mask]
 
 with (
     TemporaryDirectory() as folder,
-    remembered_failure(snakemake.params.failed_dir, session, inputs=files.paths, settings=files.reading),
+    remembered_failure(session=session, inputs=raw, **snakemake.params.on_failure),
 ):
     names = ("total_fields", "precision", "consistency", "reliable_mask")
     total = {name: str(Path(folder, f"{name}.nii")) for name in names}

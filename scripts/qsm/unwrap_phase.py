@@ -9,7 +9,7 @@ start_log(snakemake.log[0])
 parts = {part: list(snakemake.input.get(part, [])) for part in ("magnitude", "phase", "real", "imaginary")}
 files = EchoFiles(**snakemake.params.gre, **parts)
 session = snakemake.wildcards.subject + snakemake.wildcards.run
-with remembered_failure(snakemake.params.failed_dir, session, inputs=files.paths, settings=files.reading):
+with remembered_failure(session=session, inputs=files.paths, **snakemake.params.on_failure):
     unwrap_phase(
         files,
         mask=snakemake.input.brain_mask,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import chiomics.index.participant as reading
 from chiomics.cli import main
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, SettingError
 from chiomics.index import (
     COLUMNS,
     check_cohort,
@@ -22,6 +22,7 @@ from chiomics.index import (
     read_failures,
     read_manifest,
     record_failure,
+    remembered_failure,
     update_manifest,
     write_manifest,
 )
@@ -188,6 +189,14 @@ def test_failure_is_a_failure_for_on_bad_session(tmp_path):
     check_cohort(rows)
     with pytest.raises(InputError, match="cut short"):
         check_cohort(rows, on_bad_session="fail")
+
+
+def test_only_bad_input_is_remembered_and_no_bad_setting(tmp_path):
+    for error, remembered in ((InputError("NaN"), True), (SettingError("no such inversion"), False), (OSError(), False)):
+        with pytest.raises(type(error)), remembered_failure(tmp_path, "sub-01", inputs=[]):
+            raise error
+        assert (tmp_path / "sub-01.json").exists() is remembered
+        (tmp_path / "sub-01.json").unlink(missing_ok=True)
 
 
 def test_unreadable_failure_record(tmp_path):

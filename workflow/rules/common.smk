@@ -66,9 +66,13 @@ for key, choice in PRESET_CHOICES[config["qsm"]["preset"]].items():
     if config["qsm"][key] is None:
         config["qsm"][key] = choice
 
-# What decides whether a session's voxels can be used: one that failed under other settings is tried again.
-FIRST_READ = {key: config["qsm"][key] for key in ("phase_scale", "phase_sign")}
-FAILED_DIR = "results/qc/failed"
+# Where a job remembers that a session's voxels cannot be used, and the settings under which that holds.
+ON_FAILURE = {
+    "failed_dir": "results/qc/failed",
+    "settings": {
+        key: config["qsm"][key] for key in ("brain_mask", "preset", "phase", "phase_scale", "phase_sign", "bipolar")
+    },
+}
 
 
 def write_cohort_manifest():
@@ -79,7 +83,7 @@ def write_cohort_manifest():
         rows = index_files(files, [subject.participant for subject in SUBJECTS], constants=constants)
         write_manifest(rows, MANIFEST)
     else:
-        options = config["index"] | {"failed_dir": FAILED_DIR, "settings": FIRST_READ}
+        options = config["index"] | ON_FAILURE
         options["qc_exclude"] = beside_snakefile(options["qc_exclude"])
         update_manifest(BIDS_DIR, MANIFEST, on_bad_session=config["on_bad_session"], **options)
 

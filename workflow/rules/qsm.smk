@@ -39,7 +39,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=4),
             params:
                 gre=gre_parameters,
-                failed_dir=FAILED_DIR,
+                on_failure=ON_FAILURE,
                 echo_sets=echo_sets_of_job,
                 settings={key: config["qsm"][key] for key in QSM_SETTINGS},
                 simulated=SIMULATED,
@@ -71,7 +71,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=1),
             params:
                 gre=gre_parameters,
-                failed_dir=FAILED_DIR,
+                on_failure=ON_FAILURE,
                 method=config["qsm"]["brain_mask"],
             script:
                 "../../scripts/qsm/mask_brain.py"
@@ -104,7 +104,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=2),
             params:
                 gre=gre_parameters,
-                failed_dir=FAILED_DIR,
+                on_failure=ON_FAILURE,
                 echo_sets=echo_sets_of_job,
                 settings={key: config["qsm"][key] for key in ("preset", "phase", "bipolar")},
             script:

@@ -26,12 +26,13 @@ def gre_files(wildcards):
 def gre_parameters(wildcards):
     """Give what a job has to know of a session's acquisition."""
     row = session_of(wildcards)
-    known = {
+    return {
         "kind": row["input_kind"],
         "echo_times": row["echo_times"],
         "field_strength": row["field_strength"],
+        "phase_scale": config["qsm"]["phase_scale"],
+        "phase_sign": config["qsm"]["phase_sign"],
     }
-    return known | FIRST_READ
 
 
 def echo_sets_of(row):

@@ -36,3 +36,7 @@ class InputError(ValueError):
         if expected is not None:
             parts.append(f"expected {expected}")
         super().__init__("; ".join(parts))
+
+
+class SettingError(InputError):
+    """A setting that cannot be used: the configuration's fault, and no reason to leave a session out."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, SettingError
 
 logger = logging.getLogger(__name__)
 
@@ -65,10 +65,12 @@ def remembered_failure(
 ) -> Iterator[None]:
     """Record an `InputError` that leaves the block, as `record_failure` does, and let it go on.
 
-    Other errors are not the session's fault and leave no record.
+    Other errors, and settings that cannot be used, are not the session's fault and leave no record.
     """
     try:
         yield
+    except SettingError:
+        raise
     except InputError as error:
         record_failure(failed_dir, session, error, inputs=inputs, settings=settings)
         raise

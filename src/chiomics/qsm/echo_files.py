@@ -84,11 +84,6 @@ class EchoFiles:
         """Every image of the run."""
         return [*self.magnitude, *self.phase, *self.real, *self.imaginary]
 
-    @property
-    def reading(self) -> dict:
-        """The settings that decide whether the images can be read."""
-        return {"phase_scale": self.phase_scale, "phase_sign": self.phase_sign}
-
     def read_magnitude(self) -> tuple[np.ndarray, np.ndarray]:
         """Read the magnitude of every echo, and the affine.
 

@@ -8,7 +8,7 @@ from importlib import import_module
 
 import numpy as np
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import SettingError
 
 #: Inversions by the name that stands in the configuration and in the file name (``rec-<name>``); each is the function
 #: in the module of its name, imported when it is asked for, since a job needs one or two of them.
@@ -39,15 +39,15 @@ def invert(name: str, local_field: np.ndarray, mask: np.ndarray, *, parameters: 
 
     Raises
     ------
-    InputError
+    SettingError
         For an unknown name, or a parameter that the inversion does not have.
     """
     if name not in INVERSIONS:
-        raise InputError("unknown inversion", found=repr(name), expected=", ".join(INVERSIONS))
+        raise SettingError("unknown inversion", found=repr(name), expected=", ".join(INVERSIONS))
     inversion = getattr(import_module(f"chiomics.qsm.{name}"), name)
     takes = inspect.signature(inversion).parameters
     unknown = set(parameters) - set(takes)
     if unknown:
-        raise InputError(f"unknown parameters of {name}", found=", ".join(sorted(unknown)), expected=", ".join(takes))
+        raise SettingError(f"unknown parameters of {name}", found=", ".join(sorted(unknown)), expected=", ".join(takes))
     known = {key: value for key, value in given.items() if key in takes}
     return inversion(local_field, mask, **known | dict(parameters))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import SettingError
 
 #: R2* of fluid is below this, in 1/s (MEDI, SEPIA).
 CSF_R2STAR = 5.0
@@ -140,11 +140,11 @@ def find_reference(
 
     Raises
     ------
-    InputError
+    SettingError
         For an unknown method.
     """
     if method not in METHODS:
-        raise InputError("unknown reference", found=repr(method), expected=", ".join(METHODS))
+        raise SettingError("unknown reference", found=repr(method), expected=", ".join(METHODS))
     if method == "none":
         return Reference("none", 0.0, 0, 0.0, True, np.zeros_like(brain_mask))
     trusted = True
