@@ -16,14 +16,14 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build" / "bench"
 PEER_SCRIPT = ROOT.parent / "shared" / "bench" / "peer_phantom.py"
 PEER_REQUIREMENTS = ("qsm-forward==0.32", "nilearn", "nibabel", "scipy")
-#: Benchmark modules in the order they run, and whether each takes the peers' phantom.
-BENCHMARKS = (
-    ("inversion", True),
-    ("phase_chain", True),
-    ("chain_cases", False),
-    ("radiomics", False),
-    ("index_speed", False),
-)
+#: Benchmark modules in the order they run, and how each is given the peers' phantom where it takes it.
+BENCHMARKS = {
+    "inversion": ["--phantom", "{phantom}"],
+    "phase_chain": ["{phantom}"],
+    "chain_cases": [],
+    "radiomics": [],
+    "index_speed": [],
+}
 
 
 def peer_phantom() -> Path | None:
@@ -46,15 +46,15 @@ def peer_phantom() -> Path | None:
 def main(names: list[str]) -> None:
     """Run the benchmarks of these names, all of them where none is given."""
     phantom = peer_phantom()
-    for name, needs_phantom in BENCHMARKS:
+    for name, options in BENCHMARKS.items():
         if names and name not in names:
             continue
         print(f"\n## {name}\n", flush=True)
-        if needs_phantom and phantom is None:
+        if options and phantom is None:
             print(f"left out: {PEER_SCRIPT} is not on this machine")
             continue
-        options = ["--phantom", str(phantom)] if needs_phantom else []
-        subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], cwd=ROOT, check=True)
+        given = [option.format(phantom=phantom) for option in options]
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *given], cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":
