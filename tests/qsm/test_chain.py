@@ -22,16 +22,16 @@ def head() -> Head:
 
 def local_fields(
     magnitude: np.ndarray, phase: np.ndarray, mask: np.ndarray, *, b0=B0, sets=SETS, size=VOXEL_SIZE,
-    times=ECHO_TIMES, strength=FIELD_STRENGTH, name="default",
+    times=ECHO_TIMES, strength=FIELD_STRENGTH, name="default", overrides=None,
 ) -> dict:  # fmt: skip
     total = estimate_total_fields(
         magnitude, phase, mask, echo_times=times, field_strength=strength, voxel_size=size, echo_sets=sets,
-        preset_name=name,
+        preset_name=name, overrides=overrides,
     )  # fmt: skip
     return total | remove_background_fields(
         total["fields"], total["mask"], names=total["names"], precision=total["precision"],
         consistency=total["consistency"], echo_times=times, voxel_size=size, b0_direction=b0, echo_sets=sets,
-        preset_name=name,
+        preset_name=name, overrides=overrides,
     )  # fmt: skip
 
 
@@ -102,6 +102,17 @@ def test_whole_turns_do_not_matter(head: Head, default: dict) -> None:
     turns = np.random.default_rng(9).integers(-2, 3, head.phase.shape) * np.float32(2 * np.pi)
     again = local_fields(head.magnitude, head.phase + turns, head.mask)
     assert np.allclose(again["local_fields"], default["local_fields"], atol=2e-4)  # float32 at several turns
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [("default", {"background": "vsharp"}), ("published", {"background": "projection"}),
+     ("default", {"combine": "average"}), ("published", {"combine": "fit"}), ("default", {"unwrap": "cosine"})],
+)  # fmt: skip
+def test_every_choice_of_a_preset_can_be_changed(head: Head, name: str, overrides: dict) -> None:
+    result = local_fields(head.magnitude, head.phase, head.mask, name=name, overrides=overrides, sets={"some": [1, 3]})
+    deep = ndimage.binary_erosion(result["mask"], iterations=4)
+    assert np.corrcoef(result["local_fields"][0][deep], head.local_field[deep])[0, 1] > 0.7
 
 
 def test_phase_difference_gives_the_field(head: Head) -> None:

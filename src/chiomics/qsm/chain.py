@@ -1,4 +1,4 @@
-"""From wrapped phase to the local field of every echo set: the two presets in one place.
+"""From wrapped phase to the local field of every echo set, by one of two presets.
 
 `default` unwraps once for all echo sets, removes the phase offset, fits the field over the echoes of each set, leaves
 unreliable voxels at the brain's edge out, and removes the background by projection onto sources. `published` is the
@@ -20,71 +20,19 @@ from chiomics.core.errors import InputError
 from chiomics.core.units import radians_per_ppm
 from chiomics.qsm.combine_echoes import combine_local_fields
 from chiomics.qsm.data_weight import echo_agreement, inversion_weight
+from chiomics.qsm.echo_inputs import check_echoes, phase_difference_as_echo
 from chiomics.qsm.fit_echoes import echo_product, fit_field, unwrap_over_echoes
 from chiomics.qsm.phase_offset import remove_bipolar, remove_offset
+from chiomics.qsm.presets import PRESETS, preset
 from chiomics.qsm.reliable_mask import phase_quality, reliable_mask
-from chiomics.qsm.source_projection import remove_background_projection
+from chiomics.qsm.source_projection import FURTHER_ITERATIONS, remove_background_projection
 from chiomics.qsm.unwrap_laplacian import unwrap_cosine, unwrap_fourier
 from chiomics.qsm.unwrap_quality import unwrap_quality
 from chiomics.qsm.vsharp import remove_background_vsharp
 
-#: Every choice that the two presets make. A caller may override single keys.
-PRESETS: dict[str, dict] = {
-    "default": {
-        "combine": "fit",
-        "unwrap": "quality",
-        "least_consistency": 0.5,
-        "background": "projection",
-        "tissue_scale": 1 / 30,
-        "iterations": 50,
-        "inconsistency_scale": 0.0125,
-        "edge_factor": 0.3,
-        "least_agreement": 0.6,
-        "one_echo": {"inconsistency_scale": 0.25, "least_agreement": 0.3},
-    },
-    "published": {
-        "combine": "average",
-        "unwrap": "fourier",
-        "least_consistency": 0.0,
-        "background": "vsharp",
-        "echo_weights": "TE",
-        "inconsistency_scale": 0.25,
-        "edge_factor": 1.0,
-        "largest_radius": 12.0,
-        "threshold": 0.05,
-    },
-}
+__all__ = ["PRESETS", "estimate_total_fields", "phase_difference_as_echo", "preset", "remove_background_fields"]
 
 log = logging.getLogger(__name__)
-
-
-def preset(name: str, overrides: Mapping | None = None) -> dict:
-    """Return a preset's parameters with single ones replaced.
-
-    Parameters
-    ----------
-    name : {"default", "published"}
-        Preset.
-    overrides : mapping, optional
-        Keys of the preset with other values.
-
-    Returns
-    -------
-    dict
-        Parameters.
-
-    Raises
-    ------
-    InputError
-        For an unknown preset or key.
-    """
-    if name not in PRESETS:
-        raise InputError("unknown preset of the phase chain", found=repr(name), expected=", ".join(PRESETS))
-    unknown = set(overrides or {}) - set(PRESETS[name])
-    if unknown:
-        raise InputError("unknown parameters of the phase chain", found=", ".join(sorted(unknown)),
-                         expected=", ".join(PRESETS[name]))  # fmt: skip
-    return {**PRESETS[name], **(overrides or {})}
 
 
 def estimate_total_fields(
@@ -139,9 +87,9 @@ def estimate_total_fields(
     InputError
         For shapes that differ, echo times that do not rise, echo sets that the session cannot give.
     """
-    parameters = preset(preset_name, overrides)
+    parameters = preset(preset_name, overrides, echoes=len(echo_times))
     times = np.asarray(echo_times, float)
-    _check_echoes(magnitude, phase, mask, times, echo_sets)
+    check_echoes(magnitude, phase, mask, times, echo_sets)
     bounds = _bounding_box(mask)
     box = (slice(None), *bounds)
     magnitude = np.ascontiguousarray(magnitude[box], np.float32)
@@ -218,9 +166,7 @@ def remove_background_fields(
         ``local_fields`` (s, x, y, z) in ppm and ``weights`` (s, x, y, z) with mean 1, in the order of ``names``, the
         names of the echo sets; ``mask``: voxels valid in all sets; ``info``: dict for the sidecar.
     """
-    parameters = preset(preset_name, overrides)
-    if len(echo_times) == 1:  # the spatial quality of the phase stands in for the consistency, on a wider scale
-        parameters |= parameters.get("one_echo", {})
+    parameters = preset(preset_name, overrides, echoes=len(echo_times))
     agreement = echo_agreement(
         consistency,
         mask,
@@ -229,7 +175,9 @@ def remove_background_fields(
     )
     if parameters["background"] == "projection":
         inner = mask
-        order = sorted(range(len(fields)), key=lambda n: -len(echo_sets[names[n]]))
+        # The set of most echoes has the best field and is fitted in full; single echoes hold offsets of their own.
+        order = sorted(range(len(fields)), key=lambda n: -len(echo_sets.get(names[n], ())))
+        averaged = parameters["combine"] == "average"
         local = np.empty(fields.shape, np.float32)
         local[order] = remove_background_projection(
             fields[order],
@@ -240,6 +188,7 @@ def remove_background_fields(
             b0_direction=b0_direction,
             tissue_scale=parameters["tissue_scale"],
             iterations=parameters["iterations"],
+            further_iterations=parameters["iterations"] if averaged else FURTHER_ITERATIONS,
             workers=workers,
         )
     else:
@@ -273,32 +222,6 @@ def remove_background_fields(
         "mask": inner,
         "info": {"BackgroundRemoval": parameters["background"], "LocalFieldVoxels": int(inner.sum())},
     }
-
-
-def phase_difference_as_echo(
-    magnitude: np.ndarray, phase_difference: np.ndarray, *, echo_times: Sequence[float]
-) -> tuple[np.ndarray, np.ndarray, list[float]]:
-    """Turn two magnitudes and a phase difference into one echo whose time is the spacing.
-
-    Parameters
-    ----------
-    magnitude : ndarray, shape (2, x, y, z)
-        Magnitudes of the two echoes.
-    phase_difference : ndarray, shape (x, y, z)
-        Phase of the second echo less that of the first, in rad.
-    echo_times : sequence of 2 floats
-        In s.
-
-    Returns
-    -------
-    magnitude, phase : ndarray, shape (1, x, y, z)
-        Magnitude of equal phase noise, and the phase difference.
-    echo_times : list of 1 float
-        The spacing in s. The field is Δφ/(2π·ΔTE).
-    """
-    first, second = magnitude[0].astype(np.float32), magnitude[1].astype(np.float32)
-    combined = first * second / np.maximum(np.hypot(first, second), np.finfo(np.float32).tiny)
-    return combined[None], phase_difference[None].astype(np.float32), [float(echo_times[1] - echo_times[0])]
 
 
 def _fit_echo_sets(
@@ -370,36 +293,6 @@ def _unwrap(
     if method == "fourier":
         return unwrap_fourier(angle, mask, voxel_size=voxel_size, workers=workers)
     raise InputError("unknown unwrapping", found=repr(method), expected="quality, cosine or fourier")
-
-
-def _check_echoes(
-    magnitude: np.ndarray, phase: np.ndarray, mask: np.ndarray, times: np.ndarray, echo_sets: Mapping
-) -> None:
-    """Stop where the inputs do not belong together."""
-    if magnitude.ndim != 4 or magnitude.shape != phase.shape or phase.shape[1:] != mask.shape:
-        raise InputError(
-            "magnitude, phase and mask differ in shape",
-            found=f"{magnitude.shape}, {phase.shape} and {mask.shape}",
-            expected="(echo, x, y, z) twice and (x, y, z)",
-        )
-    if len(times) != len(phase) or np.any(np.diff(times) <= 0) or times[0] <= 0:
-        raise InputError(
-            "the echo times do not fit the echoes",
-            found=f"{times.tolist()} s for {len(phase)} echoes",
-            expected="one rising time in s per echo",
-        )
-    if times[-1] > 0.5:
-        raise InputError("the echo times are not in seconds", found=f"{times.tolist()}", expected="s, below 0.5")
-    if not mask.any():
-        raise InputError("the brain mask is empty", expected="a mask with voxels")
-    for name, echoes in echo_sets.items():
-        missing = [echo for echo in echoes if not 1 <= echo <= len(times)]
-        if missing or not echoes or len(set(echoes)) < len(echoes):
-            raise InputError(
-                f"echo set '{name}' does not fit the session",
-                found=f"echoes {list(echoes)} of {len(times)}",
-                expected=f"different numbers from 1 to {len(times)}",
-            )
 
 
 def _bounding_box(mask: np.ndarray) -> tuple[slice, ...]:

@@ -1,0 +1,85 @@
+"""Bring what a session has into the form that the phase chain takes, and stop where it does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from chiomics.core.errors import InputError
+
+#: Echo times beyond this, in s, are taken to be in ms by mistake.
+LATEST_ECHO = 0.5
+
+
+def check_echoes(
+    magnitude: np.ndarray, phase: np.ndarray, mask: np.ndarray, times: np.ndarray, echo_sets: Mapping
+) -> None:
+    """Stop where the inputs of the phase chain do not belong together.
+
+    Parameters
+    ----------
+    magnitude, phase : ndarray
+        Should be of shape (e, x, y, z).
+    mask : ndarray of bool
+        Should be of shape (x, y, z), with voxels.
+    times : ndarray
+        Echo times, should be rising and in s.
+    echo_sets : mapping of str to sequence of int
+        Should hold different echo numbers from 1.
+
+    Raises
+    ------
+    InputError
+        Where one does not.
+    """
+    if magnitude.ndim != 4 or magnitude.shape != phase.shape or phase.shape[1:] != mask.shape:
+        raise InputError(
+            "magnitude, phase and mask differ in shape",
+            found=f"{magnitude.shape}, {phase.shape} and {mask.shape}",
+            expected="(echo, x, y, z) twice and (x, y, z)",
+        )
+    if len(times) != len(phase) or np.any(np.diff(times) <= 0) or times[0] <= 0:
+        raise InputError(
+            "the echo times do not fit the echoes",
+            found=f"{times.tolist()} s for {len(phase)} echoes",
+            expected="one rising time in s per echo",
+        )
+    if times[-1] > LATEST_ECHO:
+        raise InputError("the echo times are not in seconds", found=f"{times.tolist()}", expected="s, below 0.5")
+    if not mask.any():
+        raise InputError("the brain mask is empty", expected="a mask with voxels")
+    for name, echoes in echo_sets.items():
+        missing = [echo for echo in echoes if not 1 <= echo <= len(times)]
+        if missing or not echoes or len(set(echoes)) < len(echoes):
+            raise InputError(
+                f"echo set '{name}' does not fit the session",
+                found=f"echoes {list(echoes)} of {len(times)}",
+                expected=f"different numbers from 1 to {len(times)}",
+            )
+
+
+def phase_difference_as_echo(
+    magnitude: np.ndarray, phase_difference: np.ndarray, *, echo_times: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """Turn two magnitudes and a phase difference into one echo whose time is the spacing.
+
+    Parameters
+    ----------
+    magnitude : ndarray, shape (2, x, y, z)
+        Magnitudes of the two echoes.
+    phase_difference : ndarray, shape (x, y, z)
+        Phase of the second echo less that of the first, in rad.
+    echo_times : sequence of 2 floats
+        In s.
+
+    Returns
+    -------
+    magnitude, phase : ndarray, shape (1, x, y, z)
+        Magnitude of equal phase noise, and the phase difference.
+    echo_times : list of 1 float
+        The spacing in s. The field is Δφ/(2π·ΔTE).
+    """
+    first, second = magnitude[0].astype(np.float32), magnitude[1].astype(np.float32)
+    combined = first * second / np.maximum(np.hypot(first, second), np.finfo(np.float32).tiny)
+    return combined[None], phase_difference[None].astype(np.float32), [float(echo_times[1] - echo_times[0])]

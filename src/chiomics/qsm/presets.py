@@ -1,0 +1,74 @@
+"""The choices of the phase chain: the default, which measured best, and the published pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chiomics.core.errors import InputError
+
+#: Every choice that the two presets make; each holds all keys, so that a caller may override single ones (another
+#: background removal, for instance, with its parameters).
+PRESETS: dict[str, dict] = {
+    "default": {
+        "combine": "fit",
+        "unwrap": "quality",
+        "least_consistency": 0.5,
+        "inconsistency_scale": 0.0125,
+        "edge_factor": 0.3,
+        "background": "projection",
+        "tissue_scale": 1 / 30,
+        "iterations": 50,
+        "least_agreement": 0.6,
+        "largest_radius": 18.0,
+        "threshold": 0.05,
+        "echo_weights": "SNR",
+    },
+    "published": {
+        "combine": "average",
+        "unwrap": "fourier",
+        "least_consistency": 0.0,
+        "inconsistency_scale": 0.25,
+        "edge_factor": 1.0,
+        "background": "vsharp",
+        "tissue_scale": 1 / 30,
+        "iterations": 50,
+        "least_agreement": 0.0,
+        "largest_radius": 12.0,
+        "threshold": 0.05,
+        "echo_weights": "TE",
+    },
+}
+#: With one echo the spatial quality of the phase stands in for the consistency of the echoes, on a wider scale.
+ONE_ECHO: dict[str, dict] = {"default": {"inconsistency_scale": 0.25, "least_agreement": 0.3}}
+
+
+def preset(name: str, overrides: Mapping | None = None, *, echoes: int | None = None) -> dict:
+    """Return a preset's parameters with single ones replaced.
+
+    Parameters
+    ----------
+    name : {"default", "published"}
+        Preset.
+    overrides : mapping, optional
+        Keys of the preset with other values.
+    echoes : int, optional
+        Number of echoes of the session; one echo has values of its own.
+
+    Returns
+    -------
+    dict
+        Parameters.
+
+    Raises
+    ------
+    InputError
+        For an unknown preset or key.
+    """
+    if name not in PRESETS:
+        raise InputError("unknown preset of the phase chain", found=repr(name), expected=", ".join(PRESETS))
+    unknown = set(overrides or {}) - set(PRESETS[name])
+    if unknown:
+        raise InputError("unknown parameters of the phase chain", found=", ".join(sorted(unknown)),
+                         expected=", ".join(PRESETS[name]))  # fmt: skip
+    own = ONE_ECHO.get(name, {}) if echoes == 1 else {}
+    return {**PRESETS[name], **own, **(overrides or {})}
