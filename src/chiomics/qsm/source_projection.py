@@ -27,7 +27,7 @@ from chiomics.qsm.fourier import Array, Grid
 TISSUE_SCALE = 1 / 30
 #: Room for sources around the mask in mm.
 PADDING = 24.0
-ITERATIONS = 50
+ITERATIONS = 60
 #: Iterations for what another echo set's total field differs by.
 FURTHER_ITERATIONS = 8
 
