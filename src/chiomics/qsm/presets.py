@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import SettingError
 
 #: Every choice that the two presets make; each holds all keys, so that a caller may override single ones (another
 #: background removal, for instance, with its parameters).
@@ -61,14 +61,14 @@ def preset(name: str, overrides: Mapping | None = None, *, echoes: int | None = 
 
     Raises
     ------
-    InputError
+    SettingError
         For an unknown preset or key.
     """
     if name not in PRESETS:
-        raise InputError("unknown preset of the phase chain", found=repr(name), expected=", ".join(PRESETS))
+        raise SettingError("unknown preset of the phase chain", found=repr(name), expected=", ".join(PRESETS))
     unknown = set(overrides or {}) - set(PRESETS[name])
     if unknown:
-        raise InputError("unknown parameters of the phase chain", found=", ".join(sorted(unknown)),
+        raise SettingError("unknown parameters of the phase chain", found=", ".join(sorted(unknown)),
                          expected=", ".join(PRESETS[name]))  # fmt: skip
     own = ONE_ECHO.get(name, {}) if echoes == 1 else {}
     return {**PRESETS[name], **own, **(overrides or {})}
