@@ -221,6 +221,6 @@ def test_real_and_imaginary_give_what_magnitude_and_phase_give(workflow, simulat
     cartesian = workflow(tmp_path / "bids", "cartesian")
     check(cartesian.run())
     first, second = chi_map(run.folder), chi_map(cartesian.folder)
-    # Rounding to float32 moves single voxels over the thresholds of masks, and with them the reference: by 1 ppb at most,
+    # Rounding to float32 moves single voxels over the thresholds of masks, and with them the reference: by under 1 ppb,
     # where tissues span ±100 ppb.
     assert np.median(np.abs(first - second)[first != 0]) < 1e-3
