@@ -1,0 +1,1 @@
+"""MS against NMOSD from radiomics and demographics: the study of Yan et al. (2021), as published and without its leak."""
