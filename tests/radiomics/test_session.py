@@ -229,3 +229,23 @@ def test_robust_scores_are_standard_deviations_of_normal_values():
     scores = qc.robust_scores(table)
     assert scores["a"].std() == pytest.approx(1, abs=0.05)  # the MAD of 4001 values is known to 2 %
     assert (scores["constant"] == 0).all()
+
+
+def test_an_offset_moves_the_values_and_not_their_spread(session):
+    maps, vois, mask = session["maps"], session["vois"], session["mask"]
+    options = {"presets": {"fiscone107": {"gray_levels": [16], "sources": ["dgm"]}}, "identity": IDENTITY}
+    tables = [extract_session(maps, vois, valid_mask=mask, offset=offset, **options) for offset in (0.0, 0.02)]
+    key = ["voi", "hemisphere", "echo_set", "feature_class", "feature"]
+    before, after = (table.set_index(key)["value"].dropna() for table in tables)
+    change = (after - before).unstack("feature")
+    # Sums over some hundred float64 values.
+    assert np.allclose(change["Mean"].dropna(), -0.02, atol=1e-12)
+    assert np.allclose(change["Variance"].dropna(), 0, atol=1e-12)
+
+
+def test_a_preset_reads_the_maps_that_it_names(session):
+    maps, vois, mask = session["maps"], session["vois"], session["mask"]
+    presets = {"fiscone107": {**LEVELS, "echo_sets": ["1TE"]}, "yan874": {"inversions": ["star"]}}
+    table = extract_session(maps, vois, valid_mask=mask, presets=presets, identity=IDENTITY)
+    assert set(table["preset"]) == {"fiscone107"}
+    assert set(table["echo_set"]) == {"1TE"}

@@ -51,6 +51,7 @@ def extract_session(
     presets: Mapping[str, Mapping],
     identity: Mapping[str, str],
     valid_mask: str | Path | None = None,
+    offset: float = 0.0,
     engine: str = "chiomics",
     isolated_voxels: str = "pyradiomics",
 ) -> pd.DataFrame:
@@ -64,11 +65,14 @@ def extract_session(
         Masks and label images on these voxels, see `chiomics.radiomics.vois`.
     presets : mapping of str to mapping
         Preset name to what differs from its defaults: ``gray_levels``, ``bin_width``, ``hemispheres``, ``sources``,
-        ``vois`` (names) and, for a name of the user's own, ``parameter_file``.
+        ``vois`` (names), ``inversions`` and ``echo_sets`` (which maps) and, for a name of the user's own,
+        ``parameter_file``.
     identity : mapping of str to str
         Columns that name the session and its group, put first.
     valid_mask : path-like, optional
         Where all maps hold values. Without it, where none of them is exactly 0.
+    offset : float
+        Susceptibility in ppm that becomes 0: of another reference region than that of the maps.
     engine : {"chiomics", "pyradiomics"}
         This engine, or the reference.
     isolated_voxels : {"pyradiomics", "ibsi"}
@@ -89,6 +93,7 @@ def extract_session(
     for path, chi in zip(chi_maps.values(), maps.values(), strict=True):
         _check_grid(chi, first, path)
     valid = _valid_voxels(maps, valid_mask)
+    maps = {key: replace(chi, voxels=chi.voxels - offset) for key, chi in maps.items()}
     found = find_vois(vois)
     rows: list[tuple] = []
     for preset, options in presets.items():
@@ -96,7 +101,8 @@ def extract_session(
         regions = arrange(wanted_vois(found, preset, options), hemispheres_of(preset, options))
         if not regions:
             log.warning("preset %s: this session has none of its volumes", preset)
-        ready = {key: normalise(in_unit(chi, settings, "ppm"), settings) for key, chi in maps.items()}
+        chosen = wanted_maps(maps, preset, options)
+        ready = {key: normalise(in_unit(chi, settings, "ppm"), settings) for key, chi in chosen.items()}
         for (name, hemisphere), members in regions.items():
             mask = replace(first, voxels=_region_mask(members, valid, first), source=None)
             for (inversion, echo_set), feature, reason in _region_rows(mask, ready, settings, engine, name):
@@ -127,6 +133,20 @@ def wanted_vois(vois: list[Voi], preset: str, options: Mapping) -> list[Voi]:
     return [
         voi for voi in vois if (sources is None or voi.source in sources) and (names is None or voi.name in names)
     ]  # fmt: skip
+
+
+def wanted_maps(maps: Mapping[tuple[str, str], object], preset: str, options: Mapping) -> dict[tuple[str, str], object]:
+    """Choose the maps that a preset reads; one of the user's own, without inversion and echo set, serves all."""
+    inversions, echo_sets = options.get("inversions"), options.get("echo_sets")
+    chosen = {
+        (inversion, echo_set): chi
+        for (inversion, echo_set), chi in maps.items()
+        if (inversions is None or inversion in (*inversions, "given"))
+        and (echo_sets is None or echo_set in (*echo_sets, "given"))
+    }
+    if not chosen:
+        log.warning("preset %s: this session has none of its maps, it has %s", preset, " ".join(map("-".join, maps)))
+    return chosen
 
 
 def hemispheres_of(preset: str, options: Mapping) -> str:
