@@ -1,0 +1,139 @@
+"""Tables of the robustness stage: their names, their columns, and how they are written.
+
+Every table lies in ``results/robustness`` and is tidy: one row per value, the columns below in this order, no index.
+Three conventions hold in all of them. `cohort` is ``all`` or the name of a subset (``patients``, ``controls``); `sides`
+is ``merged`` (both sides as one region) or ``separate``; `perturbation` is the name of the axis whose values are the
+raters (``echo_set``, ``inversion`` or one of the user's). A grey-level setting is a number of bins (`n_gray_levels`) or
+a bin width (`bin_width`), the other one is empty. `voi` is ``all`` for every region together and ``tracts`` for every
+region but the white matter as a whole; `hemisphere` is ``all`` for whatever sides there are; `feature_class` is ``all``
+for every class but shape.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from chiomics.core.errors import InputError
+from chiomics.core.images import whole_file
+
+#: What names one analysis, and the region in it.
+STRATUM = ("cohort", "sides", "perturbation", "preset", "n_gray_levels", "bin_width")
+REGION = ("voi", "hemisphere")
+FEATURE = ("image_type", "feature_class", "feature")
+SESSION = ("participant", "session", "run", "group")
+#: The three coefficients of McGraw and Wong (1996): one-way, consistency, absolute agreement.
+COEFFICIENTS = ("icc_11", "icc_c1", "icc_a1")
+#: Names that stand for all values of a column.
+ALL, TRACTS = "all", "tracts"
+
+TABLES: dict[str, tuple[str, ...]] = {
+    # One row per feature of a region. `icc` is the coefficient that the configuration chose, with its bootstrap interval;
+    # `robust` says whether it exceeds the threshold; `n_missing` sessions lack a reconstruction or a value, and are left
+    # out; `reason` says why there is no coefficient.
+    "icc.parquet": (
+        *STRATUM, *REGION, *FEATURE, "n_raters", "n_sessions", "n_missing",
+        *(f"{name}{end}" for name in COEFFICIENTS for end in ("", "_low", "_high")),
+        "icc", "bootstrap_low", "bootstrap_high", "robust", "reason",
+    ),
+    # Numbers of robust features with 95 % bootstrap bands. `n_features` counts all but shape; the two `_with_shape`
+    # columns count shape too, and are filled where `feature_class` is "all".
+    "counts.tsv": (
+        *STRATUM, *REGION, "feature_class", "threshold", "n_robust", "low", "high", "bootstrap_mean", "n_features",
+        "percent", "n_robust_with_shape", "n_features_with_shape",
+    ),
+    # One row per grey-level setting and threshold: how many features of all regions are robust, whether that is the
+    # most, and in what share of the bootstrap samples it is.
+    "optimal_gray_level.tsv": (
+        "cohort", "sides", "perturbation", "preset", "threshold", "n_gray_levels", "bin_width", "n_robust", "low", "high",
+        "optimal", "bootstrap_share",
+    ),
+    # One row per feature, at the reported grey level: its least coefficient over the regions and where, and whether it
+    # is robust in all; `published` says whether the paper lists it.
+    "whitelist.tsv": (
+        *STRATUM, *FEATURE, "n_regions", "n_robust", "least_icc", "least_voi", "least_hemisphere", "robust", "published",
+    ),
+    # One row per subset and treatment of the sides, at its own optimum for the reported threshold.
+    "groups.tsv": (
+        "cohort", "sides", "perturbation", "preset", "n_sessions", "n_participants", "threshold", "n_gray_levels",
+        "bin_width", "bootstrap_share", "n_robust", "low", "high", "n_features", "percent", "median_icc",
+        "mean_difference_from_all", "agreement_with_all",
+    ),
+    # Left against right, per region and class: the paper's two-sample t test on the coefficients, and equivalence within
+    # ± `margin`: TOST on the pairs of features, and by the bootstrap over participants (90 % interval within the margin).
+    "sides.tsv": (
+        "cohort", "perturbation", "preset", "n_gray_levels", "bin_width", "voi", "feature_class", "n_features",
+        "n_robust_left", "n_robust_right", "mean_icc_left", "mean_icc_right", "mean_difference", "t", "p_difference",
+        "margin", "p_equivalence", "bootstrap_low", "bootstrap_high", "equivalent",
+    ),
+    # Table 2: one row per feature and tract that the paper names. `direction` is the paper's (up or down); `median` and
+    # `median_others` are over sessions, others being the remaining tracts; `difference` is the median over sessions of
+    # the tract's value minus the mean of the others, `p` from Wilcoxon's signed-rank test with Holm's correction.
+    "trends.tsv": (
+        "source", "feature_class", "feature", "mark", "voi", "direction", "n_sessions", "median", "median_others",
+        "difference", "share_of_sessions", "p", "found", "agrees",
+    ),
+    # Features that exclude one another by their definition, which the paper lists with the same direction: Spearman's
+    # correlation over sessions and tracts, ours, and the correlation that the published directions imply.
+    "contradictions.tsv": (
+        "feature_class", "feature", "other", "n_values", "spearman", "expected_sign", "published_sign", "published_holds",
+    ),
+    # Values behind box plots: the first-order and texture features that the paper draws, and volumes, of every session.
+    # `feature_class` is pyradiomics' or "volume" with the features `Volume` (mm³) and `VolumeAdjusted` (mm³).
+    "distributions.parquet": (*SESSION, *REGION, "n_gray_levels", "bin_width", "feature_class", "feature", "value"),
+    # What the paper prints beside what this cohort gives.
+    "published.tsv": (
+        "source", "quantity", "voi", "feature_class", "feature", "threshold", "n_gray_levels", "published", "ours", "low",
+        "high", "difference",
+    ),
+    # Sessions without a value, by reconstruction and region.
+    "missing.tsv": ("perturbation", "preset", "rater", *REGION, "n_sessions", "n_features", "reason"),
+}  # fmt: skip
+
+
+def write_table(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a table whole or not at all: Parquet or tab-separated by its ending, the columns as `TABLES` has them.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table; numbers are written with all their digits, missing values as nothing.
+    path : path-like
+        Its name decides the columns; one that `TABLES` does not know keeps those of the frame.
+
+    Raises
+    ------
+    InputError
+        Where a column is missing.
+    """
+    path = Path(path)
+    columns = list(TABLES.get(path.name, frame.columns))
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise InputError("columns are missing", file=path, found=", ".join(frame.columns), expected=", ".join(missing))
+    with whole_file(path) as temporary:
+        if path.suffix == ".parquet":
+            frame[columns].to_parquet(temporary, index=False, compression="zstd")
+        else:
+            frame[columns].to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table of this stage; empty text stays empty text, and only numbers can be missing."""
+    path = Path(path)
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    frame = pd.read_csv(path, sep="\t", keep_default_na=False, na_values={})
+    for column in frame.columns:
+        if column in _TEXT or frame[column].dtype != object:
+            continue
+        truth = frame[column].isin(["True", "False"])
+        frame[column] = frame[column] == "True" if truth.all() else pd.to_numeric(frame[column])
+    return frame
+
+
+_TEXT = {
+    *REGION, *FEATURE, *SESSION, "cohort", "sides", "perturbation", "preset", "reason", "rater", "least_voi",
+    "least_hemisphere", "source", "quantity", "mark", "direction", "found", "other",
+}  # fmt: skip
