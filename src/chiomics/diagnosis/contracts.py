@@ -1,0 +1,112 @@
+"""What the pieces of the stage hand to one another: settings, schemes and the columns of every table.
+
+Flow: feature files -> `cohort.parquet` -> one job per model, scheme and chunk of repeats (`predictions`, `selected`) or
+of permutations (`permutation`) -> tables of the whole study. Positive class is MS, as in Yan et al. 2021. A score is
+the predicted probability of the positive class by a model that has not seen the subject in training (scheme
+``nested``) or that saw him in the selection of features (scheme ``as_published``).
+
+Functions that others call::
+
+    cohort.build_cohort(tidy, settings)                    -> DataFrame, one row per session
+    cohort.read_cohort(paths, settings)                    -> the same from feature files
+    models.list_models(settings)                           -> dict of name to Model
+    models.build_pipeline(model, columns, settings)        -> sklearn Pipeline, unfitted
+    models.fit_final(cohort, model, settings)              -> Pipeline fitted on the whole cohort
+    models.pipeline_features(pipeline)                     -> DataFrame: feature, coefficient, mean, scale, median, ...
+    evaluation.evaluate(cohort, model, settings, scheme=, repeats=)   -> Evaluation(predictions, selected)
+    permutation.permute(cohort, model, settings, scheme=, permutations=) -> DataFrame
+    performance.performance_table(predictions, selected, permutations, settings) -> DataFrame
+    performance.delong_table(predictions, settings), .selection_tables(...), .roc_table(...),
+    calibration.calibration_table(...), calibration.decision_table(...), confounding.gain_table(...)
+    group_tests.compare_counts, .compare_moments, .compare_values    -> GroupTest(test, statistic, p)
+"""
+
+from __future__ import annotations
+
+#: Class that a score close to 1 means (S-25: only MS as positive gives the published integers).
+POSITIVE = "MS"
+#: Selection on all subjects before cross-validation, as published; all selection inside the training folds.
+SCHEMES = ("as_published", "nested")
+#: Steps of the selection with the number of features they leave (S-15 to S-17).
+STEPS = ("extracted", "univariate", "spearman", "aic")
+#: Where a table speaks of a model trained on every subject: the fold of the as-published selection, the final model.
+ALL_SUBJECTS = -1
+
+#: Settings below ``papers.yan2021`` and their defaults.
+DEFAULTS = {
+    "preset": "yan874",  # of the radiomics stage
+    "n_gray_levels": None,  # None: the only one that the features have
+    "bin_width": None,  # the same
+    "inversion": None,  # the same; the paper's is star
+    "echo_set": "all",
+    "groups": ["MS", "NMOSD"],
+    "positive": POSITIVE,
+    "nuclei": ["DN", "GP", "HCN", "PUT", "RN", "SN", "THA"],  # order of the paper's tables
+    "hemisphere": "LR",
+    "demographics": ["age", "sex", "disease_duration", "edss"],
+    "hybrid_nucleus": "DN",  # Fig 5; or best: the lowest AIC on the training subjects
+    "confounders": [["sex"], ["edss"], ["sex", "edss"]],  # left out of hybrid and demographic models, a set at a time
+    "models": {},  # more of them: name -> {regions: [...], demographics: [...], whitelist: tsv}
+    "whitelist": None,  # TSV with a column feature (and perhaps voi): only these radiomic features
+    "p_threshold": 0.05,
+    "normality_threshold": 0.05,
+    "rho_cutoff": 0.9,
+    "abnormal_z": None,  # |z| beyond which a value is abnormal; None: only values that are not finite
+    "max_features": None,  # of the AIC selection; None: as many as it wants
+    "estimator": "maximum_likelihood",  # of the last model; Firth where classes are separated; or firth, ridge
+    "adjust": None,  # or: regression, combat; fitted inside the folds
+    "adjust_for": [],  # columns: covariates of the regression, or the one site column of ComBat
+    "groups_column": None,  # e.g. site: folds are its values (leave one site out)
+    "folds": 5,
+    "repeats": 20,
+    "permutations": 200,
+    "bootstraps": 2000,
+    "confidence": 0.95,
+    "threshold_rule": {"as_published": "youden_pooled", "nested": "youden_training"},  # or: half
+    "seed": 2021,
+}
+
+#: One row per session: identity, group, demographics, then ``<VOI>.<feature>`` (``<VOI>-L.<feature>`` by side).
+COHORT_COLUMNS = ("participant", "session", "run", "group")
+#: One row per model, scheme, repeat and session. `threshold`: score at and above which the session is called positive,
+#: found on the training subjects of its fold (NaN under the rule youden_pooled, whose threshold the table holds).
+PREDICTIONS = (
+    "model", "scheme", "repeat", "fold", "participant", "session", "run", "group", "y", "score", "threshold",
+)  # fmt: skip
+#: One row per feature that a step left. Coefficient per standard deviation: of the last model, in step aic alone.
+#: Demographic variables are in step ``aic`` with their coefficients too. ``fold`` is ALL_SUBJECTS for as_published.
+SELECTED = ("model", "scheme", "repeat", "fold", "step", "feature", "coefficient")
+#: One row per model, scheme and permutation of the participants' labels; AUC of one repeat.
+PERMUTATION = ("model", "scheme", "permutation", "auc")
+
+#: `performance.tsv`, one row per model and scheme. AUC is the mean over repeats of the AUC over all out-of-fold scores.
+PERFORMANCE = (
+    "model", "scheme", "positive", "n_participants", "n_sessions", "n_positive", "n_negative", "repeats", "folds",
+    "auc", "auc_sd_repeats",
+    "auc_delong_low", "auc_delong_high", "auc_bootstrap_low", "auc_bootstrap_high",
+    "auc_hanley_low", "auc_hanley_high", "confidence",
+    "p_permutation", "n_permutations", "auc_permuted_mean", "auc_permuted_95",
+    "threshold_rule", "threshold", "sensitivity", "sensitivity_low", "sensitivity_high",
+    "specificity", "specificity_low", "specificity_high", "accuracy",
+    "brier", "brier_prevalence", "calibration_intercept", "calibration_slope",
+    "n_predictors", "events_per_variable", "warning",
+)  # fmt: skip
+#: `delong.tsv`, one row per scheme and pair of models. `difference` is model_1 minus model_2.
+DELONG = (
+    "scheme", "model_1", "model_2", "auc_1", "auc_2", "difference", "difference_low", "difference_high",
+    "correlation", "z", "p", "p_holm",
+)  # fmt: skip
+#: `selection_counts.tsv`, one row per radiomic model, scheme and step; stability: Nogueira et al. 2018.
+SELECTION_COUNTS = ("model", "scheme", "step", "median", "q25", "q75", "stability", "published")
+#: `selection_stability.tsv`: share of training sets in which a step left the feature.
+SELECTION_STABILITY = ("model", "scheme", "step", "feature", "frequency")
+#: `roc.tsv`: mean over repeats, and a pointwise bootstrap band, on a grid of false positive rates.
+ROC = ("model", "scheme", "fpr", "tpr", "tpr_low", "tpr_high")
+#: `calibration.tsv`: bins of equal count of the scores of all repeats.
+CALIBRATION = ("model", "scheme", "bin", "mean_score", "observed", "n")
+#: `decision_curve.tsv`: net benefit at a threshold probability, with that of calling everybody positive.
+DECISION = ("model", "scheme", "threshold", "net_benefit", "net_benefit_all")
+#: `confounding.tsv`: AUC gain of the hybrid model over the demographic one, with these variables left out of both.
+CONFOUNDING = (
+    "scheme", "left_out", "auc_demographic", "auc_hybrid", "gain", "gain_low", "gain_high", "p",
+)  # fmt: skip
