@@ -20,7 +20,7 @@ PRESETS: dict[str, dict] = {
         "iterations": 60,
         "least_agreement": 0.6,
         "largest_radius": 18.0,
-        "threshold": 0.05,
+        "threshold": 0.08,
         "echo_weights": "SNR",
     },
     "published": {
