@@ -1,0 +1,175 @@
+"""Stepwise logistic regression by Akaike's criterion (Yan et al. 2021, S-17).
+
+From the intercept alone, every step looks at all models with one feature more and all with one feature less and takes
+the one of least AIC = 2 · parameters − 2 · log-likelihood, until none is lower: what `stepAIC` of R does in both
+directions. A model that separates the classes has a deviance of 0, so nothing can be gained by adding to it; of several
+such candidates the one of largest score statistic is taken, and the coefficients are left to a penalised model.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from chiomics.diagnosis.classes import two_class_tags, two_classes
+from chiomics.diagnosis.newton import SEPARATED_DEVIANCE, information, maximise
+
+#: A column is not added where the model explains more than this share of it (weighted R²).
+COLLINEAR = 1 - 1e-6
+#: A step has to lower the criterion by more.
+LEAST_GAIN = 1e-5
+#: Numbers in the designs that are fitted at once: 64 MB.
+MOST_NUMBERS = 8_000_000
+
+
+class StepwiseAIC(SelectorMixin, BaseEstimator):
+    """Choose features by forward and backward steps of a logistic regression.
+
+    Parameters
+    ----------
+    penalty : float
+        Cost of a parameter: 2 is Akaike's criterion; log of the number of subjects would be Schwarz's.
+    max_features : int, optional
+        Most features.
+    min_features : int
+        1: the best single feature where even that does not lower the criterion. 0: none.
+    screen : int, optional
+        Fit only so many candidates per step, those of largest score statistic (to add) or least Wald statistic (to
+        drop), which thousands of subjects need; None fits all.
+
+    Attributes
+    ----------
+    support_ : ndarray of bool, shape (features,)
+        Features chosen.
+    path_ : list of (str, int, float)
+        Steps: ``add`` or ``drop``, column, criterion after it.
+    criterion_ : float
+        Criterion of the chosen model.
+    separated_ : bool
+        Whether the chosen features separate the classes.
+    """
+
+    def __init__(
+        self,
+        penalty: float = 2.0,
+        max_features: int | None = None,
+        min_features: int = 1,
+        screen: int | None = None,
+    ) -> None:
+        self.penalty = penalty
+        self.max_features = max_features
+        self.min_features = min_features
+        self.screen = screen
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> StepwiseAIC:
+        """Run the selection, X of shape (subjects, features), y of two classes."""
+        X, y = validate_data(self, X, y, dtype=float)
+        _, positive = two_classes(y)
+        y = positive.astype(float)
+        sd = X.std(axis=0)
+        Z = (X - X.mean(axis=0)) / np.where(sd > 0, sd, 1)
+        most = min(Z.shape[1] if self.max_features is None else self.max_features, len(Z) - 2)
+        chosen: list[int] = []
+        share = y.mean()
+        coefficients = np.array([np.log(share / (1 - share))])
+        deviance = -2 * len(y) * (share * np.log(share) + (1 - share) * np.log(1 - share))
+        self.path_, self.criterion_ = [], deviance + self.penalty
+        while True:
+            steps = self._drops(Z, y, chosen, coefficients) if len(chosen) > 1 else []
+            if len(chosen) < most and deviance > SEPARATED_DEVIANCE:
+                steps += self._adds(Z, y, chosen, coefficients)
+            if not steps:
+                break
+            # Equal within LEAST_GAIN counts as equal, so that the choice does not hang on the last digits.
+            least = min(step[0] for step in steps)
+            criterion, _, action, column, beta = min(
+                (step for step in steps if step[0] < least + LEAST_GAIN), key=lambda step: step[1]
+            )
+            forced = len(chosen) < self.min_features
+            if criterion > self.criterion_ - LEAST_GAIN and not forced:
+                break
+            chosen = [*chosen, column] if action == "add" else [other for other in chosen if other != column]
+            coefficients, self.criterion_ = beta, criterion
+            deviance = criterion - self.penalty * (len(chosen) + 1)
+            self.path_.append((action, int(column), float(criterion)))
+        self.support_ = np.zeros(Z.shape[1], dtype=bool)
+        self.support_[chosen] = True
+        self.separated_ = bool(deviance <= SEPARATED_DEVIANCE)
+        return self
+
+    def _adds(self, Z: np.ndarray, y: np.ndarray, chosen: list[int], coefficients: np.ndarray) -> list[tuple]:
+        base = _design(Z, chosen)
+        columns = np.setdiff1d(np.arange(Z.shape[1]), chosen)
+        score = score_statistics(base, Z[:, columns], y, coefficients)
+        order = np.argsort(-score, kind="stable")
+        order = order[score[order] >= 0][: self.screen]
+        start = np.append(coefficients, 0)
+        criteria, fitted = self._fit(Z, y, [[*chosen, column] for column in columns[order]], start)
+        return [
+            (criterion, -score[place], "add", columns[place], beta)
+            for criterion, place, beta in zip(criteria, order, fitted, strict=True)
+        ]
+
+    def _drops(self, Z: np.ndarray, y: np.ndarray, chosen: list[int], coefficients: np.ndarray) -> list[tuple]:
+        _, fisher = information(_design(Z, chosen), coefficients)
+        variance = np.diag(np.linalg.pinv(fisher, hermitian=True))[1:]
+        wald = coefficients[1:] ** 2 / np.maximum(variance, 1e-300)
+        order = np.argsort(wald, kind="stable")[: self.screen]
+        designs = [[other for other in chosen if other != chosen[place]] for place in order]
+        criteria, fitted = self._fit(Z, y, designs, None)
+        return [
+            (criterion, wald[place], "drop", chosen[place], beta)
+            for criterion, place, beta in zip(criteria, order, fitted, strict=True)
+        ]
+
+    def _fit(
+        self, Z: np.ndarray, y: np.ndarray, models: list[list[int]], start: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Fit models of equal size, a few at a time, and return their criteria and coefficients."""
+        criteria, fitted = [], []
+        at_once = max(1, MOST_NUMBERS // (len(Z) * (len(models[0]) + 1))) if models else 1
+        for first in range(0, len(models), at_once):
+            designs = np.stack([_design(Z, model) for model in models[first : first + at_once]])
+            begin = np.zeros(designs.shape[::2]) if start is None else np.tile(start, (len(designs), 1))
+            beta, loglik = maximise(designs, y, begin)
+            deviance = np.where(-2 * loglik < SEPARATED_DEVIANCE, 0, -2 * loglik)
+            criteria.extend(deviance + self.penalty * designs.shape[2])
+            fitted.extend(beta)
+        return np.array(criteria), np.array(fitted)
+
+    def _get_support_mask(self) -> np.ndarray:
+        check_is_fitted(self)
+        return self.support_
+
+    def __sklearn_tags__(self) -> Tags:
+        return two_class_tags(super().__sklearn_tags__())
+
+
+def score_statistics(base: np.ndarray, Z: np.ndarray, y: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """Return Rao's score statistic of each column of `Z` for a model of `base`; −1 for one the model explains.
+
+    Parameters
+    ----------
+    base : ndarray, shape (subjects, columns)
+        Design of the model, with its ones.
+    Z : ndarray, shape (subjects, candidates)
+        Candidates.
+    y : ndarray, shape (subjects,)
+        0 or 1.
+    coefficients : ndarray, shape (columns,)
+        Maximum likelihood estimate of the model.
+    """
+    p, fisher = information(base, coefficients)
+    weighted = Z * (p * (1 - p))[:, None]
+    cross = base.T @ weighted
+    whole = (Z * weighted).sum(axis=0)
+    left = whole - (cross * (np.linalg.pinv(fisher, hermitian=True) @ cross)).sum(axis=0)
+    usable = left > (1 - COLLINEAR) * whole
+    return np.where(usable, (Z.T @ (y - p)) ** 2 / np.where(usable, left, 1), -1.0)
+
+
+def _design(Z: np.ndarray, columns: list[int]) -> np.ndarray:
+    return np.column_stack([np.ones(len(Z)), Z[:, columns]])
