@@ -171,10 +171,15 @@ def test_mask_on_another_grid_is_not_used(tmp_path):
         MASK.format("desc-brain_mask"): other,
         MASK.format("desc-lesion_mask"): other,
         MASK.format("space-MNI_desc-lesion_mask"): {"affine": AFFINE * 1.1, "shape": (40, 40, 40)},
+        MASK.format("space-MNI_desc-brain_mask"): {"affine": AFFINE * 1.1, "shape": (40, 40, 40)},
+        MASK.format("desc-aseg_dseg"): other,
     }
     (row,) = index_bids(make_bids_tree(tmp_path, spec))
     assert (row["status"], row["brain_mask"]) == ("included", "")
-    assert f"{MASK.format('desc-brain_mask.nii.gz')}: not on the grid of the GRE, not used" in row["warnings"]
+    name = MASK.format("space-MNI_desc-brain_mask.nii.gz")
+    assert f"{name}: not on the grid of the GRE, not used" in row["warnings"]
+    assert row["T1w_mask"] == MASK.format("desc-brain_mask.nii.gz")  # the brain as drawn on the T1w
+    assert row["tissue_labels"] == MASK.format("desc-aseg_dseg.nii.gz")
     assert row["lesion_mask"] == MASK.format("desc-lesion_mask.nii.gz")  # drawn on the T1w
     assert any("space-MNI" in text and "not used" in text for text in row["warnings"])
 

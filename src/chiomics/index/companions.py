@@ -11,10 +11,12 @@ from chiomics.index.names import IMAGES, NamedFile
 from chiomics.index.sidecars import Sidecars
 
 STRUCTURAL = ("T1w", "FLAIR")
-DERIVED = ("brain_mask", "lesion_mask", "lesion_labels", "chi_map", "voi_labels")
-#: Derivatives drawn on the GRE's own voxels; lesions may also be drawn on the FLAIR or the T1w.
+DERIVED = ("T1w_mask", "brain_mask", "lesion_mask", "lesion_labels", "tissue_labels", "chi_map", "voi_labels")
+#: Derivatives drawn on the GRE's own voxels; lesions and tissues may also be drawn on the FLAIR or the T1w.
 ON_GRE_GRID = frozenset(("brain_mask", "chi_map", "voi_labels"))
 _LESION, _VOI = frozenset(("lesion", "lesions")), frozenset(("voi", "vois"))
+#: How whole-brain segmentations are called (FreeSurfer's, also by fMRIPrep, and SynthSeg's).
+_TISSUE = frozenset(("aseg", "aparcaseg", "wmparc", "synthseg"))
 
 
 def role_of(file: NamedFile) -> str:
@@ -31,6 +33,8 @@ def role_of(file: NamedFile) -> str:
         return "lesion_mask"
     if suffix == "dseg" and labels & _LESION:
         return "lesion_labels"
+    if suffix == "dseg" and labels & _TISSUE:
+        return "tissue_labels"
     if suffix == "dseg" and labels & _VOI:
         return "voi_labels"
     return ""

@@ -16,7 +16,8 @@ LISTS = ("warnings", "echo_times", "shape", "voxel_size", "magnitude", "phase", 
 COLUMNS = (
     "session", "participant_id", "session_id", "run", "status", "reason", "warnings", "input_kind", "n_echoes",
     "echo_times", "field_strength", "shape", "voxel_size", "magnitude", "phase", "real", "imaginary", "manufacturer",
-    "T1w", "FLAIR", "dwi", "bval", "bvec", "brain_mask", "lesion_mask", "lesion_labels", "chi_map", "voi_labels",
+    "T1w", "FLAIR", "dwi", "bval", "bvec", "T1w_mask", "brain_mask", "lesion_mask", "lesion_labels", "tissue_labels",
+    "chi_map", "voi_labels",
 )  # fmt: skip
 #: How a reason begins that is the operator's verdict, not a failure.
 VERDICT = "operator's verdict"

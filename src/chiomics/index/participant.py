@@ -176,9 +176,12 @@ class _Indexer:
             row[column] = getattr(facts, column)
         row["warnings"] += facts.warnings
         grids = self._fill_companions(row, facts.header)
+        of_t1w = [grid for grid in grids[1:] if grid[0] == "T1w"]
+        candidates["T1w_mask"] = self._on_grid_alone(candidates["brain_mask"], of_t1w, grids[:1])
+        candidates["brain_mask"] = [file for file in candidates["brain_mask"] if file not in candidates["T1w_mask"]]
         for role in DERIVED:
             if not row[role]:
-                allowed = grids[:1] if role in ON_GRE_GRID else grids
+                allowed = grids[:1] if role in ON_GRE_GRID else of_t1w if role == "T1w_mask" else grids
                 read = self._header if self.facts_of is None else None
                 file, warnings = choose_derivative(role, candidates[role], allowed, read)
                 row[role] = file.path if file else ""
@@ -204,8 +207,8 @@ class _Indexer:
         return Facts([], strength, shape, size, maker, template_warning(header, file), header)
 
     def _fill_companions(self, row: dict, header: Header | None) -> list[tuple[str, Header]]:
-        """Fill T1w, FLAIR and DWI; return the grids that lesions may be drawn on."""
-        has_lesions = any(role.startswith("lesion") for role, _ in self.derived)
+        """Fill T1w, FLAIR and DWI; return the grids that derivatives may be drawn on."""
+        has_more_grids = any(role and role not in ("chi_map", "voi_labels") for role, _ in self.derived)
         grids = [("GRE" if row["input_kind"] != "chi_map" else "χ map", header)] if header else []
         session = row["session_id"]
         for suffix in STRUCTURAL[::-1]:
@@ -213,13 +216,21 @@ class _Indexer:
             row["warnings"] += warnings
             if file is not None:
                 row[suffix] = file.path
-                if header and has_lesions:
+                if header and has_more_grids:
                     grids.append((suffix, self._header(file)))
         (row["dwi"], row["bval"], row["bvec"]), warnings = choose_dwi(
             self.bids_dir, self.proper, session, self.gradients
         )
         row["warnings"] += warnings
         return grids
+
+    def _on_grid_alone(self, files: list[NamedFile], grids: list, others: list) -> list[NamedFile]:
+        """Choose the files on one of the grids and on none of the others; none where headers are not read."""
+        if self.facts_of is not None or not grids:
+            return []
+        headers = [(file, self._header(file)) for file in files]
+        on = [[any(same_grid(grid, header) for _, grid in some) for some in (grids, others)] for _, header in headers]
+        return [file for (file, _), (wanted, other) in zip(headers, on, strict=True) if wanted and not other]
 
     def _candidates(self, role: str, row: dict, *, only_run: bool) -> list[NamedFile]:
         """List a role's derivatives that name this session and run, or leave them open where there is only one."""
