@@ -1,0 +1,155 @@
+"""Settings of bias correction and registration: `fast` for the demo and for coarse images, `accurate` for 1 mm images.
+
+Resolutions are in mm and not in voxels, so that a preset means the same for every image. The schedules follow
+antsRegistrationSyNQuick (`fast`) and antsRegistrationSyN (`accurate`) of ANTs, at the resolutions given here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from chiomics.core.errors import SettingError
+
+
+@dataclass(frozen=True)
+class BiasSettings:
+    """N4.
+
+    Parameters
+    ----------
+    resolution : float
+        Edge of the voxels in mm at which the bias is estimated; it is applied at the image's own.
+    iterations : tuple of int
+        Most iterations per level; the control points double from level to level.
+    spline_distance : float
+        Distance of the control points at the first level, mm.
+    """
+
+    resolution: float
+    iterations: tuple[int, ...]
+    spline_distance: float = 200.0
+
+
+@dataclass(frozen=True)
+class LevelSettings:
+    """One kind of transform, from coarse to fine.
+
+    Parameters
+    ----------
+    resolution : float
+        Edge of the voxels in mm to which images are brought; coarser ones stay as they are.
+    iterations : tuple of int
+        Most iterations per level.
+    shrink_factors : tuple of int
+        Of `resolution`, per level.
+    smoothing : tuple of float
+        Standard deviation per level, in voxels of `resolution`.
+    metric : str
+        ``MI`` (Mattes) or ``CC``.
+    bins : int
+        Of the MI's histogram, or radius of the CC's neighbourhood in voxels.
+    sampling : float
+        Share of the voxels that the metric looks at, on a regular lattice.
+    step : float
+        Gradient step.
+    update_smoothing, total_smoothing : float
+        Of a nonlinear transform, variance in voxels².
+    """
+
+    resolution: float
+    iterations: tuple[int, ...]
+    shrink_factors: tuple[int, ...]
+    smoothing: tuple[float, ...]
+    metric: str = "MI"
+    bins: int = 32
+    sampling: float = 0.25
+    step: float = 0.1
+    update_smoothing: float = 3.0
+    total_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if len({len(self.iterations), len(self.shrink_factors), len(self.smoothing)}) != 1 or not self.iterations:
+            raise SettingError(
+                "the levels of a registration differ in number",
+                found=f"iterations {self.iterations}, shrink_factors {self.shrink_factors}, smoothing {self.smoothing}",
+                expected="three lists of the same length",
+            )
+        if self.metric not in ("MI", "CC"):
+            raise SettingError("a registration's metric is not known", found=str(self.metric), expected="MI or CC")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a registration and what goes before it needs.
+
+    Parameters
+    ----------
+    bias : BiasSettings
+        Of N4.
+    rigid, affine, nonlinear : LevelSettings
+        Of the registrations.
+    """
+
+    bias: BiasSettings
+    rigid: LevelSettings
+    affine: LevelSettings
+    nonlinear: LevelSettings
+
+
+PRESETS = {
+    "fast": Settings(
+        bias=BiasSettings(resolution=5.0, iterations=(30, 20)),
+        rigid=LevelSettings(3.0, (100, 50), (2, 1), (1.0, 0.0), sampling=0.5),
+        affine=LevelSettings(4.0, (100, 50), (2, 1), (1.0, 0.0), sampling=0.5),
+        nonlinear=LevelSettings(2.5, (40, 20), (2, 1), (1.0, 0.0), sampling=1.0, step=0.2),
+    ),
+    "accurate": Settings(
+        bias=BiasSettings(resolution=4.0, iterations=(50, 50, 50)),
+        rigid=LevelSettings(2.0, (200, 100, 50), (4, 2, 1), (2.0, 1.0, 0.0), sampling=0.5),
+        affine=LevelSettings(2.0, (200, 100, 50), (4, 2, 1), (2.0, 1.0, 0.0), sampling=0.25),
+        nonlinear=LevelSettings(
+            1.5, (100, 70, 30), (4, 2, 1), (2.0, 1.0, 0.0), metric="CC", bins=2, sampling=1.0, step=0.2
+        ),
+    ),
+}
+
+
+def settings(preset: str = "fast", overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
+    """Give a preset with some of its keys changed.
+
+    Parameters
+    ----------
+    preset : str
+        ``fast`` or ``accurate``.
+    overrides : dict, optional
+        E.g. ``{"nonlinear": {"iterations": [60, 30]}}``.
+
+    Returns
+    -------
+    Settings
+        Complete settings.
+
+    Raises
+    ------
+    SettingError
+        For a preset or a key that does not exist.
+    """
+    if preset not in PRESETS:
+        raise SettingError("the preset of the registration is not known", found=preset, expected=" or ".join(PRESETS))
+    chosen = PRESETS[preset]
+    for part, changes in (overrides or {}).items():
+        _known(part, within=chosen, where="the registration")
+        _known(*changes, within=getattr(chosen, part), where=part)
+        plain = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
+        chosen = replace(chosen, **{part: replace(getattr(chosen, part), **plain)})
+    return chosen
+
+
+def _known(*keys: str, within: object, where: str) -> None:
+    names = [field.name for field in fields(within)]
+    if unknown := sorted(set(keys) - set(names)):
+        raise SettingError(
+            f"the settings of {where} hold an unknown key", found=", ".join(unknown), expected=str(names)
+        )
