@@ -16,7 +16,7 @@ from scipy import ndimage
 from chiomics.anatomy.mutual_information import normalised_mutual_information
 from chiomics.anatomy.presets import LevelSettings, Settings
 from chiomics.anatomy.template import coarsen
-from chiomics.anatomy.transforms import Chain, Step, itk_image, resample
+from chiomics.anatomy.transforms import Chain, Step, itk_image, read_matrix, resample
 from chiomics.anatomy.volume import Volume
 
 __all__ = ["Chain", "register", "resample"]
@@ -87,7 +87,7 @@ def register(
     out_dir.mkdir(parents=True, exist_ok=True)
     matrix = _best_start(moving, fixed, moving_mask, fixed_mask) if initial is None else initial.matrix()
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".ants_") as scratch:
-        chain = Chain.from_matrix(matrix, Path(scratch, "start.txt"))
+        chain = Chain.from_matrix(matrix, Path(scratch, "start.mat"))
         linear = [stage for stage in STAGES[kind] if stage != "nonlinear"]
         for stage in linear:
             pairs = [(moving, fixed, 1.0)]
@@ -138,8 +138,8 @@ def _run(
     if stage == "nonlinear":
         warps = [next(scratch.glob(f"nonlinear[0-9]{name}.nii.gz")) for name in ("Warp", "InverseWarp")]
         return Chain((*start.steps, Step(warps[0], warps[1])))
-    onto_moving = _world_matrix(next(scratch.glob(f"{stage}0GenericAffine.mat")))
-    return Chain.from_matrix(np.linalg.inv(onto_moving), scratch / f"{stage}.txt")
+    onto_moving = read_matrix(next(scratch.glob(f"{stage}0GenericAffine.mat")))
+    return Chain.from_matrix(np.linalg.inv(onto_moving), scratch / f"{stage}.mat")
 
 
 def _transform(stage: str, level: LevelSettings) -> str:
@@ -175,20 +175,6 @@ def _winsorised(volume: Volume, mask: Volume | None) -> Volume:
     low, high = np.percentile(seen[:: max(seen.size // 200_000, 1)], WINSOR)
     # Zero stays zero: it is the outside of an extracted brain.
     return volume.like(np.clip(volume.voxels, min(low, 0), high).astype(np.float32))
-
-
-def _world_matrix(file: Path) -> np.ndarray:
-    """Read ANTs' matrix, fixed to moving, in NIfTI's world."""
-    from chiomics.core.ants_images import RAS_TO_LPS, ants
-
-    transform = ants.read_transform(str(file))
-    parameters = np.asarray(transform.parameters, float)
-    centre = np.asarray(transform.fixed_parameters, float)[:3]
-    matrix = np.eye(4)
-    linear = parameters[:9].reshape(3, 3)
-    matrix[:3, :3] = RAS_TO_LPS @ linear @ RAS_TO_LPS
-    matrix[:3, 3] = RAS_TO_LPS @ (parameters[9:] + centre - linear @ centre)
-    return matrix
 
 
 def _best_start(moving: Volume, fixed: Volume, moving_mask: Volume | None, fixed_mask: Volume | None) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.io import loadmat, savemat
 
 from chiomics.anatomy.volume import Volume
 from chiomics.core.errors import InputError
@@ -23,6 +24,8 @@ LIST_NAME = "chain.json"
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 #: Cosine between two voxel axes from which on a grid counts as sheared, which ITK cannot hold.
 SHEAR = 1e-3
+#: Name of a matrix in ITK's file; ANTs' own are of float.
+MATRIX = "AffineTransform_double_3_3"
 INTERPOLATORS = {"linear": "linear", "nearest": "nearestNeighbor", "label": "genericLabel"}
 
 
@@ -33,7 +36,7 @@ class Step:
     Parameters
     ----------
     file : Path
-        ITK transform of the step as it was estimated: a matrix (``.txt``) or a displacement field (``.nii.gz``).
+        ITK transform of the step as it was estimated: a matrix (``.mat``) or a displacement field (``.nii.gz``).
     inverse_file : Path or None
         Displacement field of the inverse; None for a matrix, which ITK inverts.
     inverted : bool
@@ -92,7 +95,7 @@ class Chain:
             raise ValueError("a chain with a displacement field has no matrix")
         whole = np.eye(4)
         for step in self.steps:
-            onto_moving = _read_matrix(step.file)
+            onto_moving = read_matrix(step.file)
             whole = (onto_moving if step.inverted else np.linalg.inv(onto_moving)) @ whole
         return whole
 
@@ -108,7 +111,7 @@ class Chain:
         Parameters
         ----------
         folder : path-like
-            Made where it is missing; files are called ``0_matrix.txt``, ``1_warp.nii.gz``, ``1_inverse_warp.nii.gz``.
+            Made where it is missing; files are called ``0_matrix.mat``, ``1_warp.nii.gz``, ``1_inverse_warp.nii.gz``.
 
         Returns
         -------
@@ -119,7 +122,7 @@ class Chain:
         folder.mkdir(parents=True, exist_ok=True)
         steps, listed = [], []
         for number, step in enumerate(self.steps):
-            names = [f"{number}_matrix.txt" if step.is_matrix else f"{number}_warp.nii.gz"]
+            names = [f"{number}_matrix.mat" if step.is_matrix else f"{number}_warp.nii.gz"]
             if not step.is_matrix:
                 names.append(f"{number}_inverse_warp.nii.gz")
             for name, source in zip(names, (step.file, step.inverse_file), strict=False):
@@ -179,7 +182,7 @@ def resample(volume: Volume, onto: Volume, chain: Chain, *, interpolation: str =
         itk_image(volume),
         ants_list(chain),
         interpolator=INTERPOLATORS[interpolation],
-        whichtoinvert=[step.is_matrix and step.inverted for step in reversed(chain.steps)] or None,
+        whichtoinvert=[step.is_matrix and step.inverted for step in reversed(chain.steps)],
         singleprecision=False,
     ).numpy()
     if interpolation != "linear":
@@ -190,7 +193,7 @@ def resample(volume: Volume, onto: Volume, chain: Chain, *, interpolation: str =
 def ants_list(chain: Chain) -> list[str]:
     """List the files of a chain as ANTs takes them: the fixed image's end first; matrices still want their flags."""
     files = [step.inverse_file if step.inverted and not step.is_matrix else step.file for step in chain.steps]
-    return [str(file) for file in reversed(files)] or ["identity"]
+    return [str(file) for file in reversed(files)]
 
 
 def itk_image(volume: Volume):
@@ -212,23 +215,21 @@ def itk_image(volume: Volume):
 
 
 def _write_matrix(onto_moving: np.ndarray, file: str | Path) -> None:
-    """Write a matrix from the fixed to the moving world as ITK's text."""
+    """Write a matrix from the fixed to the moving world as ITK's Matlab file, the one kind that antspy inverts."""
     lps = RAS_TO_LPS @ onto_moving @ RAS_TO_LPS
-    numbers = " ".join(repr(float(value)) for value in [*lps[:3, :3].ravel(), *lps[:3, 3]])
-    text = (
-        "#Insight Transform File V1.0\n#Transform 0\nTransform: AffineTransform_double_3_3\n"
-        f"Parameters: {numbers}\nFixedParameters: 0 0 0\n"
-    )
+    parameters = np.concatenate([lps[:3, :3].ravel(), lps[:3, 3]])[:, None]
     with whole_file(file) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        savemat(temporary, {MATRIX: parameters, "fixed": np.zeros((3, 1))}, format="4", appendmat=False)
 
 
-def _read_matrix(file: Path) -> np.ndarray:
-    """Read what `_write_matrix` wrote."""
-    fields = dict(line.split(": ", 1) for line in file.read_text(encoding="utf-8").splitlines() if ": " in line)
-    if fields.get("Transform") != "AffineTransform_double_3_3" or fields.get("FixedParameters") != "0 0 0":
-        raise InputError("not a matrix of a chain", file=file, found=str(fields.get("Transform")))
-    numbers = np.array(fields["Parameters"].split(), float)
+def read_matrix(file: Path) -> np.ndarray:
+    """Read a matrix from the fixed to the moving world."""
+    fields = loadmat(file, appendmat=False)
+    names = [name for name in fields if name.startswith(MATRIX.split("_")[0])]
+    if len(names) != 1 or "fixed" not in fields:
+        raise InputError("not a matrix of ITK", file=file, found=", ".join(fields), expected=MATRIX)
+    parameters, centre = fields[names[0]].ravel().astype(float), fields["fixed"].ravel().astype(float)
     lps = np.eye(4)
-    lps[:3, :3], lps[:3, 3] = numbers[:9].reshape(3, 3), numbers[9:]
+    lps[:3, :3] = parameters[:9].reshape(3, 3)
+    lps[:3, 3] = parameters[9:] + centre - lps[:3, :3] @ centre
     return RAS_TO_LPS @ lps @ RAS_TO_LPS
