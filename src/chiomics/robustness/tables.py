@@ -29,65 +29,72 @@ COEFFICIENTS = ("icc_11", "icc_c1", "icc_a1")
 ALL, TRACTS = "all", "tracts"
 
 TABLES: dict[str, tuple[str, ...]] = {
-    # One row per feature of a region. `icc` is the coefficient that the configuration chose, with its bootstrap interval;
-    # `robust` says whether it exceeds the threshold; `n_missing` sessions lack a reconstruction or a value, and are left
-    # out; `reason` says why there is no coefficient.
+    # One row per feature of a region. `icc` is the coefficient that the configuration chose, with its bootstrap
+    # interval; `robust` says whether it exceeds the threshold; `n_missing` sessions lack a reconstruction or a value,
+    # and are left out; `reason` says why there is no coefficient.
     "icc.parquet": (
         *STRATUM, *REGION, *FEATURE, "n_raters", "n_sessions", "n_missing",
         *(f"{name}{end}" for name in COEFFICIENTS for end in ("", "_low", "_high")),
         "icc", "bootstrap_low", "bootstrap_high", "robust", "reason",
     ),
     # Numbers of robust features with 95 % bootstrap bands. `n_features` counts all but shape; the two `_with_shape`
-    # columns count shape too, and are filled where `feature_class` is "all".
+    # columns count shape too, and are filled where `feature_class` is "all". Merged sides have hemisphere "all".
     "counts.tsv": (
         *STRATUM, *REGION, "feature_class", "threshold", "n_robust", "low", "high", "bootstrap_mean", "n_features",
         "percent", "n_robust_with_shape", "n_features_with_shape",
     ),
-    # One row per grey-level setting and threshold: how many features of all regions are robust, whether that is the
-    # most, and in what share of the bootstrap samples it is.
+    # One row per grey-level setting and threshold: how many features of all regions are robust, shape left out, whether
+    # that is the most, and in what share of the bootstrap samples it is.
     "optimal_gray_level.tsv": (
-        "cohort", "sides", "perturbation", "preset", "threshold", "n_gray_levels", "bin_width", "n_robust", "low", "high",
-        "optimal", "bootstrap_share",
+        "cohort", "sides", "perturbation", "preset", "threshold", "n_gray_levels", "bin_width", "n_robust", "low",
+        "high", "optimal", "bootstrap_share",
     ),
     # One row per feature, at the reported grey level: its least coefficient over the regions and where, and whether it
     # is robust in all; `published` says whether the paper lists it.
     "whitelist.tsv": (
-        *STRATUM, *FEATURE, "n_regions", "n_robust", "least_icc", "least_voi", "least_hemisphere", "robust", "published",
+        *STRATUM, *FEATURE, "n_regions", "n_robust", "least_icc", "least_voi", "least_hemisphere", "robust",
+        "published",
     ),
-    # One row per subset and treatment of the sides, at its own optimum for the reported threshold.
+    # One row per subset and treatment of the sides, at its own optimum for the reported threshold; the last three
+    # columns at the reported grey level.
     "groups.tsv": (
         "cohort", "sides", "perturbation", "preset", "n_sessions", "n_participants", "threshold", "n_gray_levels",
         "bin_width", "bootstrap_share", "n_robust", "low", "high", "n_features", "percent", "median_icc",
         "mean_difference_from_all", "agreement_with_all",
     ),
-    # Left against right, per region and class: the paper's two-sample t test on the coefficients, and equivalence within
-    # ± `margin`: TOST on the pairs of features, and by the bootstrap over participants (90 % interval within the margin).
+    # Left against right, per region and class: the paper's two-sample t test on the coefficients, and equivalence
+    # within ± `margin`: TOST on the pairs of features, and by the bootstrap over participants, whose 90 % interval then
+    # lies within the margin (`equivalent`).
     "sides.tsv": (
         "cohort", "perturbation", "preset", "n_gray_levels", "bin_width", "voi", "feature_class", "n_features",
         "n_robust_left", "n_robust_right", "mean_icc_left", "mean_icc_right", "mean_difference", "t", "p_difference",
         "margin", "p_equivalence", "bootstrap_low", "bootstrap_high", "equivalent",
     ),
-    # Table 2: one row per feature and tract that the paper names. `direction` is the paper's (up or down); `median` and
-    # `median_others` are over sessions, others being the remaining tracts; `difference` is the median over sessions of
-    # the tract's value minus the mean of the others, `p` from Wilcoxon's signed-rank test with Holm's correction.
+    # Table 2: one row per feature and tract that the paper names. `direction` is the paper's (up or down); medians are
+    # over sessions, others being the mean of the remaining tracts; `difference` is the median over sessions of tract
+    # minus others, `share_of_sessions` has the published direction, `p` is of Wilcoxon's signed-rank test with Holm's
+    # correction.
     "trends.tsv": (
         "source", "feature_class", "feature", "mark", "voi", "direction", "n_sessions", "median", "median_others",
         "difference", "share_of_sessions", "p", "found", "agrees",
     ),
     # Features that exclude one another by their definition, which the paper lists with the same direction: Spearman's
-    # correlation over sessions and tracts, ours, and the correlation that the published directions imply.
+    # correlation over sessions and tracts, the sign that the definitions imply, and the sign of the published trends.
     "contradictions.tsv": (
-        "feature_class", "feature", "other", "n_values", "spearman", "expected_sign", "published_sign", "published_holds",
+        "feature_class", "feature", "other", "n_values", "spearman", "expected_sign", "published_sign",
+        "published_holds",
     ),
-    # Values behind box plots: the first-order and texture features that the paper draws, and volumes, of every session.
-    # `feature_class` is pyradiomics' or "volume" with the features `Volume` (mm³) and `VolumeAdjusted` (mm³).
+    # Values behind box plots: the first-order and texture features that the paper draws, of every session, at the
+    # reported grey level and on the reference map.
     "distributions.parquet": (*SESSION, *REGION, "n_gray_levels", "bin_width", "feature_class", "feature", "value"),
+    # Volumes in mm³, as they are and adjusted in proportion to `brain_volume`; `adjusted_by` says what that is.
+    "volumes.tsv": (*SESSION, *REGION, "volume", "brain_volume", "volume_adjusted", "adjusted_by"),
     # What the paper prints beside what this cohort gives.
     "published.tsv": (
-        "source", "quantity", "voi", "feature_class", "feature", "threshold", "n_gray_levels", "published", "ours", "low",
-        "high", "difference",
+        "source", "quantity", "voi", "feature_class", "feature", "threshold", "n_gray_levels", "published", "ours",
+        "low", "high", "difference",
     ),
-    # Sessions without a value, by reconstruction and region.
+    # Sessions without a value of some features, by reconstruction, region and reason.
     "missing.tsv": ("perturbation", "preset", "rater", *REGION, "n_sessions", "n_features", "reason"),
 }  # fmt: skip
 
@@ -135,5 +142,5 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 _TEXT = {
     *REGION, *FEATURE, *SESSION, "cohort", "sides", "perturbation", "preset", "reason", "rater", "least_voi",
-    "least_hemisphere", "source", "quantity", "mark", "direction", "found", "other",
+    "least_hemisphere", "source", "quantity", "mark", "direction", "found", "other", "adjusted_by",
 }  # fmt: skip

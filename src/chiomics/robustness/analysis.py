@@ -1,0 +1,157 @@
+"""Coefficients of every feature and region along one axis, for a cohort and its subsets, and how many are robust."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from chiomics.robustness.bootstrap import bootstrap_coefficients, draw_sessions, percentile_interval
+from chiomics.robustness.icc import coefficient, confidence_interval, decompose, mean_squares, why_missing
+from chiomics.robustness.ratings import Ratings
+from chiomics.robustness.settings import Settings
+from chiomics.robustness.tables import ALL, COEFFICIENTS
+
+#: What a block of columns has in common: a region at one grey-level setting.
+BLOCK = ("preset", "n_gray_levels", "bin_width", "voi", "hemisphere")
+SIDES = ("L", "R")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Result of one axis.
+
+    Parameters
+    ----------
+    icc : pandas.DataFrame
+        The table ``icc.parquet``.
+    blocks : pandas.DataFrame
+        The columns of `BLOCK`; one row per region and setting.
+    classes : tuple of str
+        Feature classes, sorted.
+    n_features : ndarray, shape (blocks, classes)
+        Features of each class.
+    robust : mapping of str to ndarray, shape (blocks, classes, thresholds)
+        Cohort to numbers of robust features.
+    drawn : mapping of str to ndarray, shape (draws, blocks, classes, thresholds)
+        The same of every bootstrap draw.
+    """
+
+    icc: pd.DataFrame
+    blocks: pd.DataFrame
+    classes: tuple[str, ...]
+    n_features: np.ndarray
+    robust: Mapping[str, np.ndarray]
+    drawn: Mapping[str, np.ndarray]
+
+
+def cohorts_of(groups: Sequence[str], settings: Settings) -> dict[str, np.ndarray]:
+    """Name the cohort and its subsets, and say which sessions each has.
+
+    Parameters
+    ----------
+    groups : sequence of str
+        Group of each session.
+    settings : Settings
+        With the subsets.
+
+    Returns
+    -------
+    dict of str to ndarray of bool
+        ``all`` first.
+    """
+    groups = np.asarray(groups, dtype=str)
+    subsets = {name: np.isin(groups, list(members)) for name, members in settings.groups.items()}
+    return {ALL: np.ones(len(groups), dtype=bool), **subsets}
+
+
+def analyse(ratings: Ratings, perturbation: str, settings: Settings) -> Analysis:
+    """Compute the coefficients of one axis, their intervals, and the numbers of robust features.
+
+    Parameters
+    ----------
+    ratings : Ratings
+        Values along the axis.
+    perturbation : str
+        The axis' name.
+    settings : Settings
+        Coefficient, thresholds, subsets and bootstrap.
+
+    Returns
+    -------
+    Analysis
+        For every subset with two sessions.
+    """
+    block = ratings.columns.groupby(list(BLOCK), sort=False, dropna=False).ngroup().to_numpy()
+    starts = np.flatnonzero(np.diff(block, prepend=-1))
+    slices = [slice(a, b) for a, b in zip(starts, [*starts[1:], len(block)], strict=True)]
+    blocks = ratings.columns.loc[starts, list(BLOCK)].reset_index(drop=True)
+    classes, of_class = np.unique(ratings.columns["feature_class"].to_numpy(str), return_inverse=True)
+    member = np.eye(len(classes), dtype=np.float32)[of_class]
+    tables, robust, drawn = [], {}, {}
+    for cohort, rows in cohorts_of(ratings.sessions["group"], settings).items():
+        if np.count_nonzero(rows) < 2:
+            log.warning("%s, %s: left out, %d sessions", perturbation, cohort, np.count_nonzero(rows))
+            continue
+        weights = draw_sessions(ratings.sessions["participant"][rows], settings.bootstraps, settings.seed)
+        found = {name: np.full(len(block), np.nan) for name in _measures()}
+        found["reason"] = np.full(len(block), "", dtype=object)
+        shape = (len(slices), len(classes), len(settings.thresholds))
+        robust[cohort] = np.zeros(shape, dtype=np.int32)
+        drawn[cohort] = np.zeros((settings.bootstraps, *shape), dtype=np.int32)
+        for number, columns in enumerate(slices):
+            values, samples = _of_block(ratings.values[rows, :, columns], weights, settings)
+            for name, result in values.items():
+                found[name][columns] = result
+            for k, threshold in enumerate(settings.thresholds):
+                robust[cohort][number, :, k] = (values["icc"] > threshold) @ member[columns]
+                drawn[cohort][:, number, :, k] = (samples > threshold).astype(np.float32) @ member[columns]
+        tables.append(_table(ratings, found, cohort, perturbation, np.count_nonzero(rows), settings))
+        log.info("%s, %s: %d coefficients", perturbation, cohort, np.isfinite(found["icc"]).sum())
+    n_features = np.array([member[columns].sum(axis=0) for columns in slices], dtype=int)
+    return Analysis(pd.concat(tables, ignore_index=True), blocks, tuple(classes), n_features, robust, drawn)
+
+
+def sides_of(hemispheres: pd.Series) -> np.ndarray:
+    """Say how a region treats the sides: L and R each on its own, or both as one."""
+    return np.where(hemispheres.isin(SIDES), "separate", "merged")
+
+
+def _measures() -> list[str]:
+    ends = [f"{name}{end}" for name in COEFFICIENTS for end in ("", "_low", "_high")]
+    return ["n_sessions", *ends, "icc", "bootstrap_low", "bootstrap_high"]
+
+
+def _of_block(values: np.ndarray, weights: np.ndarray, settings: Settings) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Compute a region at one setting: measures by name, and the coefficient of every draw."""
+    parts = decompose(values)
+    squares, usable = mean_squares(parts), parts.usable
+    found: dict[str, np.ndarray] = {"n_sessions": parts.complete.sum(axis=0), "reason": why_missing(parts)}
+    for kind in COEFFICIENTS:
+        ends = (coefficient(squares, kind), *confidence_interval(squares, kind))
+        for end, value in zip(("", "_low", "_high"), ends, strict=True):
+            found[kind + end] = np.where(usable, value, np.nan)
+    samples = bootstrap_coefficients(parts, weights, settings.coefficient)
+    found["icc"] = found[settings.coefficient]
+    found["bootstrap_low"], found["bootstrap_high"] = percentile_interval(samples)
+    return found, samples
+
+
+def _table(
+    ratings: Ratings, found: dict[str, np.ndarray], cohort: str, perturbation: str, n_rows: int, settings: Settings
+) -> pd.DataFrame:
+    sessions = found.pop("n_sessions").astype(np.int32)
+    head = ratings.columns.assign(
+        cohort=cohort,
+        sides=sides_of(ratings.columns["hemisphere"]),
+        perturbation=perturbation,
+        n_raters=np.int32(len(ratings.raters)),
+        n_sessions=sessions,
+        n_missing=np.int32(n_rows) - sessions,
+    )
+    return head.assign(**found, robust=found["icc"] > settings.threshold)
