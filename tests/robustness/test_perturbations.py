@@ -10,14 +10,9 @@ from hypothesis import strategies as st
 from chiomics.core.errors import SettingError
 from chiomics.robustness.perturb_image import change_scale, smooth
 from chiomics.robustness.perturb_mask import centre_of, dilate, draw_motion, erode, move
-from chiomics.robustness.perturbations import (
-    KINDS,
-    UNPERTURBED,
-    generator,
-    perturb,
-    perturb_session,
-    read_perturbations,
-)
+from chiomics.robustness.perturbation_settings import KINDS, UNPERTURBED, axes_of, read_perturbations
+from chiomics.robustness.perturbations import generator, perturb, perturb_session
+from chiomics.robustness.settings import Settings
 
 SHAPE = (44, 40, 24)
 #: The published study's kind of voxel, three times as long as wide.
@@ -50,7 +45,7 @@ def test_no_strength_changes_nothing(kind, chi):
     mask = ball(6, AFFINE)
     mask[0, :, 3] = True  # on the image's edge, where a resampling loses voxels first
     (perturbation,) = read_perturbations({"nothing": {"kind": kind}})
-    new_chi, new_mask = perturb(chi, mask, AFFINE, perturbation, rng=generator(0, "sub-01", "nothing", 1))
+    new_chi, new_mask = perturb(chi, mask, AFFINE, perturbation, rng=generator(0, "sub-01", "nothing"))
     np.testing.assert_array_equal(new_chi, chi)
     np.testing.assert_array_equal(new_mask, mask)
 
@@ -158,7 +153,7 @@ def test_noise_has_the_standard_deviation_asked_for(settings, chi):
     mask = ball(9, AFFINE)
     valid = ball(12, AFFINE)
     (perturbation,) = read_perturbations({"noise": {"kind": "noise"} | settings})
-    noisy, same_mask = perturb(chi, mask, AFFINE, perturbation, rng=generator(0, "sub-01", "noise", 1), valid=valid)
+    noisy, same_mask = perturb(chi, mask, AFFINE, perturbation, rng=generator(0, "sub-01", "noise"), valid=valid)
     np.testing.assert_array_equal(same_mask, mask)
     np.testing.assert_array_equal(noisy[~valid], chi[~valid])
     expected = settings.get("sd") or 0.1 * chi[mask].std()
@@ -202,8 +197,8 @@ def test_same_seed_same_bytes_and_every_session_its_own(chi):
 
     def run(session, seed=0):
         return [
-            (name, repeat, chi.tobytes(), mask.tobytes())
-            for name, repeat, _, (chi, mask) in perturb_session(
+            (draw, chi.tobytes(), mask.tobytes())
+            for draw, _, (chi, mask) in perturb_session(
                 test_map, masks, AFFINE, perturbations, lambda chi, mask: (chi, mask), session=session, seed=seed
             )
         ]
@@ -211,11 +206,10 @@ def test_same_seed_same_bytes_and_every_session_its_own(chi):
     test_map = chi
     first = run("sub-01")
     assert run("sub-01") == first
-    assert [row[:2] for row in first] == [(UNPERTURBED, 0), ("noise", 1), ("noise", 2), ("shift", 1)]
+    assert [row[0] for row in first] == ["noise-1", "noise-2", "shift"]
     for other in (run("sub-02"), run("sub-01", seed=1)):
-        assert other[0] == first[0]
-        assert all(mine != theirs for mine, theirs in zip(first[1:], other[1:], strict=True))
-    assert first[1][2] != first[2][2]
+        assert all(mine != theirs for mine, theirs in zip(first, other, strict=True))
+    assert first[0][1] != first[1][1]
 
 
 def test_regions_of_a_session_see_the_same_noise_and_motion(chi):
@@ -228,7 +222,7 @@ def test_regions_of_a_session_see_the_same_noise_and_motion(chi):
     )
     seen = {
         (name, region): (new_chi, mask)
-        for name, _, region, (new_chi, mask) in perturb_session(
+        for name, region, (new_chi, mask) in perturb_session(
             chi, masks, AFFINE, perturbations, lambda chi, mask: (chi, mask), session="sub-01"
         )
     }
@@ -258,7 +252,7 @@ def test_agreement_of_the_mean_falls_with_noise_as_theory_says():
             [
                 [
                     mean
-                    for name, _, _, mean in perturb_session(
+                    for _, _, mean in perturb_session(
                         np.full(shape, value, np.float32),
                         {"region": mask},
                         AFFINE,
@@ -266,7 +260,6 @@ def test_agreement_of_the_mean_falls_with_noise_as_theory_says():
                         lambda chi, mask: chi[mask].mean(dtype=float),
                         session=f"sub-{k}",
                     )
-                    if name != UNPERTURBED
                 ]
                 for k, value in enumerate(true)
             ]
@@ -299,9 +292,14 @@ def test_a_mistake_in_the_configuration_is_named(configured, names):
         read_perturbations({"mine": configured})
 
 
-def test_the_unperturbed_session_keeps_its_name():
-    with pytest.raises(SettingError, match=UNPERTURBED):
-        read_perturbations({UNPERTURBED: {"kind": "noise"}})
+def test_each_perturbation_is_an_axis_with_the_session_as_it_is():
+    configured = {"noise": {"kind": "noise", "sd": 0.01, "repeats": 2}, "erode": {"kind": "erosion", "distance": 1}}
+    axes = axes_of(read_perturbations(configured))
+    settings = Settings.from_config({"axes": axes, "echo_sets": ["all", "1TE"], "inversion": "tv"})
+    assert [(axis.name, axis.column, axis.values, dict(axis.where)) for axis in settings.all_axes()[1:]] == [
+        ("noise", "perturbation", (UNPERTURBED, "noise-1", "noise-2"), {"echo_set": "all", "inversion": "tv"}),
+        ("erode", "perturbation", (UNPERTURBED, "erode"), {"echo_set": "all", "inversion": "tv"}),
+    ]
 
 
 def test_a_change_too_small_for_the_voxels_is_said(caplog, chi):

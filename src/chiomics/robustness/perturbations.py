@@ -1,8 +1,8 @@
-"""Perturbations of the user's own: each a name, and a way to change the map or the regions of a session.
+"""Features under perturbations of the map or of the regions, a stand-in for scanning again.
 
-In the configuration, ``{noise2ppb: {kind: noise, sd: 0.002}, erode1mm: {kind: erosion, distance: 1.0}}``. Features of
-the unperturbed session and of each perturbation then stand side by side, and their agreement is measured as that of the
-echo sets is (Fiscone et al. 2023; perturbing in place of scanning again: Zwanenburg et al. 2019, Sci Rep 9:614).
+They stand beside those of the session as it is, and their agreement is measured as that of the echo sets is (Fiscone et
+al. 2023; the idea: Zwanenburg et al. 2019, Assessing robustness of radiomic features by image perturbation, Sci Rep
+9:614).
 """
 
 from __future__ import annotations
@@ -10,91 +10,17 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
-from chiomics.core.errors import SettingError
 from chiomics.robustness.perturb_image import add_noise, change_scale, smooth
 from chiomics.robustness.perturb_mask import centre_of, dilate, draw_motion, erode, move
+from chiomics.robustness.perturbation_settings import Perturbation
 
-#: What each kind is set by, with the value that changes nothing; strengths are not negative but for those in `SIGNED`.
-KINDS: dict[str, dict[str, float | str]] = {
-    "noise": {"sd": 0.0, "relative_sd": 0.0},  # ppm; fraction of the standard deviation of χ in the region
-    "intensity": {"offset": 0.0, "offset_sd": 0.0, "scale": 1.0, "scale_sd": 0.0},  # ppm, ppm, factor, fraction
-    "smoothing": {"fwhm": 0.0},  # mm
-    "erosion": {"distance": 0.0},  # mm
-    "dilation": {"distance": 0.0},  # mm
-    "jitter": {"translation_sd": 0.0, "rotation_sd": 0.0, "interpolation": "nearest"},  # mm, degrees
-}
-SIGNED = ("offset",)
-INTERPOLATIONS = ("nearest", "linear")
 #: Kinds that change the regions and leave the map.
 OF_MASKS = ("erosion", "dilation", "jitter")
-#: Kinds that draw: only these differ from one repeat to the next.
-RANDOM = ("noise", "intensity", "jitter")
-#: Name of the session as it is.
-UNPERTURBED = "none"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Perturbation:
-    """One perturbation.
-
-    Parameters
-    ----------
-    name : str
-        The user's, and what the table of features calls it.
-    kind : str
-        One of `KINDS`.
-    settings : dict
-        All settings of the kind.
-    repeats : int
-        How many times it is drawn.
-    """
-
-    name: str
-    kind: str
-    settings: dict[str, float | str]
-    repeats: int = 1
-
-
-def read_perturbations(configured: Mapping[str, Mapping]) -> list[Perturbation]:
-    """Read the perturbations of a configuration.
-
-    Parameters
-    ----------
-    configured : mapping of str to mapping
-        Name to ``kind``, its settings (see `KINDS`), and ``repeats`` (1 by default).
-
-    Returns
-    -------
-    list of Perturbation
-        In the configuration's order.
-
-    Raises
-    ------
-    SettingError
-        For a kind or setting that is not known, or a strength that cannot be.
-    """
-    perturbations = []
-    for name, options in configured.items():
-        options = dict(options)
-        kind, repeats = options.pop("kind", None), options.pop("repeats", 1)
-        if name == UNPERTURBED:
-            raise SettingError(f"a perturbation is called {UNPERTURBED}, which names the session as it is")
-        if kind not in KINDS:
-            raise SettingError(f"perturbation {name}: kind", found=str(kind), expected=", ".join(KINDS))
-        for key, value in options.items():
-            _check_setting(f"perturbation {name}: {key}", kind, key, value)
-        if not isinstance(repeats, int) or repeats < 1 or (repeats > 1 and kind not in RANDOM):
-            expected = "a whole number from 1" if kind in RANDOM else f"1, for {kind} draws nothing"
-            raise SettingError(f"perturbation {name}: repeats", found=str(repeats), expected=expected)
-        perturbations.append(Perturbation(name, kind, KINDS[kind] | options, repeats))
-    return perturbations
 
 
 def perturb(
@@ -149,8 +75,8 @@ def perturb_session(
     session: str,
     seed: int = 0,
     valid: np.ndarray | None = None,
-) -> Iterator[tuple[str, int, Hashable, object]]:
-    """Take the features of each region, of the session as it is and under each perturbation.
+) -> Iterator[tuple[str, Hashable, object]]:
+    """Take the features of each region under each perturbation.
 
     All regions of a session see the same noise and the same motion, as they would in a second scan.
 
@@ -171,39 +97,32 @@ def perturb_session(
 
     Yields
     ------
-    name : str
-        Of the perturbation; `UNPERTURBED` first.
-    repeat : int
-        From 1; 0 for the session as it is.
+    draw : str
+        One of the perturbation's `draws`.
     region : hashable
         Key of `masks`.
     found : object
         What `features` returned.
     """
     valid = np.ones(chi.shape, dtype=bool) if valid is None else valid
-    for region, mask in masks.items():
-        yield UNPERTURBED, 0, region, features(chi, mask & valid)
     centre = centre_of(list(masks.values()), affine)
     for perturbation in perturbations:
-        for repeat in range(1, perturbation.repeats + 1):
-            log.info("%s, repeat %d of %d", perturbation.name, repeat, perturbation.repeats)
+        for draw in perturbation.draws:
+            log.info("%s", draw)
             shared = None
             for region, mask in masks.items():
-                rng = generator(seed, session, perturbation.name, repeat)
+                changed, inside = shared, mask & valid
                 if shared is None:
-                    changed, region_mask = perturb(
-                        chi, mask, affine, perturbation, rng=rng, valid=valid, centre=centre
-                    )  # fmt: skip
+                    rng = generator(seed, session, draw)
+                    changed, inside = perturb(chi, mask, affine, perturbation, rng=rng, valid=valid, centre=centre)
                     shared = changed if _same_map_for_all(perturbation) else None
-                else:
-                    changed, region_mask = shared, mask & valid
-                _tell_if_unchanged(perturbation, region, mask & valid, region_mask)
-                yield perturbation.name, repeat, region, features(changed, region_mask)
+                _tell_if_unchanged(perturbation, region, mask & valid, inside)
+                yield draw, region, features(changed, inside)
 
 
-def generator(seed: int, session: str, name: str, repeat: int) -> np.random.Generator:
-    """Give the random numbers of one session, perturbation and repeat: the same on each run, others for each."""
-    return np.random.default_rng([seed, zlib.crc32(session.encode()), zlib.crc32(name.encode()), repeat])
+def generator(seed: int, session: str, draw: str) -> np.random.Generator:
+    """Give the random numbers of one draw in one session: the same on each run, others for each."""
+    return np.random.default_rng([seed, zlib.crc32(session.encode()), zlib.crc32(draw.encode())])
 
 
 def _changed_map(
@@ -250,15 +169,3 @@ def _tell_if_unchanged(perturbation: Perturbation, region: Hashable, before: np.
     asked = any(perturbation.settings.get(key) for key in ("distance", "translation_sd", "rotation_sd"))
     if perturbation.kind in OF_MASKS and asked and np.array_equal(before, after):
         log.warning("%s leaves region %s as it is: voxels are too large for it", perturbation.name, region)
-
-
-def _check_setting(what: str, kind: str, key: str, value: object) -> None:
-    if key not in KINDS[kind]:
-        raise SettingError(f"{what} is not a setting of {kind}", expected=", ".join([*KINDS[kind], "repeats"]))
-    if key == "interpolation":
-        if value not in INTERPOLATIONS:
-            raise SettingError(what, found=str(value), expected=" or ".join(INTERPOLATIONS))
-    elif not isinstance(value, Real) or isinstance(value, bool) or not np.isfinite(value):
-        raise SettingError(what, found=repr(value), expected="a number")
-    elif value < 0 and key not in SIGNED:
-        raise SettingError(what, found=f"{value:g}", expected="0 or more")
