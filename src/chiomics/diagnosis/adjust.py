@@ -1,0 +1,141 @@
+"""Remove what covariates or the site explain from the features, learned on the training subjects alone.
+
+`ConfounderRegression`: the residual of a linear regression on covariates, the mean kept. `ComBat`: location and scale
+by site with empirical Bayes shrinkage (Johnson et al. 2007, Biostatistics 8:118), without covariates. Both take the
+covariates as the last columns of X and return the other columns.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from chiomics.core.errors import InputError
+
+#: ComBat's iteration ends when no estimate moves by more, relative to itself.
+TOLERANCE = 1e-4
+MOST_ITERATIONS = 500
+
+
+class _DropsCovariates(TransformerMixin, BaseEstimator):
+    """Shared handling of the covariate columns."""
+
+    def _split(self, X: np.ndarray, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
+        X = validate_data(self, X, dtype=float, reset=reset, ensure_min_features=self.covariates + 1)
+        return X[:, : X.shape[1] - self.covariates], X[:, X.shape[1] - self.covariates :]
+
+    def get_feature_names_out(self, input_features: np.ndarray | None = None) -> np.ndarray:
+        """Name the features without the covariates."""
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        return names[: len(names) - self.covariates]
+
+
+class ConfounderRegression(_DropsCovariates):
+    """Subtract what covariates explain linearly.
+
+    Parameters
+    ----------
+    covariates : int
+        Number of last columns that are covariates.
+
+    Attributes
+    ----------
+    coef_ : ndarray, shape (covariates, features)
+        Slopes.
+    mean_ : ndarray, shape (covariates,)
+        Covariates at which features stay as they are.
+    """
+
+    def __init__(self, covariates: int = 1) -> None:
+        self.covariates = covariates
+
+    def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> ConfounderRegression:
+        """Learn the slopes by least squares, X of shape (subjects, features + covariates)."""
+        features, covariates = self._split(X, reset=True)
+        self.mean_ = covariates.mean(axis=0)
+        self.coef_ = np.linalg.pinv(covariates - self.mean_) @ (features - features.mean(axis=0))
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the adjusted features, shape (subjects, features)."""
+        check_is_fitted(self)
+        features, covariates = self._split(X, reset=False)
+        return features - (covariates - self.mean_) @ self.coef_
+
+
+class ComBat(_DropsCovariates):
+    """Give the features of all sites one location and scale.
+
+    Parameters
+    ----------
+    covariates : int
+        1: the last column is the site's code.
+
+    Attributes
+    ----------
+    sites_ : ndarray
+        Codes seen in training, at least two subjects each.
+    location_, scale_ : ndarray, shape (sites, features)
+        Shrunken estimates, in units of the pooled SD.
+    mean_, sd_ : ndarray, shape (features,)
+        Grand mean over sites and pooled SD.
+    """
+
+    def __init__(self, covariates: int = 1) -> None:
+        self.covariates = covariates
+
+    def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> ComBat:
+        """Estimate the sites' effects, X of shape (subjects, features + 1)."""
+        features, site = self._split(X, reset=True)
+        if self.covariates != 1:
+            raise InputError("ComBat takes one column, the site", found=f"{self.covariates}")
+        self.sites_, code, counts = np.unique(site[:, 0], return_inverse=True, return_counts=True)
+        if counts.min() < 2:
+            raise InputError("ComBat needs two training subjects of every site", found=f"sizes {counts.tolist()}")
+        means = np.stack([features[code == number].mean(axis=0) for number in range(len(counts))])
+        self.mean_ = counts @ means / counts.sum()
+        sd = np.sqrt(((features - means[code]) ** 2).mean(axis=0))
+        self.sd_ = np.where(sd > 0, sd, 1)
+        z = (features - self.mean_) / self.sd_
+        effects = [_shrink(z[code == number]) for number in range(len(counts))]
+        self.location_, self.scale_ = (np.stack(part) for part in zip(*effects, strict=True))
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return the harmonised features, shape (subjects, features)."""
+        check_is_fitted(self)
+        features, site = self._split(X, reset=False)
+        code = np.searchsorted(self.sites_, site[:, 0]).clip(max=len(self.sites_) - 1)
+        if (self.sites_[code] != site[:, 0]).any():
+            raise InputError("ComBat cannot adjust a site without training subjects")
+        z = (features - self.mean_) / self.sd_
+        return (z - self.location_[code]) / self.scale_[code] * self.sd_ + self.mean_
+
+
+def _shrink(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return one site's location and scale, shrunken towards their mean over features."""
+    count = len(z)
+    location, variance = z.mean(axis=0), z.var(axis=0, ddof=1)
+    prior_mean, prior_variance = location.mean(), location.var()
+    spread = variance.var()
+    if spread <= 0 or z.shape[1] < 2:
+        # One feature, or features of equal variance, have no distribution to shrink towards.
+        return location, np.sqrt(np.where(variance > 0, variance, 1))
+    shape = 2 + variance.mean() ** 2 / spread
+    rate = variance.mean() * (shape - 1)
+    found, scale = location, variance
+    for _ in range(MOST_ITERATIONS):
+        new = (count * prior_variance * location + scale * prior_mean) / (count * prior_variance + scale)
+        squares = ((z - new) ** 2).sum(axis=0)
+        new_scale = (rate + squares / 2) / (count / 2 + shape - 1)
+        change = max(_change(new, found), _change(new_scale, scale))
+        found, scale = new, new_scale
+        if change < TOLERANCE:
+            break
+    return found, np.sqrt(scale)
+
+
+def _change(new: np.ndarray, old: np.ndarray) -> float:
+    return float((np.abs(new - old) / np.maximum(np.abs(old), 1e-8)).max())

@@ -1,0 +1,83 @@
+"""Do predicted probabilities mean what they say: Brier score, calibration, and net benefit.
+
+Calibration intercept (in the large, at slope 1) and slope: logistic regression of the outcome on the log odds of the
+prediction (Cox 1958; Van Calster et al. 2019). Net benefit at a threshold probability t: TP/n − FP/n · t/(1 − t)
+(Vickers and Elkin 2006).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+
+from chiomics.diagnosis.contracts import CALIBRATION, DECISION
+from chiomics.diagnosis.newton import maximise
+
+#: Probabilities are kept this far from 0 and 1, where log odds are infinite.
+NEAREST = 1e-6
+BINS = 10
+#: Threshold probabilities of the decision curve.
+THRESHOLDS = np.round(np.arange(0.01, 1.0, 0.01), 2)
+
+
+def brier_score(y: np.ndarray, p: np.ndarray) -> float:
+    """Return the mean squared difference of probability and outcome."""
+    return float(np.mean((np.asarray(p) - np.asarray(y)) ** 2))
+
+
+def calibration_intercept(y: np.ndarray, p: np.ndarray) -> float:
+    """Return the shift of the log odds that makes the mean prediction equal the share of positives; 0 is ideal."""
+    y, odds = np.asarray(y, dtype=float), _log_odds(p)
+    return float(brentq(lambda shift: expit(odds + shift).mean() - y.mean(), -50, 50))
+
+
+def calibration_slope(y: np.ndarray, p: np.ndarray) -> float:
+    """Return the slope of the outcome on the log odds: 1 is ideal, below 1 predictions are too extreme."""
+    y, odds = np.asarray(y, dtype=float), _log_odds(p)
+    spread = odds.std()
+    if spread < 1e-12:
+        return float("nan")
+    design = np.column_stack([np.ones(len(y)), (odds - odds.mean()) / spread])
+    return float(maximise(design[None], y, np.zeros((1, 2)))[0][0, 1] / spread)
+
+
+def calibration_table(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Compare predicted with observed shares in bins of equal count, the scores of all repeats together.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        `contracts.PREDICTIONS`, any number of models and schemes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `contracts.CALIBRATION`.
+    """
+    rows = []
+    for (model, scheme), part in predictions.groupby(["model", "scheme"], sort=False):
+        ordered = part.sort_values("score", kind="stable")
+        for number, members in enumerate(np.array_split(np.arange(len(ordered)), BINS)):
+            if len(members):
+                inside = ordered.iloc[members]
+                rows.append((model, scheme, number, inside["score"].mean(), inside["y"].mean(), len(inside)))
+    return pd.DataFrame(rows, columns=list(CALIBRATION))
+
+
+def decision_table(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Work out net benefit over threshold probabilities, the mean of the repeats (`contracts.DECISION`)."""
+    rows = []
+    for (model, scheme), part in predictions.groupby(["model", "scheme"], sort=False):
+        y, score = part["y"].to_numpy().astype(bool), part["score"].to_numpy()
+        for threshold in THRESHOLDS:
+            odds = threshold / (1 - threshold)
+            called = score >= threshold
+            benefit = (called & y).mean() - (called & ~y).mean() * odds
+            rows.append((model, scheme, threshold, benefit, y.mean() - (1 - y.mean()) * odds))
+    return pd.DataFrame(rows, columns=list(DECISION))
+
+
+def _log_odds(p: np.ndarray) -> np.ndarray:
+    return logit(np.clip(np.asarray(p, dtype=float), NEAREST, 1 - NEAREST))
