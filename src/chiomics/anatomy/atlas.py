@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 
 from chiomics.anatomy.atlas_description import STRUCTURES, read_description, sources_by_side
+from chiomics.anatomy.transforms import Chain
 from chiomics.anatomy.volume import Volume
 from chiomics.core.errors import InputError
 
@@ -66,6 +67,11 @@ class Atlas:
         if note := self.description.get("space_note"):
             fields["AtlasSpaceNote"] = note
         return fields
+
+    def to_template(self) -> Chain:
+        """Give the way from the atlas' space to the template's; the identity where none was given."""
+        folder = self.description.get("to_template")
+        return Chain.read(self.folder / folder) if folder else Chain()
 
     def structures(self) -> dict[tuple[str, str], Volume]:
         """Read the share of each structure in each voxel.

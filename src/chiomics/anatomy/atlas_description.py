@@ -102,6 +102,9 @@ def check_description(fields: object, *, file: str | Path) -> dict:
         refuse("image", "does not fit the encoding", fields.get("image"), "a file name, but none for `files`")
     if not isinstance(fields.get("split_at_midline", False), bool):
         refuse("split_at_midline", "wrong type", fields["split_at_midline"], "true or false")
+    for key in ("to_template", "space_note"):
+        if not isinstance(fields.get(key, ""), str):
+            refuse(key, "wrong type", fields[key], "text")
     template = fields.get("template")
     if template is not None and (not isinstance(template, dict) or set(template) != {"image", "contrast"}):
         refuse("template", "wrong keys", template, "image and contrast")
