@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from chiomics.core.errors import InputError, SettingError
+from chiomics.robustness.perturbation_settings import UNPERTURBED, read_perturbations
 from chiomics.robustness.ratings import Axis
 
 #: Names of the coefficients in the configuration and in the tables.
@@ -17,8 +18,6 @@ COEFFICIENTS = {"ICC(A,1)": "icc_a1", "ICC(C,1)": "icc_c1", "ICC(1,1)": "icc_11"
 VARIED = ("echo_set", "inversion", "perturbation")
 #: The study's axis.
 ECHO_SETS = "echo_set"
-#: What the column ``perturbation`` has for a session as it is; tables without perturbations lack the column.
-UNPERTURBED = ("", "none")
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,9 @@ class Settings:
         Inversion at which echo sets are compared; the only one where it is not named.
     axes : mapping of str to mapping
         Further axes by name: ``column``, ``values`` and ``where``, see `chiomics.robustness.ratings.Axis`.
+    perturbations : mapping of str to mapping
+        Perturbations of the map or the regions, see `chiomics.robustness.perturbation_settings`: each is an axis, the
+        session as it is against its draws.
     icc : {"ICC(A,1)", "ICC(C,1)", "ICC(1,1)"}
         The coefficient that decides; the study does not name its own.
     threshold : float
@@ -68,6 +70,7 @@ class Settings:
     echo_sets: tuple[str, ...] = ()
     inversion: str | None = None
     axes: Mapping[str, Mapping] = field(default_factory=dict)
+    perturbations: Mapping[str, Mapping] = field(default_factory=dict)
     icc: str = "ICC(A,1)"
     threshold: float = 0.85
     thresholds: tuple[float, ...] = (0.85, 0.86, 0.87, 0.88, 0.89, 0.90)
@@ -140,7 +143,7 @@ class Settings:
         reference = {
             "echo_set": self.echo_sets[:1] or ("",),
             "inversion": (self.inversion or "",),
-            "perturbation": UNPERTURBED,
+            "perturbation": (UNPERTURBED,),
         }
         axes = [Axis(ECHO_SETS, ECHO_SETS, self.echo_sets, _without(reference, ECHO_SETS))]
         for name, given in self.axes.items():
@@ -151,6 +154,9 @@ class Settings:
             }
             where = _without(reference, column) | held
             axes.append(Axis(name, column, tuple(given.get("values") or ()), where))
+        held = _without(reference, "perturbation")
+        for one in read_perturbations(self.perturbations):
+            axes.append(Axis(one.name, "perturbation", (UNPERTURBED, *one.draws), held))
         return axes
 
 

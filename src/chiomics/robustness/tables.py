@@ -131,13 +131,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
-    frame = pd.read_csv(path, sep="\t", keep_default_na=False, na_values={})
-    for column in frame.columns:
-        if column in _TEXT or frame[column].dtype != object:
-            continue
-        truth = frame[column].isin(["True", "False"])
-        frame[column] = frame[column] == "True" if truth.all() else pd.to_numeric(frame[column])
-    return frame
+    columns = pd.read_csv(path, sep="\t", nrows=0).columns
+    text = {name: str for name in columns if name in _TEXT}
+    missing = {name: [""] for name in columns if name not in _TEXT}
+    return pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False, na_values=missing)
 
 
 _TEXT = {
