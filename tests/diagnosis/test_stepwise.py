@@ -107,7 +107,7 @@ def test_score_statistic_is_the_first_newton_step():
     X, y = simulate(5, effect=0.05)
     base = np.column_stack([np.ones(83), X[:, 0]])
     beta, loglik = maximise(base[None], y.astype(float), np.zeros((1, 2)))
-    score = score_statistics(base, X[:, 1:], y.astype(float), beta[0])
+    score, _ = score_statistics(base, X[:, 1:], y.astype(float), beta[0])
     for column in range(1, 12):
         design = np.column_stack([base, X[:, column]])
         ratio = 2 * (maximise(design[None], y.astype(float), np.zeros((1, 3)))[1][0] - loglik[0])

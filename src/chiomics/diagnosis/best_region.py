@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from chiomics.diagnosis.classes import two_class_tags
 
@@ -19,41 +18,40 @@ class BestRegion(TransformerMixin, BaseEstimator):
     ----------
     selection : sklearn.pipeline.Pipeline
         Ends in a step that has a ``criterion_``, such as `StepwiseAIC`.
+    regions : sequence of str
+        Region of each column; columns of the empty name (covariates) serve all, after the others.
 
     Attributes
     ----------
     region_ : str
-        What stands before the first dot of the kept columns.
+        The region kept.
+    columns_ : ndarray of int
+        Its columns, and those that serve all.
     selection_ : sklearn.pipeline.Pipeline
-        Fitted on that region.
+        Fitted on these columns.
     """
 
-    def __init__(self, selection: Pipeline) -> None:
+    def __init__(self, selection: Pipeline, regions: tuple[str, ...]) -> None:
         self.selection = selection
+        self.regions = regions
 
-    def fit(self, X: pd.DataFrame, y: np.ndarray) -> BestRegion:
-        """Fit the selection in each region, X with columns ``<region>.<feature>``; others serve every region."""
-        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        self.n_features_in_ = X.shape[1]
-        names = {name: name.partition(".")[0] for name in X.columns if "." in name}
-        others = [name for name in X.columns if name not in names]
-        fitted = {}
-        for region in dict.fromkeys(names.values()):
-            columns = [name for name, home in names.items() if home == region]
-            fitted[region] = clone(self.selection).fit(X[columns + others], y)
-        self.region_ = min(fitted, key=lambda region: fitted[region][-1].criterion_)
-        self.selection_ = fitted[self.region_]
+    def fit(self, X: np.ndarray, y: np.ndarray) -> BestRegion:
+        """Fit the selection in each region, X of shape (subjects, features)."""
+        X = validate_data(self, X, dtype=float, ensure_all_finite=False)
+        homes = np.asarray(self.regions)
+        columns = {name: np.flatnonzero((homes == name) | (homes == "")) for name in dict.fromkeys(homes) if name}
+        fitted = {name: clone(self.selection).fit(X[:, places], y) for name, places in columns.items()}
+        self.region_ = str(min(fitted, key=lambda name: fitted[name][-1].criterion_))
+        self.selection_, self.columns_ = fitted[self.region_], columns[self.region_]
         return self
 
-    def transform(self, X: pd.DataFrame) -> np.ndarray:
+    def transform(self, X: np.ndarray) -> np.ndarray:
         """Return the selected features of the kept region."""
         check_is_fitted(self)
-        return self.selection_.transform(X[list(self.selection_.feature_names_in_)])
-
-    def get_feature_names_out(self, input_features: np.ndarray | None = None) -> np.ndarray:
-        """Name the selected features."""
-        check_is_fitted(self)
-        return self.selection_.get_feature_names_out()
+        X = validate_data(self, X, dtype=float, ensure_all_finite=False, reset=False)
+        return self.selection_.transform(X[:, self.columns_])
 
     def __sklearn_tags__(self) -> Tags:
-        return two_class_tags(super().__sklearn_tags__())
+        tags = two_class_tags(super().__sklearn_tags__())
+        tags.input_tags.allow_nan = True
+        return tags

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 
 from chiomics.core.errors import SettingError
 from chiomics.diagnosis.cohort import outcome
@@ -74,7 +73,7 @@ def evaluate(
     predictions, selected = [], []
     for repeat in repeats:
         score, threshold, fold, chosen = cross_validate(
-            cohort, design, y, model, settings, scheme=scheme, seeds=(repeat,)
+            cohort, design.to_numpy(), list(design.columns), y, model, settings, scheme=scheme, seeds=(repeat,)
         )
         part = cohort[["participant", "session", "run", "group"]].copy()
         part.insert(0, "model", model.name)
@@ -95,7 +94,8 @@ def evaluate(
 
 def cross_validate(
     cohort: pd.DataFrame,
-    design: pd.DataFrame,
+    design: np.ndarray,
+    columns: list[str],
     y: np.ndarray,
     model: Model,
     settings: dict,
@@ -114,26 +114,22 @@ def cross_validate(
     """
     if scheme not in SCHEMES:
         raise SettingError("unknown scheme", found=scheme, expected=" or ".join(SCHEMES))
-    pipeline = build_pipeline(model, list(design.columns), settings)
+    pipeline = build_pipeline(model, columns, settings)
     chosen = []
     if scheme == "as_published":
         pipeline.fit(design, y)
-        chosen.append(selected_features(pipeline).assign(fold=ALL_SUBJECTS))
+        chosen.append(selected_features(pipeline, columns).assign(fold=ALL_SUBJECTS))
         design, pipeline = pipeline[:-1].transform(design), pipeline[-1]
     rule = settings["threshold_rule"][scheme]
     score, threshold, fold = np.full(len(y), np.nan), np.full(len(y), np.nan), np.full(len(y), -1)
     for number, (train, test) in enumerate(split(cohort, y, settings, seeds=seeds)):
-        fitted = clone(pipeline).fit(_rows(design, train), y[train])
-        score[test] = fitted.predict_proba(_rows(design, test))[:, 1]
+        fitted = clone(pipeline).fit(design[train], y[train])
+        score[test] = fitted.predict_proba(design[test])[:, 1]
         fold[test] = number
         if rule == "youden_training":
-            threshold[test] = youden_threshold(y[train], fitted.predict_proba(_rows(design, train))[:, 1])
+            threshold[test] = youden_threshold(y[train], fitted.predict_proba(design[train])[:, 1])
         elif rule == "half":
             threshold[test] = 0.5
-        if isinstance(fitted, Pipeline):
-            chosen.append(selected_features(fitted).assign(fold=number))
+        if scheme == "nested":
+            chosen.append(selected_features(fitted, columns).assign(fold=number))
     return score, threshold, fold, pd.concat(chosen, ignore_index=True)
-
-
-def _rows(design: pd.DataFrame | np.ndarray, rows: np.ndarray) -> pd.DataFrame | np.ndarray:
-    return design.iloc[rows] if isinstance(design, pd.DataFrame) else design[rows]

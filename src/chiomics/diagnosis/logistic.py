@@ -70,7 +70,7 @@ class MultivariableLogistic(ClassifierMixin, BaseEstimator):
 
     def _estimate(self, design: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, str, int]:
         if self.method == "maximum_likelihood":
-            beta = maximise(design[None], y, np.zeros((1, design.shape[1])))[0][0]
+            beta = maximise(design[None], y, np.zeros((1, design.shape[1])), tolerance=1e-10)[0][0]
             if np.abs(design @ beta).max() < SUSPICIOUS or not separates(design, y):
                 return beta, self.method, 1
         if self.method == "ridge":

@@ -142,46 +142,66 @@ def build_pipeline(model: Model, columns: list[str], settings: dict) -> Pipeline
     sklearn.pipeline.Pipeline
         Steps ``features`` and ``logistic``; takes the design matrix.
     """
-    parts = []
+    covariates = list(settings["adjust_for"]) if settings["adjust"] else []
     radiomics = [name for name in columns if "." in name]
+    parts = []
     if radiomics:
-        covariates = list(settings["adjust_for"]) if settings["adjust"] else []
         selection = Pipeline(_selection_steps(settings, len(covariates)))
-        parts.append(
-            ("radiomics", BestRegion(selection) if model.best_region else selection, [*radiomics, *covariates])
-        )
+        if model.best_region:
+            homes = tuple(name.partition(".")[0] for name in radiomics) + ("",) * len(covariates)
+            selection = BestRegion(selection, homes)
+        parts.append(("radiomics", selection, _places(columns, [*radiomics, *covariates])))
     if model.demographics:
         steps = [("impute", MedianImputer()), ("scale", StandardScaler())]
-        parts.append(("demographics", Pipeline(steps), list(model.demographics)))
+        parts.append(("demographics", Pipeline(steps), _places(columns, model.demographics)))
     features = ColumnTransformer(parts, verbose_feature_names_out=False)
     return Pipeline([("features", features), ("logistic", MultivariableLogistic(settings["estimator"]))])
 
 
-def fit_final(cohort: pd.DataFrame, model: Model, settings: dict) -> Pipeline:
-    """Fit a model on every session of the cohort."""
+def fit_final(cohort: pd.DataFrame, model: Model, settings: dict) -> tuple[Pipeline, list[str]]:
+    """Fit a model on every session of the cohort.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+        Fitted.
+    columns : list of str
+        Of the design matrix it takes.
+    """
     design = design_matrix(cohort, model, settings)
-    return build_pipeline(model, list(design.columns), settings).fit(design, outcome(cohort, settings))
+    columns = list(design.columns)
+    return build_pipeline(model, columns, settings).fit(design.to_numpy(), outcome(cohort, settings)), columns
 
 
-def selected_features(pipeline: Pipeline) -> pd.DataFrame:
+def selected_features(pipeline: Pipeline, columns: list[str]) -> pd.DataFrame:
     """List what each step of a fitted pipeline left.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        Of `build_pipeline`, fitted.
+    columns : list of str
+        Of its design matrix.
 
     Returns
     -------
     pandas.DataFrame
         Columns step, feature, coefficient: per standard deviation, NaN before the last step.
     """
-    rows = []
-    selection = pipeline["features"].named_transformers_.get("radiomics")
-    if selection is not None:
-        selection = getattr(selection, "selection_", selection)
-        names = np.asarray(selection[: list(selection.named_steps).index("univariate")].get_feature_names_out())
-        for step in ("univariate", "spearman", "aic"):
-            names = names[selection.named_steps[step].get_support()]
-            if step != "aic":
-                rows += [(step, name, np.nan) for name in names]
-    names = pipeline["features"].get_feature_names_out()
-    rows += [("aic", name, value) for name, value in zip(names, pipeline["logistic"].coef_[0], strict=True)]
+    rows, left = [], []
+    for part, fitted, places in pipeline["features"].transformers_:
+        names = np.asarray(columns, dtype=object)[places]
+        if part == "radiomics":
+            if isinstance(fitted, BestRegion):
+                names, fitted = names[fitted.columns_], fitted.selection_
+            if "adjust" in fitted.named_steps:
+                names = names[: len(names) - fitted["adjust"].covariates]
+            for step in ("univariate", "spearman", "aic"):
+                names = names[fitted[step].get_support()]
+                if step != "aic":
+                    rows += [(step, name, np.nan) for name in names]
+        left += list(names)
+    rows += [("aic", name, value) for name, value in zip(left, pipeline["logistic"].coef_[0], strict=True)]
     return pd.DataFrame(rows, columns=["step", "feature", "coefficient"])
 
 
@@ -214,3 +234,8 @@ def _selection_steps(settings: dict, covariates: int) -> list[tuple]:
         ("spearman", RedundancyFilter(settings["rho_cutoff"])),
         ("aic", StepwiseAIC(max_features=settings["max_features"])),
     ]
+
+
+def _places(columns: list[str], wanted: list[str] | tuple[str, ...]) -> np.ndarray:
+    place = {name: number for number, name in enumerate(columns)}
+    return np.array([place[name] for name in wanted])

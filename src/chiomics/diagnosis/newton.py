@@ -11,14 +11,16 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.special import expit
 
-#: Fits stop when the log-likelihood grows by less.
-TOLERANCE = 1e-7
+#: Fits stop when the log-likelihood has grown by less: the next step would gain about the square of it.
+TOLERANCE = 1e-6
 MOST_ITERATIONS = 40
 #: A deviance below it is that of separated classes: no probability is far from 0 or 1.
 SEPARATED_DEVIANCE = 1e-2
 
 
-def maximise(designs: np.ndarray, y: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def maximise(
+    designs: np.ndarray, y: np.ndarray, start: np.ndarray, *, tolerance: float = TOLERANCE
+) -> tuple[np.ndarray, np.ndarray]:
     """Fit several logistic regressions of equal size.
 
     Parameters
@@ -29,6 +31,8 @@ def maximise(designs: np.ndarray, y: np.ndarray, start: np.ndarray) -> tuple[np.
         0 or 1.
     start : ndarray, shape (models, columns)
         First coefficients.
+    tolerance : float
+        Growth of the log-likelihood at which a fit stops.
 
     Returns
     -------
@@ -53,7 +57,7 @@ def maximise(designs: np.ndarray, y: np.ndarray, start: np.ndarray) -> tuple[np.
             trial[worse] = beta[worse] + step[worse]
             gained[worse] = _loglik(design[worse], trial[worse], y)
         better = gained > loglik[active]
-        growing = gained - loglik[active] > TOLERANCE
+        growing = gained - loglik[active] > tolerance
         coefficients[active[better]] = trial[better]
         loglik[active[better]] = gained[better]
         active = active[growing & (-2 * gained > SEPARATED_DEVIANCE)]

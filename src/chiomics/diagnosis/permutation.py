@@ -51,7 +51,9 @@ def permute(
     for number in permutations:
         rng = np.random.default_rng(stream_seed(settings, LABELS, number))
         y = permute_labels(participants, true, rng)
-        score, *_ = cross_validate(cohort, design, y, model, settings, scheme=scheme, seeds=(LABELS, number))
+        score, *_ = cross_validate(
+            cohort, design.to_numpy(), list(design.columns), y, model, settings, scheme=scheme, seeds=(LABELS, number)
+        )
         rows.append((model.name, scheme, number, auc(y, score)))
     return pd.DataFrame(rows, columns=list(PERMUTATION))
 

@@ -3,10 +3,13 @@
 From the intercept alone, every step looks at all models with one feature more and all with one feature less and takes
 the one of least AIC = 2 · parameters − 2 · log-likelihood, until none is lower: what `stepAIC` of R does in both
 directions. A model that separates the classes has a deviance of 0, so nothing can be gained by adding to it; of several
-such candidates the one of largest score statistic is taken, and the coefficients are left to a penalised model.
+such candidates the one of largest score statistic is added, or the last one added is dropped, and the coefficients
+are left to a penalised model.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -101,16 +104,15 @@ class StepwiseAIC(SelectorMixin, BaseEstimator):
         return self
 
     def _adds(self, Z: np.ndarray, y: np.ndarray, chosen: list[int], coefficients: np.ndarray) -> list[tuple]:
-        base = _design(Z, chosen)
         columns = np.setdiff1d(np.arange(Z.shape[1]), chosen)
-        score = score_statistics(base, Z[:, columns], y, coefficients)
+        score, first_step = score_statistics(_design(Z, chosen), Z[:, columns], y, coefficients)
         order = np.argsort(-score, kind="stable")
         order = order[score[order] >= 0][: self.screen]
-        start = np.append(coefficients, 0)
-        criteria, fitted = self._fit(Z, y, [[*chosen, column] for column in columns[order]], start)
+        models = np.column_stack([np.tile(np.array(chosen, dtype=int), (len(order), 1)), columns[order]])
+        starts = np.column_stack([np.tile(coefficients, (len(order), 1)), first_step[order]])
         return [
             (criterion, -score[place], "add", columns[place], beta)
-            for criterion, place, beta in zip(criteria, order, fitted, strict=True)
+            for place, (criterion, beta) in zip(order, self._fit(Z, y, models, starts), strict=True)
         ]
 
     def _drops(self, Z: np.ndarray, y: np.ndarray, chosen: list[int], coefficients: np.ndarray) -> list[tuple]:
@@ -118,27 +120,24 @@ class StepwiseAIC(SelectorMixin, BaseEstimator):
         variance = np.diag(np.linalg.pinv(fisher, hermitian=True))[1:]
         wald = coefficients[1:] ** 2 / np.maximum(variance, 1e-300)
         order = np.argsort(wald, kind="stable")[: self.screen]
-        designs = [[other for other in chosen if other != chosen[place]] for place in order]
-        criteria, fitted = self._fit(Z, y, designs, None)
+        models = np.array([np.delete(chosen, place) for place in order])
+        starts = np.array([np.delete(coefficients, place + 1) for place in order])
         return [
-            (criterion, wald[place], "drop", chosen[place], beta)
-            for criterion, place, beta in zip(criteria, order, fitted, strict=True)
+            (criterion, -place, "drop", chosen[place], beta)
+            for place, (criterion, beta) in zip(order, self._fit(Z, y, models, starts), strict=True)
         ]
 
     def _fit(
-        self, Z: np.ndarray, y: np.ndarray, models: list[list[int]], start: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Fit models of equal size, a few at a time, and return their criteria and coefficients."""
-        criteria, fitted = [], []
-        at_once = max(1, MOST_NUMBERS // (len(Z) * (len(models[0]) + 1))) if models else 1
+        self, Z: np.ndarray, y: np.ndarray, models: np.ndarray, starts: np.ndarray
+    ) -> Iterator[tuple[float, np.ndarray]]:
+        """Fit models of equal size, a few at a time, and give their criteria and coefficients."""
+        at_once = max(1, MOST_NUMBERS // (len(Z) * (models.shape[-1] + 1)))
         for first in range(0, len(models), at_once):
-            designs = np.stack([_design(Z, model) for model in models[first : first + at_once]])
-            begin = np.zeros(designs.shape[::2]) if start is None else np.tile(start, (len(designs), 1))
-            beta, loglik = maximise(designs, y, begin)
+            features = Z[:, models[first : first + at_once]].transpose(1, 0, 2)
+            designs = np.concatenate([np.ones((*features.shape[:2], 1)), features], axis=2)
+            beta, loglik = maximise(designs, y, starts[first : first + at_once])
             deviance = np.where(-2 * loglik < SEPARATED_DEVIANCE, 0, -2 * loglik)
-            criteria.extend(deviance + self.penalty * designs.shape[2])
-            fitted.extend(beta)
-        return np.array(criteria), np.array(fitted)
+            yield from zip(deviance + self.penalty * designs.shape[2], beta, strict=True)
 
     def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
@@ -148,8 +147,10 @@ class StepwiseAIC(SelectorMixin, BaseEstimator):
         return two_class_tags(super().__sklearn_tags__())
 
 
-def score_statistics(base: np.ndarray, Z: np.ndarray, y: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """Return Rao's score statistic of each column of `Z` for a model of `base`; −1 for one the model explains.
+def score_statistics(
+    base: np.ndarray, Z: np.ndarray, y: np.ndarray, coefficients: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Test each column of `Z` as an addition to a fitted model.
 
     Parameters
     ----------
@@ -161,6 +162,13 @@ def score_statistics(base: np.ndarray, Z: np.ndarray, y: np.ndarray, coefficient
         0 or 1.
     coefficients : ndarray, shape (columns,)
         Maximum likelihood estimate of the model.
+
+    Returns
+    -------
+    statistic : ndarray, shape (candidates,)
+        Rao's score statistic; −1 for a candidate that the model's columns explain.
+    first_step : ndarray, shape (candidates,)
+        The candidate's coefficient after one Newton step.
     """
     p, fisher = information(base, coefficients)
     weighted = Z * (p * (1 - p))[:, None]
@@ -168,7 +176,9 @@ def score_statistics(base: np.ndarray, Z: np.ndarray, y: np.ndarray, coefficient
     whole = (Z * weighted).sum(axis=0)
     left = whole - (cross * (np.linalg.pinv(fisher, hermitian=True) @ cross)).sum(axis=0)
     usable = left > (1 - COLLINEAR) * whole
-    return np.where(usable, (Z.T @ (y - p)) ** 2 / np.where(usable, left, 1), -1.0)
+    left = np.where(usable, left, 1)
+    slope = Z.T @ (y - p)
+    return np.where(usable, slope**2 / left, -1.0), slope / left
 
 
 def _design(Z: np.ndarray, columns: list[int]) -> np.ndarray:
