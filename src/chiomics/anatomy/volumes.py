@@ -1,0 +1,110 @@
+"""Volumes of a session's regions, and their correction for the size of the brain.
+
+Volumes of tracts were "corrected by the total brain volume according to the proportional adjustment method" (Fiscone et
+al. 2023, after Sanchis-Segura et al. 2019, Biol Sex Differ 10:32): each volume is divided by its subject's total. What
+that total is the paper does not say further; here it is the tissue of the brain without its fluid. So that results
+stay in mm³, they are multiplied by the cohort's mean total.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from chiomics.anatomy.tissue import FLUID, VENTRICLES
+from chiomics.anatomy.vois import Regions
+from chiomics.anatomy.volume import Volume
+from chiomics.core.errors import InputError, SettingError
+
+#: Columns of a session's table; the last two are the same in every row.
+COLUMNS = ("voi", "hemisphere", "n_voxels", "volume_mm3", "kept", "reason", "parenchyma_mm3", "brain_mm3")
+TOTALS = ("parenchyma_mm3", "brain_mm3")
+
+
+def brain_volumes(tissue: Volume) -> dict[str, float]:
+    """Measure the whole brain, best on the T1w image, whose field of view holds all of it.
+
+    Parameters
+    ----------
+    tissue : Volume
+        Labels of `chiomics.anatomy.tissue.CLASSES`.
+
+    Returns
+    -------
+    dict of str to float
+        In mm³: ``parenchyma_mm3`` without and ``brain_mm3`` with fluid.
+    """
+    brain = tissue.voxels > 0
+    fluid = np.isin(tissue.voxels, (FLUID, VENTRICLES))
+    return {
+        "parenchyma_mm3": float((brain & ~fluid).sum() * tissue.voxel_volume),
+        "brain_mm3": float(brain.sum() * tissue.voxel_volume),
+    }
+
+
+def session_volumes(regions: Regions, totals: dict[str, float]) -> pd.DataFrame:
+    """List the volumes of a session: nuclei and tracts left, right and merged, lesions, white matter, tissue.
+
+    Parameters
+    ----------
+    regions : Regions
+        From `chiomics.anatomy.vois.assemble_regions`.
+    totals : dict of str to float
+        From `brain_volumes`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `COLUMNS`; ``hemisphere`` is ``LR`` for both sides as one, whose voxels count once where sides overlap. A side
+        that was dropped has no part in it.
+    """
+    rows, sides = [], {}
+    for key, table in regions.tables.items():
+        image = regions.images[key]
+        for row in table.to_dict("records"):
+            hemisphere = row["hemisphere"]
+            voi = row["abbreviation"].removesuffix(f"_{hemisphere}")
+            rows.append((voi, *(row[column] for column in COLUMNS[1:-2])))
+            if hemisphere and row["kept"]:
+                sides.setdefault(voi, []).append((image, row["index"]))
+    for voi, members in sides.items():
+        merged = np.logical_or.reduce([image.voxels == label for image, label in members])
+        count, one_sided = int(merged.sum()), len(members) == 1
+        volume = count * members[0][0].voxel_volume
+        rows.append((voi, "LR", count, volume, True, "one side only" if one_sided else ""))
+    table = pd.DataFrame(rows, columns=list(COLUMNS[:-2])).astype({"kept": bool})
+    return table.assign(**{name: float(totals[name]) for name in TOTALS})
+
+
+def adjust_volumes(volumes: pd.DataFrame, session: str = "session", *, total: str = "parenchyma_mm3") -> pd.DataFrame:
+    """Correct volumes of a cohort for the size of the brain by the proportion method.
+
+    Parameters
+    ----------
+    volumes : pandas.DataFrame
+        Tables of `session_volumes` of all sessions, with a column that names the session.
+    session : str
+        That column.
+    total : str
+        ``parenchyma_mm3`` or ``brain_mm3``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With ``share`` (volume over total) and ``adjusted_mm3`` (share times the mean total over sessions).
+
+    Raises
+    ------
+    SettingError
+        For a total that there is not.
+    InputError
+        Where a session has no total, or several.
+    """
+    if total not in TOTALS:
+        raise SettingError("unknown total volume", found=total, expected=" or ".join(TOTALS))
+    per_session = volumes.groupby(session, sort=True)[total]
+    if (bad := per_session.nunique(dropna=False) != 1).any() or not (per_session.first() > 0).all():
+        names = [*bad[bad].index, *per_session.first().index[~(per_session.first() > 0)]]
+        raise InputError("sessions without one total volume", found=", ".join(map(str, names)))
+    share = volumes["volume_mm3"] / volumes[total]
+    return volumes.assign(share=share, adjusted_mm3=share * per_session.first().mean())
