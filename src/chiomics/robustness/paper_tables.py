@@ -73,7 +73,7 @@ def compare_published(tables: dict[str, pd.DataFrame], setting: dict, settings: 
     Returns
     -------
     pandas.DataFrame
-        The table ``published.tsv``. At the paper's grey level where the features have it, otherwise at the reported
+        The table ``published.tsv`` without `subjects`. At the paper's grey level where the features have it, otherwise at the reported
         one, as the column says; empty where this cohort has no such region.
     """
     icc, counts, optimal = tables["icc.parquet"], tables["counts.tsv"], tables["optimal_gray_level.tsv"]
@@ -104,14 +104,18 @@ def compare_published(tables: dict[str, pd.DataFrame], setting: dict, settings: 
     frame = pd.DataFrame(rows)
     for name in ("ours", "low", "high"):
         frame[name] = pd.to_numeric(frame.get(name, np.nan))
-    return frame.assign(difference=frame["ours"] - frame["published"])[list(TABLES["published.tsv"])]
+    return frame.assign(difference=frame["ours"] - frame["published"])[list(TABLES["published.tsv"][:-1])]
 
 
-def table1_markdown(table: pd.DataFrame, settings: Settings) -> str:
+def table1_markdown(table: pd.DataFrame, settings: Settings, *, simulated: bool) -> str:
     """Write Table 1 with its marks: bold above the threshold, italic otherwise, the paper's value in brackets."""
+    face = "**SIMULATED SUBJECTS.** " if simulated else ""
+    title = (
+        f"{face}{settings.icc} of first-order features; bold above {settings.threshold:g}, in brackets the paper's.\n"
+    )
     printed = read_published("table1").set_index(["feature", "voi"])["italic"]
     regions = [name for name in table.columns[1:] if not name.endswith("_published")]
-    lines = ["| Feature | " + " | ".join(regions) + " |", "|---" * (len(regions) + 1) + "|"]
+    lines = [title, "| Feature | " + " | ".join(regions) + " |", "|---" * (len(regions) + 1) + "|"]
     for row in table.to_dict("records"):
         cells = []
         for voi in regions:

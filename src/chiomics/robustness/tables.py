@@ -89,10 +89,10 @@ TABLES: dict[str, tuple[str, ...]] = {
     "distributions.parquet": (*SESSION, *REGION, "n_gray_levels", "bin_width", "feature_class", "feature", "value"),
     # Volumes in mm³, as they are and adjusted in proportion to `brain_volume`; `adjusted_by` says what that is.
     "volumes.tsv": (*SESSION, *REGION, "volume", "brain_volume", "volume_adjusted", "adjusted_by"),
-    # What the paper prints beside what this cohort gives.
+    # What the paper prints beside what this cohort gives; `subjects` is "simulated" or "real".
     "published.tsv": (
         "source", "quantity", "voi", "feature_class", "feature", "threshold", "n_gray_levels", "published", "ours",
-        "low", "high", "difference",
+        "low", "high", "difference", "subjects",
     ),
     # Sessions without a value of some features, by reconstruction, region and reason.
     "missing.tsv": ("perturbation", "preset", "rater", *REGION, "n_sessions", "n_features", "reason"),
@@ -140,4 +140,5 @@ def read_table(path: str | Path) -> pd.DataFrame:
 _TEXT = {
     *REGION, *FEATURE, *SESSION, "cohort", "sides", "perturbation", "preset", "reason", "rater", "least_voi",
     "least_hemisphere", "source", "quantity", "mark", "direction", "found", "other", "adjusted_by",
+    "subjects",
 }  # fmt: skip

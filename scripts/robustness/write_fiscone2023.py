@@ -1,0 +1,32 @@
+"""The tables of Fiscone et al. (2023) under the paper's numbers, the published values beside, and a README."""
+
+from pathlib import Path
+
+from chiomics.core.images import whole_file
+from chiomics.core.logs import start_log
+from chiomics.robustness.counts import reported_setting
+from chiomics.robustness.feature_tables import open_features
+from chiomics.robustness.paper_readme import write_readme
+from chiomics.robustness.paper_tables import compare_published, paper_tables, table1_markdown
+from chiomics.robustness.settings import Settings
+from chiomics.robustness.tables import read_table, write_table
+
+log = start_log(snakemake.log[0])
+tables = {Path(path).name: read_table(path) for path in snakemake.input.tables}
+settings = Settings.from_config(snakemake.params.settings).with_found(open_features(list(snakemake.input.features)))
+setting = reported_setting(tables["optimal_gray_level.tsv"], settings)
+folder = Path(snakemake.output.readme).parent
+
+simulated, source = snakemake.params.simulated, snakemake.params.source
+
+found = paper_tables(tables, setting, settings) | {"published": compare_published(tables, setting, settings)}
+for name, table in found.items():
+    write_table(table.assign(subjects="simulated" if simulated else "real"), folder / f"{name}.tsv")
+texts = {
+    "table1.md": table1_markdown(found["table1"], settings, simulated=simulated),
+    "README.md": write_readme(tables, setting, settings, simulated=simulated, source=source),
+}
+for name, text in texts.items():
+    with whole_file(folder / name) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+log.info("%d tables in %s", len(found), folder)
