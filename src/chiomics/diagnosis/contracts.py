@@ -5,20 +5,19 @@ of permutations (`permutation`) -> tables of the whole study. Positive class is 
 the predicted probability of the positive class by a model that has not seen the subject in training (scheme
 ``nested``) or that saw him in the selection of features (scheme ``as_published``).
 
-Functions that others call::
+Functions that others call (S = settings, every key of `DEFAULTS`, from ``models.complete_settings``)::
 
-    cohort.build_cohort(tidy, settings)                    -> DataFrame, one row per session
-    cohort.read_cohort(paths, settings)                    -> the same from feature files
-    models.list_models(settings)                           -> dict of name to Model
-    models.build_pipeline(model, columns, settings)        -> sklearn Pipeline, unfitted
-    models.fit_final(cohort, model, settings)              -> Pipeline fitted on the whole cohort
-    models.pipeline_features(pipeline)                     -> DataFrame: feature, coefficient, mean, scale, median, ...
-    evaluation.evaluate(cohort, model, settings, scheme=, repeats=)   -> Evaluation(predictions, selected)
-    permutation.permute(cohort, model, settings, scheme=, permutations=) -> DataFrame
-    performance.performance_table(predictions, selected, permutations, settings) -> DataFrame
-    performance.delong_table(predictions, settings), .selection_tables(...), .roc_table(...),
-    calibration.calibration_table(...), calibration.decision_table(...), confounding.gain_table(...)
-    group_tests.compare_counts, .compare_moments, .compare_values    -> GroupTest(test, statistic, p)
+    models.list_models(S), .needed_regions(S), .list_jobs(S), .chunk(total, size, number)        # nothing heavy imported
+    cohort.read_cohort(paths, S, regions=) / .build_cohort(tidy, S, regions=)  -> DataFrame, one row per session
+    recipe.design_matrix(cohort, model, S), .build_pipeline(model, columns, S), .selected_features(pipeline, columns)
+    recipe.fit_final(cohort, model, S)        -> (Pipeline fitted on the whole cohort, columns of its design matrix)
+    final_model.coefficient_table(pipeline, columns, design)      -> one row per predictor: all that applying it needs
+    evaluation.evaluate(cohort, model, S, scheme=, repeats=)      -> Evaluation(predictions, selected)
+    permutation.permute(cohort, model, S, scheme=, permutations=) -> DataFrame
+    performance.performance_table(predictions, selected, permuted, S), .delong_table(predictions, S), .roc_table(...)
+    stability.selection_counts(selected, extracted), .selection_stability(selected), .PUBLISHED
+    calibration.calibration_table(predictions), .decision_table(predictions); confounding.gain_table(predictions, S)
+    group_tests.compare_counts(table), .compare_moments(...), .compare_values(a, b)  -> GroupTest(test, statistic, p)
 """
 
 from __future__ import annotations
@@ -60,6 +59,8 @@ DEFAULTS = {
     "folds": 5,
     "repeats": 20,
     "permutations": 200,
+    "repeats_per_job": 20,
+    "permutations_per_job": 50,
     "bootstraps": 2000,
     "confidence": 0.95,
     "threshold_rule": {"as_published": "youden_pooled", "nested": "youden_training"},  # or: half

@@ -22,7 +22,8 @@ from sklearn.base import clone
 from chiomics.core.errors import SettingError
 from chiomics.diagnosis.cohort import outcome
 from chiomics.diagnosis.contracts import ALL_SUBJECTS, PREDICTIONS, SCHEMES, SELECTED
-from chiomics.diagnosis.models import Model, build_pipeline, design_matrix, selected_features
+from chiomics.diagnosis.models import Model
+from chiomics.diagnosis.recipe import build_pipeline, design_matrix, selected_features
 from chiomics.diagnosis.splits import split
 from chiomics.diagnosis.thresholds import youden_threshold
 

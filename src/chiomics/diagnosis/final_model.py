@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from chiomics.diagnosis.best_region import BestRegion
-from chiomics.diagnosis.models import selected_features
+from chiomics.diagnosis.recipe import selected_features
 
 #: Columns of `coefficient_table`.
 COEFFICIENTS = (
@@ -25,7 +25,7 @@ def coefficient_table(pipeline: Pipeline, columns: list[str], design: pd.DataFra
     Parameters
     ----------
     pipeline : sklearn.pipeline.Pipeline
-        Of `models.fit_final`.
+        Of `recipe.fit_final`.
     columns : list of str
         Of the design matrix.
     design : pandas.DataFrame

@@ -17,7 +17,8 @@ from chiomics.diagnosis.cohort import outcome
 from chiomics.diagnosis.concordance import auc
 from chiomics.diagnosis.contracts import PERMUTATION
 from chiomics.diagnosis.evaluation import cross_validate
-from chiomics.diagnosis.models import Model, design_matrix
+from chiomics.diagnosis.models import Model
+from chiomics.diagnosis.recipe import design_matrix
 from chiomics.diagnosis.splits import LABELS, permute_labels, stream_seed
 
 

@@ -65,11 +65,6 @@ def stream_seed(settings: dict, *numbers: int) -> int:
     return int(np.random.SeedSequence([settings["seed"], *numbers]).generate_state(1)[0])
 
 
-def count_repeats(settings: dict, scheme: str) -> int:
-    """Return how many repeats a scheme has: one where it is as published, or where groups leave nothing to shuffle."""
-    return 1 if scheme == "as_published" or settings["groups_column"] else settings["repeats"]
-
-
 def permute_labels(participants: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Shuffle the labels of participants; sessions of one participant keep one label.
 
