@@ -114,7 +114,7 @@ def _download(url: str, path: Path, sha256: str) -> None:
         raise InputError(
             "the atlas cannot be downloaded",
             file=url,
-            found=str(getattr(error, "reason", error)) or type(error).__name__,
+            found=str(error) or type(error).__name__,
             expected=f"a network, or the file put at {path} by hand",
         ) from error
     log.info("%s: downloaded, checksum as pinned", path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy import ndimage
 
 from chiomics.anatomy.atlas_description import STRUCTURES
 from chiomics.anatomy.atlas_space import BoxedShare
@@ -19,6 +20,8 @@ LABELS = {name: 11 + position for position, name in enumerate(STRUCTURES["dgm"])
 RIGHT = 100
 #: Least share of a voxel that a nucleus can win.
 LEAST_SHARE = 0.1
+#: Weight of a voxel's surroundings in the order of its shares.
+TIE_BREAK = 1e-2
 
 
 def label_of(nucleus: str, hemisphere: str) -> int:
@@ -49,7 +52,9 @@ def label_nuclei(shares: Mapping[tuple[str, str], BoxedShare], shape: tuple[int,
         winner[box][wins] = label_of(*key)
     labels = np.zeros(shape, np.uint8)
     for key, (box, share) in shares.items():
-        own = np.where(winner[box] == label_of(*key), share, 0).ravel()
+        # Of equal shares the inner ones come first.
+        inner = share + TIE_BREAK * ndimage.gaussian_filter(share, 1.0)
+        own = np.where(winner[box] == label_of(*key), inner, 0).ravel()
         kept = np.argsort(-own, kind="stable")[: round(float(share.sum()))]
         inside = np.zeros(own.shape, bool)
         inside[kept[own[kept] > 0]] = True

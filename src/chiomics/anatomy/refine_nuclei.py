@@ -25,6 +25,8 @@ NEIGHBOURS = ndimage.generate_binary_structure(3, 1).astype(np.float32) / 6
 NEIGHBOURS[1, 1, 1] = 0
 #: The prior's odds stay within these, so that no voxel in reach is decided before it is seen.
 LEAST_PRIOR = 1e-4
+#: Standard deviation of a normal distribution over its median absolute deviation.
+MAD_TO_SD = 1.4826
 #: Floor of a class's variance, as a share of that of all voxels around.
 LEAST_VARIANCE = 1e-6
 
@@ -155,10 +157,12 @@ def _fit(
     expected = np.log(prior / (1 - prior))
     values = np.stack([image[seen] for image in images]).astype(float)
     values /= np.maximum(values.std(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    own = share[seen]
+    own, others = share[seen], around[seen]
+    inside, outside = (_robust_normal(values[:, where]) for where in (own > own.max() / 2, (own < 0.5) & others))
     field = np.zeros(share.shape, np.float32)
-    for _ in range(settings.iterations):
-        inside, outside = _normal(values, own), _normal(values, (1 - own) * around[seen])
+    for iteration in range(settings.iterations):
+        if iteration:
+            inside, outside = _normal(values, own), _normal(values, (1 - own) * others)
         field[seen] = own
         agreeing = 2 * ndimage.convolve(field, NEIGHBOURS, mode="constant")[seen] - 1
         odds = expected + settings.agreement * agreeing
@@ -170,6 +174,13 @@ def _fit(
     probability = share.copy()
     probability[seen] = own
     return _one_piece(probability), contrast
+
+
+def _robust_normal(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give median and spread of values, shape (images, voxels): a start that a displaced edge does not spoil."""
+    centre = np.median(values, axis=1)
+    spread = MAD_TO_SD * np.median(np.abs(values - centre[:, None]), axis=1)
+    return centre, np.diag(spread**2 + LEAST_VARIANCE)
 
 
 def _normal(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
