@@ -61,8 +61,26 @@ def bootstrap_coefficients(parts: Decomposed, weights: np.ndarray, kind: str) ->
     ndarray, shape (draws, features)
         The coefficients.
     """
-    drawn = coefficient(_unbiased(mean_squares(parts, weights)), kind)
+    drawn = coefficient(unbiased(mean_squares(parts, weights)), kind)
     return np.where(parts.usable & np.isfinite(drawn), drawn, np.nan)
+
+
+def unbiased(squares: MeanSquares) -> MeanSquares:
+    """Correct the mean squares of draws, so that their mean over draws is the cohort's.
+
+    Parameters
+    ----------
+    squares : MeanSquares
+        Of draws of participants with one session each; of several sessions each, nearly so.
+
+    Returns
+    -------
+    MeanSquares
+        Of the same shape.
+    """
+    grow = squares.n / np.maximum(squares.n - 1, 1)
+    columns = squares.columns - squares.error
+    return replace(squares, rows=squares.rows * grow, error=squares.error * grow, columns=columns)
 
 
 def percentile_interval(drawn: np.ndarray, *, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
@@ -89,11 +107,3 @@ def percentile_interval(drawn: np.ndarray, *, level: float = LEVEL) -> tuple[np.
         place = np.clip(np.ceil(share * number).astype(int) - 1, 0, None) + np.zeros(ordered.shape[1:], dtype=int)
         ends.append(np.take_along_axis(ordered, place[None], axis=0)[0])
     return ends[0], ends[1]
-
-
-def _unbiased(squares: MeanSquares) -> MeanSquares:
-    """Correct mean squares of draws, so that their mean over draws is the cohort's."""
-    grow = squares.n / np.maximum(squares.n - 1, 1)
-    return replace(
-        squares, rows=squares.rows * grow, error=squares.error * grow, columns=squares.columns - squares.error
-    )

@@ -140,7 +140,7 @@ def _findings(tables: Mapping[str, pd.DataFrame], setting: Mapping, settings: Se
     if len(trends):
         same = np.where(trends["difference"] > 0, "up", "down") == trends["direction"]
         lines.append(
-            f"Of {len(trends)} trends of Table 2 (a feature in a tract), {int(same.sum())} have the published direction "
-            f"here, {int(trends['agrees'].sum())} of them with p < .05 after Holm's correction."
+            f"Of {len(trends)} trends of Table 2 (a feature in a tract), {int(same.sum())} have the published "
+            f"direction here, {int(trends['agrees'].sum())} of them with p < .05 after Holm's correction."
         )
     return "\n".join(lines) + "\n"

@@ -73,8 +73,8 @@ def compare_published(tables: dict[str, pd.DataFrame], setting: dict, settings: 
     Returns
     -------
     pandas.DataFrame
-        The table ``published.tsv`` without `subjects`. At the paper's grey level where the features have it, otherwise at the reported
-        one, as the column says; empty where this cohort has no such region.
+        The table ``published.tsv`` without `subjects`. At the paper's grey level where the features have it, otherwise
+        at the reported one, as the column says; empty where this cohort has no such region.
     """
     icc, counts, optimal = tables["icc.parquet"], tables["counts.tsv"], tables["optimal_gray_level.tsv"]
     like = {"preset": setting["preset"], "n_gray_levels": PUBLISHED_LEVEL, "bin_width": np.nan}

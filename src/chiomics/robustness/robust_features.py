@@ -76,10 +76,10 @@ def compare_groups(
     reported = icc[(icc["feature_class"] != SHAPE) & np.isfinite(icc["icc"])]
     reported = at_setting(reported, setting, preset=False)
     keys = ["sides", "perturbation", "preset", *SETTING[1:], *REGION, *FEATURE]
-    whole = reported[reported["cohort"] == ALL].set_index(keys)[["icc", "robust"]]
+    whole = reported[reported["cohort"] == ALL].set_index(keys)[["icc", "robust"]].add_suffix("_all")
     rows = []
     for name, part in reported.groupby(names, sort=False):
-        joined = part.set_index(keys)[["icc", "robust"]].join(whole, rsuffix="_all", how="inner")
+        joined = part.set_index(keys)[["icc", "robust"]].join(whole, how="inner")
         difference = (joined["icc"] - joined["icc_all"]).mean()
         agreement = (joined["robust"] == joined["robust_all"]).mean()
         rows.append((*name, part["icc"].median(), difference, agreement))

@@ -45,7 +45,8 @@ def compare_sides(ratings: Ratings, perturbation: str, setting: dict, settings: 
     weights = draw_sessions(ratings.sessions["participant"], settings.bootstraps, settings.seed)
     pairs, drawn = [], []
     for voi in [name for name in settings.vois or ratings.columns["voi"].unique() if name]:
-        sides = [at_setting & (ratings.columns[["voi", "hemisphere"]] == (voi, side)).all(axis=1) for side in "LR"]
+        here = at_setting & (ratings.columns["voi"] == voi).to_numpy()
+        sides = [here & (ratings.columns["hemisphere"] == side).to_numpy() for side in "LR"]
         if not all(side.any() for side in sides):
             continue
         left, right = (_coefficients(ratings, np.flatnonzero(side), weights, settings) for side in sides)
