@@ -100,10 +100,10 @@ class Settings:
 
 PRESETS = {
     "fast": Settings(
-        bias=BiasSettings(resolution=5.0, iterations=(30, 20)),
-        rigid=LevelSettings(3.0, (100, 50), (2, 1), (1.0, 0.0), sampling=0.5),
-        affine=LevelSettings(4.0, (100, 50), (2, 1), (1.0, 0.0), sampling=0.5),
-        nonlinear=LevelSettings(2.5, (40, 20), (2, 1), (1.0, 0.0), sampling=1.0, step=0.2),
+        bias=BiasSettings(resolution=8.0, iterations=(20, 20, 20)),
+        rigid=LevelSettings(4.0, (100, 30), (2, 1), (1.0, 0.0), sampling=0.5),
+        affine=LevelSettings(4.0, (60, 20), (2, 1), (1.0, 0.0), sampling=0.25),
+        nonlinear=LevelSettings(3.5, (20, 5), (2, 1), (1.0, 0.0), metric="CC", bins=1, sampling=1.0, step=0.2),
     ),
     "accurate": Settings(
         bias=BiasSettings(resolution=4.0, iterations=(50, 50, 50)),

@@ -11,7 +11,9 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
+from scipy import ndimage
 from scipy.io import loadmat, savemat
 
 from chiomics.anatomy.volume import Volume
@@ -98,6 +100,27 @@ class Chain:
             onto_moving = read_matrix(step.file)
             whole = (onto_moving if step.inverted else np.linalg.inv(onto_moving)) @ whole
         return whole
+
+    def map_points(self, points: np.ndarray) -> np.ndarray:
+        """Carry points from the world of the moving image to that of the fixed one.
+
+        Parameters
+        ----------
+        points : ndarray, shape (3, n)
+            World coordinates in mm, NIfTI's axes.
+
+        Returns
+        -------
+        ndarray, shape (3, n)
+            World coordinates in mm; a displacement field leaves points outside its grid where they are.
+        """
+        for step in self.steps:
+            if step.is_matrix:
+                matrix = read_matrix(step.file) if step.inverted else np.linalg.inv(read_matrix(step.file))
+                points = matrix[:3, :3] @ points + matrix[:3, 3:]
+            else:
+                points = points + _displacement(step.file if step.inverted else step.inverse_file, points)
+        return points
 
     @classmethod
     def from_matrix(cls, matrix: np.ndarray, file: str | Path) -> Chain:
@@ -212,6 +235,16 @@ def itk_image(volume: Volume):
     affine = volume.affine.astype(float).copy()
     affine[:3, :3] = (left @ right) * volume.voxel_size
     return to_ants(volume.voxels, affine)
+
+
+def _displacement(file: Path, points: np.ndarray) -> np.ndarray:
+    """Read a displacement field at points, NIfTI's axes."""
+    image = nib.load(file)
+    to_voxels = np.linalg.inv(image.affine)
+    index = to_voxels[:3, :3] @ points + to_voxels[:3, 3:]
+    field = np.asarray(image.dataobj, np.float32).reshape(*image.shape[:3], 3)
+    parts = [ndimage.map_coordinates(field[..., axis], index, order=1) for axis in range(3)]
+    return RAS_TO_LPS[:3, :3] @ np.stack(parts)
 
 
 def _write_matrix(onto_moving: np.ndarray, file: str | Path) -> None:
