@@ -1,1 +1,12 @@
-"""How far features agree between reconstructions: the study of Fiscone et al. (2023) on any cohort."""
+"""How far features agree between reconstructions: the study of Fiscone et al. (2023) on any cohort.
+
+Feature tables are all it needs. From the shell's side the stage is `snakemake fiscone2023`; in Python:
+
+>>> from chiomics.robustness.feature_tables import open_features
+>>> from chiomics.robustness.settings import Settings
+>>> from chiomics.robustness.study import analyse_agreement
+>>> tables = analyse_agreement(open_features("features.parquet"), Settings())  # doctest: +SKIP
+
+`tables` names and explains every table, `icc` has the coefficients of an array of ratings, `paper_tables` lays them out
+as the paper does, and `perturbations` changes maps and regions on purpose.
+"""

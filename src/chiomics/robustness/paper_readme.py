@@ -77,13 +77,16 @@ def _departures(settings: Settings) -> str:
 def _cohort(tables: Mapping[str, pd.DataFrame], settings: Settings, source: str) -> str:
     groups = tables["groups.tsv"].drop_duplicates("cohort")
     sizes = [f"{row.cohort} {row.n_sessions} ({row.n_participants})" for row in groups.itertuples()]
-    icc = tables["icc.parquet"]
+    icc, kept = tables["icc.parquet"], set(groups["cohort"])
     vois = [name for name in settings.vois if name in set(icc["voi"])]
     lacking = [name for name in settings.vois if name not in vois]
     missing = tables["missing.tsv"]
     lines = [
         f"- Features: {source}.",
-        f"- Sessions (participants): {', '.join(sizes)}.",
+        f"- Sessions (participants): {', '.join(sizes)}."
+        + "".join(
+            f" Subset {name} has fewer than two and is left out." for name in settings.groups if name not in kept
+        ),
         f"- Reconstructions compared: {', '.join(settings.echo_sets)}"
         + (f", inversion {settings.inversion}." if settings.inversion else "."),
         f"- Regions: {', '.join(vois)}" + (f"; not in this cohort: {', '.join(lacking)}." if lacking else "."),
@@ -97,7 +100,7 @@ def _cohort(tables: Mapping[str, pd.DataFrame], settings: Settings, source: str)
         first = rows.iloc[0]
         lines.append(
             f"- Missing values: {len(rows)} combinations of reconstruction and region (`missing.tsv`), at most "
-            f"{first['n_sessions']} sessions ({first['reason']}). A session counts for a feature where all "
+            f"{first['n_sessions']} of the sessions each ({first['reason']}). A session counts for a feature where all "
             "reconstructions have it."
         )
     else:

@@ -76,7 +76,7 @@ def tabulate_distributions(ratings: Ratings, volumes: pd.DataFrame) -> pd.DataFr
         heads.assign(feature="VolumeAdjusted", value=volumes["volume_adjusted"]),
     ]
     frame = pd.concat([values, *parts], ignore_index=True)
-    return frame.astype({"n_gray_levels": float, "bin_width": float})
+    return frame.astype({"n_gray_levels": float, "bin_width": float, "value": float})
 
 
 def session_volumes(ratings: Ratings) -> pd.DataFrame:
