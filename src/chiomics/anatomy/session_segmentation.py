@@ -1,0 +1,198 @@
+"""Structural images of a session: corrected, extracted, registered and segmented, and the chains to GRE and template.
+
+The anatomical image is the T1w; a session without one is read from its magnitude, whose tissue is the template's. The
+result is a folder of images and chains, named in `chiomics.anatomy.session_files`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chiomics.anatomy import session_files as kept
+from chiomics.anatomy.bias_field import correct_bias
+from chiomics.anatomy.brain_extraction import extract_brain
+from chiomics.anatomy.grids import same_grid
+from chiomics.anatomy.label_maps import tissue_from_labels
+from chiomics.anatomy.lesion_split import split_lesions
+from chiomics.anatomy.lesions import LesionSettings, segment_lesions
+from chiomics.anatomy.presets import Settings
+from chiomics.anatomy.presets import settings as registration_settings
+from chiomics.anatomy.registration import Chain, register, resample
+from chiomics.anatomy.registration_quality import assess
+from chiomics.anatomy.session_files import SessionFiles
+from chiomics.anatomy.template import template_brain, template_mask, template_priors
+from chiomics.anatomy.tissue import FLUID, GREY, WHITE, TissueSettings, segment_tissue
+from chiomics.anatomy.ventricles import mark_ventricles, template_ventricles
+from chiomics.anatomy.volume import Volume
+from chiomics.core.errors import InputError
+from chiomics.core.images import write_sidecar
+
+log = logging.getLogger(__name__)
+
+
+def segment_session(files: SessionFiles, out_dir: str | Path, *, settings: Mapping, scratch: str | Path) -> None:
+    """Segment a session and register it to its GRE and to the template.
+
+    Parameters
+    ----------
+    files : SessionFiles
+        The session's inputs.
+    out_dir : path-like
+        Folder that is made and filled.
+    settings : mapping
+        The section ``anatomy`` of the configuration.
+    scratch : path-like
+        Folder for what nobody needs afterwards.
+
+    Raises
+    ------
+    InputError
+        Where an image cannot be used or a registration failed.
+    """
+    out_dir, scratch = Path(out_dir), Path(scratch)
+    chosen = settings["registration"]
+    registering = registration_settings(chosen["preset"], chosen["parameters"])
+    session = _Session(files, out_dir, scratch, registering)
+    anatomy, brain, to_gre = session.with_t1w() if files.T1w else session.with_magnitude()
+    to_template = session.onto_template(anatomy, brain)
+    priors = {
+        name: resample(prior, anatomy, to_template.inverse()) for name, prior in template_priors(PRIOR_MM).items()
+    }
+    flair = session.flair_on(anatomy, brain) if files.FLAIR else None
+    probability, lesions = session.lesions(anatomy, brain, flair, priors, to_gre, settings["lesions"])
+    tissue = session.tissue(anatomy, brain, priors, lesions, TissueSettings(**settings["tissue"]))
+    ventricles = template_ventricles(template_priors(PRIOR_MM)["CSF"])
+    region = resample(ventricles, anatomy, to_template.inverse(), interpolation="label")
+    tissue = mark_ventricles(tissue, region)
+
+    for name, image in (
+        (kept.ANATOMY, anatomy), (kept.BRAIN, brain), (kept.FLAIR, flair), (kept.TISSUE, tissue),
+        (kept.PROBABILITY, probability), (kept.LESIONS, lesions),
+    ):  # fmt: skip
+        if image is not None:
+            image.write(out_dir / name)
+    write_sidecar(out_dir / kept.SIDECAR, session.notes)
+
+
+#: Resolution in mm at which the template's tissue maps are carried to a session: they are as smooth as that.
+PRIOR_MM = 1.5
+
+
+@dataclass
+class _Session:
+    """What the steps share; `notes` becomes the sidecar."""
+
+    files: SessionFiles
+    out_dir: Path
+    scratch: Path
+    registering: Settings
+
+    def __post_init__(self) -> None:
+        self.notes: dict = {"Registrations": {}}
+        self.gre = self.files.read_magnitude()
+        self.gre_brain = self.files.read_brain(self.gre)
+
+    def with_t1w(self) -> tuple[Volume, Volume, Chain]:
+        """Correct and extract the T1w and register it to the GRE."""
+        raw = Volume.read(self.files.T1w)
+        given = Volume.read(self.files.T1w_mask) if self.files.T1w_mask else None
+        roughly = correct_bias(raw, settings=self.registering.bias)
+        found = extract_brain(roughly, settings=self.registering, out_dir=self.scratch / "brain", given=given)
+        anatomy = correct_bias(raw, settings=self.registering.bias, mask=found.mask)
+        self.notes |= {"AnatomicalImage": "T1w", "BrainExtraction": found.method}
+        magnitude = correct_bias(self.gre, settings=self.registering.bias, mask=self.gre_brain)
+        to_gre = register(
+            anatomy, magnitude, settings=self.registering, kind="rigid", moving_mask=found.mask,
+            fixed_mask=self.gre_brain, out_dir=self.out_dir / kept.TO_GRE,
+        )  # fmt: skip
+        self.check("T1w to GRE", anatomy, magnitude, to_gre, found.mask, self.gre_brain)
+        return anatomy, found.mask, to_gre
+
+    def with_magnitude(self) -> tuple[Volume, Volume, Chain]:
+        """Correct the magnitude, which stands for the T1w: both are on the GRE's grid."""
+        self.notes |= {"AnatomicalImage": "magnitude of the gradient echo", "BrainExtraction": "mask of the GRE"}
+        anatomy = correct_bias(self.gre, settings=self.registering.bias, mask=self.gre_brain)
+        return anatomy, self.gre_brain, Chain().write(self.out_dir / kept.TO_GRE)
+
+    def onto_template(self, anatomy: Volume, brain: Volume) -> Chain:
+        """Register the brain to the template's."""
+        inside = anatomy.like(np.where(brain.voxels, anatomy.voxels, 0).astype(np.float32))
+        target = template_brain(1.0)
+        chain = register(
+            inside, target, settings=self.registering, kind="nonlinear", out_dir=self.out_dir / kept.TO_TEMPLATE,
+        )  # fmt: skip
+        self.check("to template", inside, target, chain, brain, template_mask(1.0))
+        return chain
+
+    def flair_on(self, anatomy: Volume, brain: Volume) -> Volume:
+        """Register the FLAIR to the anatomical image and bring it to its grid."""
+        flair = correct_bias(Volume.read(self.files.FLAIR), settings=self.registering.bias)
+        chain = register(
+            flair, anatomy, settings=self.registering, kind="rigid", fixed_mask=brain,
+            out_dir=self.out_dir / kept.FLAIR_TO_ANATOMY,
+        )  # fmt: skip
+        self.check("FLAIR to anatomical image", flair, anatomy, chain, None, brain)
+        return correct_bias(resample(flair, anatomy, chain), settings=self.registering.bias, mask=brain)
+
+    def lesions(
+        self, anatomy: Volume, brain: Volume, flair: Volume | None, priors: dict, to_gre: Chain, settings: Mapping
+    ) -> tuple[Volume | None, Volume]:
+        """Take the user's lesions, or find them; give the probability, where there is one, and labels."""
+        chosen = LesionSettings(**settings)
+        given = self.files.lesion_labels or self.files.lesion_mask
+        if given is not None:
+            self.notes["Lesions"] = {"Source": given.name}
+            labels = self.onto_anatomy(Volume.read(given, dtype=np.int32), anatomy, to_gre)
+            if self.files.lesion_labels is None:
+                labels = split_lesions(labels.like((labels.voxels > 0).astype(np.float32)), settings=chosen)
+            return None, labels
+        nothing = anatomy.like(np.zeros(anatomy.voxels.shape, np.int32))
+        if flair is None or self.files.T1w is None:
+            lacking = "FLAIR" if flair is None else "T1w"
+            self.notes["Lesions"] = {"Source": "none", "Reason": f"no {lacking} and no mask: lesions are not known"}
+            log.warning("lesions are not known: no %s", lacking)
+            return None, nothing
+        found = segment_lesions(flair, anatomy, brain, priors, settings=chosen)
+        self.notes["Lesions"] = {"Source": "automatic, from FLAIR and T1w", "Settings": vars(chosen)}
+        return found.probability, found.labels
+
+    def tissue(self, anatomy: Volume, brain: Volume, priors: dict, lesions: Volume, settings: TissueSettings) -> Volume:
+        """Take the user's tissue, or tell it apart on the T1w, or take the template's."""
+        if self.files.tissue_labels is not None:
+            labels = Volume.read(self.files.tissue_labels, dtype=np.int32)
+            labels = self.onto_anatomy(labels, anatomy, Chain.read(self.out_dir / kept.TO_GRE))
+            labels.write(self.out_dir / kept.LABELS)
+            self.notes["Tissue"] = {"Source": self.files.tissue_labels.name}
+            return tissue_from_labels(labels)
+        if self.files.T1w is not None:
+            self.notes["Tissue"] = {"Source": "T1w", "Settings": vars(settings)}
+            return segment_tissue(anatomy, brain, priors, settings=settings, lesions=lesions)
+        self.notes["Tissue"] = {"Source": "the template's tissue maps alone, for there is no T1w"}
+        shares = np.stack([priors[name].voxels for name in ("CSF", "GM", "WM")])
+        classes = np.array([FLUID, GREY, WHITE], np.uint8)[shares.argmax(axis=0)]
+        return anatomy.like(np.where(brain.voxels & (shares.sum(axis=0) > 0), classes, 0).astype(np.uint8))
+
+    def onto_anatomy(self, drawn: Volume, anatomy: Volume, to_gre: Chain) -> Volume:
+        """Bring labels of the user's to the anatomical image's grid, from whichever grid they were drawn on."""
+        if same_grid(drawn, anatomy):
+            return drawn
+        if same_grid(drawn, self.gre):
+            return resample(drawn, anatomy, to_gre.inverse(), interpolation="nearest")
+        if self.files.FLAIR is not None and same_grid(drawn, Volume.read(self.files.FLAIR)):
+            chain = Chain.read(self.out_dir / kept.FLAIR_TO_ANATOMY)
+            return resample(drawn, anatomy, chain, interpolation="nearest")
+        raise InputError("labels lie on the grid of none of the session's images", expected="GRE, T1w or FLAIR")
+
+    def check(
+        self, name: str, moving: Volume, fixed: Volume, chain: Chain, moving_mask: Volume | None, fixed_mask: Volume
+    ) -> None:
+        """Stop at a registration that failed."""
+        quality = assess(moving, fixed, chain, moving_mask=moving_mask, fixed_mask=fixed_mask)
+        self.notes["Registrations"][name] = quality.sidecar()
+        if quality.failed:
+            raise InputError(f"the registration {name} failed", found=quality.reason)
