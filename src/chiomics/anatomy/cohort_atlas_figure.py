@@ -1,7 +1,7 @@
 """The cohort's atlas as a figure, after Fig 5 of Fiscone et al. (2023): where χ varies between controls.
 
-a, variance within the tracts on the template; b, mean χ; c, variance over mean χ; d, variance of each tract alone, the
-largest value along the line of sight, from the side on which the paper shows it.
+a, variance within the tracts on the template; b, mean χ; c, variance over mean χ; d, variance of each tract alone, from
+the side on which the paper shows it. In a and d the largest value along the line of sight is shown.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CHI_RANGE, BRIGHTEST = 0.1, 99.0
 UNIT, UNIT_NAME = 1e-3, "10⁻³ ppm²"
 #: Axis along which each tract is looked at: 0 from the side, 1 from the front, 2 from above.
 VIEWS = {"AF": 0, "IFOF": 0, "UF": 0, "CST": 1, "FAT": 1, "OR": 2}
-VIEW_NAMES = ("sagittal", "coronal", "axial")
+VIEW_NAMES = ("left side", "from the front", "from above")
 #: Letters at the left and the right edge of a slice, per view.
 EDGES = (("P", "A"), ("L", "R"), ("L", "R"))
 #: Template point in mm through which the slices of a to c go: basal ganglia.
@@ -66,15 +66,12 @@ def draw_cohort_atlas(
     with figure_style():
         figure = Figure(figsize=(TWO_COLUMNS, 1.95 * (len(rows) + tract_rows) + 0.4), layout="constrained")
         grid = figure.add_gridspec(len(rows) + tract_rows, 4, width_ratios=(1, 1, 1, 0.04))
+        figure.suptitle(f"χ over {cohort}", fontsize=9)
         bars = {
             "b": (ScalarMappable(Normalize(-CHI_RANGE, CHI_RANGE), "gray"), "mean χ (ppm)"),
-            "c": (ScalarMappable(Normalize(0, scene.brightest / UNIT), COLOUR_MAP), f"variance of χ ({UNIT_NAME})"),
+            "c": (ScalarMappable(Normalize(0, scene.brightest / UNIT), COLOUR_MAP), f"variance ({UNIT_NAME})"),
         }
-        titles = {
-            "a": "variance in the tracts, on the template",
-            "b": f"mean χ of {cohort}",
-            "c": "variance, on mean χ",
-        }
+        titles = {"a": "variance in the tracts", "b": "mean χ", "c": "variance on mean χ"}
         for row, letter in enumerate(rows):
             for view in range(3):
                 axes = figure.add_subplot(grid[row, view])
@@ -88,9 +85,9 @@ def draw_cohort_atlas(
             view = scene.draw_tract(axes, name)
             letter = "$\\bf{d}$  " if number == 0 else ""
             axes.set_title(f"{letter}{name}, {VIEW_NAMES[view]}", loc="left")
-        for row in range(tract_rows):
+        if names:
             mappable, label = bars["c"]
-            figure.colorbar(mappable, cax=figure.add_subplot(grid[len(rows) + row, 3]), label=label)
+            figure.colorbar(mappable, cax=figure.add_subplot(grid[len(rows) :, 3]), label=label)
         save_figure(figure, *paths, simulated=simulated)
 
 
@@ -109,9 +106,9 @@ class _Scene:
             return np.asarray(nib.orientations.apply_orientation(voxels, codes))[box]
 
         self.seen = seen[box]
-        self.anatomy, self.mean, self.variance = map(
-            ordered, (anatomy.voxels, atlas.mean.voxels, atlas.variance.voxels)
-        )
+        self.anatomy, self.variance = ordered(anatomy.voxels), ordered(atlas.variance.voxels)
+        # What was not seen is black.
+        self.mean = np.where(self.seen, ordered(atlas.mean.voxels), -CHI_RANGE)
         self.tracts = {key: ordered(mask.voxels >= TRACT_SHARE) & self.seen for key, mask in tracts.items()}
         self.in_tracts = np.logical_or.reduce(list(self.tracts.values()) or [np.zeros_like(self.seen)])
         shown = self.in_tracts if self.in_tracts.any() else self.seen
@@ -126,26 +123,28 @@ class _Scene:
         place = self.centre[view]
         if letter == "a":
             self._show(axes, view, np.take(self.anatomy, place, view), "gray", (0, 1.1 * float(self.anatomy.max())))
-        else:
-            self._show(axes, view, np.take(self.mean, place, view), "gray", (-CHI_RANGE, CHI_RANGE))
-        if letter != "b":
-            variance = np.take(self.variance, place, view)
-            inside = np.take(self.in_tracts if letter == "a" else self.seen, place, view)
-            # Over χ little variance is see-through, so that both can be read.
-            strength = np.ones_like(variance) if letter == "a" else np.clip(variance / self.brightest, 0, 1)
-            self._show(axes, view, variance, COLOUR_MAP, (0, self.brightest), strength * inside)
+            self._project(axes, view, self.in_tracts)
+            return
+        self._show(axes, view, np.take(self.mean, place, view), "gray", (-CHI_RANGE, CHI_RANGE))
+        if letter == "c":
+            variance = np.take(np.where(self.seen, self.variance, 0), place, view)
+            # Little variance is see-through, so that χ below can be read.
+            self._show(axes, view, variance, COLOUR_MAP, (0, self.brightest), np.clip(variance / self.brightest, 0, 1))
 
     def draw_tract(self, axes: mpl.axes.Axes, name: str) -> int:
-        """Draw the largest variance of a tract along the line of sight, and give the view."""
+        """Draw the variance of a tract on the slice of χ that holds most of it, and give the view."""
         view = VIEWS.get(name, 0)
         masks = [mask for (tract, _), mask in self.tracts.items() if tract == name]
         mask = np.logical_or.reduce(masks[:1] if view == 0 else masks)
         along = mask.sum(axis=tuple({0, 1, 2} - {view}))
         place = int(np.argmax(along)) if along.any() else int(self.centre[view])
         self._show(axes, view, np.take(self.mean, place, view), "gray", (-CHI_RANGE, CHI_RANGE))
+        self._project(axes, view, mask)
+        return view
+
+    def _project(self, axes: mpl.axes.Axes, view: int, mask: np.ndarray) -> None:
         variance = np.where(mask, self.variance, 0).max(axis=view)
         self._show(axes, view, variance, COLOUR_MAP, (0, self.brightest), mask.any(axis=view).astype(np.float32))
-        return view
 
     def _show(
         self,
@@ -162,6 +161,7 @@ class _Scene:
             alpha=None if alpha is None else alpha.T, aspect=self.edges[up] / self.edges[across],
         )  # fmt: skip
         axes.set_axis_off()
+        axes.set_anchor("N")
         if alpha is None:
             for place, align, letter in zip((0.02, 0.98), ("left", "right"), EDGES[view], strict=True):
                 axes.text(place, 0.03, letter, transform=axes.transAxes, ha=align, color="#66CCEE", fontsize=7)

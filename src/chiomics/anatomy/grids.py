@@ -1,4 +1,4 @@
-"""Make an image's grid coarser or smaller, along its own axes."""
+"""Grids of images: whether two are the same, and a coarser or smaller one along an image's own axes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,38 @@ import numpy as np
 from scipy import ndimage
 
 from chiomics.anatomy.volume import Volume
+from chiomics.core.errors import InputError
 
 #: Smoothing before sampling at a coarser step: standard deviation over the root of what the voxel's variance grows by.
 SMOOTHING = 0.4
+#: Corners of two grids may differ by this share of a voxel: what single precision in a header rounds off.
+TOLERANCE = 0.02
+
+
+def same_grid(first: Volume, second: Volume) -> bool:
+    """Tell whether two volumes lie on the same voxels."""
+    return first.voxels.shape[:3] == second.voxels.shape[:3] and _apart(first, second) <= _allowed(first)
+
+
+def check_same_grid(first: Volume, *others: Volume) -> None:
+    """Refuse volumes whose voxels lie elsewhere than those of the first.
+
+    Parameters
+    ----------
+    first, *others : Volume
+        Of any content.
+
+    Raises
+    ------
+    InputError
+        With the shapes, or the largest distance between corners in mm.
+    """
+    shape = first.voxels.shape[:3]
+    for other in others:
+        if other.voxels.shape[:3] != shape:
+            raise InputError("images differ in shape", found=str(other.voxels.shape), expected=str(shape))
+        if not same_grid(first, other):
+            raise InputError("images lie on different voxels", found=f"corners {_apart(first, other):.3g} mm apart")
 
 
 def coarsen(volume: Volume, resolution: float) -> Volume:
@@ -76,3 +105,14 @@ def crop(volume: Volume, seen: Volume, margin: float) -> Volume:
     affine = volume.affine.astype(float).copy()
     affine[:3, 3] += affine[:3, :3] @ low
     return Volume(volume.voxels[tuple(map(slice, low, high))], affine)
+
+
+def _apart(first: Volume, second: Volume) -> float:
+    """Largest distance between the corners of two grids of one shape, per world axis, mm."""
+    x, y, z = first.voxels.shape[:3]
+    corners = np.array([[i, j, k, 1] for i in (0, x) for j in (0, y) for k in (0, z)], float).T
+    return float(np.abs((second.affine - first.affine) @ corners).max())
+
+
+def _allowed(volume: Volume) -> float:
+    return TOLERANCE * float(volume.voxel_size.min())
