@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from chiomics.anatomy.grids import coarsen
 from chiomics.anatomy.presets import BiasSettings
-from chiomics.anatomy.template import coarsen
 from chiomics.anatomy.transforms import itk_image
 from chiomics.anatomy.volume import Volume
 

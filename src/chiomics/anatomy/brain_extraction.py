@@ -25,10 +25,11 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage, optimize
 
+from chiomics.anatomy.grids import coarsen, crop
 from chiomics.anatomy.mutual_information import normalised_mutual_information
 from chiomics.anatomy.presets import Settings
 from chiomics.anatomy.registration import register
-from chiomics.anatomy.template import coarsen, template_brain, template_mask
+from chiomics.anatomy.template import template_brain, template_mask
 from chiomics.anatomy.transforms import Chain, resample
 from chiomics.anatomy.volume import Volume
 
@@ -37,6 +38,8 @@ SEARCH_RESOLUTION, SHELL = 8.0, 6.0
 #: Poses that are tried: shifts in mm from the first guess and turns in degrees (pitch, roll, yaw).
 SHIFTS = {"y": (-24, -12, 0, 12, 24), "z": (-30, -20, -10, 0, 10)}
 TURNS = {"pitch": (-24, -12, 0, 12, 24), "roll": (-10, 0, 10), "yaw": (-10, 0, 10)}
+#: Share of the template's brain that an image holds at least, for slabs.
+LEAST_COVERED = 0.5
 #: Poses that are refined, and the range of head sizes relative to the template.
 BEST_POSES, SIZES = 3, (0.8, 1.25)
 #: Depth of skull and scalp in mm at the top of the head, and the least area in mm² of a slice of a head.
@@ -138,18 +141,23 @@ def find_pose(image: Volume) -> np.ndarray:
     ceiling = np.percentile(head.voxels, 99.5)
     head = head.like(np.minimum(head.voxels, ceiling))
     to_voxels = np.linalg.inv(head.affine)
+    last = np.array(head.voxels.shape)[:, None] - 1
 
     def fit(pose: np.ndarray) -> float:
         linear = np.exp(np.clip(pose[6], *np.log(SIZES))) * _rotation(pose[3:6])
         world = linear @ (points - centre[:, None]) + (guess + pose[:3])[:, None]
-        seen = ndimage.map_coordinates(head.voxels, to_voxels[:3, :3] @ world + to_voxels[:3, 3:], order=1)
-        return -normalised_mutual_information(template, seen)
+        where = to_voxels[:3, :3] @ world + to_voxels[:3, 3:]
+        within = ((where >= 0) & (where <= last)).all(0)
+        if within.mean() < LEAST_COVERED:
+            return 0.0
+        seen = ndimage.map_coordinates(head.voxels, where[:, within], order=1)
+        return -normalised_mutual_information(template[within], seen)
 
     shifts = itertools.product((0.0,), SHIFTS["y"], SHIFTS["z"])
-    upright = sorted(((fit(pose), tuple(pose)) for pose in (np.array([*s, 0, 0, 0, 0.0]) for s in shifts)))[:BEST_POSES]
+    upright = sorted((fit(pose), tuple(pose)) for pose in (np.array([*s, 0, 0, 0, 0.0]) for s in shifts))[:BEST_POSES]
     turns = [np.deg2rad(turn) for turn in itertools.product(*TURNS.values())]
     tried = [np.array([*pose[:3], *turn, 0.0]) for _, pose in upright for turn in turns]
-    best = sorted(((fit(pose), tuple(pose)) for pose in tried))[:BEST_POSES]
+    best = sorted((fit(pose), tuple(pose)) for pose in tried)[:BEST_POSES]
     steps = np.vstack([np.zeros(7), np.diag([6, 6, 6, 0.1, 0.1, 0.1, 0.08])])
     results = [
         optimize.minimize(fit, pose, method="Nelder-Mead", options={"initial_simplex": pose + steps, "maxfev": 400})
@@ -178,7 +186,9 @@ def find_edge(image: Volume, expected: Volume) -> Volume:
     Volume
         Booleans on the same grid.
     """
-    coarse, prior = coarsen(image, EDGE_RESOLUTION), coarsen(expected, EDGE_RESOLUTION)
+    reach = expected.like(expected.voxels > 0.5)
+    whole, image = image, crop(image, reach, 2 * CLOSING)
+    coarse, prior = (coarsen(part, EDGE_RESOLUTION) for part in (image, crop(expected, reach, 2 * CLOSING)))
     edges = coarse.voxel_size
     inside = ndimage.distance_transform_edt(prior.voxels > 0.5, sampling=edges)
     outside = ndimage.distance_transform_edt(prior.voxels <= 0.5, sampling=edges)
@@ -189,16 +199,12 @@ def find_edge(image: Volume, expected: Volume) -> Volume:
     seeds = _largest(depth > EROSION)
     grown = ndimage.distance_transform_edt(~seeds, sampling=edges) <= EROSION + edges.max() / 2
     brain = (grown & tissue) | core
-    padding = int(np.ceil(CLOSING / edges.min())) + 1
-    padded = np.pad(brain, padding)
-    closed = ndimage.distance_transform_edt(~padded, sampling=edges) <= CLOSING
+    closed = ndimage.distance_transform_edt(~brain, sampling=edges) <= CLOSING
+    # What lies beyond the grid is open, so that a brain that the grid cuts is not worn off there.
     closed = ndimage.distance_transform_edt(closed, sampling=edges) > CLOSING
-    closed = closed[padding:-padding, padding:-padding, padding:-padding]
     mask = ndimage.binary_fill_holes(_largest(brain | (closed & (outside < MARGIN))))
-    if mask.shape == image.voxels.shape:
-        return image.like(mask)
-    fine = resample(coarse.like(mask.astype(np.float32)), image, Chain())
-    return image.like(fine.voxels > 0.5)
+    fine = resample(coarse.like(mask.astype(np.float32)), whole, Chain())
+    return whole.like(fine.voxels > 0.5)
 
 
 def _shell(resolution: float) -> Volume:

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from chiomics.anatomy.grids import coarsen, crop
 from chiomics.anatomy.mutual_information import normalised_mutual_information
 from chiomics.anatomy.presets import LevelSettings, Settings
-from chiomics.anatomy.template import coarsen
 from chiomics.anatomy.transforms import Chain, Step, itk_image, read_matrix, resample
 from chiomics.anatomy.volume import Volume
 
@@ -115,7 +115,7 @@ def _run(
     metrics = []
     for moving, fixed, weight in pairs:
         images = [
-            itk_image(coarsen(_cropped(_winsorised(image, mask), mask), level.resolution))
+            itk_image(coarsen(crop(_winsorised(image, mask), mask or image, CROP_MARGIN), level.resolution))
             for image, mask in ((fixed, fixed_mask), (moving, moving_mask))
         ]
         metrics.append((images, weight))
@@ -177,25 +177,6 @@ def _winsorised(volume: Volume, mask: Volume | None) -> Volume:
     low, high = np.percentile(seen[:: max(seen.size // 200_000, 1)], WINSOR)
     # Zero stays zero: it is the outside of an extracted brain.
     return volume.like(np.clip(volume.voxels, min(low, 0), high).astype(np.float32))
-
-
-def _cropped(volume: Volume, mask: Volume | None) -> Volume:
-    """Cut off what lies far outside the mask, or outside everything that is not 0: it costs time and says nothing."""
-    where = volume if mask is None else mask
-    index = np.argwhere(where.voxels > 0)
-    if not index.size:
-        return volume
-    corners = np.stack(np.meshgrid(*np.stack([index.min(0), index.max(0)], 1), indexing="ij")).reshape(3, -1)
-    onto = np.linalg.inv(volume.affine) @ where.affine
-    corners = onto[:3, :3] @ corners + onto[:3, 3:]
-    margin = CROP_MARGIN / volume.voxel_size
-    low = np.maximum(np.floor(corners.min(1) - margin), 0).astype(int)
-    high = np.minimum(np.ceil(corners.max(1) + margin).astype(int) + 1, volume.voxels.shape)
-    if (high <= low).any():
-        return volume
-    affine = volume.affine.astype(float).copy()
-    affine[:3, 3] += affine[:3, :3] @ low
-    return Volume(volume.voxels[tuple(map(slice, low, high))], affine)
 
 
 def _best_start(moving: Volume, fixed: Volume, moving_mask: Volume | None, fixed_mask: Volume | None) -> np.ndarray:

@@ -11,16 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
+from chiomics.anatomy.grids import coarsen
 from chiomics.anatomy.volume import Volume
 from chiomics.core.images import read_image
 
 FILE_NAME = "mni_icbm152_{kind}_tal_nlin_sym_09a_converted.nii.gz"
 #: The maps are stored as bytes.
 FULL_SCALE = 255.0
-#: Smoothing before sampling at a coarser step: standard deviation over the root of what the voxel's variance grows by.
-SMOOTHING = 0.4
 
 
 def template_brain(resolution: float = 1.0) -> Volume:
@@ -62,36 +60,6 @@ def template_priors(resolution: float = 1.0) -> dict[str, Volume]:
     grey, white, brain = (_template(kind, float(resolution)) for kind in ("gm", "wm", "mask"))
     fluid = np.clip(brain.voxels - grey.voxels - white.voxels, 0, 1)
     return {"CSF": brain.like(fluid), "GM": grey, "WM": white}
-
-
-def coarsen(volume: Volume, resolution: float) -> Volume:
-    """Bring an image to coarser voxels along its own axes; axes that are coarse already stay as they are.
-
-    Parameters
-    ----------
-    volume : Volume
-        Any orientation.
-    resolution : float
-        Wanted edge of the voxels in mm.
-
-    Returns
-    -------
-    Volume
-        Float32, smoothed for the step and with the same centre.
-    """
-    step = np.maximum(resolution / volume.voxel_size, 1.0)
-    if np.allclose(step, 1, atol=1e-3):
-        return Volume(volume.voxels.astype(np.float32, copy=False), volume.affine)
-    shape = np.maximum(np.ceil(np.array(volume.voxels.shape) / step - 1e-6).astype(int), 1)
-    start = (np.array(volume.voxels.shape) - 1 - step * (shape - 1)) / 2
-    smooth = ndimage.gaussian_filter(volume.voxels.astype(np.float32), SMOOTHING * np.sqrt(step**2 - 1), truncate=3)
-    voxels = ndimage.affine_transform(
-        smooth, np.diag(step), start, tuple(shape), order=1, mode="nearest", output=np.float32
-    )
-    affine = volume.affine.astype(float).copy()
-    affine[:3, 3] += affine[:3, :3] @ start
-    affine[:3, :3] *= step
-    return Volume(voxels, affine)
 
 
 @lru_cache(maxsize=8)

@@ -1,0 +1,139 @@
+"""Notice a registration that failed, without knowing the truth.
+
+Three numbers, all inside the fixed image's brain, on coarse voxels: the overlap (Dice) of the two brains; their
+normalised mutual information; and its sharpness, the share of it that the best of twelve small displacements (4 mm
+along and 5 degrees about each axis, both ways) loses. The first tells what is far off, the last what is a little off or
+another head: there a displaced copy fits as well. Sharpness needs no threshold per contrast, since it is a ratio.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from chiomics.anatomy.grids import coarsen, crop
+from chiomics.anatomy.mutual_information import normalised_mutual_information
+from chiomics.anatomy.transforms import Chain, resample
+from chiomics.anatomy.volume import Volume
+
+#: Voxel in mm of the comparison, and displacements that are tried, in mm and degrees.
+RESOLUTION, SHIFT, TURN = 3.0, 4.0, 5.0
+
+
+@dataclass(frozen=True)
+class RegistrationQuality:
+    """How well two images lie on each other.
+
+    Parameters
+    ----------
+    overlap : float
+        Dice coefficient of the two brains, over what both images hold.
+    mutual_information : float
+        Normalised, 1 to 2, inside the fixed brain.
+    sharpness : float
+        Share of the mutual information (above 1) that the best displaced copy loses; negative where a displaced copy
+        fits better.
+    determinant : float
+        Of the linear part, moving to fixed; negative for a mirror image.
+    thresholds : dict of str to float
+        What is asked of the first three.
+    """
+
+    overlap: float
+    mutual_information: float
+    sharpness: float
+    determinant: float
+    thresholds: dict[str, float]
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, empty for a good registration."""
+        found = []
+        for name, least in self.thresholds.items():
+            if not (value := getattr(self, name)) >= least:
+                found.append(f"{name.replace('_', ' ')} {value:.3f} below {least:g}")
+        if self.determinant <= 0:
+            found.append("left and right are swapped")
+        return "; ".join(found)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the registration is not to be used."""
+        return bool(self.reason)
+
+
+#: Least values of a registration that counts; see `assess`.
+THRESHOLDS = {"overlap": 0.9, "mutual_information": 1.03, "sharpness": 0.02}
+
+
+def assess(
+    moving: Volume,
+    fixed: Volume,
+    chain: Chain,
+    masks: tuple[Volume, Volume],
+    *,
+    thresholds: dict[str, float] | None = None,
+) -> RegistrationQuality:
+    """Measure a registration.
+
+    Parameters
+    ----------
+    moving, fixed : Volume
+        The images.
+    chain : Chain
+        From the moving to the fixed world.
+    masks : (Volume, Volume)
+        Brain of the moving and of the fixed image, on any grid of their worlds.
+    thresholds : dict, optional
+        Least ``overlap``, ``mutual_information`` and ``sharpness``; `THRESHOLDS` with these changes.
+
+    Returns
+    -------
+    RegistrationQuality
+        The numbers, ``failed`` and ``reason``.
+    """
+    grid = coarsen(crop(fixed, masks[1], 2 * RESOLUTION + SHIFT), RESOLUTION)
+    here = _share(masks[1], grid, Chain()) > 0.5
+    there = _share(masks[0], grid, chain) > 0.5
+    held = _share(moving.like(np.ones(moving.voxels.shape, np.float32)), grid, chain) > 0.5
+    carried = resample(coarsen(moving, RESOLUTION), grid, chain).voxels
+    together = max((here & held).sum() + there.sum(), 1)
+    compared = here & held
+    found = normalised_mutual_information(grid.voxels[compared], carried[compared])
+    displaced = max(
+        normalised_mutual_information(grid.voxels[compared], copy[compared]) for copy in _displaced(carried, grid)
+    )
+    linear = np.prod([np.linalg.det(Chain((step,)).matrix()) for step in chain.steps if step.is_matrix])
+    return RegistrationQuality(
+        overlap=float(2 * (here & there).sum() / together),
+        mutual_information=found,
+        sharpness=(found - displaced) / max(found - 1, 1e-6),
+        determinant=float(linear),
+        thresholds={**THRESHOLDS, **(thresholds or {})},
+    )
+
+
+def _share(mask: Volume, grid: Volume, chain: Chain) -> np.ndarray:
+    return resample(mask.like((mask.voxels > 0).astype(np.float32)), grid, chain).voxels
+
+
+def _displaced(voxels: np.ndarray, grid: Volume) -> list[np.ndarray]:
+    """Shift and turn an image about the middle of its grid, along and about its voxel axes."""
+    centre = (np.array(voxels.shape) - 1) / 2
+    copies = []
+    for axis, sign in itertools.product(range(3), (-1, 1)):
+        step = np.zeros(3)
+        step[axis] = sign * SHIFT / grid.voxel_size[axis]
+        copies.append(ndimage.shift(voxels, step, order=1, mode="nearest"))
+        first, second = (other for other in range(3) if other != axis)
+        turn = np.eye(3)
+        angle = sign * np.deg2rad(TURN)
+        turn[[first, first, second, second], [first, second, first, second]] = (
+            np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)
+        )  # fmt: skip
+        turn = np.diag(1 / grid.voxel_size) @ turn @ np.diag(grid.voxel_size)
+        copies.append(ndimage.affine_transform(voxels, turn, centre - turn @ centre, order=1, mode="nearest"))
+    return copies
