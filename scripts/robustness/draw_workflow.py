@@ -4,7 +4,7 @@ from pathlib import Path
 
 from chiomics.core.figures import save_figure
 from chiomics.core.logs import start_log
-from chiomics.robustness.figures_workflow import draw_workflow, upstream_of
+from chiomics.core.rule_graph import draw_workflow, upstream_of
 
 log = start_log(snakemake.log[0])
 stages = {path.stem: path.parent.name for path in Path(snakemake.scriptdir).parent.glob("*/*.py")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chiomics.core.images import whole_file
@@ -36,6 +38,11 @@ STYLE = {
     "ytick.labelsize": 7,
 }
 SIMULATED_MARK = "SIMULATED SUBJECTS"
+#: Inches at the top of a figure that stay free for that mark.
+HEAD = 0.16
+NOTE_SIZE = 6.5
+#: Letters per inch at that size, measured on running English text.
+LETTERS_PER_INCH = 21
 
 
 @contextmanager
@@ -66,3 +73,47 @@ def save_figure(figure: Figure, *paths: str | Path, simulated: bool) -> None:
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
         with mpl.rc_context(STYLE), whole_file(path) as temporary:
             figure.savefig(temporary, bbox_inches="tight", metadata=metadata)
+
+
+def blank(*, height: float, width: float = TWO_COLUMNS) -> Figure:
+    """Open a figure in the project's style, its head kept free; draw in `figure_style` too.
+
+    Parameters
+    ----------
+    height, width : float
+        In inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Without panels.
+    """
+    with figure_style():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        figure.get_layout_engine().set(rect=(0, 0, 1, 1 - HEAD / height))
+        return figure
+
+
+def add_note(figure: Figure, *lines: str) -> None:
+    """Write lines under a figure, broken at its width."""
+    said = [line for line in lines if line]
+    if said:
+        letters = int(figure.get_figwidth() * LETTERS_PER_INCH)
+        text = "\n".join("\n".join(textwrap.wrap(line, letters)) for line in said)
+        figure.text(0.005, -0.01, text, ha="left", va="top", fontsize=NOTE_SIZE, color="0.25", linespacing=1.3)
+
+
+def letter(axis: Axes, name: str) -> None:
+    """Mark a panel with its letter, above its upper left corner."""
+    axis.annotate(
+        name, (0, 1), xycoords="axes fraction", xytext=(-4, 5), textcoords="offset points",
+        fontsize=9, weight="bold", ha="right", va="bottom",
+    )  # fmt: skip
+
+
+def left_out(why: str) -> Figure:
+    """Make a page that says why a figure is left out."""
+    with figure_style():
+        figure = blank(height=1.2)
+        figure.text(0.5, 0.45, f"Left out: {why}.", ha="center", va="center")
+    return figure

@@ -1,4 +1,7 @@
-"""Figure 1: the workflow, drawn from the graph of the rules that made the results (Fiscone et al. 2023, Fig. 1)."""
+"""The workflow as a figure, drawn from the graph of the rules that made the results.
+
+What the studies show as the flowchart of their steps: Fiscone et al. 2023, Fig. 1; Yan et al. 2021, Fig. 3.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chiomics.core.errors import InputError
-from chiomics.core.figures import COLOURS, TWO_COLUMNS, figure_style
-from chiomics.robustness.figures import add_note, blank
-from chiomics.robustness.layered_layout import place_layers, transitive_reduction
+from chiomics.core.figures import COLOURS, TWO_COLUMNS, add_note, blank, figure_style
+from chiomics.core.layered_layout import place_layers, transitive_reduction
 
 #: What the stages are for, in the order of the workflow.
 STAGES = {
@@ -23,10 +25,13 @@ STAGES = {
     "anatomy": "registration and regions",
     "radiomics": "radiomic features",
     "robustness": "robustness",
+    "diagnosis": "diagnosis",
     "report": "report",
 }
 OTHER = "targets and further rules"
-STAGE_COLOURS = dict(zip(STAGES, (COLOURS[6], COLOURS[4], *COLOURS[:3], COLOURS[5], COLOURS[3]), strict=True))
+STAGE_COLOURS = dict(
+    zip(STAGES, (COLOURS[6], COLOURS[4], *COLOURS[:3], COLOURS[5], "#EE9944", COLOURS[3]), strict=True)
+)
 #: Inches: height of a box, from one layer to the next, between boxes, and around a box's text.
 BOX, STEP, GAP, PADDING = 0.27, 0.54, 0.16, 0.1
 #: Inches that the layers may take on a journal's page; deeper graphs are pushed together.
