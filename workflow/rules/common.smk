@@ -17,11 +17,12 @@ from chiomics.index import (
 )
 from chiomics.phantom import list_sessions, load_recipe
 from snakemake.exceptions import WorkflowError
+from snakemake.iocontainers import Wildcards
 from snakemake.logging import logger
 
 MANIFEST = "results/manifest.tsv"
 COHORT = "results/phantom"
-SIMULATED = config["bids_dir"] is None
+SIMULATED = config["bids_dir"] is None and config["features"] is None
 
 
 def beside_snakefile(path):
@@ -30,6 +31,8 @@ def beside_snakefile(path):
 
 
 BIDS_DIR = COHORT if SIMULATED else beside_snakefile(config["bids_dir"])
+if config["features"] and config["bids_dir"]:
+    raise WorkflowError("both features and bids_dir are given: a paper starts from one of them")
 
 
 @contextmanager
@@ -71,7 +74,8 @@ ON_FAILURE = {
     "failed_dir": "results/qc/failed",
     "settings": {
         key: config["qsm"][key] for key in ("brain_mask", "preset", "phase", "phase_scale", "phase_sign", "bipolar")
-    },
+    }
+    | {"anatomy": config["anatomy"]},
 }
 
 
@@ -91,10 +95,12 @@ def write_cohort_manifest():
 # Jobs are started with this same file, on other machines too: only the main process indexes.
 if workflow.is_main_process:
     start_log()
-    with bad_input_explained():
-        write_cohort_manifest()
+    if not config["features"]:
+        with bad_input_explained():
+            write_cohort_manifest()
 
-SESSIONS = {row["session"]: row for row in read_manifest(MANIFEST) if row["status"] == "included"}
+ROWS = [] if config["features"] else read_manifest(MANIFEST)
+SESSIONS = {row["session"]: row for row in ROWS if row["status"] == "included"}
 
 
 def derivative(suffix, extension=".nii.gz", datatype="anat", **entities):
@@ -117,6 +123,11 @@ def session_wildcards(row):
         "subject": "_".join(filter(None, parts)),
         "run": f"_run-{row['run']}" if row["run"] else "",
     }
+
+
+def wildcards_of(row):
+    """Give what an input function takes for a session."""
+    return Wildcards(fromdict=session_wildcards(row))
 
 
 def session_of(wildcards):

@@ -38,3 +38,18 @@ rule simulate_subject:
         recipe=RECIPE,
     script:
         "../../scripts/phantom/simulate_subject.py"
+
+
+rule write_phantom_atlas:
+    """Write the shapes that every simulated subject is a deformed copy of, as atlases of nuclei and tracts."""
+    output:
+        nuclei=directory(f"{COHORT}/derivatives/atlas/nuclei"),
+        tracts=directory(f"{COHORT}/derivatives/atlas/tracts"),
+    log:
+        "results/logs/write_phantom_atlas.log",
+    benchmark:
+        "results/benchmarks/write_phantom_atlas.tsv"
+    conda:
+        "../../envs/phantom.yaml"
+    script:
+        "../../scripts/phantom/write_phantom_atlas.py"

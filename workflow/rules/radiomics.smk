@@ -17,6 +17,8 @@ rule extract_features:
         maps=chi_maps,
         valid_mask=valid_mask,
         vois=voi_files,
+        tables=label_tables,
+        reference=reference_of,
     output:
         features=FEATURES,
         figure=report(

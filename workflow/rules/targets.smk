@@ -143,6 +143,11 @@ FEATURES = derivative("features", ".parquet", datatype="radiomics")
 RADIOMICS_FIGURE = "results/qc/{folder}/{subject}{run}_radiomics.png"
 
 
+def has_anatomy(row):
+    """Say whether the anatomy stage maps a session: it takes a magnitude to register."""
+    return bool(row["magnitude"] or row["real"])
+
+
 def map_names(row):
     """Name a session's χ maps by inversion and echo set; one of the user's own goes by its place in both."""
     inversions = config["qsm"]["inversions"] if row["input_kind"] != "chi_map" else []
@@ -162,6 +167,13 @@ def chi_maps(wildcards):
     return [path.format(**wildcards) for path in paths] + inputs_of(wildcards, "chi_map")
 
 
+def r2star_of(wildcards):
+    """Give the R2* map of a session that has one."""
+    row = session_of(wildcards)
+    made = row["input_kind"] != "chi_map" and has_r2star(row)
+    return derivative("R2starmap").format(**wildcards) if made else []
+
+
 def valid_mask(wildcards):
     """Give the mask in which all maps hold values: the QSM stage's, else the user's brain mask."""
     if session_of(wildcards)["input_kind"] != "chi_map":
@@ -170,13 +182,27 @@ def valid_mask(wildcards):
 
 
 def voi_files(wildcards):
-    """Give a session's masks and label images: the user's own, and of simulated subjects the true ones."""
-    if not SIMULATED:
-        return inputs_of(wildcards, "voi_labels")
-    is_voi = re.compile(
-        r"derivatives/truth/.*_(desc-(dgm|lesions)_dseg|desc-nawm_mask|hemi-[LR]_label-[A-Z]+_mask)\.nii\.gz$"
-    )
-    return [path for path in phantom_files(wildcards.subject) if is_voi.search(path)]
+    """Give a session's masks and label images: those of the anatomy stage, and the user's own."""
+    own = inputs_of(wildcards, "voi_labels")
+    if not has_anatomy(session_of(wildcards)):
+        return own
+    results = anatomy_results()
+    labels = [results[f"{name}_labels"] for name in ("dgm", "lesions", "nawm")]
+    return [path.format(**wildcards) for path in (*labels, *results["tracts"])] + own
+
+
+def label_tables(wildcards):
+    """Give the tables beside the label images, which name their labels."""
+    if not has_anatomy(session_of(wildcards)):
+        return []
+    return [anatomy_results()[f"{name}_table"].format(**wildcards) for name in ("dgm", "lesions", "nawm")]
+
+
+def reference_of(wildcards):
+    """Give the sidecar of the reference that the radiomics stage subtracts, none where the map's own serves."""
+    if config["radiomics"]["reference"] == "qsm":
+        return []
+    return anatomy_results()["reference"].format(**wildcards)
 
 
 def session_identity(wildcards):
@@ -188,7 +214,7 @@ def session_identity(wildcards):
 
 def radiomics_sessions():
     """Give the sessions that have volumes of interest."""
-    return [row for row in SESSIONS.values() if row["voi_labels"] or SIMULATED]
+    return [row for row in SESSIONS.values() if row["voi_labels"] or has_anatomy(row)]
 
 
 def feature_tables(wildcards=None):

@@ -17,8 +17,11 @@ from chiomics.core.images import read_image
 ANATOMY, BRAIN, FLAIR = "anatomy.nii.gz", "brain_mask.nii.gz", "FLAIR.nii.gz"
 TISSUE, PROBABILITY, LESIONS = "tissue.nii.gz", "lesion_probability.nii.gz", "lesions.nii.gz"
 LABELS = "labels.nii.gz"
+#: Lesions that were drawn on the GRE, on its grid.
+GRE_LESIONS = "lesions_GRE.nii.gz"
 #: Its chains: from the anatomical image to the GRE and to the template, from the FLAIR to the anatomical image.
 TO_GRE, TO_TEMPLATE, FLAIR_TO_ANATOMY = "to_GRE", "to_template", "FLAIR_to_anatomy"
+GRE_TO_TEMPLATE = "GRE_to_template"
 SIDECAR = "segmentation.json"
 
 

@@ -113,7 +113,10 @@ def define_regions(
     from_template = Chain.read(segmentation / kept.TO_TEMPLATE).inverse().then(to_gre)
     of_anatomy = Volume.read(segmentation / kept.TISSUE, dtype=np.uint8)
     tissue = resample(of_anatomy, gre, to_gre, interpolation="label")
-    lesions = _carry_lesions(Volume.read(segmentation / kept.LESIONS, dtype=np.int32), gre, to_gre)
+    if (segmentation / kept.GRE_LESIONS).is_file():
+        lesions = Volume.read(segmentation / kept.GRE_LESIONS, dtype=np.int32)
+    else:
+        lesions = _carry_lesions(Volume.read(segmentation / kept.LESIONS, dtype=np.int32), gre, to_gre)
     sidecar = {"Segmentation": read_sidecar(segmentation / kept.SIDECAR)}
 
     nuclei, consistency = None, compare_nuclei({}, {}, np.zeros((3, 0)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,7 @@ def segment_session(files: SessionFiles, out_dir: str | Path, *, settings: Mappi
     session = _Session(files, out_dir, scratch, registering)
     anatomy, brain, to_gre = session.with_t1w() if files.T1w else session.with_magnitude()
     to_template = session.onto_template(anatomy, brain)
+    to_gre.inverse().then(to_template).write(out_dir / kept.GRE_TO_TEMPLATE)
     priors = {
         name: resample(prior, anatomy, to_template.inverse()) for name, prior in template_priors(PRIOR_MM).items()
     }
@@ -147,10 +148,12 @@ class _Session:
         given = self.files.lesion_labels or self.files.lesion_mask
         if given is not None:
             self.notes["Lesions"] = {"Source": given.name}
-            labels = self.onto_anatomy(Volume.read(given, dtype=np.int32), anatomy, to_gre)
+            labels = Volume.read(given, dtype=np.int32)
             if self.files.lesion_labels is None:
                 labels = split_lesions(labels.like((labels.voxels > 0).astype(np.float32)), settings=chosen)
-            return None, labels
+            if same_grid(labels, self.gre):  # what is drawn on the GRE stays as it was drawn
+                labels.write(self.out_dir / kept.GRE_LESIONS)
+            return None, self.onto_anatomy(labels, anatomy, to_gre)
         nothing = anatomy.like(np.zeros(anatomy.voxels.shape, np.int32))
         if flair is None or self.files.T1w is None:
             lacking = "FLAIR" if flair is None else "T1w"
@@ -192,7 +195,10 @@ class _Session:
         self, name: str, moving: Volume, fixed: Volume, chain: Chain, moving_mask: Volume | None, fixed_mask: Volume
     ) -> None:
         """Stop at a registration that failed."""
-        quality = assess(moving, fixed, chain, moving_mask=moving_mask, fixed_mask=fixed_mask)
-        self.notes["Registrations"][name] = quality.sidecar()
+        if moving_mask is None:  # the fixed image's, carried back: the overlap then says nothing, the rest does
+            moving_mask = resample(fixed_mask.like(fixed_mask.voxels.astype(np.float32)), moving, chain.inverse())
+            moving_mask = moving.like(moving_mask.voxels > 0.5)
+        quality = assess(moving, fixed, chain, (moving_mask, fixed_mask))
+        self.notes["Registrations"][name] = asdict(quality) | {"failed": quality.reason}
         if quality.failed:
             raise InputError(f"the registration {name} failed", found=quality.reason)

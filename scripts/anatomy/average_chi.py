@@ -1,0 +1,38 @@
+"""Mean and variance of the controls' susceptibility in template space, overall and by tract, and their figure."""
+
+from pathlib import Path
+
+from chiomics.anatomy.atlas import read_atlas
+from chiomics.anatomy.atlas_space import atlas_coordinates, shares_on_grid
+from chiomics.anatomy.cohort_atlas import SessionMap, build_atlas, maps_on_template, summarise_tracts
+from chiomics.anatomy.cohort_atlas_figure import draw_cohort_atlas
+from chiomics.anatomy.session_files import GRE_TO_TEMPLATE
+from chiomics.anatomy.template import template_brain
+from chiomics.anatomy.tract_atlas import tract_masks
+from chiomics.anatomy.vois import write_table
+from chiomics.core.logs import start_log
+
+log = start_log(snakemake.log[0])
+settings = {"resolution": 1.0, "least_share": 0.8} | snakemake.params.settings
+inputs = zip(
+    snakemake.params.sessions, snakemake.input.chi, snakemake.input.valid_masks, snakemake.input.segmentations,
+    strict=True,
+)  # fmt: skip
+sessions = [
+    SessionMap(name, Path(chi), Path(mask), Path(segmentation) / GRE_TO_TEMPLATE)
+    for name, chi, mask, segmentation in inputs
+]
+template = template_brain(settings["resolution"])
+average = build_atlas(maps_on_template(sessions, template), least_share=settings["least_share"])
+tracts = {}
+if snakemake.input.tracts:
+    atlas = read_atlas(snakemake.input.tracts)
+    shares = shares_on_grid(atlas.structures(), atlas_coordinates(template, atlas.to_template()))
+    tracts = {key: template.like(mask) for key, mask in tract_masks(shares, template.voxels.shape).items()}
+for name, image in (("mean", average.mean), ("variance", average.variance), ("coverage", average.count)):
+    image.write(snakemake.output[name])
+write_table(snakemake.output.tracts, summarise_tracts(average, tracts))
+draw_cohort_atlas(
+    average, template, tracts, snakemake.output.figure, snakemake.output.vector,
+    cohort=f"{len(sessions)} sessions of {', '.join(snakemake.params.groups)}", simulated=snakemake.params.simulated,
+)  # fmt: skip

@@ -1,0 +1,23 @@
+"""All steps from the structural images of one session to its regions, for images small enough for one job."""
+
+from tempfile import TemporaryDirectory
+
+from chiomics.anatomy.session_files import SessionFiles
+from chiomics.anatomy.session_output import write_session
+from chiomics.anatomy.session_regions import define_regions
+from chiomics.anatomy.session_segmentation import segment_session
+from chiomics.core.logs import start_log
+from chiomics.index import remembered_failure
+
+start_log(snakemake.log[0])
+files = SessionFiles.from_lists(dict(snakemake.input.items()))
+settings, segmentation = snakemake.params.settings, snakemake.output.segmentation
+session = snakemake.wildcards.subject + snakemake.wildcards.run
+atlases = dict(zip(snakemake.params.atlases, snakemake.input.atlases, strict=True))
+with (
+    TemporaryDirectory() as scratch,
+    remembered_failure(session=session, inputs=files.raw, **snakemake.params.on_failure),
+):
+    segment_session(files, segmentation, settings=settings, scratch=scratch)
+    found = define_regions(files, segmentation, atlases=atlases, settings=settings)
+write_session(found, snakemake.output, title=session, simulated=snakemake.params.simulated)

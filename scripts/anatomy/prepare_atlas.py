@@ -1,0 +1,11 @@
+"""An atlas checked, cut to its structures, and with its way to the template."""
+
+from chiomics.anatomy.prepare_atlas import prepare_atlas
+from chiomics.anatomy.presets import settings
+from chiomics.core.logs import start_log
+
+start_log(snakemake.log[0])
+chosen = snakemake.params.registration
+prepare_atlas(
+    snakemake.input.source, snakemake.output.folder, settings=settings(chosen["preset"], chosen["parameters"])
+)

@@ -1,0 +1,17 @@
+"""Correct, extract, register and segment the structural images of one session."""
+
+from tempfile import TemporaryDirectory
+
+from chiomics.anatomy.session_files import SessionFiles
+from chiomics.anatomy.session_segmentation import segment_session
+from chiomics.core.logs import start_log
+from chiomics.index import remembered_failure
+
+start_log(snakemake.log[0])
+files = SessionFiles.from_lists(dict(snakemake.input.items()))
+session = snakemake.wildcards.subject + snakemake.wildcards.run
+with (
+    TemporaryDirectory() as scratch,
+    remembered_failure(session=session, inputs=files.raw, **snakemake.params.on_failure),
+):
+    segment_session(files, snakemake.output.segmentation, settings=snakemake.params.settings, scratch=scratch)

@@ -1,0 +1,214 @@
+"""Anatomy: from T1w, FLAIR, DWI and χ to the regions where radiomics is read, on the voxels of the gradient echo.
+
+Methods and papers stand in the head of each file of src/chiomics/anatomy; see docs/anatomy.md. One job maps a small
+session; larger ones take two, and a third where tracts are traced on diffusion images.
+"""
+
+
+rule anatomy:
+    """Map the anatomy of every session, and of the cohort."""
+    input:
+        anatomy_targets(),
+
+
+rule fetch_atlas:
+    """Download a public atlas of the catalogue, pinned by its checksum, or take it from the cache."""
+    output:
+        folder=directory("results/atlases/fetched/{atlas}"),
+    log:
+        "results/logs/fetch_atlas_{atlas}.log",
+    localrule: True
+    params:
+        cache=config["anatomy"]["atlas_cache"],
+    script:
+        "../../scripts/anatomy/fetch_atlas.py"
+
+
+rule prepare_atlas:
+    """Check an atlas, cut it to its structures, and find its way to the template, once per cohort."""
+    input:
+        source=atlas_source,
+    output:
+        folder=directory("results/atlases/{kind}"),
+    log:
+        "results/logs/prepare_atlas_{kind}.log",
+    benchmark:
+        "results/benchmarks/prepare_atlas_{kind}.tsv"
+    wildcard_constraints:
+        kind="nuclei|tracts",
+    conda:
+        "../../envs/anatomy.yaml"
+    resources:
+        mem_mb=6000,
+        runtime=60,
+    params:
+        registration=config["anatomy"]["registration"],
+    script:
+        "../../scripts/anatomy/prepare_atlas.py"
+
+
+for group, one_job, tracing, folders in anatomy_groups():
+    results = anatomy_results()
+    if one_job:
+
+        rule:
+            """Take both steps below in one job: small images would spend more on starting two."""
+            name:
+                f"map_anatomy{group}"
+            input:
+                unpack(structural_files),
+                brain_mask=brain_mask_of,
+                chi=reference_chi,
+                valid_mask=valid_mask,
+                r2star=r2star_of,
+                atlases=list(atlas_folders().values()),
+            output:
+                **results,
+                segmentation=directory(SEGMENTATION),
+                figure=anatomy_figure(),
+            log:
+                job_file("logs", "map_anatomy", ".log"),
+            benchmark:
+                job_file("benchmarks", "map_anatomy", ".tsv")
+            wildcard_constraints:
+                folder=folders,
+            conda:
+                "../../envs/anatomy.yaml"
+            resources:
+                mem_mb=partial(megabytes_for_size, copies=200),
+                runtime=partial(minutes_for_size, minutes_per_megavoxel=10),
+            params:
+                on_failure=ON_FAILURE,
+                settings=config["anatomy"],
+                atlases=list(atlas_folders()),
+                simulated=SIMULATED,
+            script:
+                "../../scripts/anatomy/map_anatomy.py"
+
+    else:
+
+        rule:
+            """Correct, extract, register and segment the structural images."""
+            name:
+                f"segment_anatomy{group}"
+            input:
+                unpack(structural_files),
+                brain_mask=brain_mask_of,
+                chi=reference_chi,
+            output:
+                segmentation=directory(SEGMENTATION),
+            log:
+                job_file("logs", "segment_anatomy", ".log"),
+            benchmark:
+                job_file("benchmarks", "segment_anatomy", ".tsv")
+            wildcard_constraints:
+                folder=folders,
+            conda:
+                "../../envs/anatomy.yaml"
+            resources:
+                mem_mb=partial(megabytes_for_size, copies=200),
+                runtime=partial(minutes_for_size, minutes_per_megavoxel=10),
+            params:
+                on_failure=ON_FAILURE,
+                settings=config["anatomy"],
+            script:
+                "../../scripts/anatomy/segment_anatomy.py"
+
+        rule:
+            """Carry every region onto the voxels of the GRE, in one interpolation, and draw the page."""
+            name:
+                f"define_regions{group}"
+            input:
+                unpack(structural_files),
+                segmentation=SEGMENTATION,
+                traced=TRACED if tracing else [],
+                brain_mask=brain_mask_of,
+                chi=reference_chi,
+                valid_mask=valid_mask,
+                r2star=r2star_of,
+                atlases=list(atlas_folders().values()),
+            output:
+                **results,
+                figure=anatomy_figure(),
+            log:
+                job_file("logs", "define_regions", ".log"),
+            benchmark:
+                job_file("benchmarks", "define_regions", ".tsv")
+            wildcard_constraints:
+                folder=folders,
+            conda:
+                "../../envs/anatomy.yaml"
+            resources:
+                mem_mb=partial(megabytes_for_size, copies=120),
+                runtime=partial(minutes_for_size, minutes_per_megavoxel=4),
+            params:
+                on_failure=ON_FAILURE,
+                settings=config["anatomy"],
+                atlases=list(atlas_folders()),
+                simulated=SIMULATED,
+            script:
+                "../../scripts/anatomy/define_regions.py"
+
+
+rule compare_anatomy:
+    """List and draw the volumes and places of every session's regions, and mark the outliers."""
+    input:
+        volumes=partial(anatomy_tables, VOLUMES),
+        consistency=partial(anatomy_tables, CONSISTENCY),
+        sidecars=partial(anatomy_tables, anatomy_results()["sidecar"]),
+    output:
+        table="results/qc/anatomy.tsv",
+        figure=report(
+            "results/qc/anatomy.png", caption="../report/anatomy.rst", category="Anatomy", labels={"session": "cohort"}
+        ),
+    log:
+        "results/logs/compare_anatomy.log",
+    benchmark:
+        "results/benchmarks/compare_anatomy.tsv"
+    conda:
+        "../../envs/anatomy.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        sessions=[row["session"] for row in anatomy_sessions()],
+        simulated=SIMULATED,
+    script:
+        "../../scripts/anatomy/compare_anatomy.py"
+
+
+rule average_chi:
+    """Average the controls' maps in template space, with their variance, overall and by tract (S-53)."""
+    input:
+        chi=partial(of_controls, reference_chi),
+        valid_masks=partial(of_controls, valid_mask),
+        segmentations=partial(of_controls, segmentation_of),
+        tracts=atlas_folders().get("tracts", []),
+    output:
+        mean="results/anatomy/desc-mean_Chimap.nii.gz",
+        variance="results/anatomy/desc-variance_Chimap.nii.gz",
+        coverage="results/anatomy/desc-count_Chimap.nii.gz",
+        tracts="results/anatomy/desc-tracts_variance.tsv",
+        figure=report(
+            "results/qc/chi_atlas.png",
+            caption="../report/anatomy.rst",
+            category="Anatomy",
+            labels={"session": "controls"},
+        ),
+        vector="results/qc/chi_atlas.svg",
+    log:
+        "results/logs/average_chi.log",
+    benchmark:
+        "results/benchmarks/average_chi.tsv"
+    conda:
+        "../../envs/anatomy.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=config["anatomy"]["chi_atlas"]["parameters"],
+        groups=config["anatomy"]["chi_atlas"]["groups"],
+        sessions=[row["session"] for row in control_sessions()],
+        simulated=SIMULATED,
+    script:
+        "../../scripts/anatomy/average_chi.py"

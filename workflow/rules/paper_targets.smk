@@ -1,0 +1,76 @@
+"""What the studies read and make: the input functions and targets of the stages robustness and diagnosis."""
+
+#: Features of one table in place of images: the whole cohort.
+GIVEN_FEATURES = beside_snakefile(config["features"])
+COHORT_NAME = GIVEN_FEATURES or ("the embedded simulated cohort" if SIMULATED else BIDS_DIR)
+
+FISCONE = config["papers"]["fiscone2023"]
+FISCONE_SETTINGS = {key: value for key, value in FISCONE.items() if key not in ("include", "perturbations")}
+AGREEMENT_TABLES = ("counts.tsv", "optimal_gray_level.tsv", "missing.tsv", "sides.tsv", "groups.tsv", "whitelist.tsv")
+TRACT_TABLES = ("trends.tsv", "contradictions.tsv")
+FISCONE_FIGURES = ("1", "2", "3", "4", "5", "6", "S1", "_published")
+
+YAN = config["papers"]["yan2021"]
+YAN_SETTINGS = {key: value for key, value in YAN.items() if key != "include"}
+
+
+def cohort_features(wildcards=None):
+    """Give the feature tables of the cohort, the user's or those of the radiomics stage."""
+    return [GIVEN_FEATURES] if GIVEN_FEATURES else feature_tables()
+
+
+def robustness_features(wildcards=None):
+    """Give the tables whose features are compared: of every session as it is, and perturbed where that is asked for."""
+    if GIVEN_FEATURES or not FISCONE["perturbations"]:
+        return cohort_features()
+    perturbed = derivative("features", ".parquet", datatype="radiomics", desc="perturbed")
+    return feature_tables() + [perturbed.format(**session_wildcards(row)) for row in radiomics_sessions()]
+
+
+def brain_masks_of_cohort(wildcards):
+    """Give the brain masks of the cohort, for volumes in proportion to the brain."""
+    if GIVEN_FEATURES:
+        return []
+    return [path for row in radiomics_sessions() for path in brain_mask_of_row(row)]
+
+
+def brain_mask_of_row(row):
+    """Give the brain mask of a session as a list, empty where it has none."""
+    paths = brain_mask_of(wildcards_of(row))
+    return [paths] if isinstance(paths, str) else paths
+
+
+def sessions_of_cohort(wildcards):
+    """Name the sessions that have a brain mask: participant, session, run."""
+    rows = [] if GIVEN_FEATURES else radiomics_sessions()
+    return [[row["participant_id"], row["session_id"], row["run"]] for row in rows if brain_mask_of_row(row)]
+
+
+def first_map_name(wildcards):
+    """Name the map that perturbations start from: inversion and echo set."""
+    return map_names_of_job(wildcards)[0]
+
+
+def fiscone2023_targets(wildcards):
+    """Give the tables and figures of Fiscone et al. 2023."""
+    folder = "results/papers/fiscone2023"
+    figures = [f"{folder}/figure{name}.png" for name in fiscone_figures()]
+    return paper_targets("fiscone2023", [f"{folder}/README.md", f"{folder}/published.tsv", *figures])
+
+
+def fiscone_figures():
+    """Number the figures that this cohort can give: the χ atlas takes the maps of controls."""
+    without_atlas = GIVEN_FEATURES or not chi_atlas_targets()
+    return [name for name in FISCONE_FIGURES if name != "5" or not without_atlas]
+
+
+def yan2021_targets(wildcards):
+    """Give the tables and figures of Yan et al. 2021."""
+    folder = "results/papers/yan2021"
+    return paper_targets("yan2021", [f"{folder}/README.md"])
+
+
+def paper_files(wildcards):
+    """Give the files of every paper that this cohort serves."""
+    of_papers = {"fiscone2023": fiscone2023_targets, "yan2021": yan2021_targets}
+    return [path for paper in PAPERS for path in of_papers[paper](wildcards)]

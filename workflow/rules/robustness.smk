@@ -1,0 +1,116 @@
+"""Robustness: how far features agree between reconstructions, and the study of Fiscone et al. 2023 on this cohort.
+
+Definitions stand in src/chiomics/robustness; see docs/robustness.md. The target fiscone2023 starts from the features of
+the radiomics stage, or with `--config features=my.parquet` from a table of yours.
+"""
+
+
+rule fiscone2023:
+    """Make every table and figure of Fiscone et al. 2023."""
+    input:
+        fiscone2023_targets,
+
+
+rule perturb_session:
+    """Extract a session's features under each configured perturbation of its map or of its regions."""
+    input:
+        map=reference_chi,
+        valid_mask=valid_mask,
+        vois=voi_files,
+        reference=reference_of,
+    output:
+        features=derivative("features", ".parquet", datatype="radiomics", desc="perturbed"),
+    log:
+        job_file("logs", "perturb_session", ".log"),
+    benchmark:
+        job_file("benchmarks", "perturb_session", ".tsv")
+    conda:
+        "../../envs/radiomics.yaml"
+    resources:
+        mem_mb=partial(megabytes_for_size, copies=60),
+        runtime=partial(minutes_for_size, minutes_per_megavoxel=20),
+    params:
+        map_name=first_map_name,
+        identity=session_identity,
+        preset=FISCONE["presets"][0],
+        options=config["radiomics"]["presets"].get(FISCONE["presets"][0], {}),
+        perturbations=FISCONE["perturbations"],
+        seed=FISCONE["seed"],
+    script:
+        "../../scripts/robustness/perturb_session.py"
+
+
+rule compute_icc:
+    """Compute the agreement of every feature, its intervals, and which features are robust (S-42 to S-48)."""
+    input:
+        features=robustness_features,
+    output:
+        icc="results/robustness/icc.parquet",
+        tables=[f"results/robustness/{name}" for name in AGREEMENT_TABLES],
+        whitelist="results/robustness/robust_feature_whitelist.tsv",
+    log:
+        "results/logs/compute_icc.log",
+    benchmark:
+        "results/benchmarks/compute_icc.tsv"
+    conda:
+        "../../envs/statistics.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=FISCONE_SETTINGS,
+    script:
+        "../../scripts/robustness/compute_icc.py"
+
+
+rule describe_tracts:
+    """Collect volumes and textures of the regions on the reference map, and the trends among tracts (S-51 to S-54)."""
+    input:
+        features=robustness_features,
+        optimal="results/robustness/optimal_gray_level.tsv",
+        brain_masks=brain_masks_of_cohort,
+    output:
+        distributions="results/robustness/distributions.parquet",
+        tables=[f"results/robustness/{name}" for name in TRACT_TABLES],
+    log:
+        "results/logs/describe_tracts.log",
+    benchmark:
+        "results/benchmarks/describe_tracts.tsv"
+    conda:
+        "../../envs/statistics.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=FISCONE_SETTINGS,
+        sessions=sessions_of_cohort,
+    script:
+        "../../scripts/robustness/describe_tracts.py"
+
+
+rule write_fiscone2023:
+    """Write the paper's tables under its own numbers, the published values beside, and what departs from it."""
+    input:
+        features=robustness_features,
+        tables=[f"results/robustness/{name}" for name in ("icc.parquet", *AGREEMENT_TABLES, *TRACT_TABLES)],
+    output:
+        readme="results/papers/fiscone2023/README.md",
+        table1="results/papers/fiscone2023/table1.tsv",
+        table2="results/papers/fiscone2023/table2.tsv",
+        published="results/papers/fiscone2023/published.tsv",
+    log:
+        "results/logs/write_fiscone2023.log",
+    benchmark:
+        "results/benchmarks/write_fiscone2023.tsv"
+    conda:
+        "../../envs/statistics.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=FISCONE_SETTINGS,
+        simulated=SIMULATED,
+        source=COHORT_NAME,
+    script:
+        "../../scripts/robustness/write_fiscone2023.py"
