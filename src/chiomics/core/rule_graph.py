@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import matplotlib as mpl
+import matplotlib.font_manager
+import matplotlib.textpath
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chiomics.core.errors import InputError
-from chiomics.core.figures import COLOURS, TWO_COLUMNS, add_note, blank, figure_style
+from chiomics.core.figures import COLOURS, STYLE, TWO_COLUMNS, add_note, blank, figure_style
 from chiomics.core.layered_layout import place_layers, transitive_reduction
 
 #: What the stages are for, in the order of the workflow.
@@ -36,8 +38,9 @@ STAGE_COLOURS = dict(
 BOX, STEP, GAP, PADDING = 0.27, 0.54, 0.16, 0.1
 #: Inches that the layers may take on a journal's page; deeper graphs are pushed together.
 TALLEST = 8.4
-#: Of the text: letters per inch at this size, and letters on one line before it is broken at an underscore.
-TEXT_SIZE, LETTERS, ONE_LINE = 6.5, 17.0, 15
+#: Of the text: its size in points, and letters on one line before it is broken at an underscore.
+TEXT_SIZE, ONE_LINE = 6.5, 15
+POINTS_PER_INCH = 72
 
 _NODE = re.compile(r'^\s*"?(\w+)"?\s*\[.*?label\s*=\s*"((?:[^"\\]|\\.)*)"')
 _EDGE = re.compile(r'^\s*"?(\w+)"?\s*->\s*"?(\w+)"?')
@@ -114,7 +117,7 @@ def draw_workflow(edges: Sequence[tuple[str, str]], *, stages: Mapping[str, str]
         raise InputError("the graph of the rules has no edge", expected="at least one rule that another one uses")
     drawn = transitive_reduction(edges)
     labels = {name: _label(name) for edge in drawn for name in edge}
-    widths = {name: max(map(len, text.split("\n"))) / LETTERS + 2 * PADDING for name, text in labels.items()}
+    widths = {name: _width(text) + 2 * PADDING for name, text in labels.items()}
     places, ways = place_layers(drawn, widths, gap=GAP)
     width = max(x + widths[name] / 2 for name, (x, _) in places.items())
     depth = 1 + max(layer for _, layer in places.values())
@@ -147,6 +150,13 @@ def _label(name: str) -> str:
     cuts = [match.end() for match in re.finditer("_", name)]
     cut = min(cuts, key=lambda place: abs(place - len(name) / 2))
     return f"{name[:cut]}\n{name[cut:]}"
+
+
+def _width(text: str) -> float:
+    """Measure a text of one or more lines, in inches."""
+    font = mpl.font_manager.FontProperties(family=STYLE["font.family"])
+    lines = [mpl.textpath.TextPath((0, 0), line, size=TEXT_SIZE, prop=font) for line in text.split("\n")]
+    return max(line.get_extents().width for line in lines) / POINTS_PER_INCH
 
 
 def _stage(name: str, stages: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""What the figures of the robustness stage share: order and names of regions and classes, notes, sheets of panels.
+"""What the figures of the robustness stage share: order, names and colours of regions and classes, choice of rows.
 
 Figures read the tables of `chiomics.robustness.tables`. What a cohort cannot give is left out, and a note under the
 figure says so.
@@ -6,15 +6,12 @@ figure says so.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from chiomics.core.figures import COLOURS, TWO_COLUMNS, figure_style
+from chiomics.core.figures import COLOURS
 from chiomics.robustness.paper_values import CLASSES
 from chiomics.robustness.tables import ALL, TRACTS
 
@@ -25,49 +22,8 @@ CLASS_STYLE = {
     name: {"color": colour, "marker": marker}
     for name, colour, marker in zip(CLASSES, (*COLOURS[:3], COLOURS[5], COLOURS[3], COLOURS[4]), "os^Dvp", strict=True)
 }
-#: Inches at the top of a figure that stay free for the mark of simulated subjects.
-HEAD = 0.16
-NOTE_SIZE = 6.5
-#: Letters per inch at that size, measured on running English text.
-LETTERS_PER_INCH = 21
 #: Axis labels of the two kinds of grey-level settings.
 SETTING_LABELS = {"n_gray_levels": "number of grey levels", "bin_width": "bin width"}
-
-
-def blank(*, height: float, width: float = TWO_COLUMNS) -> Figure:
-    """Open a figure in the project's style, its head kept free; draw in `chiomics.core.figures.figure_style` too.
-
-    Parameters
-    ----------
-    height, width : float
-        In inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Without panels.
-    """
-    with figure_style():
-        figure = Figure(figsize=(width, height), layout="constrained")
-        figure.get_layout_engine().set(rect=(0, 0, 1, 1 - HEAD / height))
-        return figure
-
-
-def add_note(figure: Figure, *lines: str) -> None:
-    """Write lines under a figure, broken at its width."""
-    said = [line for line in lines if line]
-    if said:
-        letters = int(figure.get_figwidth() * LETTERS_PER_INCH)
-        text = "\n".join("\n".join(textwrap.wrap(line, letters)) for line in said)
-        figure.text(0.005, -0.01, text, ha="left", va="top", fontsize=NOTE_SIZE, color="0.25", linespacing=1.3)
-
-
-def letter(axis: Axes, name: str) -> None:
-    """Mark a panel with its letter, above its upper left corner."""
-    axis.annotate(
-        name, (0, 1), xycoords="axes fraction", xytext=(-4, 5), textcoords="offset points",
-        fontsize=9, weight="bold", ha="right", va="bottom",
-    )  # fmt: skip
 
 
 def choose(table: pd.DataFrame, **where: object) -> pd.DataFrame:
@@ -80,14 +36,6 @@ def choose(table: pd.DataFrame, **where: object) -> pd.DataFrame:
         else:
             chosen &= (column == value).to_numpy()
     return table[chosen]
-
-
-def first_stratum(table: pd.DataFrame) -> pd.DataFrame:
-    """Give the rows of the first axis and the first preset, which are those that a paper reports."""
-    if table.empty:
-        return table
-    first = table.iloc[0]
-    return choose(table, perturbation=first["perturbation"], preset=first["preset"])
 
 
 def regions_of(table: pd.DataFrame, *, whole: str = "NAWM") -> list[str]:

@@ -13,17 +13,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chiomics.core.figures import COLOURS, figure_style
-from chiomics.robustness.figures import (
-    TRACT_ORDER,
-    absent,
-    add_note,
-    blank,
-    choose,
-    letter,
-    readable_feature,
-    regions_of,
-)
+from chiomics.core.figures import COLOURS, add_note, blank, figure_style, left_out, letter
+from chiomics.robustness.figures import TRACT_ORDER, absent, choose, readable_feature, regions_of
 from chiomics.robustness.paper_values import CLASSES
 
 #: Panels of Fig. 4: class, feature, title, unit, and what values are divided by for that unit.
@@ -79,8 +70,10 @@ def draw_distributions(
     here = tracts if len(tracts) else here
     regions = regions_of(here, whole=whole)
     drawn = [(panel, values) for panel in panels if len(values := _values(here, panel, regions))]
+    if not drawn:
+        return left_out("the cohort has no values of these features")
     missing = [title for _, _, title, _, _ in panels if title not in {panel[2] for panel, _ in drawn}]
-    rows = max(-(-len(drawn) // COLUMNS), 1)
+    rows = -(-len(drawn) // COLUMNS)
     with figure_style():
         figure = blank(height=0.4 + 1.95 * rows)
         axes = figure.subplots(rows, COLUMNS, squeeze=False)
@@ -99,7 +92,7 @@ def draw_distributions(
             f"{sessions} sessions, map of all echoes. "
             + ("" if sessions < FEWEST_FOR_BOX else BOXES)
             + ("Dots: sessions. " if sessions <= MOST_DOTS else "Dots: sessions beyond. ")
-            + (f"Volumes are adjusted in proportion to the brain ({adjusted_by})." if adjusted else ""),
+            + (f"Volumes are adjusted in proportion to the brain's size, taken as: {adjusted_by}." if adjusted else ""),
             absent(TRACT_ORDER, regions, "tracts") if len(tracts) else "",
             f"Left out, for there are no values: {', '.join(missing)}." if missing else "",
         )

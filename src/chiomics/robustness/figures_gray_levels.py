@@ -13,8 +13,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chiomics.core.figures import figure_style
-from chiomics.robustness.figures import SETTING_LABELS, absent, add_note, blank, choose, letter
+from chiomics.core.figures import add_note, blank, figure_style, letter
+from chiomics.robustness.figures import SETTING_LABELS, absent, choose
 from chiomics.robustness.tables import ALL
 
 #: Colours of the thresholds, from low to high: dark to light, which survives any colour vision and print.
@@ -23,13 +23,13 @@ THRESHOLD_COLOURS = mpl.colormaps["viridis"]
 DARKEST, LIGHTEST = 0.0, 0.85
 #: The study's subsets, and how panels name the two treatments of the sides.
 SUBSETS = ("all", "patients", "controls")
-SIDES = {"merged": "sides as one", "separate": "by side"}
+SIDES = {"merged": "both sides as one", "separate": "each side"}
 #: Opacity of the bands, which overlap.
 BAND = 0.1
 
 
 def draw_gray_levels(
-    optimal: pd.DataFrame, counts: pd.DataFrame, *, cohort: str = "all", sides: str = "merged", published: bool = True
+    optimal: pd.DataFrame, counts: pd.DataFrame, *, cohort: str = ALL, published: bool = True
 ) -> Figure:
     """Draw the number of robust features against the grey level, and below it where the most are in bootstrap draws.
 
@@ -39,8 +39,8 @@ def draw_gray_levels(
         ``optimal_gray_level.tsv``.
     counts : pandas.DataFrame
         ``counts.tsv``, for the number of features that could be robust.
-    cohort, sides : str
-        Which analysis.
+    cohort : str
+        Which subset.
     published : bool
         Whether to mark the study's own optimum, 64 grey levels.
 
@@ -49,6 +49,7 @@ def draw_gray_levels(
     matplotlib.figure.Figure
         One column of panels per preset and kind of setting; those of the first axis.
     """
+    sides = next(name for name in SIDES if (optimal["sides"] == name).any())
     here = choose(optimal, cohort=cohort, sides=sides, perturbation=optimal["perturbation"].iloc[0])
     panels = [
         (preset, kind, part)
@@ -76,8 +77,8 @@ def draw_gray_levels(
         add_note(
             figure,
             "Features of all regions together, without shape. Bands: 95 % of the bootstrap draws of participants. "
-            "Rings: most robust features. (b) Percent of the draws in which a setting has the most."
-            + (" The published optimum is 64 grey levels at all thresholds." if published else ""),
+            f"Regions: {SIDES[sides]}. Rings: most robust features. (b) Percent of the draws in which a setting "
+            "has the most." + (" The published optimum is 64 grey levels at all thresholds." if published else ""),
         )
     return figure
 
@@ -144,7 +145,7 @@ def _draw_counts(axis: Axes, part: pd.DataFrame, kind: str) -> None:
         axis.plot(places, line["n_robust"], "o-", color=colour, markersize=3, linewidth=1.2, label=f"{threshold:.2f}")
         best = line["optimal"].to_numpy(dtype=bool)
         axis.plot(places[best], line["n_robust"][best], "o", markersize=7, markerfacecolor="none", color=colour)
-    axis.set_ylim(bottom=0 if part["low"].min() < 0.5 * part["high"].max() else None)
+    axis.set_ylim(bottom=0)
     axis.grid(axis="y", color="0.92", linewidth=0.6)
     axis.tick_params(labelbottom=False)
 
@@ -155,7 +156,7 @@ def _draw_shares(axis: Axes, part: pd.DataFrame, kind: str) -> None:
     for row, column in np.ndindex(shares.shape):
         share = shares.iloc[row, column]
         if share >= 0.005:
-            colour = "white" if share > 0.5 else "black"
+            colour = "white" if share > 0.75 else "black"
             axis.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=6, color=colour)
     axis.set_yticks(range(len(shares)), [f"{threshold:.2f}" for threshold in shares.index], fontsize=6)
     axis.set_xticks(range(shares.shape[1]), [f"{setting:g}" for setting in shares.columns])

@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chiomics.core.figures import figure_style
-from chiomics.robustness.figures import add_note, blank, choose, classes_of, readable_feature, regions_of, setting_text
+from chiomics.core.figures import add_note, blank, figure_style, left_out
+from chiomics.robustness.figures import choose, classes_of, readable_feature, regions_of, setting_text
 from chiomics.robustness.paper_values import CLASSES
 
 #: Coefficients below are drawn in the lowest colour.
@@ -23,6 +23,7 @@ NAME_SIZE = 5.2
 #: One map of colours below the threshold and another above, both from dark to light to dark for any colour vision.
 BELOW, ABOVE = "Oranges_r", "Blues"
 MISSING = "0.6"
+NAMES_OF_SIDES = {"merged": "there with both sides as one", "separate": "there by side"}
 
 
 def draw_matrix(
@@ -58,6 +59,8 @@ def draw_matrix(
     """
     first = icc["perturbation"].iloc[0]
     here = choose(icc, cohort=cohort, sides=sides, perturbation=first, **setting)
+    if here.empty:
+        return left_out(f"the cohort's regions are not {NAMES_OF_SIDES[sides]}")
     regions, classes = _columns(here, whole), classes_of(here)
     blocks = {name: _matrix(choose(here, feature_class=name), regions) for name in classes}
     halves = _halves({name: len(block) for name, block in blocks.items()})

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chiomics.core.figures import COLOURS, figure_style
-from chiomics.robustness.figures import add_note, blank, choose, classes_of, letter, readable_feature, regions_of
+from chiomics.core.figures import COLOURS, add_note, blank, figure_style, letter
+from chiomics.robustness.figures import choose, classes_of, readable_feature, regions_of
 from chiomics.robustness.paper_values import CLASSES
 from chiomics.robustness.tables import ALL, TRACTS
 

@@ -10,19 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chiomics.core.figures import COLOURS, figure_style
-from chiomics.robustness.figures import (
-    CLASS_STYLE,
-    TRACT_ORDER,
-    absent,
-    add_note,
-    blank,
-    choose,
-    classes_of,
-    letter,
-    regions_of,
-    setting_text,
-)
+from chiomics.core.figures import COLOURS, add_note, blank, figure_style, left_out, letter
+from chiomics.robustness.figures import CLASS_STYLE, TRACT_ORDER, absent, choose, classes_of, regions_of, setting_text
 from chiomics.robustness.paper_values import CLASSES
 from chiomics.robustness.tables import ALL
 
@@ -66,6 +55,8 @@ def draw_robust(
     """
     first = counts["perturbation"].iloc[0]
     here = choose(counts, cohort=cohort, sides="merged", perturbation=first, threshold=threshold, **setting)
+    if here.empty:
+        return left_out("the cohort has its regions by side only")
     regions, classes = regions_of(here, whole=whole), classes_of(here)
     spider = len(regions) >= FEWEST_CORNERS
     with figure_style():
@@ -100,7 +91,8 @@ def draw_robust(
         add_note(
             figure,
             f"{setting_text(setting)}, ICC above {threshold:g} between the reconstructions, without shape. Bars: 95 % "
-            "of the bootstrap draws of participants. (b) Percent of the features of each region.",
+            "of the bootstrap draws of participants. (b) Percent of the features of each region"
+            + ("; the published ones are of 64 grey levels." if printed.notna().any() else "."),
             "" if spider else "Spiders take three regions; dots stand for them here.",
             absent((*TRACT_ORDER, whole), regions, "regions"),
         )
@@ -125,8 +117,8 @@ def _line(axis: Axes, rows: pd.DataFrame, *, label: str, color: str, marker: str
 
 def _finish_lines(axis: Axes, regions: list[str], label: str) -> None:
     axis.set_xticks(range(len(regions)), regions)
-    axis.set_xlim(-0.4, len(regions) - 0.6)
-    axis.set_ylim(bottom=0)
+    axis.set_xlim(-0.5, len(regions) - 0.5)
+    axis.set_ylim(-0.03 * axis.get_ylim()[1], axis.get_ylim()[1])
     axis.set_ylabel(label)
     axis.grid(axis="y", color="0.92", linewidth=0.6)
 
@@ -162,7 +154,7 @@ def _dots(
 def _finish_dots(axis: Axes, regions: list[str]) -> None:
     axis.set_xticks(range(len(regions)), regions)
     axis.set_xlim(-0.4, len(regions) - 0.6)
-    axis.set_ylim(0, 105)
+    axis.set_ylim(-3, 105)
     axis.set_ylabel("robust features (%)")
     axis.grid(axis="y", color="0.92", linewidth=0.6)
 

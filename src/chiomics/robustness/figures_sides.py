@@ -11,9 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chiomics.core.figures import figure_style
-from chiomics.robustness.figures import TRACT_ORDER, absent, add_note, blank, choose, classes_of, letter, regions_of
-from chiomics.robustness.figures import setting_text as in_words
+from chiomics.core.figures import add_note, blank, figure_style, left_out, letter
+from chiomics.robustness.figures import TRACT_ORDER, absent, choose, classes_of, regions_of, setting_text
 from chiomics.robustness.paper_values import CLASSES
 from chiomics.robustness.tables import ALL
 
@@ -48,7 +47,7 @@ def draw_sides(
     """
     here = choose(sides, cohort=cohort, **setting) if len(sides) else sides
     if here.empty:
-        return _nothing_to_compare()
+        return left_out("the cohort's regions have no sides to compare")
     regions, classes = regions_of(here, whole=whole), classes_of(here)
     with figure_style():
         rows = -(-(len(classes) + 2) // COLUMNS)
@@ -73,7 +72,7 @@ def draw_sides(
         legend.set_in_layout(False)
         add_note(
             figure,
-            f"{in_words(setting)}, ICC above {threshold:g} between the reconstructions, without shape. "
+            f"{setting_text(setting)}, ICC above {threshold:g} between the reconstructions, without shape. "
             + _said_of_sides(whole_range),
             absent((*TRACT_ORDER, whole), regions, "sides of"),
         )
@@ -115,12 +114,3 @@ def _said_of_sides(rows: pd.DataFrame) -> str:
         f"equivalence ±{rows['margin'].max():g}; filled where the interval lies within it: {equivalent} of "
         f"{int(rows['margin'].notna().sum())} regions. Smallest p of the study's two-sample t test: {smallest:.2g}."
     )
-
-
-def _nothing_to_compare() -> Figure:
-    with figure_style():
-        figure = blank(height=1.2)
-        figure.text(
-            0.5, 0.5, "The cohort's regions have no sides: there is nothing to compare.", ha="center", va="center"
-        )
-    return figure
