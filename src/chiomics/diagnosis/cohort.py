@@ -121,6 +121,23 @@ def outcome(cohort: pd.DataFrame, settings: dict) -> np.ndarray:
     return (cohort["group"] == settings["positive"]).to_numpy().astype(int)
 
 
+def read_demographic(column: pd.Series) -> pd.Series:
+    """Make the texts of participants.tsv numbers: sex 1 for male and 0 for female, NaN where nothing is known.
+
+    Raises
+    ------
+    InputError
+        Where a text is neither a number nor one of the words for missing values, or for sex.
+    """
+    text = column.astype(str).str.strip().str.lower()
+    text = text.where(~text.isin(MISSING))
+    values = text.map(SEX) if column.name == "sex" else pd.to_numeric(text, errors="coerce")
+    unread = text.notna() & values.isna()
+    if unread.any():
+        raise InputError(f"participants.tsv: {column.name} cannot be read", found=str(sorted(set(text[unread]))[:5]))
+    return values.astype(float)
+
+
 def _one_setting(tidy: pd.DataFrame, settings: dict) -> pd.DataFrame:
     """Keep one map and one discretisation, as configured, and refuse to guess between several."""
     tidy = tidy.loc[(tidy["preset"] == settings["preset"]) & (tidy["echo_set"] == settings["echo_set"])]
@@ -144,15 +161,9 @@ def _read_participants(sessions: pd.DataFrame, settings: dict) -> pd.DataFrame:
             raise InputError(
                 f"participants.tsv has no column {column}", found=", ".join(sessions.columns), expected=column
             )
-        text = sessions[column].astype(str).str.strip().str.lower()
-        text = text.where(~text.isin(MISSING))
-        values = text.map(SEX) if column == "sex" else pd.to_numeric(text, errors="coerce")
-        unread = text.notna() & values.isna()
-        if unread.any():
-            raise InputError(f"participants.tsv: {column} cannot be read", found=str(sorted(set(text[unread]))[:5]))
-        if values.isna().all():
+        sessions[column] = read_demographic(sessions[column])
+        if sessions[column].isna().all():
             raise InputError(f"participants.tsv: no participant has a value of {column}")
-        sessions[column] = values.astype(float)
     for column in COHORT_COLUMNS:
         sessions[column] = sessions[column].astype(str)
     return sessions

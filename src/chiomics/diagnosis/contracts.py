@@ -7,7 +7,7 @@ the predicted probability of the positive class by a model that has not seen the
 
 Functions that others call (S = settings, every key of `DEFAULTS`, from ``models.complete_settings``)::
 
-    models.list_models(S), .needed_regions(S), .list_jobs(S), .chunk(total, size, number)        # nothing heavy imported
+    models.list_models(S), .needed_regions(S), .list_jobs(S), .chunk(total, size, number)  # imports nothing heavy
     cohort.read_cohort(paths, S, regions=) / .build_cohort(tidy, S, regions=)  -> DataFrame, one row per session
     recipe.design_matrix(cohort, model, S), .build_pipeline(model, columns, S), .selected_features(pipeline, columns)
     recipe.fit_final(cohort, model, S)        -> (Pipeline fitted on the whole cohort, columns of its design matrix)
@@ -51,6 +51,7 @@ DEFAULTS = {
     "normality_threshold": 0.05,
     "rho_cutoff": 0.9,
     "abnormal_z": None,  # |z| beyond which a value is abnormal; None: only values that are not finite
+    "screen": None,  # candidates fitted per step of the AIC selection; None: all. Above 1,000 subjects 5 saves hours
     "max_features": None,  # of the AIC selection; None: as many as it wants
     "estimator": "maximum_likelihood",  # of the last model; Firth where classes are separated; or firth, ridge
     "adjust": None,  # or: regression, combat; fitted inside the folds

@@ -218,10 +218,5 @@ def _curve(y: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
     tpr, fpr = (
         np.append(0, np.cumsum((weights * members)[order])[last] / (weights * members).sum()) for members in (y, 1 - y)
     )
-    return np.interp(FPR_GRID, *_upper(fpr, tpr))
-
-
-def _upper(fpr: np.ndarray, tpr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Keep the highest sensitivity of each false positive rate, so that the curve is a function."""
-    rates, start = np.unique(fpr[::-1], return_index=True)
-    return rates, tpr[::-1][start]
+    # Rates are sums of weights: a grid point that a rate equals has to find it.
+    return tpr[np.searchsorted(fpr, FPR_GRID + 1e-9, side="right") - 1]

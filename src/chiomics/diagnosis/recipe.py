@@ -152,7 +152,7 @@ def _selection_steps(settings: dict, covariates: int) -> list[tuple]:
         ("scale", StandardScaler()),
         ("univariate", UnivariateFilter(settings["p_threshold"], settings["normality_threshold"])),
         ("spearman", RedundancyFilter(settings["rho_cutoff"])),
-        ("aic", StepwiseAIC(max_features=settings["max_features"])),
+        ("aic", StepwiseAIC(max_features=settings["max_features"], screen=settings["screen"])),
     ]
 
 
