@@ -1,4 +1,4 @@
-"""Evaluate one model under one scheme on a chunk of cohorts whose labels are permuted."""
+"""Evaluate a batch of models, each under one scheme, on cohorts whose labels are permuted: a chunk of them."""
 
 import pandas as pd
 
@@ -9,10 +9,12 @@ from chiomics.diagnosis.permutation import permute
 
 log = start_log(snakemake.log[0])
 settings = complete_settings(snakemake.params.settings)
-model, scheme = snakemake.wildcards.model, snakemake.wildcards.scheme
-numbers = chunk(settings["permutations"], settings["permutations_per_job"], int(snakemake.wildcards.chunk))
-cohort = pd.read_parquet(snakemake.input.cohort)
-permuted = permute(cohort, list_models(settings)[model], settings, scheme=scheme, permutations=numbers)
+models, cohort = list_models(settings), pd.read_parquet(snakemake.input.cohort)
+tables = []
+for number, (model, scheme, part) in enumerate(snakemake.params.jobs, start=1):
+    numbers = chunk(settings["permutations"], settings["permutations_per_job"], part)
+    tables.append(permute(cohort, models[model], settings, scheme=scheme, permutations=numbers))
+    mean = tables[-1]["auc"].mean()
+    log.info("%d of %d: %s, %s, mean AUC %.3f", number, len(snakemake.params.jobs), model, scheme, mean)
 with whole_file(snakemake.output.permuted) as temporary:
-    permuted.to_parquet(temporary, index=False, compression="zstd")
-log.info("%s, %s: mean AUC of %d permuted cohorts %.3f", model, scheme, len(permuted), permuted["auc"].mean())
+    pd.concat(tables, ignore_index=True).to_parquet(temporary, index=False, compression="zstd")

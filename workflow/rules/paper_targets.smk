@@ -1,5 +1,7 @@
 """What the studies read and make: the input functions and targets of the stages robustness and diagnosis."""
 
+from chiomics.diagnosis.models import complete_settings, list_jobs
+
 #: Features of one table in place of images: the whole cohort.
 GIVEN_FEATURES = beside_snakefile(config["features"])
 COHORT_NAME = GIVEN_FEATURES or ("the embedded simulated cohort" if SIMULATED else BIDS_DIR)
@@ -11,7 +13,21 @@ TRACT_TABLES = ("trends.tsv", "contradictions.tsv")
 FISCONE_FIGURES = ("1", "2", "3", "4", "5", "6", "S1", "_published")
 
 YAN = config["papers"]["yan2021"]
-YAN_SETTINGS = {key: value for key, value in YAN.items() if key != "include"}
+YAN_SETTINGS = {key: value for key, value in YAN.items() if key not in ("include", "jobs_per_batch")}
+#: Tables of the diagnosis stage with their format.
+EVALUATION_TABLES = dict.fromkeys(("predictions", "selected", "permutation"), ".parquet") | dict.fromkeys(
+    (
+        "performance",
+        "delong",
+        "confounding",
+        "selection_counts",
+        "selection_stability",
+        "roc",
+        "calibration",
+        "decision_curve",
+    ),
+    ".tsv",
+)
 
 
 def cohort_features(wildcards=None):
@@ -62,6 +78,23 @@ def fiscone_figures():
     """Number the figures that this cohort can give: the χ atlas takes the maps of controls."""
     without_atlas = GIVEN_FEATURES or not chi_atlas_targets()
     return [name for name in FISCONE_FIGURES if name != "5" or not without_atlas]
+
+
+def batches(kind):
+    """Cut the evaluations or the permutations of all models into batches: lists of model, scheme and chunk."""
+    jobs = list_jobs(complete_settings(YAN_SETTINGS))[kind]
+    size = YAN["jobs_per_batch"]
+    return [jobs[start : start + size] for start in range(0, len(jobs), size)]
+
+
+def jobs_of_batch(kind, wildcards):
+    """Give the evaluations or permutations of one batch."""
+    return [list(job) for job in batches(kind)[int(wildcards.batch)]]
+
+
+def batch_files(kind, pattern):
+    """Name a file of every batch."""
+    return [pattern.format(batch=number) for number in range(len(batches(kind)))]
 
 
 def yan2021_targets(wildcards):

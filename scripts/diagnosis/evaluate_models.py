@@ -1,0 +1,22 @@
+"""Cross-validate a batch of models, each under one scheme: a chunk of its repeats."""
+
+import pandas as pd
+
+from chiomics.core.images import whole_file
+from chiomics.core.logs import start_log
+from chiomics.diagnosis.evaluation import evaluate
+from chiomics.diagnosis.models import chunk, complete_settings, count_repeats, list_models
+
+log = start_log(snakemake.log[0])
+settings = complete_settings(snakemake.params.settings)
+models, cohort = list_models(settings), pd.read_parquet(snakemake.input.cohort)
+predictions, selected = [], []
+for number, (model, scheme, part) in enumerate(snakemake.params.jobs, start=1):
+    repeats = chunk(count_repeats(settings, scheme), settings["repeats_per_job"], part)
+    found = evaluate(cohort, models[model], settings, scheme=scheme, repeats=repeats)
+    predictions.append(found.predictions)
+    selected.append(found.selected)
+    log.info("%d of %d: %s, %s, %d repeats", number, len(snakemake.params.jobs), model, scheme, len(repeats))
+for tables, path in ((predictions, snakemake.output.predictions), (selected, snakemake.output.selected)):
+    with whole_file(path) as temporary:
+        pd.concat(tables, ignore_index=True).to_parquet(temporary, index=False, compression="zstd")
