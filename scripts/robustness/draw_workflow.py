@@ -1,14 +1,30 @@
-"""Figure 1: the rules that led to the study's results, from the workflow's own graph."""
+"""The rules that lead to a study's results, from the workflow's own graph."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from chiomics.core.figures import save_figure
 from chiomics.core.logs import start_log
-from chiomics.core.rule_graph import draw_workflow, upstream_of
+from chiomics.core.rule_graph import draw_workflow, read_rule_graph, upstream_of
 
 log = start_log(snakemake.log[0])
-stages = {path.stem: path.parent.name for path in Path(snakemake.scriptdir).parent.glob("*/*.py")}
-edges = upstream_of([tuple(edge) for edge in snakemake.params.edges], snakemake.rule)
-figure = draw_workflow(edges, stages=stages)
-save_figure(figure, snakemake.output.png, snakemake.output.svg, simulated=snakemake.params.simulated)
+root, target = Path(snakemake.scriptdir).parents[1], snakemake.params.target
+stages = {path.stem: path.parent.name for path in root.glob("scripts/*/*.py")}
+with TemporaryDirectory() as folder:
+    configuration = Path(folder, "config.json")
+    configuration.write_text(json.dumps(snakemake.config), encoding="utf-8")
+    asked = ["--rulegraph", "--forceall", "--snakefile", str(root / "Snakefile"), "--configfile", str(configuration)]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *asked, "--", target], capture_output=True, text=True, check=False
+    )
+if done.returncode:
+    raise RuntimeError(f"the workflow's graph cannot be had: {done.stderr[-2000:]}")
+edges = upstream_of(read_rule_graph(done.stdout), target)
+save_figure(
+    draw_workflow(edges, stages=stages), snakemake.output.png, snakemake.output.svg,
+    simulated=snakemake.params.simulated,
+)  # fmt: skip
 log.info("%d rules, %d arrows", len({name for edge in edges for name in edge}), len(edges))

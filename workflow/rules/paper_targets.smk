@@ -9,8 +9,9 @@ COHORT_NAME = GIVEN_FEATURES or ("the embedded simulated cohort" if SIMULATED el
 FISCONE = config["papers"]["fiscone2023"]
 FISCONE_SETTINGS = {key: value for key, value in FISCONE.items() if key not in ("include", "perturbations")}
 AGREEMENT_TABLES = ("counts.tsv", "optimal_gray_level.tsv", "missing.tsv", "sides.tsv", "groups.tsv", "whitelist.tsv")
-TRACT_TABLES = ("trends.tsv", "contradictions.tsv")
-FISCONE_FIGURES = ("1", "2", "3", "4", "5", "6", "S1", "_published")
+TRACT_TABLES = ("volumes.tsv", "trends.tsv", "contradictions.tsv")
+#: Figures that come from tables; the workflow (1) and the χ atlas (5) beside them.
+FISCONE_DRAWN = ("2", "2_subsets", "3", "4", "6", "S1", "S6", "S7", "S8", "S9", "_published")
 
 YAN = config["papers"]["yan2021"]
 YAN_SETTINGS = {key: value for key, value in YAN.items() if key not in ("include", "jobs_per_batch")}
@@ -77,7 +78,7 @@ def fiscone2023_targets(wildcards):
 def fiscone_figures():
     """Number the figures that this cohort can give: the χ atlas takes the maps of controls."""
     without_atlas = GIVEN_FEATURES or not chi_atlas_targets()
-    return [name for name in FISCONE_FIGURES if name != "5" or not without_atlas]
+    return ["1", *([] if without_atlas else ["5"]), *FISCONE_DRAWN]
 
 
 def batches(kind):

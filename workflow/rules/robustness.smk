@@ -114,3 +114,71 @@ rule write_fiscone2023:
         source=COHORT_NAME,
     script:
         "../../scripts/robustness/write_fiscone2023.py"
+
+
+rule draw_fiscone2023:
+    """Draw the paper's figures that come from tables (Fig 2 to 4 and 6, S1 to S9)."""
+    input:
+        "results/papers/fiscone2023/published.tsv",
+        [
+            f"results/robustness/{name}"
+            for name in ("icc.parquet", "distributions.parquet", "volumes.tsv", *AGREEMENT_TABLES)
+        ],
+    output:
+        report(
+            [f"results/papers/fiscone2023/figure{name}.png" for name in FISCONE_DRAWN],
+            caption="../report/fiscone2023.rst",
+            category="Fiscone 2023",
+        ),
+    log:
+        "results/logs/draw_fiscone2023.log",
+    benchmark:
+        "results/benchmarks/draw_fiscone2023.tsv"
+    conda:
+        "../../envs/statistics.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        settings=FISCONE_SETTINGS,
+        simulated=SIMULATED,
+    script:
+        "../../scripts/robustness/draw_figures.py"
+
+
+rule draw_fiscone2023_workflow:
+    """Draw the rules that lead to the study's results (Fig 1), from the workflow's own graph."""
+    output:
+        png=report(
+            "results/papers/fiscone2023/figure1.png", caption="../report/fiscone2023.rst", category="Fiscone 2023"
+        ),
+        svg="results/papers/fiscone2023/figure1.svg",
+    log:
+        "results/logs/draw_fiscone2023_workflow.log",
+    localrule: True
+    conda:
+        "../../envs/statistics.yaml"
+    params:
+        target="fiscone2023",
+        simulated=SIMULATED,
+    script:
+        "../../scripts/robustness/draw_workflow.py"
+
+
+rule place_chi_atlas:
+    """Put the χ atlas of the controls among the paper's figures (Fig 5)."""
+    input:
+        png="results/qc/chi_atlas.png",
+        svg="results/qc/chi_atlas.svg",
+    output:
+        png=report(
+            "results/papers/fiscone2023/figure5.png", caption="../report/fiscone2023.rst", category="Fiscone 2023"
+        ),
+        svg="results/papers/fiscone2023/figure5.svg",
+    log:
+        "results/logs/place_chi_atlas.log",
+    localrule: True
+    conda:
+        "../../envs/statistics.yaml"
+    shell:
+        "cp {input.png} {output.png} 2> {log} && cp {input.svg} {output.svg} 2>> {log}"
