@@ -119,7 +119,7 @@ def _run(
             for image, mask in ((fixed, fixed_mask), (moving, moving_mask))
         ]
         metrics.append((images, weight))
-    masks = [None if mask is None else itk_image(mask) for mask in (fixed_mask, moving_mask)]
+    masks = [None if mask is None else itk_image(mask).clone("unsigned char") for mask in (fixed_mask, moving_mask)]
     arguments = [
         "--dimensionality", "3", "--float", "1", "--random-seed", str(SEED), "--write-composite-transform", "0",
         "--collapse-output-transforms", "1", "--output", str(scratch / stage),
