@@ -140,6 +140,13 @@ def test_without_contrast_the_atlas_is_kept_with_the_reason() -> None:
     assert kept["GP", "R"].startswith("contrast")
 
 
+def test_a_dark_spot_beside_the_nucleus_is_not_taken_for_it() -> None:
+    atlas = ellipsoid(CENTRE, AXES)
+    found, kept = refined(atlas, [chi_of(ellipsoid((2, 0, 0), AXES), contrast=-0.1)])
+    np.testing.assert_array_equal(found, atlas)
+    assert "not brighter" in kept["GP", "R"]
+
+
 def test_a_nucleus_that_is_not_asked_for_is_kept() -> None:
     truth, atlas = ellipsoid(CENTRE, AXES), ellipsoid((2, 0, 0), AXES)
     found, kept = refined(atlas, [chi_of(truth)], nuclei=("SN",))

@@ -77,17 +77,28 @@ def _share(structure: Volume, coordinates: np.ndarray) -> BoxedShare:
     if box is None:
         return BoxedShare((slice(0, 0),) * 3, np.zeros((0, 0, 0), np.float32))
     index = index[(slice(None), *box)]
-    share = np.zeros(index.shape[1:], np.float32)
-    # Columns of the Jacobian: how far the atlas' index moves along one voxel of the grid.
+    # How far the atlas' index moves along one voxel of the grid, per axis of the grid.
     steps = [np.gradient(index, axis=axis) if index.shape[axis] > 1 else 0 * index for axis in (1, 2, 3)]
-    counts = [int(np.clip(np.ceil(np.abs(step).max(axis=0).mean() - 1e-3), 1, MOST_POINTS)) for step in steps]
+    lengths = [np.abs(step).max(axis=0) for step in steps]
+    near = _near(structure.voxels, index, reach=sum(float(length.max()) for length in lengths) / 2)
+    counts = [int(np.clip(np.ceil(length.mean() - 1e-3), 1, MOST_POINTS)) for length in lengths]
     offsets = [(np.arange(count) + 0.5) / count - 0.5 for count in counts]
+    index, steps = index[:, near], [step[:, near] for step in steps]
+    total = np.zeros(index.shape[1], np.float32)
     for i in offsets[0]:
         for j in offsets[1]:
             for k in offsets[2]:
                 at = index + i * steps[0] + j * steps[1] + k * steps[2]
-                share += ndimage.map_coordinates(structure.voxels, at, order=1, output=np.float32)
-    return BoxedShare(box, share / np.prod(counts, dtype=np.float32))
+                total += ndimage.map_coordinates(structure.voxels, at, order=1, output=np.float32)
+    share = np.zeros(near.shape, np.float32)
+    share[near] = total / np.prod(counts, dtype=np.float32)
+    return BoxedShare(box, share)
+
+
+def _near(structure: np.ndarray, index: np.ndarray, *, reach: float) -> np.ndarray:
+    """Tell which indices, shape (3, x, y, z), lie within some voxels of the structure: the others need no look."""
+    grown = ndimage.maximum_filter(structure > 0, size=2 * int(np.ceil(reach)) + 3, mode="constant")
+    return ndimage.map_coordinates(grown.astype(np.uint8), index, order=0, output=np.uint8) > 0
 
 
 def _bounding_box(inside: np.ndarray) -> tuple[slice, slice, slice] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import logging
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -35,6 +36,11 @@ log = logging.getLogger(__name__)
 def known_atlases() -> dict[str, dict]:
     """Read the list of public atlases: per name ``files`` (name, url, sha256) and ``atlas``, its description."""
     return yaml.safe_load((Path(__file__).parent / "atlases.yaml").read_text(encoding="utf-8"))
+
+
+def default_cache() -> Path:
+    """Give the folder of fetched atlases in the user's cache (``XDG_CACHE_HOME``, else ``~/.cache``)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chiomics" / "atlases"
 
 
 def fetch_atlas(entry: str | Mapping, cache_dir: str | Path) -> Atlas:

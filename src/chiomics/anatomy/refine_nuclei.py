@@ -3,8 +3,8 @@
 Around a nucleus the voxels are a mixture of two normal distributions, of the nucleus and of what surrounds it; how much
 of each is expected where is what the atlas says, blurred by the uncertainty of the registration. The mixture is fitted
 by expectation maximisation with the atlas as its prior (Ashburner and Friston 2005, NeuroImage 26:839), in which
-neighbours tend to agree, as a mean field (Zhang et al. 2001, IEEE TMI 20:45). Where a nucleus does not stand out from
-its surroundings, or its volume would change too much, the atlas is kept.
+neighbours tend to agree, as a mean field (Zhang et al. 2001, IEEE TMI 20:45). Where a nucleus is not brighter
+on χ than its surroundings, does not stand out from them, or would change too much in volume, the atlas is kept.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def refine_nuclei(
     shares : dict of (nucleus, hemisphere) to BoxedShare
         Of `chiomics.anatomy.atlas_space.shares_on_grid`.
     images : sequence of ndarray, shape (x, y, z)
-        χ in ppm, and R2* in 1/s or a magnitude where there is one, any units.
+        χ in ppm first, then R2* in 1/s or a magnitude where there is one, any units.
     valid : ndarray of bool, shape (x, y, z)
         Where the images hold a value; elsewhere the atlas is kept.
     voxel_size : ndarray, shape (3,)
@@ -118,9 +118,13 @@ def refine_nuclei(
         share = np.where(near, share, 0)
         around = (cores[wide] == 0) | (cores[wide] == number)
         seen = near & valid[wide]
-        probability, contrast = _fit(share, [image[wide] for image in images], seen, around, voxel_size, settings)
+        probability, contrast, brighter = _fit(
+            share, [image[wide] for image in images], seen, around, voxel_size, settings
+        )
         change = float(probability.sum() / share.sum())
-        if contrast < settings.least_contrast:
+        if not brighter:
+            kept[key] = "not brighter on χ than its surroundings"
+        elif contrast < settings.least_contrast:
             kept[key] = f"contrast {contrast:.1f}"
         elif not 1 / settings.most_change <= change <= settings.most_change:
             kept[key] = f"volume would change by a factor of {change:.2f}"
@@ -150,8 +154,8 @@ def _fit(
     around: np.ndarray,
     voxel_size: np.ndarray,
     settings: RefineSettings,
-) -> tuple[np.ndarray, float]:
-    """Give the probability of the nucleus, and the distance of its mean from the surroundings'."""
+) -> tuple[np.ndarray, float, bool]:
+    """Give the probability of the nucleus, its contrast, and whether it is brighter than what surrounds it."""
     prior = ndimage.gaussian_filter(share, settings.uncertainty / voxel_size)[seen]
     prior = np.clip(prior, LEAST_PRIOR, 1 - LEAST_PRIOR)
     expected = np.log(prior / (1 - prior))
@@ -173,7 +177,7 @@ def _fit(
     contrast = float(np.sqrt(apart @ np.linalg.solve((spread_in + spread_out) / 2, apart)))
     probability = share.copy()
     probability[seen] = own
-    return _one_piece(probability), contrast
+    return _one_piece(probability), contrast, bool(apart[0] > 0)
 
 
 def _robust_normal(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,11 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--recipe", type=Path, help="YAML recipe; default: the demonstration cohort")
     parser.add_argument("--participant", action="append", metavar="ID", help="simulate this subject only; repeatable")
     parser.add_argument("--threads", type=int, default=1, help="threads of the FFTs (default 1)")
+    parser.add_argument(
+        "--atlas",
+        action="store_true",
+        help="write the phantom's own atlas of nuclei and tracts to OUT, and no subjects",
+    )
     real = parser.add_argument_group("a real head instead of the cohort, in MNI space unless --to-mni is given")
     real.add_argument("--anatomy", type=Path, metavar="T1W", help="T1w image that gives the tissue")
     real.add_argument(
@@ -36,6 +41,11 @@ def run(arguments: argparse.Namespace) -> None:
     from chiomics.phantom.bids_output import simulate_subject
     from chiomics.phantom.dataset import write_dataset_files
 
+    if arguments.atlas:
+        from chiomics.phantom.atlas_output import write_phantom_atlas
+
+        print(*write_phantom_atlas(arguments.out), sep="\n")
+        return
     recipe = load_recipe(arguments.recipe)
     if arguments.anatomy:
         _run_real(arguments, recipe)
