@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
+from chiomics.diagnosis.contracts import DEFAULTS
 from chiomics.qsm.chain import PRESETS
 from chiomics.qsm.invert import INVERSIONS
 from chiomics.qsm.phase_scale import RULES
 from chiomics.qsm.reference import METHODS
+from chiomics.robustness import settings as robustness_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())["properties"]
@@ -31,10 +35,35 @@ def test_every_key_is_explained(key):
     assert f"`{key}`" in README or f"`{key.rpartition('.')[2]}`" in README or f"`….{key.rpartition('.')[2]}`" in README
 
 
-@pytest.mark.parametrize("section", [name for name in SCHEMA if name != "phantom" and "properties" in SCHEMA[name]])
-def test_the_shipped_values_are_the_defaults_of_the_schema(section):
-    for name, value in CONFIG[section].items():
-        assert SCHEMA[section]["properties"][name]["default"] == value
+def shipped(config: dict, properties: dict, path: str = "") -> list[tuple[str, object, object]]:
+    """List the shipped values with the schema's defaults; sections, whose values are, apart."""
+    found = []
+    for name, value in config.items():
+        inner = properties[name].get("properties") if name not in ("phantom", "parameters") else None
+        if inner and value:
+            found += shipped(value, inner, f"{path}{name}.")
+        else:
+            found.append((f"{path}{name}", value, properties[name]["default"]))
+    return found
+
+
+@pytest.mark.parametrize(("key", "value", "default"), shipped(CONFIG, SCHEMA))
+def test_the_shipped_values_are_the_defaults_of_the_schema(key, value, default):
+    assert value == default
+
+
+def test_the_defaults_of_the_studies_are_those_of_the_code():
+    of_papers = SCHEMA["papers"]["properties"]
+    robustness = {field.name: field for field in dataclasses.fields(robustness_settings.Settings)}
+    for name, schema in of_papers["fiscone2023"]["properties"].items():
+        if name in ("include", "perturbations"):
+            continue
+        field = robustness[name]
+        default = field.default if field.default is not dataclasses.MISSING else field.default_factory()
+        assert json.loads(json.dumps(default)) == schema["default"], name
+    diagnosis = {key: value["default"] for key, value in of_papers["yan2021"]["properties"].items()}
+    assert {key: diagnosis[key] for key in DEFAULTS} == DEFAULTS
+    assert set(diagnosis) - set(DEFAULTS) == {"include", "jobs_per_batch"}
 
 
 def test_the_schema_knows_what_the_code_knows():

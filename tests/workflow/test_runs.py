@@ -49,14 +49,14 @@ def check(done: subprocess.CompletedProcess) -> None:
 def test_one_job_and_single_steps_give_the_same_numbers_and_nothing_runs_twice(workflow, bids):
     config = {"qsm": {"echo_sets": {"late": [3], "ends": [1, 3]}}}
     together, apart = workflow(bids, "together"), workflow(bids, "apart")
-    check(together.run(config=config))
-    check(apart.run(config=config | {"one_job_below": 0}))
+    check(together.run("qsm", config=config))
+    check(apart.run("qsm", config=config | {"one_job_below": 0}))
     for echo_set in ("all", "late", "ends"):
         first, second = (chi_map(run.folder, echo_set=echo_set) for run in (together, apart))
         np.testing.assert_array_equal(first, second)
         assert np.ptp(first) > 0.1  # ppm; a map of zeros would be equal too
-    assert together.plan(config=config) == {}
-    assert apart.plan(config=config | {"one_job_below": 0}) == {}
+    assert together.plan("qsm", config=config) == {}
+    assert apart.plan("qsm", config=config | {"one_job_below": 0}) == {}
     sidecar = read_sidecar(next(together.folder.glob("results/sub-MS01/anat/*desc-late_Chimap.json")))
     assert sidecar["Echoes"] == [3]
     assert sidecar["ReferenceVoxels"] > 0
@@ -73,9 +73,12 @@ def test_another_inversion_recomputes_the_inversion_only(workflow, bids):
 def test_a_killed_run_goes_on_and_gives_the_same_numbers(workflow, bids):
     config = {"one_job_below": 0}
     whole, killed = workflow(bids, "whole"), workflow(bids, "killed")
-    check(whole.run(config=config))
+    check(whole.run("qsm", config=config))
     process = subprocess.Popen(
-        killed.command(config=config), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        killed.command("qsm", config=config),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list(killed.folder.glob("results/sub-*/anat/*_mask.nii.gz")):
@@ -84,7 +87,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_numbers(workflow, bids):
     assert process.wait() == -signal.SIGKILL
     assert not list(killed.folder.glob("results/sub-MS01/anat/*_Chimap.nii.gz")), "it was not killed half-way"
     check(killed.run(config=config, options=("--unlock",)))
-    check(killed.run(config=config))
+    check(killed.run("qsm", config=config))
     for subject in SUBJECTS:
         np.testing.assert_array_equal(chi_map(whole.folder, subject), chi_map(killed.folder, subject))
 
@@ -97,25 +100,25 @@ def test_bad_voxels_stop_their_session_only_and_are_remembered_until_they_change
     voxels[0, 0, 0] = np.nan
     nib.save(nib.Nifti1Image(voxels, image.affine), path)
     run = workflow(bids)
-    failed = run.run()
+    failed = run.run("qsm")
     assert failed.returncode != 0
     assert "NaN" in failed.stdout + failed.stderr
     assert chi_map(run.folder, "sub-MS01").any()
-    assert run.plan() == {}
+    assert run.plan("qsm") == {}
     row = next(row for row in read_manifest(run.folder / "results/manifest.tsv") if row["session"] == "sub-HC01")
     assert row["status"] == "excluded"
     assert "NaN" in row["reason"]
     assert path.name in row["reason"]
     path.write_bytes(good)
-    assert run.plan()["reconstruct_qsm"] == 1
+    assert run.plan("qsm")["reconstruct_qsm"] == 1
 
 
 def test_a_truncated_image_is_named(workflow, bids):
     path = bids / "sub-HC01/anat/sub-HC01_echo-1_part-phase_MEGRE.nii.gz"
     path.write_bytes(path.read_bytes()[:-2000])
     run = workflow(bids)
-    assert run.run().returncode != 0
-    assert run.plan() == {}
+    assert run.run("qsm").returncode != 0
+    assert run.plan("qsm") == {}
     reason = read_sidecar(run.folder / "results/qc/failed/sub-HC01.json")["reason"]
     assert path.name in reason
     assert "cut short" in reason
@@ -127,7 +130,7 @@ def test_a_mask_of_the_user_is_taken(workflow, bids):
     given.parent.mkdir(parents=True)
     shutil.copy(truth, given)
     run = workflow(bids)
-    check(run.run())
+    check(run.run("qsm"))
     written = run.folder / "results/sub-MS01/anat/sub-MS01_desc-brain_mask.nii.gz"
     np.testing.assert_array_equal(nib.load(written).get_fdata() > 0, nib.load(truth).get_fdata() > 0)
     sidecar = read_sidecar(next(run.folder.glob("results/sub-MS01/anat/*_Chimap.json")))
@@ -137,8 +140,8 @@ def test_a_mask_of_the_user_is_taken(workflow, bids):
 def test_the_wrong_phase_sign_is_noticed(workflow, bids):
     shutil.rmtree(bids / "sub-HC01")
     right, wrong = workflow(bids, "right"), workflow(bids, "wrong")
-    check(right.run())
-    check(wrong.run(config={"qsm": {"phase_sign": -1}}))
+    check(right.run("qsm"))
+    check(wrong.run("qsm", config={"qsm": {"phase_sign": -1}}))
     sidecars = [read_sidecar(next(run.folder.glob("results/sub-MS01/anat/*_Chimap.json"))) for run in (right, wrong)]
     assert sidecars[0]["PhaseSignWarning"] is None
     assert "opposite sign" in sidecars[1]["PhaseSignWarning"]
@@ -147,7 +150,7 @@ def test_the_wrong_phase_sign_is_noticed(workflow, bids):
 
 def test_the_report_builds(workflow, bids):
     run = workflow(bids)
-    check(run.run())
+    check(run.run("qsm"))
     check(run.run(options=("--report", str(run.folder / "report.html"))))
     page = (run.folder / "report.html").read_text()
     assert "sub-MS01" in page
@@ -156,7 +159,7 @@ def test_the_report_builds(workflow, bids):
 
 def test_a_real_brain(workflow, shared_data):
     run = workflow(shared_data / "real-bids")
-    check(run.run())
+    check(run.run("qsm"))
     chi = chi_map(run.folder, "sub-philips3t")
     sidecar = read_sidecar(next(run.folder.glob("results/sub-philips3t/anat/*_Chimap.json")))
     assert sidecar["ReferenceTrusted"] is False  # two echoes give no R2*, so no fluid can be found
@@ -178,7 +181,7 @@ def test_a_crop_from_inside_a_head_is_mapped_whole(workflow, tmp_path, shared_da
             nib.save(image.slicer[..., echo], f"{stem}.nii.gz")
             write_sidecar(f"{stem}.json", {"EchoTime": echo_time, "MagneticFieldStrength": 7})
     run = workflow(tmp_path / "bids")
-    check(run.run())
+    check(run.run("qsm"))
     sidecar = read_sidecar(next(run.folder.glob("results/sub-01/anat/*_Chimap.json")))
     assert sidecar["PhaseRule"] == "symmetric"  # the range is ±0.003674, so it was rescaled, and the sidecar says how
     assert sidecar["PhaseSlope"] == pytest.approx(np.pi / 0.003674, rel=1e-3)
@@ -196,7 +199,7 @@ def test_a_phase_difference_is_mapped(workflow, tmp_path, shared_data):
             fields |= {"EchoTime1": 0.00519, "EchoTime2": 0.00765}
         write_sidecar(fmap / f"sub-01_{suffix}.json", fields)
     run = workflow(tmp_path / "bids")
-    check(run.run())
+    check(run.run("qsm"))
     sidecar = read_sidecar(next(run.folder.glob("results/sub-01/anat/*_Chimap.json")))
     assert sidecar["InputKind"] == "phase_difference"
     assert sidecar["EchoTimes"] == pytest.approx([0.00246])
@@ -205,7 +208,7 @@ def test_a_phase_difference_is_mapped(workflow, tmp_path, shared_data):
 
 def test_real_and_imaginary_give_what_magnitude_and_phase_give(workflow, simulated, tmp_path):
     run = workflow(simulated, "polar")
-    check(run.run())
+    check(run.run("qsm"))
     anat = tmp_path / "bids/sub-MS01/anat"
     anat.mkdir(parents=True)
     for echo, echo_time in enumerate(ACQUISITION["echo_times"], start=1):
@@ -219,7 +222,7 @@ def test_real_and_imaginary_give_what_magnitude_and_phase_give(workflow, simulat
             fields = {"EchoTime": echo_time, "MagneticFieldStrength": 3}
             write_sidecar(tmp_path / f"bids/{stem}{part}_MEGRE.json", fields)
     cartesian = workflow(tmp_path / "bids", "cartesian")
-    check(cartesian.run())
+    check(cartesian.run("qsm"))
     first, second = chi_map(run.folder), chi_map(cartesian.folder)
     # Rounding to float32 moves single voxels over the thresholds of masks, and with them the reference: by under 1 ppb,
     # where tissues span ±100 ppb.
