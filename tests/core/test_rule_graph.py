@@ -125,13 +125,31 @@ def test_rules_that_differ_by_a_number_share_their_stage():
     assert "susceptibility maps" in {text.get_text() for text in figure.legends[0].get_texts()}
 
 
-def test_the_text_of_a_box_lies_in_it():
-    edges = [("an_extraordinarily_long_name_of_a_rule", "b"), ("m" * 15, "b")]
-    figure = draw_workflow(edges)
+@pytest.mark.parametrize(
+    "about", [{}, {"b": "Say in a dozen words and more what this rule is for, at length (S-1).", "c": "So."}]
+)
+def test_the_text_of_a_box_lies_in_it(about):
+    edges = [("an_extraordinarily_long_name_of_a_rule", "b"), ("m" * 15, "b"), ("b", "c")]
+    figure = draw_workflow(edges, about=about, jobs={"b": 24})
     renderer = FigureCanvasAgg(figure).get_renderer()
     figure.draw_without_rendering()
     axis = figure.axes[0]
     boxes = [patch.get_window_extent(renderer) for patch in axis.patches if type(patch).__name__ == "FancyBboxPatch"]
-    for text in axis.texts:
-        inner = text.get_window_extent(renderer)
-        assert any(box.x0 <= inner.x0 and inner.x1 <= box.x1 for box in boxes), text.get_text()
+    inner = [text.get_window_extent(renderer) for text in axis.texts]
+    for text, own in zip(axis.texts, inner, strict=True):
+        assert any(box.x0 <= own.x0 and own.x1 <= box.x1 and box.y0 <= own.y0 and own.y1 <= box.y1 for box in boxes), (
+            text
+        )
+        # Extents reach from the ascenders to the descenders of a line; half a point of them may meet.
+        others = [other for other in inner if other is not own and other.x0 < own.x1 and own.x0 < other.x1]
+        assert all(other.y0 > own.y1 - 1 or own.y0 > other.y1 - 1 for other in others), text
+    shown = " ".join(text.get_text() for text in axis.texts)
+    assert "b × 24" in shown
+    assert ("Say in a dozen" in shown) == bool(about)
+    assert "S-1" not in shown
+
+
+def test_descriptions_that_do_not_fit_a_page_are_left_out():
+    edges = [(f"rule{k}", "last") for k in range(9)]
+    figure = draw_workflow(edges, about={f"rule{k}": "what this is for " * 3 for k in range(9)})
+    assert not any("what" in text.get_text() for text in figure.axes[0].texts)

@@ -6,8 +6,10 @@ What the studies show as the flowchart of their steps: Fiscone et al. 2023, Fig.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import matplotlib as mpl
 import matplotlib.font_manager
@@ -40,8 +42,14 @@ BOX, STEP, GAP, PADDING = 0.27, 0.54, 0.16, 0.1
 TALLEST = 8.4
 #: Of the text: its size in points, and letters on one line before it is broken at an underscore.
 TEXT_SIZE, ONE_LINE = 6.5, 15
+#: Of what a rule does, below its name: size in points, letters on a line, and the height of a line against the name's.
+SMALL, LETTERS_ABOUT, LINE_RATIO = 5.5, 44, 0.85
+#: Inches from one line to the next.
+LINE = 0.11
 POINTS_PER_INCH = 72
 
+#: Numbers of the specification at the end of a docstring, which readers of a figure do not know.
+_REFERENCE = re.compile(r"\s*\([A-Z]-\d[^)]*\)")
 _NODE = re.compile(r'^\s*"?(\w+)"?\s*\[.*?label\s*=\s*"((?:[^"\\]|\\.)*)"')
 _EDGE = re.compile(r'^\s*"?(\w+)"?\s*->\s*"?(\w+)"?')
 
@@ -93,7 +101,13 @@ def upstream_of(edges: Sequence[tuple[str, str]], rule: str) -> list[tuple[str, 
     return [(tail, head) for tail, head in edges if head in needed]
 
 
-def draw_workflow(edges: Sequence[tuple[str, str]], *, stages: Mapping[str, str] | None = None) -> Figure:
+def draw_workflow(
+    edges: Sequence[tuple[str, str]],
+    *,
+    stages: Mapping[str, str] | None = None,
+    about: Mapping[str, str] | None = None,
+    jobs: Mapping[str, int] | None = None,
+) -> Figure:
     """Draw the rules from top to bottom, an arrow from each to those that use what it makes.
 
     Parameters
@@ -102,6 +116,10 @@ def draw_workflow(edges: Sequence[tuple[str, str]], *, stages: Mapping[str, str]
         Rule and the rule that uses what it makes.
     stages : mapping of str to str, optional
         Rule to its stage, one of `STAGES`, for the colours.
+    about : mapping of str to str, optional
+        Rule to what it does, its docstring for instance; written into the boxes where all fit on a page.
+    jobs : mapping of str to int, optional
+        Rule to how often it runs; said where it is more than once.
 
     Returns
     -------
@@ -116,31 +134,65 @@ def draw_workflow(edges: Sequence[tuple[str, str]], *, stages: Mapping[str, str]
     if not edges:
         raise InputError("the graph of the rules has no edge", expected="at least one rule that another one uses")
     drawn = transitive_reduction(edges)
-    labels = {name: _label(name) for edge in drawn for name in edge}
-    widths = {name: _width(text) + 2 * PADDING for name, text in labels.items()}
-    places, ways = place_layers(drawn, widths, gap=GAP)
-    width = max(x + widths[name] / 2 for name, (x, _) in places.items())
-    depth = 1 + max(layer for _, layer in places.values())
-    scale = min(1.0, TWO_COLUMNS / width)
+    names = list(dict.fromkeys(name for edge in drawn for name in edge))
+    boxes = {name: _texts(name, (about or {}).get(name, ""), (jobs or {}).get(name, 1)) for name in names}
+    plan = _plan(drawn, boxes)
+    if about and (plan.width > TWO_COLUMNS or plan.step * plan.depth > TALLEST):
+        boxes = {name: _texts(name, "", (jobs or {}).get(name, 1)) for name in names}
+        plan = _plan(drawn, boxes)
+    scale, step = min(1.0, TWO_COLUMNS / plan.width), min(plan.step, TALLEST / plan.depth)
     with figure_style():
-        step = min(STEP, TALLEST / depth)
-        figure = blank(height=step * depth + 0.55)
+        figure = blank(height=step * plan.depth + 0.55)
         axis = figure.subplots()
         axis.set_axis_off()
-        middle = (max(TWO_COLUMNS, width) - width) / 2
-        axis.set_xlim(-middle, width + middle)
-        axis.set_ylim(step * (depth - 1) + 0.6 * BOX, -0.6 * BOX)
-        for way in ways.values():
-            _arrow(axis, [(x, step * layer) for x, layer in way])
+        margin = (max(TWO_COLUMNS, plan.width) - plan.width) / 2
+        axis.set_xlim(-margin, plan.width + margin)
+        axis.set_ylim(step * (plan.depth - 1) + 0.6 * plan.box, -0.6 * plan.box)
+        for way in plan.ways.values():
+            _arrow(axis, [(x, step * layer) for x, layer in way], plan.box)
         of = dict(stages or {})
-        for name, (x, layer) in places.items():
-            _box(axis, labels[name], (x, step * layer), widths[name], _stage(name, of), TEXT_SIZE * scale)
-        _legend(figure, [_stage(name, of) for name in places])
+        for name, (x, layer) in plan.places.items():
+            _box(axis, boxes[name], (x, step * layer), (plan.widths[name], plan.box), _stage(name, of), scale)
+        _legend(figure, [_stage(name, of) for name in plan.places])
         add_note(
             figure,
-            "Rules of the workflow, each above those that use what it makes; arrows that others imply are left out.",
+            "Rules of the workflow, each above those that use what it makes; arrows that others imply are left out."
+            + (" × n: jobs, where there is more than one." if max((jobs or {}).values(), default=1) > 1 else ""),
         )
     return figure
+
+
+class _Plan(NamedTuple):
+    """Where everything goes, in inches and layers."""
+
+    places: dict
+    ways: dict
+    widths: dict
+    width: float
+    depth: int
+    box: float
+    step: float
+
+
+def _plan(edges: list[tuple[str, str]], boxes: Mapping[str, tuple[str, str]]) -> _Plan:
+    """Measure the boxes and place them."""
+    widths = {
+        name: max(_width(head, TEXT_SIZE), _width(text, SMALL)) + 2 * PADDING for name, (head, text) in boxes.items()
+    }
+    lines = max(head.count("\n") + 1 + LINE_RATIO * _lines(text) for head, text in boxes.values())
+    box = BOX + LINE * max(lines - 2, 0)
+    places, ways = place_layers(edges, widths, gap=GAP)
+    width = max(x + widths[name] / 2 for name, (x, _) in places.items())
+    depth = 1 + max(layer for _, layer in places.values())
+    return _Plan(places, ways, widths, width, depth, box, box + STEP - BOX)
+
+
+def _texts(name: str, about: str, jobs: int) -> tuple[str, str]:
+    """Give the two texts of a box: the rule's name, broken where it stands alone and is long, and what it does."""
+    times = f" × {jobs}" if jobs > 1 else ""
+    if about:
+        return name + times, "\n".join(textwrap.wrap(_REFERENCE.sub("", about).rstrip("."), LETTERS_ABOUT))
+    return _label(name) + times, ""
 
 
 def _label(name: str) -> str:
@@ -152,10 +204,16 @@ def _label(name: str) -> str:
     return f"{name[:cut]}\n{name[cut:]}"
 
 
-def _width(text: str) -> float:
+def _lines(text: str) -> int:
+    return text.count("\n") + 1 if text else 0
+
+
+def _width(text: str, size: float) -> float:
     """Measure a text of one or more lines, in inches."""
+    if not text:
+        return 0.0
     font = mpl.font_manager.FontProperties(family=STYLE["font.family"])
-    lines = [mpl.textpath.TextPath((0, 0), line, size=TEXT_SIZE, prop=font) for line in text.split("\n")]
+    lines = [mpl.textpath.TextPath((0, 0), line, size=size, prop=font) for line in text.split("\n")]
     return max(line.get_extents().width for line in lines) / POINTS_PER_INCH
 
 
@@ -165,26 +223,38 @@ def _stage(name: str, stages: Mapping[str, str]) -> str:
     return stage if stage in STAGES else OTHER
 
 
-def _box(axis: Axes, text: str, centre: tuple[float, float], width: float, stage: str, size: float) -> None:
-    x, y = centre
+def _box(
+    axis: Axes,
+    texts: tuple[str, str],
+    centre: tuple[float, float],
+    size: tuple[float, float],
+    stage: str,
+    scale: float,
+) -> None:
+    (x, y), (width, height), (head, text) = centre, size, texts
     colour = STAGE_COLOURS.get(stage, "0.45")
     axis.add_patch(
         mpl.patches.FancyBboxPatch(
-            (x - width / 2, y - BOX / 2), width, BOX, boxstyle="round,pad=0,rounding_size=0.06",
+            (x - width / 2, y - height / 2), width, height, boxstyle="round,pad=0,rounding_size=0.06",
             facecolor=_tint(colour), edgecolor=colour, linewidth=1, zorder=2,
         )
     )  # fmt: skip
-    axis.text(x, y, text, ha="center", va="center", fontsize=size, linespacing=1.0, zorder=3)
+    place = {"ha": "center", "va": "center", "linespacing": 1.0, "zorder": 3}
+    below = 0.5 * LINE_RATIO * LINE * _lines(text)
+    above = 0.5 * LINE * (head.count("\n") + 1)
+    axis.text(x, y - below, head, fontsize=TEXT_SIZE * scale, **place)
+    if text:
+        axis.text(x, y + above, text, fontsize=SMALL * scale, color="0.25", **place)
 
 
 def _tint(colour: str) -> tuple[float, ...]:
     return tuple(1 - 0.18 * (1 - part) for part in mpl.colors.to_rgb(colour))
 
 
-def _arrow(axis: Axes, points: list[tuple[float, float]]) -> None:
+def _arrow(axis: Axes, points: list[tuple[float, float]], box: float) -> None:
     """Draw a smooth arrow through points, upright where it passes a layer."""
     start, end = points[0], points[-1]
-    points[0], points[-1] = (start[0], start[1] + BOX / 2), (end[0], end[1] - BOX / 2 - 0.02)
+    points[0], points[-1] = (start[0], start[1] + box / 2), (end[0], end[1] - box / 2 - 0.02)
     corners, codes = [points[0]], [mpl.path.Path.MOVETO]
     for (x0, y0), (x1, y1) in pairwise(points):
         half = (y0 + y1) / 2
