@@ -81,7 +81,8 @@ def test_auc_equals_scikit_learn(seed):
 def test_auc_and_its_variance_survive_monotone_transforms(seed):
     y, first, second = scores(seed)
     before, after = of(y, first), of(y, np.exp(first / 3) - 7)
-    np.testing.assert_array_equal(before.psi, after.psi)
+    for old, new in zip(before.placements(), after.placements(), strict=True):
+        np.testing.assert_array_equal(old, new)
     assert compare_aucs(before, of(y, second)) == compare_aucs(after, of(y, second))
 
 
@@ -113,9 +114,15 @@ def test_the_mean_over_repeats_is_the_mean_of_their_aucs():
     both = of(y, np.stack([first, second]))
     np.testing.assert_allclose(both.per_repeat, [auc(y, first), auc(y, second)])
     assert both.auc == pytest.approx(both.per_repeat.mean())
-    # A repeat that says the same again adds nothing.
+
+
+def test_variance_of_repeats_is_that_within_and_between_them():
+    y, first, second = scores(2)
     again = of(y, np.stack([first, first]))
     assert auc_covariance(again)[0, 0] == pytest.approx(auc_covariance(of(y, first))[0, 0])
+    within = [auc_covariance(of(y, score))[0, 0] for score in (first, second)]
+    between = np.var([auc(y, first), auc(y, second)], ddof=1)
+    assert auc_covariance(of(y, np.stack([first, second])))[0, 0] == pytest.approx(np.mean(within) + between)
 
 
 def test_copied_sessions_of_a_participant_are_no_new_evidence():

@@ -1,9 +1,8 @@
-"""AUC as concordance, averaged over repeats, with the placements that DeLong's method and the bootstrap need.
+"""AUC as concordance, one per repeat, with the placements that DeLong's method needs.
 
 ψ(i, j) is 1, ½ or 0 as positive i scores above, equal to or below negative j, and AUC is its mean over all pairs
-(Hanley and McNeil 1982). Repeated cross-validation gives every session one score per repeat: ψ is averaged over the
-repeats, so that the mean of the repeats' AUCs is again the mean of one kernel over pairs, and its variance over
-subjects follows as for a single test. Averaging ψ, rather than the scores, keeps scores of different models apart.
+(Hanley and McNeil 1982). Repeated cross-validation gives every session one score per repeat. Scores of different
+repeats come from different models and are never pooled: the AUC is the mean of the repeats' AUCs.
 
 A participant with several sessions is one cluster (Obuchowski 1997): placements are summed within participants. With
 one session each, this is the method of DeLong et al. (1988).
@@ -15,25 +14,29 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from chiomics.core.errors import InputError
 
 
 @dataclass(frozen=True)
 class Concordance:
-    """Mean ψ of the sessions of one model.
+    """Scores of one model, by class, and the AUC of every repeat.
 
     Attributes
     ----------
-    psi : ndarray, shape (positives, negatives)
-        Mean over repeats.
+    above : ndarray, shape (repeats, positives)
+        Scores of the positive sessions.
+    below : ndarray, shape (repeats, negatives)
+        Scores of the negative sessions.
     positives, negatives : ndarray of int
-        The participant of each row and column of `psi`, numbered within its class.
+        The participant of each of them, numbered within the class.
     per_repeat : ndarray, shape (repeats,)
         AUC of each repeat.
     """
 
-    psi: np.ndarray
+    above: np.ndarray
+    below: np.ndarray
     positives: np.ndarray
     negatives: np.ndarray
     per_repeat: np.ndarray
@@ -41,20 +44,22 @@ class Concordance:
     @property
     def auc(self) -> float:
         """Mean AUC over repeats."""
-        return float(self.psi.mean())
+        return float(self.per_repeat.mean())
+
+    def placements(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean ψ of each positive and of each negative session, shapes (repeats, sessions of the class)."""
+        return _placements(self.above, self.below)
 
     def components(self) -> tuple[np.ndarray, np.ndarray]:
         """Return what each positive and each negative participant adds to the variance of the AUC.
 
         Returns
         -------
-        positives, negatives : ndarray, shape (participants of the class,)
+        positives, negatives : ndarray, shape (repeats, participants of the class)
             Deviation of the participant's placements from the AUC, per session of the class, times participants.
         """
-        deviation = self.psi - self.auc
-        return _by_participant(deviation.mean(axis=1), self.positives), _by_participant(
-            deviation.mean(axis=0), self.negatives
-        )
+        over, under = (part - self.per_repeat[:, None] for part in self.placements())
+        return _by_participant(over, self.positives), _by_participant(under, self.negatives)
 
 
 def concordance(y: np.ndarray, scores: np.ndarray, participants: np.ndarray) -> Concordance:
@@ -72,7 +77,7 @@ def concordance(y: np.ndarray, scores: np.ndarray, participants: np.ndarray) -> 
     Returns
     -------
     Concordance
-        The mean over repeats.
+        With the AUC of every repeat.
 
     Raises
     ------
@@ -85,15 +90,9 @@ def concordance(y: np.ndarray, scores: np.ndarray, participants: np.ndarray) -> 
     if not np.isfinite(scores).all():
         raise InputError("a score is not finite")
     above, below = scores[:, y], scores[:, ~y]
-    total = np.zeros((y.sum(), (~y).sum()))
-    per_repeat = np.empty(len(scores))
-    for number, (a, b) in enumerate(zip(above, below, strict=True)):
-        psi = (a[:, None] > b) + 0.5 * (a[:, None] == b)
-        per_repeat[number] = psi.mean()
-        total += psi
     who = np.asarray(participants)
     codes = [np.unique(who[members], return_inverse=True)[1] for members in (y, ~y)]
-    return Concordance(total / len(scores), *codes, per_repeat)
+    return Concordance(above, below, *codes, _placements(above, below)[0].mean(axis=1))
 
 
 def concordance_of(predictions: pd.DataFrame) -> Concordance:
@@ -113,6 +112,17 @@ def auc(y: np.ndarray, score: np.ndarray) -> float:
     return concordance(y, score, np.arange(len(np.asarray(y)))).auc
 
 
+def _placements(above: np.ndarray, below: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find placements from ranks: the rank among both classes less the rank within one's own."""
+    positives, negatives = above.shape[1], below.shape[1]
+    ranks = rankdata(np.concatenate([above, below], axis=1), axis=1)
+    over = (ranks[:, :positives] - rankdata(above, axis=1)) / negatives
+    under = 1 - (ranks[:, positives:] - rankdata(below, axis=1)) / positives
+    return over, under
+
+
 def _by_participant(placement: np.ndarray, codes: np.ndarray) -> np.ndarray:
     count = codes.max() + 1
-    return np.bincount(codes, placement, count) * count / len(codes)
+    summed = np.zeros((len(placement), count))
+    np.add.at(summed.T, codes, placement.T)
+    return summed * count / len(codes)

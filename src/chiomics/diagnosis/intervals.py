@@ -25,14 +25,14 @@ def delong_interval(model: Concordance, *, confidence: float = 0.95) -> tuple[fl
 
 
 def bootstrap_aucs(*models: Concordance, draws: int, seed: int) -> np.ndarray:
-    """Draw participants anew within each class and return the AUC of every model.
+    """Draw participants anew within each class, and a repeat, and return the AUC of every model.
 
     Parameters
     ----------
     *models : Concordance
         Of the same sessions.
     draws : int
-        Number of samples.
+        Number of samples, at least one per repeat; repeats take turns.
     seed : int
         Of the draw.
 
@@ -40,13 +40,19 @@ def bootstrap_aucs(*models: Concordance, draws: int, seed: int) -> np.ndarray:
     -------
     ndarray, shape (draws, models)
         Models see the same samples. The models are not fitted again: as with DeLong's method, the interval is that of
-        the scores at hand.
+        the scores at hand, and of the repeats' scatter.
     """
     rng = np.random.default_rng(seed)
     first = models[0]
     rows, columns = _weights(rng, first.positives, draws), _weights(rng, first.negatives, draws)
     pairs = rows.sum(axis=1) * columns.sum(axis=1)
-    return np.stack([((rows @ model.psi) * columns).sum(axis=1) / pairs for model in models], axis=1)
+    out = np.empty((draws, len(models)))
+    for number, model in enumerate(models):
+        for repeat, (above, below) in enumerate(zip(model.above, model.below, strict=True)):
+            turn = slice(repeat, None, len(model.above))
+            psi = (above[:, None] > below) + 0.5 * (above[:, None] == below)
+            out[turn, number] = ((rows[turn] @ psi) * columns[turn]).sum(axis=1) / pairs[turn]
+    return out
 
 
 def bootstrap_interval(model: Concordance, *, draws: int, seed: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Performance of every model under both schemes, and the tests between models (Yan et al. 2021, S-20, S-24 to S-27).
 
-The AUC is the mean over repeats of the AUC of all out-of-fold scores of a repeat; its intervals speak of the
-participants that were drawn, given the scores (`chiomics.diagnosis.concordance`). Sensitivity, specificity and accuracy
+The AUC is the mean over repeats of the AUC of all out-of-fold scores of a repeat; its intervals take in the scatter of
+participants and of repeats (`chiomics.diagnosis.delong`). Sensitivity, specificity and accuracy
 are means over repeats, with Wilson intervals of the number of participants of the class.
 """
 
