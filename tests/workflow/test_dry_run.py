@@ -12,7 +12,8 @@ STEPS = {"mask_brain", "unwrap_phase", "remove_background", "invert_dipole", "pl
 
 def test_the_embedded_cohort_is_simulated_and_mapped(workflow):
     jobs = workflow().plan()
-    assert jobs["simulate_subject"] == jobs["reconstruct_qsm"] >= 24
+    assert jobs["simulate_subject"] == jobs["reconstruct_qsm"] == jobs["map_anatomy"] == jobs["extract_features"] >= 24
+    assert jobs["write_fiscone2023"] == jobs["combine_evaluations"] == 1
 
 
 def test_a_smaller_cohort_by_its_recipe(workflow):
@@ -23,9 +24,9 @@ def test_a_smaller_cohort_by_its_recipe(workflow):
 @pytest.mark.parametrize("one_job_below", [0, 10**9])
 def test_small_sessions_take_one_job_and_large_ones_a_job_for_each_step(workflow, tmp_path, one_job_below):
     bids = make_bids_tree(tmp_path / "bids", multi_echo("{01,02}"))
-    jobs = workflow(bids).plan(config={"one_job_below": one_job_below})
+    jobs = workflow(bids).plan("qsm", config={"one_job_below": one_job_below})
     expected = STEPS if one_job_below == 0 else {"reconstruct_qsm"}
-    assert {name: count for name, count in jobs.items() if name != "all"} == dict.fromkeys(expected, 2)
+    assert {name: count for name, count in jobs.items() if name != "qsm"} == dict.fromkeys(expected, 2)
 
 
 @pytest.mark.parametrize(
@@ -48,10 +49,10 @@ def test_sessions_runs_and_echoes_that_only_some_subjects_have(workflow, tmp_pat
     spec |= {"sub-04/anat/{name}_part-{mag,phase}_MEGRE": SINGLE}
     run = workflow(make_bids_tree(tmp_path / "bids", spec))
     config = {"qsm": {"echo_sets": {"pair": [1, 2], "late": [4]}}, "one_job_below": 10**9}
-    jobs = run.plan(config=config)
+    jobs = run.plan("qsm", config=config)
     # One group of rules each for 4 echoes, 2 echoes, 3 echoes and 1 echo, as their outputs differ.
     assert sorted(count for name, count in jobs.items() if name.startswith("reconstruct_qsm")) == [1, 1, 2, 2]
-    planned = run.run(config=config, options=("--dry-run",)).stdout
+    planned = run.run("qsm", config=config, options=("--dry-run",)).stdout
     assert "sub-01_rec-tv_desc-late_Chimap.nii.gz" in planned
     assert "sub-03_rec-tv_run-2_desc-pair_Chimap.nii.gz" in planned
     assert "sub-02_ses-1_rec-tv_desc-late" not in planned
@@ -61,18 +62,18 @@ def test_sessions_runs_and_echoes_that_only_some_subjects_have(workflow, tmp_pat
 def test_two_runs_of_one_session_may_differ_in_echoes(workflow, tmp_path):
     spec = {"sub-01/anat/{name}_run-1_echo-{1,2,3,4}_part-{mag,phase}_MEGRE": GRE}
     spec |= {"sub-01/anat/{name}_run-2_echo-{1,2}_part-{mag,phase}_MEGRE": GRE}
-    jobs = workflow(make_bids_tree(tmp_path / "bids", spec)).plan()
+    jobs = workflow(make_bids_tree(tmp_path / "bids", spec)).plan("qsm")
     assert sum(count for name, count in jobs.items() if name.startswith("reconstruct_qsm")) == 2
 
 
 def test_an_external_map_is_not_computed_again(workflow, tmp_path):
     spec = multi_echo("01") | {"derivatives/mine/sub-02/anat/sub-02_Chimap": {}}
-    assert workflow(make_bids_tree(tmp_path / "bids", spec)).plan()["reconstruct_qsm"] == 1
+    assert workflow(make_bids_tree(tmp_path / "bids", spec)).plan("qsm")["reconstruct_qsm"] == 1
 
 
 def test_other_kinds_of_input(workflow, tmp_path):
     spec = {"sub-01/anat/{name}_echo-{1,2,3}_part-{real,imag}_MEGRE": GRE}
-    assert workflow(make_bids_tree(tmp_path / "bids", spec)).plan()["reconstruct_qsm"] == 1
+    assert workflow(make_bids_tree(tmp_path / "bids", spec)).plan("qsm")["reconstruct_qsm"] == 1
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,9 @@ def test_other_kinds_of_input(workflow, tmp_path):
         ({"bids_folder": "x"}, "bids_folder"),
         ({"phantom": {"sed": 1}}, "sed"),
         ({"on_bad_session": "ignore"}, "ignore"),
+        ({"anatomy": {"nuclei": {"atlass": "mine"}}}, "atlass"),
+        ({"papers": {"yan2021": {"fold": 5}}}, "fold"),
+        ({"features": "a.parquet", "bids_dir": "b"}, "a paper starts from one of them"),
     ],
 )
 def test_a_key_or_value_that_the_configuration_lacks_is_refused_by_name(workflow, config, message):
@@ -94,7 +98,7 @@ def test_a_key_or_value_that_the_configuration_lacks_is_refused_by_name(workflow
 def test_a_bad_session_is_left_out_or_stops_the_run(workflow, tmp_path):
     spec = multi_echo("01") | {"sub-02/anat/{name}_part-mag_MEGRE": SINGLE}
     run = workflow(make_bids_tree(tmp_path / "bids", spec))
-    assert run.plan()["reconstruct_qsm"] == 1
+    assert run.plan("qsm")["reconstruct_qsm"] == 1
     said = run.run(options=("--dry-run",))
     assert "1 excluded" in said.stdout + said.stderr
     stopped = run.run(config={"on_bad_session": "fail"}, options=("--dry-run",))
@@ -112,3 +116,56 @@ def test_a_folder_that_is_not_there_is_an_error_at_its_cause(workflow, tmp_path)
     done = workflow(tmp_path / "no such folder").run(options=("--dry-run",))
     assert done.returncode != 0
     assert "no such folder" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("one_job_below", "expected"), [(10**9, {"map_anatomy"}), (0, {"segment_anatomy", "define_regions"})]
+)
+def test_anatomy_takes_one_job_for_small_sessions_and_two_for_large_ones(workflow, tmp_path, one_job_below, expected):
+    spec = multi_echo("{01,02}") | {"sub-01/anat/{name}_{T1w,FLAIR}": {}}
+    config = {"one_job_below": one_job_below, "anatomy": {"nuclei": {"atlas": None}, "tracts": {"atlas": None}}}
+    jobs = workflow(make_bids_tree(tmp_path / "bids", spec)).plan("anatomy", config=config)
+    made = {name: count for name, count in jobs.items() if name in ("map_anatomy", "segment_anatomy", "define_regions")}
+    assert made == dict.fromkeys(expected, 2)
+    assert "prepare_atlas" not in jobs
+
+
+def test_atlases_are_fetched_taken_from_a_folder_or_left_out(workflow, tmp_path):
+    bids, own = make_bids_tree(tmp_path / "bids", multi_echo("01")), tmp_path / "my-atlas"
+    own.mkdir()
+    public = workflow(bids, "public").plan("anatomy")
+    assert (public["fetch_atlas"], public["prepare_atlas"]) == (2, 2)
+    config = {"anatomy": {"nuclei": {"atlas": str(own)}, "tracts": {"atlas": None}}}
+    mine = workflow(bids, "mine").plan("anatomy", config=config)
+    assert mine["prepare_atlas"] == 1
+    assert "fetch_atlas" not in mine
+
+
+def test_tracts_are_traced_where_there_are_diffusion_images(workflow, tmp_path):
+    spec = multi_echo("{01,02}") | {"sub-{01,02}/anat/{name}_T1w": {}, "sub-01/dwi/{name}_dwi": {}}
+    bids = make_bids_tree(tmp_path / "bids", spec)
+    for extension, text in (("bval", "0 1000"), ("bvec", "0 1\n0 0\n0 0")):
+        (bids / f"sub-01/dwi/sub-01_dwi.{extension}").write_text(text)
+    config = {"anatomy": {"tracts": {"route": "diffusion"}}}
+    assert workflow(bids).plan("anatomy", config=config)["trace_tracts"] == 1
+
+
+def test_a_paper_that_the_cohort_cannot_serve_is_left_out_and_the_reason_given(workflow, tmp_path):
+    run = workflow(make_bids_tree(tmp_path / "bids", multi_echo("{01,02,03}")))
+    said = run.run(options=("--dry-run",))
+    said = said.stdout + said.stderr
+    assert "fiscone2023 is left out: 0 sessions have the 5 echoes" in said
+    assert "yan2021 is left out: 0 participants of group MS" in said
+    assert "desc-3TE" not in said, "maps that only the paper compares are not made"
+    asked = run.run("yan2021", options=("--dry-run",))
+    assert asked.returncode != 0
+    assert "0 participants of group MS" in asked.stdout + asked.stderr
+
+
+@pytest.mark.parametrize("paper", ["fiscone2023", "yan2021"])
+def test_a_paper_starts_from_a_table_of_features_alone(workflow, tmp_path, paper):
+    table = tmp_path / "features.parquet"
+    table.touch()
+    jobs = workflow().plan(paper, config={"features": str(table)})
+    assert jobs
+    assert not {"simulate_subject", "reconstruct_qsm", "map_anatomy", "extract_features"} & set(jobs)

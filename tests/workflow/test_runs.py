@@ -79,7 +79,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_numbers(workflow, bids):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-    )
+    )  # fmt: skip
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list(killed.folder.glob("results/sub-*/anat/*_mask.nii.gz")):
         time.sleep(0.05)
