@@ -114,6 +114,36 @@ for group, one_job, tracing, folders in anatomy_groups():
             script:
                 "../../scripts/anatomy/segment_anatomy.py"
 
+        if tracing:
+
+            rule:
+                """Trace the six tracts per side on the session's diffusion images, where MRtrix3 is (S-33, S-34, S-37)."""
+                name:
+                    f"trace_tracts{group}"
+                input:
+                    unpack(structural_files),
+                    unpack(diffusion_files),
+                    segmentation=SEGMENTATION,
+                    atlas=atlas_folders()["tracts"],
+                output:
+                    traced=directory(TRACED),
+                log:
+                    job_file("logs", "trace_tracts", ".log"),
+                benchmark:
+                    job_file("benchmarks", "trace_tracts", ".tsv")
+                wildcard_constraints:
+                    folder=folders,
+                conda:
+                    "../../envs/anatomy.yaml"
+                resources:
+                    mem_mb=8000,
+                    runtime=240,
+                params:
+                    on_failure=ON_FAILURE,
+                    settings=config["anatomy"],
+                script:
+                    "../../scripts/anatomy/trace_tracts.py"
+
         rule:
             """Carry every region onto the voxels of the GRE, in one interpolation, and draw the page."""
             name:

@@ -20,7 +20,8 @@ def anatomy_sessions():
 
 def wants_tracing(row):
     """Say whether a session's tracts are traced on its own diffusion images."""
-    return config["anatomy"]["tracts"]["route"] == "diffusion" and bool(row["dwi"]) and bool(row["T1w"])
+    wanted = config["anatomy"]["tracts"]["route"] == "diffusion" and "tracts" in atlas_folders()
+    return wanted and bool(row["dwi"]) and bool(row["T1w"])
 
 
 def anatomy_groups():
