@@ -19,6 +19,8 @@ from chiomics.robustness.tables import ALL
 FEWEST_CORNERS = 3
 #: Part of the distance between regions that their classes spread over.
 SPREAD = 0.5
+#: Behind the numbers of a spider, so that lines do not strike them out.
+LABEL_GROUND = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.4}
 OURS, PUBLISHED = COLOURS[0], "0.45"
 
 
@@ -138,7 +140,7 @@ def _finish_spider(axis: Axes, regions: list[str]) -> None:
     axis.set_theta_direction(-1)
     axis.set_xticks(np.linspace(0, 2 * np.pi, len(regions), endpoint=False), regions)
     axis.set_ylim(0, 105)
-    axis.set_yticks([25, 50, 75, 100], ["25", "50", "75", "100 %"], fontsize=6, color="0.35")
+    axis.set_yticks([25, 50, 75, 100], ["25", "50", "75", "100 %"], fontsize=6, color="0.35", bbox=LABEL_GROUND)
     axis.set_rlabel_position(180 / len(regions))
     axis.grid(color="0.88", linewidth=0.6)
     axis.spines["polar"].set_visible(False)
