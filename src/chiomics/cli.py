@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from chiomics.core.errors import InputError
 from chiomics.core.logs import start_log
 
-STAGES = ("index", "phantom", "radiomics")
+STAGES = ("index", "phantom", "radiomics", "diagnosis")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
