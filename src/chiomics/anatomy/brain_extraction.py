@@ -25,9 +25,10 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage, optimize
 
-from chiomics.anatomy.grids import coarsen, crop
+from chiomics.anatomy import fsl
+from chiomics.anatomy.grids import coarsen, crop, widen
 from chiomics.anatomy.mutual_information import normalised_mutual_information
-from chiomics.anatomy.presets import Settings
+from chiomics.anatomy.presets import ExtractionSettings, Settings
 from chiomics.anatomy.registration import register
 from chiomics.anatomy.template import template_brain, template_mask
 from chiomics.anatomy.transforms import Chain, resample
@@ -41,7 +42,7 @@ TURNS = {"pitch": (-24, -12, 0, 12, 24), "roll": (-10, 0, 10), "yaw": (-10, 0, 1
 #: Share of the template's brain that an image holds at least, for slabs.
 LEAST_COVERED = 0.5
 #: Poses that are refined, and the range of head sizes relative to the template.
-BEST_POSES, SIZES = 3, (0.8, 1.25)
+BEST_POSES, SIZES = 2, (0.8, 1.25)
 #: Depth of skull and scalp in mm at the top of the head, and the least area in mm² of a slice of a head.
 SCALP, LEAST_SLICE = 10.0, 2000.0
 #: Share of the 98th percentile above which a voxel is no air.
@@ -49,13 +50,6 @@ FOREGROUND = 0.2
 #: Overlap (Dice) of what is not air with the template's brain from which on the skull is off already: with skull and
 #: scalp on a whole head it is below 0.75.
 EXTRACTED = 0.88
-#: Edge of the voxels in mm at which the edge is found.
-EDGE_RESOLUTION = 1.0
-#: Tissue is brighter than this share of the median of the template's core, and no brighter than this multiple.
-DARKEST, BRIGHTEST = 0.5, 1.8
-#: In mm: the core lies this deep inside the template's brain, tissue up to this far outside; erosion; closing of sulci.
-CORE, MARGIN, EROSION, CLOSING = 8.0, 7.0, 3.0, 8.0
-
 log = logging.getLogger(__name__)
 
 
@@ -68,9 +62,9 @@ class BrainExtraction:
     mask : Volume
         Booleans on the image's grid: brain with its ventricles and the fluid of the sulci.
     method : str
-        ``given``, ``extracted before`` or ``template and edge``.
+        ``given``, ``BET of FSL``, ``extracted before`` or ``template and edge``.
     to_template : Chain or None
-        Affine from the image to the template, None with a mask that was given.
+        Affine from the image to the template, None with a mask that was given or BET's.
     """
 
     mask: Volume
@@ -102,19 +96,20 @@ def extract_brain(
     if given is not None:
         mask = resample(given.like((given.voxels > 0).astype(np.float32)), image, Chain(), interpolation="nearest")
         return BrainExtraction(mask.like(mask.voxels > 0), "given", None)
-    pose = find_pose(image)
-    shell = _shell(2.0)
-    start = Chain.from_matrix(pose, Path(out_dir, "pose.mat"))
+    if settings.extraction.method == "bet":
+        return BrainExtraction(fsl.extract_brain(image, out_dir=out_dir), "BET of FSL", None)
+    start = Chain.from_matrix(find_pose(image), Path(out_dir, "pose.mat"))
+    template, brain = template_brain(2.0), template_mask(2.0)
     affine = register(
-        image, template_brain(2.0), settings=settings, out_dir=out_dir, kind="affine", fixed_mask=shell, initial=start
+        image, template, settings=settings, out_dir=out_dir, kind="affine", fixed_mask=brain, initial=start
     )
-    expected = resample(template_mask(2.0).like(template_mask(2.0).voxels.astype(np.float32)), image, affine.inverse())
+    expected = resample(brain.like(brain.voxels.astype(np.float32)), image, affine.inverse())
     occupied = ndimage.binary_fill_holes(image.voxels > 0.02 * np.percentile(image.voxels, 98))
     overlap = _dice(occupied, expected.voxels > 0.5)
     log.info("what is not empty overlaps the template's brain by %.3f", overlap)
     if overlap > EXTRACTED:
         return BrainExtraction(image.like(occupied), "extracted before", affine)
-    return BrainExtraction(find_edge(image, expected), "template and edge", affine)
+    return BrainExtraction(find_edge(image, expected, settings=settings.extraction), "template and edge", affine)
 
 
 def find_pose(image: Volume) -> np.ndarray:
@@ -132,7 +127,7 @@ def find_pose(image: Volume) -> np.ndarray:
     """
     head = coarsen(image, SEARCH_RESOLUTION)
     head = head.like(ndimage.gaussian_filter(head.voxels, 0.5))
-    brain, shell = template_brain(SEARCH_RESOLUTION), _shell(SEARCH_RESOLUTION)
+    brain, shell = template_brain(SEARCH_RESOLUTION), widen(template_mask(SEARCH_RESOLUTION), SHELL)
     index = np.argwhere(shell.voxels).T
     points = brain.affine[:3, :3] @ index + brain.affine[:3, 3:]
     template = brain.voxels[tuple(index)]
@@ -160,7 +155,7 @@ def find_pose(image: Volume) -> np.ndarray:
     best = sorted((fit(pose), tuple(pose)) for pose in tried)[:BEST_POSES]
     steps = np.vstack([np.zeros(7), np.diag([6, 6, 6, 0.1, 0.1, 0.1, 0.08])])
     results = [
-        optimize.minimize(fit, pose, method="Nelder-Mead", options={"initial_simplex": pose + steps, "maxfev": 400})
+        optimize.minimize(fit, pose, method="Nelder-Mead", options={"initial_simplex": pose + steps, "maxfev": 300})
         for _, pose in best
     ]
     found = min(results, key=lambda result: result.fun)
@@ -171,7 +166,7 @@ def find_pose(image: Volume) -> np.ndarray:
     return np.linalg.inv(onto_head)
 
 
-def find_edge(image: Volume, expected: Volume) -> Volume:
+def find_edge(image: Volume, expected: Volume, *, settings: ExtractionSettings) -> Volume:
     """Bound the brain by its intensities near where the template expects it.
 
     Parameters
@@ -180,37 +175,34 @@ def find_edge(image: Volume, expected: Volume) -> Volume:
         T1w or FLAIR: fluid and bone are dark.
     expected : Volume
         The template's brain on the same grid, 0 to 1.
+    settings : ExtractionSettings
+        Thresholds and lengths.
 
     Returns
     -------
     Volume
         Booleans on the same grid.
     """
-    reach = expected.like(expected.voxels > 0.5)
-    whole, image = image, crop(image, reach, 2 * CLOSING)
-    coarse, prior = (coarsen(part, EDGE_RESOLUTION) for part in (image, crop(expected, reach, 2 * CLOSING)))
+    near = expected.like(expected.voxels > 0.5)
+    reach = settings.closing + settings.margin
+    coarse, prior = (coarsen(crop(part, near, reach), settings.edge_resolution) for part in (image, expected))
     edges = coarse.voxel_size
     inside = ndimage.distance_transform_edt(prior.voxels > 0.5, sampling=edges)
     outside = ndimage.distance_transform_edt(prior.voxels <= 0.5, sampling=edges)
-    core = inside > CORE
+    core = inside > settings.core
     level = np.median(coarse.voxels[core])
-    tissue = (coarse.voxels > DARKEST * level) & (coarse.voxels < BRIGHTEST * level) & (outside < MARGIN)
+    relative = coarse.voxels / level
+    tissue = (relative > settings.darkest) & (relative < settings.brightest) & (outside < settings.margin)
     depth = ndimage.distance_transform_edt(tissue | core, sampling=edges)
-    seeds = _largest(depth > EROSION)
-    grown = ndimage.distance_transform_edt(~seeds, sampling=edges) <= EROSION + edges.max() / 2
+    seeds = _largest(depth > settings.erosion)
+    grown = ndimage.distance_transform_edt(~seeds, sampling=edges) <= settings.erosion + edges.max() / 2
     brain = (grown & tissue) | core
-    closed = ndimage.distance_transform_edt(~brain, sampling=edges) <= CLOSING
+    closed = ndimage.distance_transform_edt(~brain, sampling=edges) <= settings.closing
     # What lies beyond the grid is open, so that a brain that the grid cuts is not worn off there.
-    closed = ndimage.distance_transform_edt(closed, sampling=edges) > CLOSING
-    mask = ndimage.binary_fill_holes(_largest(brain | (closed & (outside < MARGIN))))
-    fine = resample(coarse.like(mask.astype(np.float32)), whole, Chain())
-    return whole.like(fine.voxels > 0.5)
-
-
-def _shell(resolution: float) -> Volume:
-    """Give the template's brain with the shell around it."""
-    mask = template_mask(resolution)
-    return mask.like(ndimage.distance_transform_edt(~mask.voxels, sampling=resolution) <= SHELL)
+    closed = ndimage.distance_transform_edt(closed, sampling=edges) > settings.closing
+    mask = ndimage.binary_fill_holes(_largest(brain | (closed & (outside < settings.margin))))
+    fine = resample(coarse.like(mask.astype(np.float32)), image, Chain())
+    return image.like(fine.voxels > 0.5)
 
 
 def _guess_centre(head: Volume, brain_points: np.ndarray) -> np.ndarray:

@@ -116,3 +116,8 @@ def _apart(first: Volume, second: Volume) -> float:
 
 def _allowed(volume: Volume) -> float:
     return TOLERANCE * float(volume.voxel_size.min())
+
+
+def widen(mask: Volume, margin: float) -> Volume:
+    """Grow a mask by `margin` mm in every direction; booleans on the same grid."""
+    return mask.like(ndimage.distance_transform_edt(mask.voxels <= 0, sampling=mask.voxel_size) <= margin)

@@ -33,6 +33,42 @@ class BiasSettings:
 
 
 @dataclass(frozen=True)
+class ExtractionSettings:
+    """Brain extraction; lengths in mm.
+
+    Parameters
+    ----------
+    edge_resolution : float
+        Edge of the voxels at which the edge is found.
+    method : str
+        ``template``, or ``bet`` for FSL's BET, which takes none of the other settings.
+    darkest, brightest : float
+        Brain tissue lies between these multiples of the median of the template's core.
+    margin : float
+        Tissue is brain up to this far outside the template's brain.
+    core : float
+        All that lies this deep inside the template's brain is brain.
+    erosion : float
+        Bridges to dura and scalp up to twice as thick are cut.
+    closing : float
+        Sulci up to twice as wide are filled.
+    """
+
+    edge_resolution: float
+    method: str = "template"
+    darkest: float = 0.5
+    brightest: float = 1.8
+    margin: float = 7.0
+    core: float = 8.0
+    erosion: float = 3.0
+    closing: float = 8.0
+
+    def __post_init__(self) -> None:
+        if self.method not in ("template", "bet"):
+            raise SettingError("the brain extraction is not known", found=str(self.method), expected="template or bet")
+
+
+@dataclass(frozen=True)
 class LevelSettings:
     """One kind of transform, from coarse to fine.
 
@@ -88,35 +124,49 @@ class Settings:
     ----------
     bias : BiasSettings
         Of N4.
+    extraction : ExtractionSettings
+        Of the brain extraction.
     rigid, affine, nonlinear : LevelSettings
         Of the registrations.
+    program : str
+        ``ants``, or ``fsl`` for FLIRT and FNIRT, which take none of the settings of the registrations.
     """
 
     bias: BiasSettings
+    extraction: ExtractionSettings
     rigid: LevelSettings
     affine: LevelSettings
     nonlinear: LevelSettings
+    program: str = "ants"
+
+    def __post_init__(self) -> None:
+        if self.program not in ("ants", "fsl"):
+            raise SettingError(
+                "the program of the registration is not known", found=str(self.program), expected="ants or fsl"
+            )
 
 
 PRESETS = {
     "fast": Settings(
         bias=BiasSettings(resolution=8.0, iterations=(20, 20, 20)),
-        rigid=LevelSettings(4.0, (100, 30), (2, 1), (1.0, 0.0), sampling=0.5),
+        extraction=ExtractionSettings(edge_resolution=2.0),
+        rigid=LevelSettings(2.5, (30, 20), (2, 1), (0.0, 0.0), sampling=0.15),
         affine=LevelSettings(4.0, (60, 20), (2, 1), (1.0, 0.0), sampling=0.25),
         nonlinear=LevelSettings(3.5, (20, 5), (2, 1), (1.0, 0.0), metric="CC", bins=1, sampling=1.0, step=0.2),
     ),
     "accurate": Settings(
         bias=BiasSettings(resolution=4.0, iterations=(50, 50, 50)),
-        rigid=LevelSettings(2.0, (200, 100, 50), (4, 2, 1), (2.0, 1.0, 0.0), sampling=0.5),
-        affine=LevelSettings(2.0, (200, 100, 50), (4, 2, 1), (2.0, 1.0, 0.0), sampling=0.25),
+        extraction=ExtractionSettings(edge_resolution=1.0),
+        rigid=LevelSettings(1.5, (50, 50, 30), (4, 2, 1), (0.0, 0.0, 0.0), sampling=0.15),
+        affine=LevelSettings(2.0, (100, 50, 20), (4, 2, 1), (2.0, 1.0, 0.0), sampling=0.25),
         nonlinear=LevelSettings(
-            1.5, (100, 70, 30), (4, 2, 1), (2.0, 1.0, 0.0), metric="CC", bins=2, sampling=1.0, step=0.2
+            2.0, (40, 20, 12), (4, 2, 1), (2.0, 1.0, 0.0), metric="CC", bins=2, sampling=1.0, step=0.2
         ),
     ),
 }
 
 
-def settings(preset: str = "fast", overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
+def settings(preset: str = "fast", overrides: Mapping[str, Any] | None = None) -> Settings:
     """Give a preset with some of its keys changed.
 
     Parameters
@@ -124,7 +174,7 @@ def settings(preset: str = "fast", overrides: Mapping[str, Mapping[str, Any]] | 
     preset : str
         ``fast`` or ``accurate``.
     overrides : dict, optional
-        E.g. ``{"nonlinear": {"iterations": [60, 30]}}``.
+        E.g. ``{"nonlinear": {"iterations": [60, 30]}, "program": "ants"}``.
 
     Returns
     -------
@@ -141,6 +191,9 @@ def settings(preset: str = "fast", overrides: Mapping[str, Mapping[str, Any]] | 
     chosen = PRESETS[preset]
     for part, changes in (overrides or {}).items():
         _known(part, within=chosen, where="the registration")
+        if not isinstance(changes, Mapping):
+            chosen = replace(chosen, **{part: changes})
+            continue
         _known(*changes, within=getattr(chosen, part), where=part)
         plain = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
         chosen = replace(chosen, **{part: replace(getattr(chosen, part), **plain)})

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from chiomics.anatomy.grids import coarsen, crop
+from chiomics.anatomy import fsl
+from chiomics.anatomy.grids import coarsen, crop, widen
 from chiomics.anatomy.mutual_information import normalised_mutual_information
 from chiomics.anatomy.presets import LevelSettings, Settings
 from chiomics.anatomy.transforms import Chain, Step, itk_image, read_matrix, resample
@@ -25,6 +26,8 @@ __all__ = ["Chain", "register", "resample"]
 START_RESOLUTION = 6.0
 #: Intensities are cut at these percentiles of what the metric sees, so that fat and vessels do not fill the histogram.
 WINSOR = (0.5, 99.5)
+#: The metric looks this far in mm beyond a brain's mask, where fluid and bone tell of its edge.
+MASK_MARGIN = 6.0
 #: Images are cropped to this distance in mm around what the metric sees.
 CROP_MARGIN = 10.0
 #: Convergence of ANTs: least slope of the metric over this many iterations.
@@ -67,8 +70,8 @@ def register(
         ``rigid``; ``affine`` (rigid first); ``nonlinear`` (both first, then SyN); ``deformable`` (SyN only, from
         `initial`).
     moving_mask, fixed_mask : Volume, optional
-        Where the metric looks, on any grid of the same world. The images themselves are not masked: for a template
-        without a skull give an image without one.
+        Brains, on any grid of the same world: the metric looks there and at their edge, `MASK_MARGIN` beyond. The
+        images themselves are not masked: for a template without a skull give an image without one.
     initial : Chain
         Linear chain to start from. By default the better, by mutual information, of the images' own worlds and of the
         two centres laid over each other.
@@ -85,6 +88,9 @@ def register(
     RuntimeError
         Where ANTs stops with an error.
     """
+    if settings.program == "fsl":
+        masks = {"moving_mask": moving_mask, "fixed_mask": fixed_mask}
+        return fsl.register(moving, fixed, kind=kind, out_dir=out_dir, initial=initial, **masks)
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     matrix = _best_start(moving, fixed, moving_mask, fixed_mask) if initial is None else initial.matrix()
@@ -119,7 +125,7 @@ def _run(
             for image, mask in ((fixed, fixed_mask), (moving, moving_mask))
         ]
         metrics.append((images, weight))
-    masks = [None if mask is None else itk_image(mask).clone("unsigned char") for mask in (fixed_mask, moving_mask)]
+    masks = [_widened(mask, level) for mask in (fixed_mask, moving_mask)]
     arguments = [
         "--dimensionality", "3", "--float", "1", "--random-seed", str(SEED), "--write-composite-transform", "0",
         "--collapse-output-transforms", "1", "--output", str(scratch / stage),
@@ -142,6 +148,14 @@ def _run(
         return Chain((*start.steps, Step(warps[0], warps[1])))
     onto_moving = read_matrix(next(scratch.glob(f"{stage}0GenericAffine.mat")))
     return Chain.from_matrix(np.linalg.inv(onto_moving), scratch / f"{stage}.mat")
+
+
+def _widened(mask: Volume | None, level: LevelSettings):
+    """Make ANTs' mask of a brain mask; ANTs reads bytes."""
+    if mask is None:
+        return None
+    near = coarsen(crop(mask, mask, CROP_MARGIN), level.resolution)
+    return itk_image(widen(near.like(near.voxels > 0.5), MASK_MARGIN)).clone("unsigned char")
 
 
 def _transform(stage: str, level: LevelSettings) -> str:

@@ -66,7 +66,8 @@ def template_priors(resolution: float = 1.0) -> dict[str, Volume]:
 def _template(kind: str, resolution: float) -> Volume:
     """Read one map, ``t1``, ``gm``, ``wm`` or ``mask``, once per process; nobody writes into it."""
     if resolution != 1:
-        coarse = coarsen(_template(kind, 1.0), resolution)
+        # Smoothing adds up, so that the way over 2 mm gives the same and takes less.
+        coarse = coarsen(_template(kind, 2.0 if resolution >= 4 else 1.0), resolution)
         coarse.voxels.flags.writeable = False
         return coarse
     if kind == "mask":
