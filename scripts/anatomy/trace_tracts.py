@@ -1,0 +1,32 @@
+"""Six tracts per side of one session, traced on its diffusion images; without MRtrix3 a folder that says so."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from chiomics.anatomy.atlas import read_atlas
+from chiomics.anatomy.diffusion import DiffusionSeries, DiffusionSettings
+from chiomics.anatomy.presets import settings as registration_settings
+from chiomics.anatomy.session_files import SessionFiles
+from chiomics.anatomy.traced_tracts import trace_session
+from chiomics.core.logs import start_log
+from chiomics.index import remembered_failure
+
+log = start_log(snakemake.log[0])
+files = SessionFiles.from_lists(dict(snakemake.input.items()))
+gradients = [next(iter([paths] if isinstance(paths, str) else paths)) for paths in
+             (snakemake.input.dwi, snakemake.input.bval, snakemake.input.bvec)]  # fmt: skip
+chosen = snakemake.params.settings
+session = snakemake.wildcards.subject + snakemake.wildcards.run
+
+with (
+    TemporaryDirectory() as scratch,
+    remembered_failure(session=session, inputs=[*files.raw, *gradients], **snakemake.params.on_failure),
+):
+    Path(snakemake.output.traced).mkdir(parents=True, exist_ok=True)
+    tracts = trace_session(
+        DiffusionSeries.with_sidecar(*gradients), snakemake.input.segmentation, snakemake.output.traced,
+        gre=files.read_magnitude(), atlas=read_atlas(snakemake.input.atlas),
+        registration=registration_settings(chosen["registration"]["preset"], chosen["registration"]["parameters"]),
+        settings=DiffusionSettings.of(chosen["tracts"]["parameters"]), scratch=scratch,
+    )  # fmt: skip
+log.info("%d tracts traced, %d left to the atlas", len(tracts.masks), len(tracts.reasons))
