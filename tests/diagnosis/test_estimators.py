@@ -15,7 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from statsmodels.stats.diagnostic import lilliefors as statsmodels_lilliefors
 
-from chiomics.core.errors import SettingError
+from chiomics.core.errors import InputError, SettingError
+from chiomics.diagnosis.adjust import ComBat, ConfounderRegression
 from chiomics.diagnosis.impute import MedianImputer
 from chiomics.diagnosis.logistic import MultivariableLogistic
 from chiomics.diagnosis.newton import separates
@@ -33,7 +34,10 @@ ESTIMATORS = [
     MultivariableLogistic(),
     MultivariableLogistic(method="firth"),
     MultivariableLogistic(method="ridge"),
+    ConfounderRegression(),
 ]
+# Two cannot be checked so: ComBat, whose last column is a site's code and not a number, and BestRegion, which has to be
+# told the region of every column. Their laws are below and in test_evaluation.
 
 
 @parametrize_with_checks(ESTIMATORS)
@@ -220,3 +224,64 @@ def test_the_whole_recipe_nests_in_a_grid_search(cohort):
     names = search.best_estimator_[:-1].get_feature_names_out()
     assert set(names) <= set(frame.columns)
     assert search.predict_proba(frame).shape == (83, 2)
+
+
+def test_regression_adjustment_leaves_nothing_linear_and_keeps_the_mean(cohort):
+    X, _ = cohort
+    covariates = X[:, 5:7]
+    features = X[:, 7:10] + covariates @ np.array([[1, 0, 2], [0, 3, -1]])
+    adjuster = ConfounderRegression(2)
+    adjusted = adjuster.fit_transform(np.column_stack([features, covariates]))
+    assert adjusted.shape == (83, 3)
+    np.testing.assert_allclose(np.corrcoef(adjusted.T, covariates.T)[:3, 3:], 0, atol=1e-10)
+    np.testing.assert_allclose(adjusted.mean(axis=0), features.mean(axis=0), atol=1e-12)
+    assert list(adjuster.get_feature_names_out(["a", "b", "c", "age", "sex"])) == ["a", "b", "c"]
+
+
+def site_effects(sizes: tuple[int, ...] = (40, 60)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """200 features of subjects at sites with shifts and scales of their own; the features without them."""
+    rng = np.random.default_rng(0)
+    site = np.repeat(np.arange(len(sizes)), sizes)
+    true = rng.normal(size=(len(site), 200))
+    shift, scale = rng.normal(1, 0.5, (len(sizes), 200)), rng.gamma(10, 0.1, (len(sizes), 200))
+    return true, true * scale[site] + shift[site], site
+
+
+def test_combat_takes_location_and_scale_of_the_sites_away():
+    _, seen, site = site_effects()
+    harmonised = ComBat().fit_transform(np.column_stack([seen, site]))
+    left, before = (
+        np.abs(table[site == 0].mean(axis=0) - table[site == 1].mean(axis=0)).mean() for table in (harmonised, seen)
+    )
+    # A shift of variance 0.25 known from 40 subjects of variance 1 keeps 1/(1 + 40 · 0.25) of itself at each site.
+    assert left < 0.2 * before
+    left, before = (
+        np.abs(np.log(table[site == 0].std(axis=0) / table[site == 1].std(axis=0))).mean()
+        for table in (harmonised, seen)
+    )
+    assert left < 0.5 * before
+
+
+def test_combat_estimates_solve_johnsons_equations():
+    _, seen, site = site_effects((8, 60))
+    combat = ComBat().fit(np.column_stack([seen, site]))
+    z = (seen[site == 0] - combat.mean_) / combat.sd_
+    own, spread = z.mean(axis=0), z.var(axis=0, ddof=1)
+    g, d = combat.location_[0], combat.scale_[0] ** 2
+    tau = own.var(ddof=1)
+    mean, variance = spread.mean(), spread.var(ddof=1)
+    prior_shape, prior_rate = (2 * variance + mean**2) / variance, (mean * variance + mean**3) / variance
+    # Johnson et al. (2007), conditional posterior means; the iteration ends at relative changes of 1e-4.
+    np.testing.assert_allclose(g, (8 * tau * own + d * own.mean()) / (8 * tau + d), rtol=2e-3, atol=2e-3)
+    squares = ((z - g) ** 2).sum(axis=0)
+    np.testing.assert_allclose(d, (prior_rate + squares / 2) / (8 / 2 + prior_shape - 1), rtol=2e-3)
+    assert g.std() < own.std()
+
+
+def test_combat_refuses_an_unseen_site_and_a_single_subject():
+    _, seen, site = site_effects()
+    combat = ComBat().fit(np.column_stack([seen, site]))
+    with pytest.raises(InputError, match="without training subjects"):
+        combat.transform(np.column_stack([seen[:3], [0, 1, 2]]))
+    with pytest.raises(InputError, match="two training subjects"):
+        ComBat().fit(np.column_stack([seen[:5], [0, 0, 0, 0, 1]]))

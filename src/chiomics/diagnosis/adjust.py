@@ -22,7 +22,8 @@ class _DropsCovariates(TransformerMixin, BaseEstimator):
     """Shared handling of the covariate columns."""
 
     def _split(self, X: np.ndarray, *, reset: bool) -> tuple[np.ndarray, np.ndarray]:
-        X = validate_data(self, X, dtype=float, reset=reset, ensure_min_features=self.covariates + 1)
+        fewest = self.covariates + 1 if reset else 1
+        X = validate_data(self, X, dtype=float, reset=reset, ensure_min_features=fewest)
         return X[:, : X.shape[1] - self.covariates], X[:, X.shape[1] - self.covariates :]
 
     def get_feature_names_out(self, input_features: np.ndarray | None = None) -> np.ndarray:
@@ -118,9 +119,10 @@ def _shrink(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return one site's location and scale, shrunken towards their mean over features."""
     count = len(z)
     location, variance = z.mean(axis=0), z.var(axis=0, ddof=1)
-    prior_mean, prior_variance = location.mean(), location.var()
-    spread = variance.var()
-    if spread <= 0 or z.shape[1] < 2:
+    several = z.shape[1] > 1
+    prior_mean, prior_variance = location.mean(), location.var(ddof=1) if several else 0
+    spread = variance.var(ddof=1) if several else 0
+    if spread <= 0:
         # One feature, or features of equal variance, have no distribution to shrink towards.
         return location, np.sqrt(np.where(variance > 0, variance, 1))
     shape = 2 + variance.mean() ** 2 / spread
