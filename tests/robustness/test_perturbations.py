@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chiomics.core.errors import SettingError
 from chiomics.robustness.perturb_image import change_scale, smooth
 from chiomics.robustness.perturb_mask import centre_of, dilate, draw_motion, erode, move
-from chiomics.robustness.perturbation_settings import KINDS, UNPERTURBED, axes_of, read_perturbations
+from chiomics.robustness.perturbation_settings import KINDS, UNPERTURBED, read_perturbations
 from chiomics.robustness.perturbations import generator, perturb, perturb_session
 from chiomics.robustness.settings import Settings
 
@@ -294,11 +294,10 @@ def test_a_mistake_in_the_configuration_is_named(configured, names):
 
 def test_each_perturbation_is_an_axis_with_the_session_as_it_is():
     configured = {"noise": {"kind": "noise", "sd": 0.01, "repeats": 2}, "erode": {"kind": "erosion", "distance": 1}}
-    axes = axes_of(read_perturbations(configured))
-    settings = Settings.from_config({"axes": axes, "echo_sets": ["all", "1TE"], "inversion": "tv"})
-    assert [(axis.name, axis.column, axis.values, dict(axis.where)) for axis in settings.all_axes()[1:]] == [
-        ("noise", "perturbation", (UNPERTURBED, "noise-1", "noise-2"), {"echo_set": "all", "inversion": "tv"}),
-        ("erode", "perturbation", (UNPERTURBED, "erode"), {"echo_set": "all", "inversion": "tv"}),
+    settings = Settings.from_config({"perturbations": configured, "echo_sets": ["all", "1TE"], "inversion": "tv"})
+    assert [(axis.name, axis.column, axis.values) for axis in settings.all_axes()[1:]] == [
+        ("noise", "perturbation", (UNPERTURBED, "noise-1", "noise-2")),
+        ("erode", "perturbation", (UNPERTURBED, "erode")),
     ]
 
 

@@ -91,22 +91,6 @@ def read_perturbations(configured: Mapping[str, Mapping]) -> list[Perturbation]:
     return perturbations
 
 
-def axes_of(perturbations: list[Perturbation]) -> dict[str, dict]:
-    """Give one axis of agreement per perturbation, the session as it is against each draw.
-
-    Parameters
-    ----------
-    perturbations : list of Perturbation
-        From `read_perturbations`.
-
-    Returns
-    -------
-    dict of str to dict
-        As `axes` of `chiomics.robustness.settings.Settings`.
-    """
-    return {one.name: {"column": "perturbation", "values": [UNPERTURBED, *one.draws]} for one in perturbations}
-
-
 def _check_setting(what: str, kind: str, key: str, value: object) -> None:
     if key not in KINDS[kind]:
         raise SettingError(f"{what} is not a setting of {kind}", expected=", ".join([*KINDS[kind], "repeats"]))
