@@ -40,7 +40,8 @@ def lacking_for_yan2021():
     return ""
 
 
-LACKING = {"fiscone2023": lacking_for_fiscone2023, "yan2021": lacking_for_yan2021}
+# Found once: what an included paper needs is filled into the configuration below.
+LACKING = {"fiscone2023": lacking_for_fiscone2023(), "yan2021": lacking_for_yan2021()}
 
 
 def included(paper):
@@ -48,7 +49,7 @@ def included(paper):
     choice = config["papers"][paper]["include"]
     if config["features"]:
         return choice != False
-    return choice == True or (choice == "auto" and not LACKING[paper]())
+    return choice == True or (choice == "auto" and not LACKING[paper])
 
 
 PAPERS = [paper for paper in LACKING if included(paper)]
@@ -57,8 +58,8 @@ PAPERS = [paper for paper in LACKING if included(paper)]
 def paper_targets(paper, files):
     """Give a paper's files, or stop with what the cohort lacks for it."""
     if paper not in PAPERS:
-        lacking = LACKING[paper]() or "papers.{paper}.include is false"
-        raise WorkflowError(f"{paper}: this cohort cannot serve it: {lacking.format(paper=paper)}")
+        lacking = LACKING[paper] or f"papers.{paper}.include is false"
+        raise WorkflowError(f"{paper}: this cohort cannot serve it: {lacking}")
     return files
 
 
@@ -66,7 +67,7 @@ def log_papers():
     """Say which papers are left out of `all`, and why."""
     for paper in LACKING:
         if paper not in PAPERS:
-            logger.info(f"{paper} is left out: {LACKING[paper]() or f'papers.{paper}.include is false'}")
+            logger.info(f"{paper} is left out: {LACKING[paper] or f'papers.{paper}.include is false'}")
 
 
 # What an included paper needs, where the configuration leaves it open.
