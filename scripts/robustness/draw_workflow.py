@@ -1,5 +1,6 @@
 """The rules that lead to a study's results, from the workflow's own graph."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from chiomics.core.rule_graph import draw_workflow, read_rule_graph, upstream_of
 
 log = start_log(snakemake.log[0])
 root, target = Path(snakemake.scriptdir).parents[1], snakemake.params.target
-stages = {path.stem: path.parent.name for path in root.glob("scripts/*/*.py")}
+scripts = sorted(root.glob("scripts/*/*.py"))
+stages = {path.stem: path.parent.name for path in scripts}
+about = {path.stem: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "" for path in scripts}
+about = {rule: text.partition("\n")[0] for rule, text in about.items()}
 with TemporaryDirectory() as folder:
     configuration = Path(folder, "config.json")
     configuration.write_text(json.dumps(snakemake.config), encoding="utf-8")
@@ -24,7 +28,7 @@ if done.returncode:
     raise RuntimeError(f"the workflow's graph cannot be had: {done.stderr[-2000:]}")
 edges = upstream_of(read_rule_graph(done.stdout), target)
 save_figure(
-    draw_workflow(edges, stages=stages), snakemake.output.png, snakemake.output.svg,
+    draw_workflow(edges, stages=stages, about=about), snakemake.output.png, snakemake.output.svg,
     simulated=snakemake.params.simulated,
 )  # fmt: skip
 log.info("%d rules, %d arrows", len({name for edge in edges for name in edge}), len(edges))

@@ -135,7 +135,7 @@ def draw_workflow(
         raise InputError("the graph of the rules has no edge", expected="at least one rule that another one uses")
     drawn = transitive_reduction(edges)
     names = list(dict.fromkeys(name for edge in drawn for name in edge))
-    boxes = {name: _texts(name, (about or {}).get(name, ""), (jobs or {}).get(name, 1)) for name in names}
+    boxes = {name: _texts(name, _find(name, about or {}, ""), (jobs or {}).get(name, 1)) for name in names}
     plan = _plan(drawn, boxes)
     if about and (plan.width > TWO_COLUMNS or plan.step * plan.depth > TALLEST):
         boxes = {name: _texts(name, "", (jobs or {}).get(name, 1)) for name in names}
@@ -217,9 +217,13 @@ def _width(text: str, size: float) -> float:
     return max(line.get_extents().width for line in lines) / POINTS_PER_INCH
 
 
+def _find(name: str, known: Mapping[str, str], otherwise: str) -> str:
+    """Look a rule up; rules that are there once per kind of session differ by a number at the end."""
+    return known.get(name) or known.get(re.sub(r"_\d+$", "", name)) or otherwise
+
+
 def _stage(name: str, stages: Mapping[str, str]) -> str:
-    """Give a rule's stage; rules that are there once per kind of session differ by a number at the end."""
-    stage = stages.get(name) or stages.get(re.sub(r"_\d+$", "", name), OTHER)
+    stage = _find(name, stages, OTHER)
     return stage if stage in STAGES else OTHER
 
 
