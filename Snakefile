@@ -3,6 +3,7 @@
     snakemake --cores N                                          the embedded simulated cohort
     snakemake --cores N --config bids_dir=MY_BIDS --directory OUT    your own
     snakemake --cores N qsm                                      one stage
+    snakemake --cores N fiscone2023                              one paper
 
 Every key of the configuration is explained in config/README.md.
 """
@@ -24,7 +25,10 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/papers.smk"
 include: "workflow/rules/targets.smk"
+include: "workflow/rules/anatomy_targets.smk"
+include: "workflow/rules/paper_targets.smk"
 
 
 if SIMULATED:
@@ -33,7 +37,11 @@ if SIMULATED:
 
 
 include: "workflow/rules/qsm.smk"
+include: "workflow/rules/anatomy.smk"
 include: "workflow/rules/radiomics.smk"
+include: "workflow/rules/robustness.smk"
+include: "workflow/rules/diagnosis.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
@@ -41,4 +49,6 @@ rule all:
     input:
         [f"{COHORT}/participants.tsv"] if SIMULATED else [],
         rules.qsm.input,
+        rules.anatomy.input,
         rules.radiomics.input,
+        paper_files,

@@ -18,6 +18,7 @@ with (
     TemporaryDirectory() as scratch,
     remembered_failure(session=session, inputs=files.raw, **snakemake.params.on_failure),
 ):
-    segment_session(files, segmentation, settings=settings, scratch=scratch)
+    nuclei = atlases.get("nuclei")
+    segment_session(files, segmentation, settings=settings, scratch=scratch, nuclei_atlas=nuclei)
     found = define_regions(files, segmentation, atlases=atlases, settings=settings)
 write_session(found, snakemake.output, title=session, simulated=snakemake.params.simulated)

@@ -14,4 +14,10 @@ with (
     TemporaryDirectory() as scratch,
     remembered_failure(session=session, inputs=files.raw, **snakemake.params.on_failure),
 ):
-    segment_session(files, snakemake.output.segmentation, settings=snakemake.params.settings, scratch=scratch)
+    segment_session(
+        files,
+        snakemake.output.segmentation,
+        settings=snakemake.params.settings,
+        scratch=scratch,
+        nuclei_atlas=snakemake.input.nuclei or None,
+    )

@@ -18,8 +18,10 @@ models = list_models(settings)
 
 
 def read_all(paths):
-    """Read the parts of a table."""
-    return pd.concat(map(pd.read_parquet, paths), ignore_index=True)
+    """Read the parts of a table, models in the order of the study and not of the jobs."""
+    parts = pd.concat(map(pd.read_parquet, paths), ignore_index=True)
+    place = {name: number for number, name in enumerate(models)}
+    return parts.sort_values(["model", "scheme"], key=lambda names: names.map(place).fillna(0), kind="stable")
 
 
 predictions, selected = read_all(snakemake.input.predictions), read_all(snakemake.input.selected)

@@ -2,7 +2,7 @@
 
 from chiomics.core.logs import start_log
 from chiomics.radiomics.qc import plot_histograms
-from chiomics.radiomics.session import extract_session, preset_settings, region_values, write_session
+from chiomics.radiomics.session import extract_session, preset_settings, read_reference, region_values, write_session
 
 log = start_log(snakemake.log[0])
 names = [tuple(name) for name in snakemake.params.map_names]
@@ -12,12 +12,14 @@ valid_mask = next(iter(snakemake.input.get("valid_mask") or []), None)
 if isinstance(snakemake.input.get("valid_mask"), str):
     valid_mask = snakemake.input.valid_mask
 
+offset = read_reference(snakemake.input.reference) if snakemake.input.get("reference") else 0.0
 features = extract_session(
     maps,
     snakemake.input.vois,
     presets=settings["presets"],
     identity=snakemake.params.identity,
     valid_mask=valid_mask,
+    offset=offset,
     engine=settings["engine"],
     isolated_voxels=settings["isolated_voxels"],
 )

@@ -14,7 +14,7 @@ from chiomics.radiomics.discretise import FlatRegionError
 from chiomics.radiomics.engine import Feature, region_features
 from chiomics.radiomics.extraction import expected_features, in_unit
 from chiomics.radiomics.prepare import RegionError, normalise, prepare
-from chiomics.radiomics.session import COLUMNS, hemispheres_of, preset_settings, wanted_vois
+from chiomics.radiomics.session import COLUMNS, hemispheres_of, preset_settings, read_reference, wanted_vois
 from chiomics.radiomics.vois import arrange, find_vois
 from chiomics.radiomics.volume import as_volume
 from chiomics.robustness.perturbation_settings import read_perturbations
@@ -27,7 +27,8 @@ inversion, echo_set = snakemake.params.map_name
 
 chi, affine = read_image(snakemake.input.map, dtype=np.float64)
 valid = read_image(snakemake.input.valid_mask)[0] > 0 if snakemake.input.get("valid_mask") else chi != 0
-chi -= snakemake.params.offset
+if snakemake.input.get("reference"):
+    chi -= read_reference(snakemake.input.reference)
 found = find_vois(snakemake.input.vois)
 masks = {}
 for region, members in arrange(wanted_vois(found, preset, options), hemispheres_of(preset, options)).items():

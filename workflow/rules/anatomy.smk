@@ -95,6 +95,7 @@ for group, one_job, tracing, folders in anatomy_groups():
                 unpack(structural_files),
                 brain_mask=brain_mask_of,
                 chi=reference_chi,
+                nuclei=atlas_folders().get("nuclei", []),
             output:
                 segmentation=directory(SEGMENTATION),
             log:

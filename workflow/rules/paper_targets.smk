@@ -6,8 +6,12 @@ from chiomics.diagnosis.models import complete_settings, list_jobs
 GIVEN_FEATURES = beside_snakefile(config["features"])
 COHORT_NAME = GIVEN_FEATURES or ("the embedded simulated cohort" if SIMULATED else BIDS_DIR)
 
+TITLES = {"fiscone2023": "Fiscone 2023", "yan2021": "Yan 2021"}
+#: The figure of each paper that shows its steps.
+WORKFLOW_FIGURES = {"fiscone2023": "figure1", "yan2021": "figure3"}
+
 FISCONE = config["papers"]["fiscone2023"]
-FISCONE_SETTINGS = {key: value for key, value in FISCONE.items() if key not in ("include", "perturbations")}
+FISCONE_SETTINGS = {key: value for key, value in FISCONE.items() if key != "include"}
 AGREEMENT_TABLES = ("counts.tsv", "optimal_gray_level.tsv", "missing.tsv", "sides.tsv", "groups.tsv", "whitelist.tsv")
 TRACT_TABLES = ("volumes.tsv", "trends.tsv", "contradictions.tsv")
 #: Figures that come from tables; the workflow (1) and the χ atlas (5) beside them.

@@ -143,26 +143,7 @@ rule draw_fiscone2023:
         settings=FISCONE_SETTINGS,
         simulated=SIMULATED,
     script:
-        "../../scripts/robustness/draw_figures.py"
-
-
-rule draw_fiscone2023_workflow:
-    """Draw the rules that lead to the study's results (Fig 1), from the workflow's own graph."""
-    output:
-        png=report(
-            "results/papers/fiscone2023/figure1.png", caption="../report/fiscone2023.rst", category="Fiscone 2023"
-        ),
-        svg="results/papers/fiscone2023/figure1.svg",
-    log:
-        "results/logs/draw_fiscone2023_workflow.log",
-    localrule: True
-    conda:
-        "../../envs/statistics.yaml"
-    params:
-        target="fiscone2023",
-        simulated=SIMULATED,
-    script:
-        "../../scripts/robustness/draw_workflow.py"
+        "../../scripts/robustness/draw_fiscone2023.py"
 
 
 rule place_chi_atlas:

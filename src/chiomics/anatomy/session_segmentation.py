@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from chiomics.anatomy import session_files as kept
+from chiomics.anatomy.atlas import read_atlas
 from chiomics.anatomy.bias_field import correct_bias
 from chiomics.anatomy.brain_extraction import extract_brain
+from chiomics.anatomy.chi_template import bright_chi, chi_of_template
 from chiomics.anatomy.grids import same_grid
 from chiomics.anatomy.label_maps import tissue_from_labels
 from chiomics.anatomy.lesion_split import split_lesions
@@ -35,7 +37,14 @@ from chiomics.core.images import write_sidecar
 log = logging.getLogger(__name__)
 
 
-def segment_session(files: SessionFiles, out_dir: str | Path, *, settings: Mapping, scratch: str | Path) -> None:
+def segment_session(
+    files: SessionFiles,
+    out_dir: str | Path,
+    *,
+    settings: Mapping,
+    scratch: str | Path,
+    nuclei_atlas: str | Path | None = None,
+) -> None:
     """Segment a session and register it to its GRE and to the template.
 
     Parameters
@@ -48,6 +57,8 @@ def segment_session(files: SessionFiles, out_dir: str | Path, *, settings: Mappi
         The section ``anatomy`` of the configuration.
     scratch : path-like
         Folder for what nobody needs afterwards.
+    nuclei_atlas : path-like, optional
+        Prepared atlas of the nuclei, by which χ helps the registration of a session without T1w.
 
     Raises
     ------
@@ -59,7 +70,8 @@ def segment_session(files: SessionFiles, out_dir: str | Path, *, settings: Mappi
     registering = registration_settings(chosen["preset"], chosen["parameters"])
     session = _Session(files, out_dir, scratch, registering)
     anatomy, brain, to_gre = session.with_t1w() if files.T1w else session.with_magnitude()
-    to_template = session.onto_template(anatomy, brain)
+    further = () if files.T1w else session.pair_of_chi(nuclei_atlas)
+    to_template = session.onto_template(anatomy, brain, further)
     to_gre.inverse().then(to_template).write(out_dir / kept.GRE_TO_TEMPLATE)
     priors = {
         name: resample(prior, anatomy, to_template.inverse()) for name, prior in template_priors(PRIOR_MM).items()
@@ -82,6 +94,8 @@ def segment_session(files: SessionFiles, out_dir: str | Path, *, settings: Mappi
 
 #: Resolution in mm at which the template's tissue maps are carried to a session: they are as smooth as that.
 PRIOR_MM = 1.5
+#: Weight of χ beside the magnitude, whose weight is 1.
+CHI_WEIGHT = 1.0
 
 
 @dataclass
@@ -120,12 +134,21 @@ class _Session:
         anatomy = correct_bias(self.gre, settings=self.registering.bias, mask=self.gre_brain)
         return anatomy, self.gre_brain, Chain().write(self.out_dir / kept.TO_GRE)
 
-    def onto_template(self, anatomy: Volume, brain: Volume) -> Chain:
+    def pair_of_chi(self, nuclei_atlas: str | Path | None) -> tuple:
+        """Pair χ with what it looks like in template space, as a second pair of images for the registration."""
+        if nuclei_atlas is None or self.files.chi is None:
+            return ()
+        self.notes["TemplateContrasts"] = ["magnitude", "χ of the deep nuclei"]
+        picture = chi_of_template(read_atlas(nuclei_atlas), template_brain(PRIOR_MM))
+        return ((bright_chi(Volume.read(self.files.chi)), picture, CHI_WEIGHT),)
+
+    def onto_template(self, anatomy: Volume, brain: Volume, further: tuple) -> Chain:
         """Register the brain to the template's."""
         inside = anatomy.like(np.where(brain.voxels, anatomy.voxels, 0).astype(np.float32))
         target = template_brain(1.0)
         chain = register(
             inside, target, settings=self.registering, kind="nonlinear", out_dir=self.out_dir / kept.TO_TEMPLATE,
+            further=further,
         )  # fmt: skip
         self.check("to template", inside, target, chain, brain, template_mask(1.0))
         return chain
