@@ -13,15 +13,14 @@ from chiomics.anatomy.volume import Volume
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image
 
-#: What the folder of a segmentation holds, all on the grid of the anatomical image.
+#: What the folder of a segmentation holds, on the grid of the anatomical image but for FLAIR and lesions, which stay on
+#: the grid that they were taken or drawn on.
 ANATOMY, BRAIN, FLAIR = "anatomy.nii.gz", "brain_mask.nii.gz", "FLAIR.nii.gz"
 TISSUE, PROBABILITY, LESIONS = "tissue.nii.gz", "lesion_probability.nii.gz", "lesions.nii.gz"
 LABELS = "labels.nii.gz"
-#: Lesions that were drawn on the GRE, on its grid.
-GRE_LESIONS = "lesions_GRE.nii.gz"
 #: Its chains: from the anatomical image to the GRE and to the template, from the FLAIR to the anatomical image.
 TO_GRE, TO_TEMPLATE, FLAIR_TO_ANATOMY = "to_GRE", "to_template", "FLAIR_to_anatomy"
-GRE_TO_TEMPLATE = "GRE_to_template"
+GRE_TO_TEMPLATE, LESIONS_TO_GRE = "GRE_to_template", "lesions_to_GRE"
 SIDECAR = "segmentation.json"
 
 

@@ -18,6 +18,7 @@ from chiomics.anatomy import session_files as kept
 from chiomics.anatomy.atlas import Atlas, read_atlas
 from chiomics.anatomy.atlas_space import atlas_coordinates, shares_on_grid
 from chiomics.anatomy.consistency import compare_nuclei
+from chiomics.anatomy.grids import same_grid
 from chiomics.anatomy.label_maps import nuclei_from_labels
 from chiomics.anatomy.nuclei import label_nuclei, label_of
 from chiomics.anatomy.refine_nuclei import RefineSettings, refine_nuclei
@@ -113,10 +114,8 @@ def define_regions(
     from_template = Chain.read(segmentation / kept.TO_TEMPLATE).inverse().then(to_gre)
     of_anatomy = Volume.read(segmentation / kept.TISSUE, dtype=np.uint8)
     tissue = resample(of_anatomy, gre, to_gre, interpolation="label")
-    if (segmentation / kept.GRE_LESIONS).is_file():
-        lesions = Volume.read(segmentation / kept.GRE_LESIONS, dtype=np.int32)
-    else:
-        lesions = _carry_lesions(Volume.read(segmentation / kept.LESIONS, dtype=np.int32), gre, to_gre)
+    drawn = Volume.read(segmentation / kept.LESIONS, dtype=np.int32)
+    lesions = _carry_lesions(drawn, gre, Chain.read(segmentation / kept.LESIONS_TO_GRE))
     sidecar = {"Segmentation": read_sidecar(segmentation / kept.SIDECAR)}
 
     nuclei, consistency = None, compare_nuclei({}, {}, np.zeros((3, 0)))
@@ -158,6 +157,8 @@ def define_regions(
 
 def _carry_lesions(lesions: Volume, gre: Volume, to_gre: Chain) -> Volume:
     """Carry lesions as one mask, which keeps their volume, and give each of its voxels the nearest lesion's label."""
+    if same_grid(lesions, gre):  # drawn on the GRE
+        return lesions
     share = resample(lesions.like((lesions.voxels > 0).astype(np.float32)), gre, to_gre).voxels
     inside = share >= 0.5
     labels = resample(lesions, gre, to_gre, interpolation="nearest").voxels

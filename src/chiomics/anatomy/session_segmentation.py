@@ -76,9 +76,15 @@ def segment_session(
     priors = {
         name: resample(prior, anatomy, to_template.inverse()) for name, prior in template_priors(PRIOR_MM).items()
     }
-    flair = session.flair_on(anatomy, brain) if files.FLAIR else None
-    probability, lesions = session.lesions(anatomy, brain, flair, priors, to_gre, settings["lesions"])
-    tissue = session.tissue(anatomy, brain, priors, lesions, TissueSettings(**settings["tissue"]))
+    flair, from_flair = session.flair(anatomy, brain) if files.FLAIR else (None, None)
+    spaces = {"anatomy": (anatomy, Chain()), "GRE": (session.gre, to_gre.inverse())}
+    spaces |= {"FLAIR": (flair, from_flair)} if flair else {}
+    probability, lesions, onto_anatomy = session.lesions(
+        brain, spaces, to_template, LesionSettings(**settings["lesions"])
+    )
+    onto_anatomy.then(to_gre).write(out_dir / kept.LESIONS_TO_GRE)
+    on_anatomy = lesions if lesions is None else _carry_mask(lesions, anatomy, onto_anatomy)
+    tissue = session.tissue(brain, spaces, priors, on_anatomy, TissueSettings(**settings["tissue"]))
     ventricles = template_ventricles(template_priors(PRIOR_MM)["CSF"])
     region = resample(ventricles, anatomy, to_template.inverse(), interpolation="label")
     tissue = mark_ventricles(tissue, region)
@@ -153,45 +159,60 @@ class _Session:
         self.check("to template", inside, target, chain, brain, template_mask(1.0))
         return chain
 
-    def flair_on(self, anatomy: Volume, brain: Volume) -> Volume:
-        """Register the FLAIR to the anatomical image and bring it to its grid."""
-        flair = correct_bias(Volume.read(self.files.FLAIR), settings=self.registering.bias)
+    def flair(self, anatomy: Volume, brain: Volume) -> tuple[Volume, Chain]:
+        """Correct the FLAIR on its own grid, and find its way to the anatomical image."""
+        raw = Volume.read(self.files.FLAIR)
+        roughly = correct_bias(raw, settings=self.registering.bias)
         chain = register(
-            flair, anatomy, settings=self.registering, kind="rigid", fixed_mask=brain,
+            roughly, anatomy, settings=self.registering, kind="rigid", fixed_mask=brain,
             out_dir=self.out_dir / kept.FLAIR_TO_ANATOMY,
         )  # fmt: skip
-        self.check("FLAIR to anatomical image", flair, anatomy, chain, None, brain)
-        return correct_bias(resample(flair, anatomy, chain), settings=self.registering.bias, mask=brain)
+        self.check("FLAIR to anatomical image", roughly, anatomy, chain, None, brain)
+        inside = _carry_mask(brain, raw, chain.inverse())
+        return correct_bias(raw, settings=self.registering.bias, mask=inside), chain
 
     def lesions(
-        self, anatomy: Volume, brain: Volume, flair: Volume | None, priors: dict, to_gre: Chain, settings: Mapping
-    ) -> tuple[Volume | None, Volume]:
-        """Take the user's lesions, or find them; give the probability, where there is one, and labels."""
-        chosen = LesionSettings(**settings)
+        self, brain: Volume, spaces: dict[str, tuple[Volume, Chain]], to_template: Chain, settings: LesionSettings
+    ) -> tuple[Volume | None, Volume, Chain]:
+        """Take the user's lesions, or find them on the FLAIR's own grid.
+
+        Gives the probability where there is one, the labels, and the way from their grid to the anatomical image.
+        """
+        anatomy, _ = spaces["anatomy"]
         given = self.files.lesion_labels or self.files.lesion_mask
         if given is not None:
             self.notes["Lesions"] = {"Source": given.name}
             labels = Volume.read(given, dtype=np.int32)
             if self.files.lesion_labels is None:
-                labels = split_lesions(labels.like((labels.voxels > 0).astype(np.float32)), settings=chosen)
-            if same_grid(labels, self.gre):  # what is drawn on the GRE stays as it was drawn
-                labels.write(self.out_dir / kept.GRE_LESIONS)
-            return None, self.onto_anatomy(labels, anatomy, to_gre)
-        nothing = anatomy.like(np.zeros(anatomy.voxels.shape, np.int32))
-        if flair is None or self.files.T1w is None:
-            lacking = "FLAIR" if flair is None else "T1w"
+                labels = split_lesions(labels.like((labels.voxels > 0).astype(np.float32)), settings=settings)
+            return None, labels, self.space_of(labels, spaces, given)
+        if "FLAIR" not in spaces or self.files.T1w is None:
+            lacking = "T1w" if "FLAIR" in spaces else "FLAIR"
             self.notes["Lesions"] = {"Source": "none", "Reason": f"no {lacking} and no mask: lesions are not known"}
             log.warning("lesions are not known: no %s", lacking)
-            return None, nothing
-        found = segment_lesions(flair, anatomy, brain, priors, settings=chosen)
-        self.notes["Lesions"] = {"Source": "automatic, from FLAIR and T1w", "Settings": vars(chosen)}
-        return found.probability, found.labels
+            return None, anatomy.like(np.zeros(anatomy.voxels.shape, np.int32)), Chain()
+        flair, from_flair = spaces["FLAIR"]
+        back = to_template.inverse().then(from_flair.inverse())
+        priors = {name: resample(prior, flair, back) for name, prior in template_priors(PRIOR_MM).items()}
+        t1w, inside = resample(anatomy, flair, from_flair.inverse()), _carry_mask(brain, flair, from_flair.inverse())
+        found = segment_lesions(flair, t1w, inside, priors, settings=settings)
+        self.notes["Lesions"] = {"Source": "automatic, from FLAIR and T1w", "Settings": vars(settings)}
+        return found.probability, found.labels, from_flair
 
-    def tissue(self, anatomy: Volume, brain: Volume, priors: dict, lesions: Volume, settings: TissueSettings) -> Volume:
+    def tissue(
+        self,
+        brain: Volume,
+        spaces: dict[str, tuple[Volume, Chain]],
+        priors: dict,
+        lesions: Volume,
+        settings: TissueSettings,
+    ) -> Volume:
         """Take the user's tissue, or tell it apart on the T1w, or take the template's."""
+        anatomy, _ = spaces["anatomy"]
         if self.files.tissue_labels is not None:
             labels = Volume.read(self.files.tissue_labels, dtype=np.int32)
-            labels = self.onto_anatomy(labels, anatomy, Chain.read(self.out_dir / kept.TO_GRE))
+            chain = self.space_of(labels, spaces, self.files.tissue_labels)
+            labels = resample(labels, anatomy, chain, interpolation="nearest")
             labels.write(self.out_dir / kept.LABELS)
             self.notes["Tissue"] = {"Source": self.files.tissue_labels.name}
             return tissue_from_labels(labels)
@@ -203,25 +224,29 @@ class _Session:
         classes = np.array([FLUID, GREY, WHITE], np.uint8)[shares.argmax(axis=0)]
         return anatomy.like(np.where(brain.voxels & (shares.sum(axis=0) > 0), classes, 0).astype(np.uint8))
 
-    def onto_anatomy(self, drawn: Volume, anatomy: Volume, to_gre: Chain) -> Volume:
-        """Bring labels of the user's to the anatomical image's grid, from whichever grid they were drawn on."""
-        if same_grid(drawn, anatomy):
-            return drawn
-        if same_grid(drawn, self.gre):
-            return resample(drawn, anatomy, to_gre.inverse(), interpolation="nearest")
-        if self.files.FLAIR is not None and same_grid(drawn, Volume.read(self.files.FLAIR)):
-            chain = Chain.read(self.out_dir / kept.FLAIR_TO_ANATOMY)
-            return resample(drawn, anatomy, chain, interpolation="nearest")
-        raise InputError("labels lie on the grid of none of the session's images", expected="GRE, T1w or FLAIR")
+    @staticmethod
+    def space_of(drawn: Volume, spaces: dict[str, tuple[Volume, Chain]], path: Path) -> Chain:
+        """Find the grid that labels were drawn on, and give the way from there to the anatomical image."""
+        for image, chain in spaces.values():
+            if same_grid(drawn, image):
+                return chain
+        raise InputError(
+            "labels lie on the grid of none of the session's images", file=path, expected=", ".join(spaces)
+        )
 
     def check(
         self, name: str, moving: Volume, fixed: Volume, chain: Chain, moving_mask: Volume | None, fixed_mask: Volume
     ) -> None:
         """Stop at a registration that failed."""
         if moving_mask is None:  # the fixed image's, carried back: the overlap then says nothing, the rest does
-            moving_mask = resample(fixed_mask.like(fixed_mask.voxels.astype(np.float32)), moving, chain.inverse())
-            moving_mask = moving.like(moving_mask.voxels > 0.5)
+            moving_mask = _carry_mask(fixed_mask, moving, chain.inverse())
         quality = assess(moving, fixed, chain, (moving_mask, fixed_mask))
         self.notes["Registrations"][name] = asdict(quality) | {"failed": quality.reason}
         if quality.failed:
             raise InputError(f"the registration {name} failed", found=quality.reason)
+
+
+def _carry_mask(mask: Volume, onto: Volume, chain: Chain) -> Volume:
+    """Carry what is not 0, keeping its volume."""
+    share = resample(mask.like((mask.voxels > 0).astype(np.float32)), onto, chain)
+    return share.like(share.voxels > 0.5)
