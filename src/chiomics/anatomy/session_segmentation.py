@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from chiomics.anatomy import session_files as kept
-from chiomics.anatomy.atlas import read_atlas
+from chiomics.anatomy.atlas import Atlas, read_atlas
+from chiomics.anatomy.atlas_space import atlas_coordinates, shares_on_grid
 from chiomics.anatomy.bias_field import correct_bias
 from chiomics.anatomy.brain_extraction import extract_brain
-from chiomics.anatomy.chi_template import bright_chi, chi_of_template
+from chiomics.anatomy.gre_to_template import register_gre_to_template
 from chiomics.anatomy.grids import same_grid
 from chiomics.anatomy.label_maps import tissue_from_labels
 from chiomics.anatomy.lesion_split import split_lesions
@@ -70,8 +71,7 @@ def segment_session(
     registering = registration_settings(chosen["preset"], chosen["parameters"])
     session = _Session(files, out_dir, scratch, registering)
     anatomy, brain, to_gre = session.with_t1w() if files.T1w else session.with_magnitude()
-    further = () if files.T1w else session.pair_of_chi(nuclei_atlas)
-    to_template = session.onto_template(anatomy, brain, further)
+    to_template = session.onto_template(anatomy, brain, nuclei_atlas)
     to_gre.inverse().then(to_template).write(out_dir / kept.GRE_TO_TEMPLATE)
     priors = {
         name: resample(prior, anatomy, to_template.inverse()) for name, prior in template_priors(PRIOR_MM).items()
@@ -100,8 +100,8 @@ def segment_session(
 
 #: Resolution in mm at which the template's tissue maps are carried to a session: they are as smooth as that.
 PRIOR_MM = 1.5
-#: Weight of χ beside the magnitude, whose weight is 1.
-CHI_WEIGHT = 1.0
+#: The thalamus holds too little iron to stand out on χ.
+NOT_BRIGHT = ("THA",)
 
 
 @dataclass
@@ -140,22 +140,19 @@ class _Session:
         anatomy = correct_bias(self.gre, settings=self.registering.bias, mask=self.gre_brain)
         return anatomy, self.gre_brain, Chain().write(self.out_dir / kept.TO_GRE)
 
-    def pair_of_chi(self, nuclei_atlas: str | Path | None) -> tuple:
-        """Pair χ with what it looks like in template space, as a second pair of images for the registration."""
-        if nuclei_atlas is None or self.files.chi is None:
-            return ()
-        self.notes["TemplateContrasts"] = ["magnitude", "χ of the deep nuclei"]
-        picture = chi_of_template(read_atlas(nuclei_atlas), template_brain(PRIOR_MM))
-        return ((bright_chi(Volume.read(self.files.chi)), picture, CHI_WEIGHT),)
-
-    def onto_template(self, anatomy: Volume, brain: Volume, further: tuple) -> Chain:
-        """Register the brain to the template's."""
+    def onto_template(self, anatomy: Volume, brain: Volume, nuclei_atlas: str | Path | None) -> Chain:
+        """Register the T1w to the template, or without one the magnitude and χ."""
+        out_dir, target = self.out_dir / kept.TO_TEMPLATE, template_brain(1.0)
         inside = anatomy.like(np.where(brain.voxels, anatomy.voxels, 0).astype(np.float32))
-        target = template_brain(1.0)
-        chain = register(
-            inside, target, settings=self.registering, kind="nonlinear", out_dir=self.out_dir / kept.TO_TEMPLATE,
-            further=further,
-        )  # fmt: skip
+        if self.files.T1w:
+            chain = register(inside, target, settings=self.registering, kind="nonlinear", out_dir=out_dir)
+        else:
+            chi = Volume.read(self.files.chi) if self.files.chi else None
+            nuclei = _iron_rich(read_atlas(nuclei_atlas)) if nuclei_atlas else None
+            self.notes["TemplateContrasts"] = ["magnitude"] + ["χ of the deep nuclei"] * (None not in (chi, nuclei))
+            chain = register_gre_to_template(
+                anatomy, brain, settings=self.registering, out_dir=out_dir, chi=chi, nuclei=nuclei
+            )
         self.check("to template", inside, target, chain, brain, template_mask(1.0))
         return chain
 
@@ -244,6 +241,17 @@ class _Session:
         self.notes["Registrations"][name] = asdict(quality) | {"failed": quality.reason}
         if quality.failed:
             raise InputError(f"the registration {name} failed", found=quality.reason)
+
+
+def _iron_rich(atlas: Atlas) -> Volume:
+    """Give the share of nuclei that are bright on χ, in template space."""
+    onto = template_brain(PRIOR_MM)
+    picture = np.zeros(onto.voxels.shape, np.float32)
+    shares = shares_on_grid(atlas.structures(), atlas_coordinates(onto, atlas.to_template()))
+    for (name, _), (box, share) in shares.items():
+        if name not in NOT_BRIGHT:
+            picture[box] += share
+    return onto.like(np.minimum(picture, 1))
 
 
 def _carry_mask(mask: Volume, onto: Volume, chain: Chain) -> Volume:

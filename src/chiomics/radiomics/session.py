@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chiomics.core.errors import InputError
-from chiomics.core.images import whole_file
+from chiomics.core.images import read_sidecar, whole_file
 from chiomics.radiomics.discretise import FlatRegionError
 from chiomics.radiomics.engine import Feature, region_features
 from chiomics.radiomics.extraction import expected_features, in_unit
@@ -181,6 +181,23 @@ def region_values(
     valid = _valid_voxels(maps, valid_mask)
     regions = arrange(wanted_vois(find_vois(vois), preset, options), "merged")
     return {name: first.voxels[_region_mask(members, valid, first) == 1] for (name, _), members in regions.items()}
+
+
+def read_reference(path: str | Path) -> float:
+    """Read the susceptibility in ppm that becomes 0 from a sidecar of the anatomy stage.
+
+    Raises
+    ------
+    InputError
+        Where the region was empty and there is no value.
+    """
+    fields = read_sidecar(path)
+    value = fields.get("ReferenceValue")
+    if value is None:
+        raise InputError("no susceptibility of the reference region", file=path, found=fields.get("ReferenceReason"))
+    if not fields.get("ReferenceTrusted"):
+        log.warning("the reference is not to be trusted: %s", fields.get("ReferenceReason"))
+    return float(value)
 
 
 def write_session(frame: pd.DataFrame, path: str | Path) -> None:
