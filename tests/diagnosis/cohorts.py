@@ -15,7 +15,11 @@ def simulated_cohort(
     recipe = {"groups": {"MS": sizes[0], "NMOSD": sizes[1]}, "seed": seed}
     if effects is not None:
         recipe["effects"] = effects
-    wide = simulate_features(recipe)
+    return as_cohort(simulate_features(recipe), regions)
+
+
+def as_cohort(wide: pd.DataFrame, regions: tuple[str, ...]) -> pd.DataFrame:
+    """Give the generator's table the columns of the stage's own, with the features of some nuclei."""
     features = [
         name for name in wide if name.partition(".")[0] in regions and "." in name and not name.endswith("_score")
     ]

@@ -348,3 +348,11 @@ def test_a_region_that_a_session_lacks_is_left_missing(cohort):
 def test_unknown_settings_are_refused():
     with pytest.raises(SettingError, match="repeat"):
         complete_settings({"repeat": 3})
+
+
+def test_a_cohort_as_small_as_the_demonstration_goes_through():
+    cohort = simulated_cohort(1, sizes=(10, 8))
+    for name in ("DN", "hybrid"):
+        for scheme in ("as_published", "nested"):
+            found = evaluate(cohort, MODELS[name], SETTINGS, scheme=scheme)
+            assert found.predictions["score"].between(0, 1).all()
