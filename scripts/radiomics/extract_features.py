@@ -23,7 +23,7 @@ features = extract_session(
     engine=settings["engine"],
     isolated_voxels=settings["isolated_voxels"],
 )
-write_session(features, snakemake.output.features)
+write_session(features, snakemake.output.features, simulated=snakemake.params.simulated)
 log.info("%d values, %d without a value", len(features), features["value"].isna().sum())
 
 preset, options = next(iter(settings["presets"].items()))

@@ -9,6 +9,7 @@ import pytest
 from scipy import ndimage
 
 from chiomics.core.errors import InputError
+from chiomics.core.feature_files import says_simulated
 from chiomics.radiomics import extract, qc
 from chiomics.radiomics.session import COLUMNS, extract_session, read_sessions, region_values, write_session
 from chiomics.radiomics.tables import widen
@@ -249,3 +250,10 @@ def test_a_preset_reads_the_maps_that_it_names(session):
     table = extract_session(maps, vois, valid_mask=mask, presets=presets, identity=IDENTITY)
     assert set(table["preset"]) == {"fiscone107"}
     assert set(table["echo_set"]) == {"1TE"}
+
+
+def test_a_table_says_whether_its_subjects_are_simulated(session, tmp_path):
+    for simulated in (True, False):
+        path = tmp_path / f"{simulated}.parquet"
+        write_session(session["frame"], path, simulated=simulated)
+        assert says_simulated(path) is simulated

@@ -1,9 +1,11 @@
 """What the studies read and make: the input functions and targets of the stages robustness and diagnosis."""
 
+from chiomics.core.feature_files import says_simulated
 from chiomics.diagnosis.models import complete_settings, list_jobs
 
 #: Features of one table in place of images: the whole cohort.
 GIVEN_FEATURES = beside_snakefile(config["features"])
+FROM_SIMULATED = SIMULATED or bool(GIVEN_FEATURES and says_simulated(GIVEN_FEATURES))
 COHORT_NAME = GIVEN_FEATURES or ("the embedded simulated cohort" if SIMULATED else BIDS_DIR)
 
 TITLES = {"fiscone2023": "Fiscone 2023", "yan2021": "Yan 2021"}

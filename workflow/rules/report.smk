@@ -16,6 +16,6 @@ for paper, figure in WORKFLOW_FIGURES.items():
             "../../envs/statistics.yaml"
         params:
             target=paper,
-            simulated=SIMULATED,
+            simulated=FROM_SIMULATED,
         script:
             "../../scripts/report/draw_workflow.py"

@@ -110,7 +110,7 @@ rule write_fiscone2023:
         runtime=10,
     params:
         settings=FISCONE_SETTINGS,
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
         source=COHORT_NAME,
     script:
         "../../scripts/robustness/write_fiscone2023.py"
@@ -141,7 +141,7 @@ rule draw_fiscone2023:
         runtime=20,
     params:
         settings=FISCONE_SETTINGS,
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
     script:
         "../../scripts/robustness/draw_fiscone2023.py"
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chiomics.core.errors import InputError
+from chiomics.core.feature_files import SIMULATED_KEY
 from chiomics.core.images import read_sidecar, whole_file
 from chiomics.radiomics.discretise import FlatRegionError
 from chiomics.radiomics.engine import Feature, region_features
@@ -200,10 +201,21 @@ def read_reference(path: str | Path) -> float:
     return float(value)
 
 
-def write_session(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a session's table as Parquet, with the same types in every session so that many open as one."""
+def write_session(frame: pd.DataFrame, path: str | Path, *, simulated: bool = False) -> None:
+    """Write a session's table as Parquet, with the same types in every session so that many open as one.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of `extract_session`.
+    path : path-like
+        The file.
+    simulated : bool
+        Whether the subject is simulated: the file's metadata then say so, and what is made from it can.
+    """
     schema = pa.schema([(name, COLUMNS.get(name, pa.string())) for name in frame.columns])
-    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+    table = table.replace_schema_metadata({SIMULATED_KEY: b"true"} if simulated else None)
     with whole_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
