@@ -17,6 +17,6 @@ def says_simulated(path: str | Path) -> bool:
         return False
     try:
         metadata = pq.read_schema(path).metadata or {}
-    except OSError:  # not Parquet: the job that reads it says so
+    except (OSError, ValueError):  # not Parquet: the job that reads it says so
         return False
     return metadata.get(SIMULATED_KEY) == b"true"
