@@ -78,7 +78,7 @@ for group, one_job, tracing, folders in anatomy_groups():
                 mem_mb=partial(megabytes_for_size, copies=200),
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=10),
             params:
-                on_failure=ON_FAILURE,
+                on_failure=ANATOMY_ON_FAILURE,
                 settings=config["anatomy"],
                 atlases=list(atlas_folders()),
                 simulated=SIMULATED,
@@ -110,7 +110,7 @@ for group, one_job, tracing, folders in anatomy_groups():
                 mem_mb=partial(megabytes_for_size, copies=200),
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=10),
             params:
-                on_failure=ON_FAILURE,
+                on_failure=ANATOMY_ON_FAILURE,
                 settings=config["anatomy"],
             script:
                 "../../scripts/anatomy/segment_anatomy.py"
@@ -140,7 +140,7 @@ for group, one_job, tracing, folders in anatomy_groups():
                     mem_mb=8000,
                     runtime=240,
                 params:
-                    on_failure=ON_FAILURE,
+                    on_failure=ANATOMY_ON_FAILURE,
                     settings=config["anatomy"],
                 script:
                     "../../scripts/anatomy/trace_tracts.py"
@@ -173,7 +173,7 @@ for group, one_job, tracing, folders in anatomy_groups():
                 mem_mb=partial(megabytes_for_size, copies=120),
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=4),
             params:
-                on_failure=ON_FAILURE,
+                on_failure=ANATOMY_ON_FAILURE,
                 settings=config["anatomy"],
                 atlases=list(atlas_folders()),
                 simulated=SIMULATED,

@@ -74,9 +74,10 @@ ON_FAILURE = {
     "failed_dir": "results/qc/failed",
     "settings": {
         key: config["qsm"][key] for key in ("brain_mask", "preset", "phase", "phase_scale", "phase_sign", "bipolar")
-    }
-    | {"anatomy": config["anatomy"]},
+    },
 }
+# The same for what the anatomy stage finds; other settings of it re-run no susceptibility map.
+ANATOMY_ON_FAILURE = ON_FAILURE | {"settings": {"anatomy": config["anatomy"]}}
 
 
 def write_cohort_manifest():
@@ -87,7 +88,8 @@ def write_cohort_manifest():
         rows = index_files(files, [subject.participant for subject in SUBJECTS], constants=constants)
         write_manifest(rows, MANIFEST)
     else:
-        options = config["index"] | ON_FAILURE
+        settings = ON_FAILURE["settings"] | ANATOMY_ON_FAILURE["settings"]
+        options = config["index"] | ON_FAILURE | {"settings": settings}
         options["qc_exclude"] = beside_snakefile(options["qc_exclude"])
         update_manifest(BIDS_DIR, MANIFEST, on_bad_session=config["on_bad_session"], **options)
 

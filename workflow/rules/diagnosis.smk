@@ -103,3 +103,84 @@ rule combine_evaluations:
         settings=YAN_SETTINGS,
     script:
         "../../scripts/diagnosis/combine_evaluations.py"
+
+
+rule fit_model:
+    """Fit every model on all participants, as files that another site can apply."""
+    input:
+        cohort="results/diagnosis/cohort.parquet",
+        features=cohort_features,
+        performance="results/diagnosis/performance.tsv",
+    output:
+        models=YAN_MODELS,
+    log:
+        "results/logs/fit_model.log",
+    benchmark:
+        "results/benchmarks/fit_model.tsv"
+    conda:
+        "../../envs/statistics.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        settings=YAN_SETTINGS,
+        source=COHORT_NAME,
+        simulated=FROM_SIMULATED,
+    script:
+        "../../scripts/diagnosis/fit_model.py"
+
+
+rule write_yan2021:
+    """Write the paper's tables under its own numbers, the published values beside, and the CLEAR checklist."""
+    input:
+        cohort="results/diagnosis/cohort.parquet",
+        tables=[f"results/diagnosis/{name}{extension}" for name, extension in EVALUATION_TABLES.items()],
+        models=YAN_MODELS,
+        manifest=manifest_of_cohort,
+    output:
+        [f"results/papers/yan2021/{name}.tsv" for name in YAN_TABLES],
+        readme="results/papers/yan2021/README.md",
+    log:
+        "results/logs/write_yan2021.log",
+    benchmark:
+        "results/benchmarks/write_yan2021.tsv"
+    conda:
+        "../../envs/statistics.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=YAN_SETTINGS,
+        source=COHORT_NAME,
+        simulated=FROM_SIMULATED,
+    script:
+        "../../scripts/diagnosis/write_yan2021.py"
+
+
+rule draw_yan2021:
+    """Draw the paper's figures, and those that show what its recipe hides."""
+    input:
+        **example_session(),
+        cohort="results/diagnosis/cohort.parquet",
+        tables=[f"results/diagnosis/{name}{extension}" for name, extension in EVALUATION_TABLES.items()],
+        manifest=manifest_of_cohort,
+    output:
+        report(
+            [f"results/papers/yan2021/figure{name}.png" for name in YAN_DRAWN],
+            caption="../report/yan2021.rst",
+            category="Yan 2021",
+        ),
+    log:
+        "results/logs/draw_yan2021.log",
+    benchmark:
+        "results/benchmarks/draw_yan2021.tsv"
+    conda:
+        "../../envs/statistics.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        settings=YAN_SETTINGS,
+        simulated=FROM_SIMULATED,
+    script:
+        "../../scripts/diagnosis/draw_yan2021.py"

@@ -1,7 +1,7 @@
 """What the studies read and make: the input functions and targets of the stages robustness and diagnosis."""
 
 from chiomics.core.feature_files import says_simulated
-from chiomics.diagnosis.models import complete_settings, list_jobs
+from chiomics.diagnosis.models import complete_settings, list_jobs, list_models
 
 #: Features of one table in place of images: the whole cohort.
 GIVEN_FEATURES = beside_snakefile(config["features"])
@@ -21,6 +21,14 @@ FISCONE_DRAWN = ("2", "2_subsets", "3", "4", "6", "S1", "S6", "S7", "S8", "S9", 
 
 YAN = config["papers"]["yan2021"]
 YAN_SETTINGS = {key: value for key, value in YAN.items() if key not in ("include", "jobs_per_batch")}
+YAN_MODELS = [
+    f"results/diagnosis/models/{name}.json"
+    for name, model in list_models(complete_settings(YAN_SETTINGS)).items()
+    if model.main
+]
+YAN_TABLES = ("table1", "table2", "table3", "table4", "selection_counts", "enrolment", "clear_checklist")
+#: Figures that come from tables and one session; the workflow (3) beside them.
+YAN_DRAWN = ("1", "2", "4", "5", "S1", "S2", "S3", "S4", "S5")
 #: Tables of the diagnosis stage with their format.
 EVALUATION_TABLES = dict.fromkeys(("predictions", "selected", "permutation"), ".parquet") | dict.fromkeys(
     (
@@ -104,10 +112,29 @@ def batch_files(kind, pattern):
     return [pattern.format(batch=number) for number in range(len(batches(kind)))]
 
 
+def manifest_of_cohort(wildcards):
+    """Give the manifest, which says who was left out and why; none where the cohort is a table."""
+    return [] if GIVEN_FEATURES else MANIFEST
+
+
+def example_session():
+    """Give the map and the nuclei of the first patient, for the picture of the regions."""
+    positive = [row for row in anatomy_sessions() if row.get("group") == YAN["positive"]]
+    if GIVEN_FEATURES or not positive or "nuclei" not in atlas_folders():
+        return {}
+    wildcards, results = wildcards_of(positive[0]), anatomy_results()
+    found = {
+        "nuclei": results["dgm_labels"].format(**wildcards),
+        "nuclei_table": results["dgm_table"].format(**wildcards),
+    }
+    return found | {"chi": reference_chi(wildcards)[0]}
+
+
 def yan2021_targets(wildcards):
-    """Give the tables and figures of Yan et al. 2021."""
+    """Give the tables, figures and models of Yan et al. 2021."""
     folder = "results/papers/yan2021"
-    return paper_targets("yan2021", [f"{folder}/README.md"])
+    figures = [f"{folder}/figure{name}.png" for name in ("3", *YAN_DRAWN)]
+    return paper_targets("yan2021", [f"{folder}/README.md", *figures, *YAN_MODELS])
 
 
 def paper_files(wildcards):
