@@ -45,14 +45,19 @@ def read_cohort(paths: Iterable[str | Path], settings: dict, *, regions: Sequenc
     pandas.DataFrame
         As `build_cohort` gives it.
     """
-    wanted = [("preset", "=", settings["preset"]), ("voi", "in", sorted({_voi_side(name)[0] for name in regions}))]
+    wanted = [
+        ("preset", "=", settings["preset"]),
+        ("echo_set", "=", settings["echo_set"]),
+        ("group", "in", settings["groups"]),
+        ("voi", "in", sorted({_voi_side(name)[0] for name in regions})),
+    ]
     parts = [pq.read_table(path, filters=wanted).to_pandas() for path in paths]
     filled = [part for part in parts if len(part)]
     if not filled:
         raise InputError(
-            "no session has features of the asked preset and regions",
+            "no session of the two groups has features of the asked preset, echo set and regions",
             found=f"{len(parts)} files",
-            expected=f"preset {settings['preset']}, regions {', '.join(regions)}",
+            expected=f"preset {settings['preset']}, echo set {settings['echo_set']}, regions {', '.join(regions)}",
         )
     return build_cohort(pd.concat(filled, ignore_index=True), settings, regions=regions)
 
@@ -100,7 +105,8 @@ def build_cohort(tidy: pd.DataFrame, settings: dict, *, regions: Sequence[str]) 
         part = tidy.loc[(tidy["voi"] == voi) & tidy["hemisphere"].isin(sides)]
         if part.empty:
             raise InputError(f"no session has features of the region {region}", expected=f"side {' or '.join(sides)}")
-        name = f"{region}." + part[list(FEATURE_COLUMNS)].astype(str).agg("_".join, axis=1)
+        image, kind, member = (part[column].astype(str) for column in FEATURE_COLUMNS)
+        name = f"{region}." + image + "_" + kind + "_" + member
         wide = part.assign(name=name).pivot(index=["participant", "session", "run"], columns="name", values="value")
         absent = keys.difference(wide.index)
         if len(absent):
