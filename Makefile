@@ -20,11 +20,12 @@ $(READY): requirements-build.lock requirements.lock pyproject.toml
 	@touch $@
 
 demo: install
-	$(BIN)/snakemake --cores $(CORES)
+	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
 	@echo
 	@echo "Done, on simulated subjects. Susceptibility maps: results/sub-*/anat/*_Chimap.nii.gz"
+	@echo "The papers' tables and figures:  results/papers/"
 	@echo "Pictures to look at first:  results/qc/    Sessions and what was left out: results/manifest.tsv"
-	@echo "One page with all of it:    $(BIN)/snakemake --report report.html"
+	@echo "One page with all of it:    $(BIN)/snakemake --configfile config/demo.yaml --report report.html"
 
 test: install
 	$(BIN)/pytest -q -m "not slow"
