@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -11,9 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from chiomics.core.bids import parse_name
 from chiomics.core.errors import InputError
 from chiomics.core.figures import add_note, blank, figure_style, letter
-from chiomics.core.images import voxel_size
+from chiomics.core.images import read_image, voxel_size
 from chiomics.diagnosis.figures import model_colours
 
 #: Display range of χ in ppm.
@@ -46,6 +48,18 @@ def find_nuclei(labels: np.ndarray, table: pd.DataFrame, nuclei: Sequence[str]) 
     name = table["abbreviation"].astype(str).str.replace(r"[_-][LR]$", "", regex=True)
     found = {nucleus: np.isin(labels, table.loc[name == nucleus, "index"].astype(int)) for nucleus in nuclei}
     return {nucleus: mask for nucleus, mask in found.items() if mask.any()}
+
+
+def draw_session(chi_path: str, labels_path: str, table_path: str, nuclei: Sequence[str]) -> Figure:
+    """Read the map, the label image and its table of a session, and draw them; the file's name names the session."""
+    chi, affine = read_image(chi_path)
+    labels, grid = read_image(labels_path, dtype=np.int32)
+    if labels.shape != chi.shape or not np.allclose(grid, affine, atol=1e-3):
+        raise InputError("the regions are not on the map's voxels", file=labels_path, expected=f"those of {chi_path}")
+    table = pd.read_csv(table_path, sep="\t", dtype=str, keep_default_na=False)
+    entities = parse_name(Path(chi_path).name)[0]
+    session = "_".join(f"{key}-{entities[key]}" for key in ("sub", "ses", "run") if key in entities)
+    return draw_outlines(chi, find_nuclei(labels, table, nuclei), affine, nuclei=nuclei, session=session)
 
 
 def draw_outlines(

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from sklearn.pipeline import Pipeline
 
+from chiomics import __version__
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_sidecar, write_sidecar
 from chiomics.diagnosis.adjustment_record import record_adjustment
@@ -37,7 +38,7 @@ RECIPE = (
     "abnormal_z", "p_threshold", "normality_threshold", "rho_cutoff", "max_features", "screen", "estimator", "adjust",
     "adjust_for", "whitelist",
 )  # fmt: skip
-PACKAGES = ("chiomics", "numpy", "pandas", "scikit-learn", "scipy")
+PACKAGES = ("numpy", "pandas", "scikit-learn", "scipy")
 
 
 def describe_model(
@@ -127,7 +128,7 @@ def record_model(
         },
         "performance": _performance(model.name, performance),
         "recipe": {name: settings[name] for name in RECIPE},
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {"chiomics": __version__} | {name: version(name) for name in PACKAGES},
     }
 
 

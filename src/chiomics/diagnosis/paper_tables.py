@@ -14,7 +14,7 @@ import pandas as pd
 from chiomics.diagnosis.contracts import SCHEMES
 from chiomics.diagnosis.delong import holm
 from chiomics.diagnosis.group_tests import compare_counts, compare_values
-from chiomics.diagnosis.models import Model, list_models
+from chiomics.diagnosis.models import DEMOGRAPHIC, HYBRID, Model, list_models
 from chiomics.diagnosis.published_values import read_published, retest_summary
 
 #: Columns that Table 4 has of every source.
@@ -52,7 +52,7 @@ def table1(cohort: pd.DataFrame, settings: dict) -> pd.DataFrame:
         rows.append(row | ({"p": found.p, "test": found.test} if found else {}))
     published = published_table1().set_index("variable")
     table = pd.DataFrame(rows, columns=["variable", *groups, "p", "test", "n_missing"])
-    return table.join(published, on="variable")
+    return table.astype({"n_missing": "Int64"}).join(published, on="variable")
 
 
 def published_table1() -> pd.DataFrame:
@@ -177,6 +177,12 @@ def paper_tables(cohort: pd.DataFrame, tables: Mapping[str, pd.DataFrame], setti
 def main_models(settings: dict) -> dict[str, Model]:
     """List the models that tables and figures show, in order."""
     return {name: model for name, model in list_models(settings).items() if model.main}
+
+
+def figure5_models(settings: dict) -> list[str]:
+    """List the models of Figure 5: demographics, the nucleus of the hybrid model where it is declared, and hybrid."""
+    wanted = (DEMOGRAPHIC, settings["hybrid_nucleus"], HYBRID)
+    return [name for name in wanted if name in main_models(settings)]
 
 
 def _describe_sex(values: list[np.ndarray], normality: float) -> tuple[list[str], object]:

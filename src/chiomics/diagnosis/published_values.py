@@ -1,4 +1,4 @@
-"""What Yan et al. (Frontiers in Neurology 2021, MS against NMOSD from QSM radiomics) print, as tables.
+"""What Yan et al. (Frontiers in Neuroscience 2021, 15:765634, doi:10.3389/fnins.2021.765634) print, as tables.
 
 Typed from the paper: ``table1`` to ``table4`` are its tables, in the models' names of this stage. In ``table2`` the
 misread glrIm is glrlm. ``table4`` adds the demographic and the hybrid model of the text, and the rightly called

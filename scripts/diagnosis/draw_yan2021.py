@@ -1,0 +1,42 @@
+"""The figures of Yan et al. (2021) under the paper's numbers, and those that show what its recipe hides."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from chiomics.core.figures import left_out, save_figure
+from chiomics.core.logs import start_log
+from chiomics.diagnosis.enrolment import count_flow, read_sessions
+from chiomics.diagnosis.figures_calibration import draw_calibration, draw_decision
+from chiomics.diagnosis.figures_enrolment import draw_enrolment
+from chiomics.diagnosis.figures_nuclei import draw_session
+from chiomics.diagnosis.figures_null import draw_null
+from chiomics.diagnosis.figures_roc import draw_hybrid, draw_nuclei
+from chiomics.diagnosis.figures_selection import draw_counts, draw_stability
+from chiomics.diagnosis.models import complete_settings
+from chiomics.diagnosis.paper_tables import figure5_models, main_models
+from chiomics.diagnosis.study_tables import read_table
+
+log = start_log(snakemake.log[0])
+settings = complete_settings(snakemake.params.settings)
+cohort = pd.read_parquet(snakemake.input.cohort)
+tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
+manifest = read_sessions(snakemake.input.manifest) if snakemake.input.get("manifest") else None
+session = [snakemake.input.get(name) for name in ("chi", "nuclei", "nuclei_table")]
+nuclei, models = settings["nuclei"], list(main_models(settings))
+of = tables["performance"]
+figures = {
+    "figure1": draw_enrolment(count_flow(manifest, cohort, settings)),
+    "figure2": draw_session(*session, nuclei) if all(session) else left_out("the study has no images of its own"),
+    "figure4": draw_nuclei(tables["roc"], of, nuclei),
+    "figure5": draw_hybrid(tables["roc"], of, figure5_models(settings)),
+    "figureS1": draw_null(tables["permutation"], of, models),
+    "figureS2": draw_counts(tables["selection_counts"], nuclei, p_threshold=settings["p_threshold"]),
+    "figureS3": draw_stability(tables["selection_stability"], tables["selected"], nuclei),
+    "figureS4": draw_calibration(tables["calibration"], of, models),
+    "figureS5": draw_decision(tables["decision_curve"], of, models),
+}
+folder = Path(snakemake.output[0]).parent
+for name, figure in figures.items():
+    save_figure(figure, folder / f"{name}.png", folder / f"{name}.svg", simulated=snakemake.params.simulated)
+log.info("%d figures in %s", len(figures), folder)

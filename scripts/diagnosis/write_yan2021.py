@@ -1,0 +1,41 @@
+"""The tables of Yan et al. (2021) under the paper's numbers, a README, and the CLEAR checklist."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from chiomics.core.images import whole_file
+from chiomics.core.logs import start_log
+from chiomics.diagnosis.clear_checklist import fill_checklist, summarise_checklist
+from chiomics.diagnosis.enrolment import count_flow, flow_table, read_sessions
+from chiomics.diagnosis.model_file import read_model
+from chiomics.diagnosis.models import complete_settings
+from chiomics.diagnosis.paper_readme import write_readme
+from chiomics.diagnosis.paper_tables import paper_tables
+from chiomics.diagnosis.study_facts import study_facts
+from chiomics.diagnosis.study_tables import read_table, tables_markdown, write_table
+
+log = start_log(snakemake.log[0])
+settings = complete_settings(snakemake.params.settings)
+simulated = snakemake.params.simulated
+cohort = pd.read_parquet(snakemake.input.cohort)
+tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
+manifest = read_sessions(snakemake.input.manifest) if snakemake.input.get("manifest") else None
+definition = read_model(snakemake.input.models[0])["definition"]
+
+facts = study_facts(cohort, settings, definition, source=snakemake.params.source)
+found = paper_tables(cohort, tables, settings)
+found["enrolment"] = flow_table(count_flow(manifest, cohort, settings))
+found["clear_checklist"] = fill_checklist(facts, simulated=simulated)
+clear = summarise_checklist(found["clear_checklist"])
+folder = Path(snakemake.output.readme).parent
+for name, table in found.items():
+    write_table(table, folder / f"{name}.tsv", simulated=simulated)
+texts = {
+    "tables.md": tables_markdown(found, simulated=simulated),
+    "README.md": write_readme(found["table4"], tables, facts, simulated=simulated, clear=clear),
+}
+for name, text in texts.items():
+    with whole_file(folder / name) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+log.info("%d tables in %s; CLEAR: %s", len(found), folder, clear)
