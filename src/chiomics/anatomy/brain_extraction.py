@@ -98,10 +98,9 @@ def extract_brain(
         return BrainExtraction(mask.like(mask.voxels > 0), "given", None)
     if settings.extraction.method == "bet":
         return BrainExtraction(fsl.extract_brain(image, out_dir=out_dir), "BET of FSL", None)
-    start = Chain.from_matrix(find_pose(image), Path(out_dir, "pose.mat"))
     template, brain = template_brain(2.0), template_mask(2.0)
     affine = register(
-        image, template, settings=settings, out_dir=out_dir, kind="affine", fixed_mask=brain, initial=start
+        image, template, settings=settings, out_dir=out_dir, kind="affine", fixed_mask=brain, initial=find_pose(image)
     )
     expected = resample(brain.like(brain.voxels.astype(np.float32)), image, affine.inverse())
     occupied = ndimage.binary_fill_holes(image.voxels > 0.02 * np.percentile(image.voxels, 98))

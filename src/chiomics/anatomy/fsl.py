@@ -35,7 +35,7 @@ def register(
     out_dir: str | Path,
     moving_mask: Volume | None = None,
     fixed_mask: Volume | None = None,
-    initial: Chain | None = None,
+    initial: Chain | np.ndarray | None = None,
 ) -> Chain:
     """Find the transform that carries an image onto another with FLIRT and, for a nonlinear one, FNIRT.
 
@@ -49,8 +49,8 @@ def register(
         Folder that keeps the transforms.
     moving_mask, fixed_mask : Volume, optional
         Weights of FLIRT, each on the grid of its image; FNIRT takes that of the fixed image.
-    initial : Chain, optional
-        Linear chain to start from.
+    initial : Chain or ndarray of shape (4, 4), optional
+        Linear chain, or its matrix, to start from.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def register(
             if volume is not None:
                 files[key] = folder / f"{key}.nii.gz"
                 volume.like(np.asarray(volume.voxels, np.float32)).write(files[key])
-        start = None if initial is None else initial.matrix()
+        start = initial.matrix() if isinstance(initial, Chain) else initial
         if kind != "deformable":
             degrees = DEGREES_OF_FREEDOM["rigid" if kind == "rigid" else "affine"]
             start = _flirt(moving, fixed, files, degrees, start, folder)

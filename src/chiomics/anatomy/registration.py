@@ -53,7 +53,7 @@ def register(
     kind: str = "rigid",
     moving_mask: Volume | None = None,
     fixed_mask: Volume | None = None,
-    initial: Chain | None = None,
+    initial: Chain | np.ndarray | None = None,
     further: tuple[tuple[Volume, Volume, float], ...] = (),
 ) -> Chain:
     """Find the transform that carries an image onto another.
@@ -72,9 +72,9 @@ def register(
     moving_mask, fixed_mask : Volume, optional
         Brains, on any grid of the same world: the metric looks there and at their edge, `MASK_MARGIN` beyond. The
         images themselves are not masked: for a template without a skull give an image without one.
-    initial : Chain
-        Linear chain to start from. By default the better, by mutual information, of the images' own worlds and of the
-        two centres laid over each other.
+    initial : Chain or ndarray of shape (4, 4), optional
+        Linear chain, or its matrix, to start from. By default the better, by mutual information, of the images' own
+        worlds and of the two centres laid over each other.
     further : tuple of (moving, fixed, weight)
         More pairs of images of the same two worlds for SyN; the weight of the first pair is 1.
 
@@ -93,7 +93,9 @@ def register(
         return fsl.register(moving, fixed, kind=kind, out_dir=out_dir, initial=initial, **masks)
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    matrix = _best_start(moving, fixed, moving_mask, fixed_mask) if initial is None else initial.matrix()
+    if initial is None:
+        initial = _best_start(moving, fixed, moving_mask, fixed_mask)
+    matrix = initial.matrix() if isinstance(initial, Chain) else initial
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".ants_") as scratch:
         chain = Chain.from_matrix(matrix, Path(scratch, "start.mat"))
         linear = [stage for stage in STAGES[kind] if stage != "nonlinear"]
