@@ -9,7 +9,9 @@ from chiomics.anatomy.template import template_priors
 from chiomics.anatomy.tissue import FLUID, VENTRICLES, WHITE
 from chiomics.anatomy.ventricles import (
     LARGEST_SPREAD,
+    LATERAL,
     LEAST_VOLUME,
+    OTHER,
     mark_ventricles,
     measure_offset,
     reference_region,
@@ -46,12 +48,13 @@ def tissue() -> Volume:
 def test_ventricles_of_the_template_are_two_and_alike() -> None:
     fluid = template_priors(1.0)["CSF"]
     found = template_ventricles(fluid)
-    x = (np.argwhere(found.voxels) @ fluid.affine[:3, :3].T + fluid.affine[:3, 3])[:, 0]
+    lateral = found.voxels == LATERAL
+    x = (np.argwhere(lateral) @ fluid.affine[:3, :3].T + fluid.affine[:3, 3])[:, 0]
     # The template is symmetric about x = 0.
     assert (x < 0).sum() == pytest.approx((x > 0).sum(), rel=0.01)
     # Lateral ventricles of adults hold 5 to 40 ml.
     assert 5e3 < len(x) < 40e3
-    assert (fluid.voxels[found.voxels] > 0.5).all()
+    assert np.array_equal(found.voxels > 0, fluid.voxels > 0.5)
 
 
 def test_ventricles_grow_into_connected_fluid_only(tissue: Volume) -> None:
@@ -64,6 +67,14 @@ def test_ventricles_end_at_the_margin(tissue: Volume) -> None:
     region = tissue.like(box((10, 20), (10, 14), (10, 22)))
     found = mark_ventricles(tissue, region, margin=3 * EDGE).voxels == VENTRICLES
     assert np.array_equal(found, VENTRICLE & box((0, 40), (0, 17), (0, 40)))
+
+
+def test_ventricles_end_half_way_to_other_fluid(tissue: Volume) -> None:
+    labels = np.where(box((10, 20), (10, 16), (10, 22)), LATERAL, 0) + np.where(
+        box((10, 20), (21, 26), (10, 22)), OTHER, 0
+    )
+    found = mark_ventricles(tissue, tissue.like(labels)).voxels == VENTRICLES
+    assert np.array_equal(found, VENTRICLE & box((0, 40), (0, 18), (0, 40)))
 
 
 def test_only_fluid_becomes_ventricle(tissue: Volume) -> None:

@@ -134,8 +134,9 @@ class _Scene:
     def draw_tract(self, axes: mpl.axes.Axes, name: str) -> int:
         """Draw the variance of a tract on the slice of χ that holds most of it, and give the view."""
         view = VIEWS.get(name, 0)
-        masks = [mask for (tract, _), mask in self.tracts.items() if tract == name]
-        mask = np.logical_or.reduce(masks[:1] if view == 0 else masks)
+        sides = {side: mask for (tract, side), mask in self.tracts.items() if tract == name}
+        shown = {"L": sides["L"]} if view == 0 and "L" in sides else sides
+        mask = np.logical_or.reduce(list(shown.values()))
         along = mask.sum(axis=tuple({0, 1, 2} - {view}))
         place = int(np.argmax(along)) if along.any() else int(self.centre[view])
         self._show(axes, view, np.take(self.mean, place, view), "gray", (-CHI_RANGE, CHI_RANGE))

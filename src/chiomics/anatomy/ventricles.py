@@ -18,10 +18,14 @@ from chiomics.anatomy.grids import check_same_grid
 from chiomics.anatomy.tissue import FLUID, VENTRICLES
 from chiomics.anatomy.volume import Volume
 
-#: Box around the lateral ventricles' bodies, horns and trigones in template mm (low, high per axis), and a point inside
-#: each one, found on the template.
+#: Box around the bodies, horns and trigones of the lateral ventricles in template mm (low, high per axis).
 BOX = ((-38.0, 38.0), (-50.0, 36.0), (-4.0, 30.0))
+#: Within the former, the third ventricle and the cistern behind it, which open into them on the template.
+MIDLINE = ((-4.0, 4.0), (-50.0, 6.0), (-4.0, 12.0))
+#: A point in each of the two.
 SEEDS = ((-10.0, 12.0, 14.0), (10.0, 12.0, 14.0))
+#: Labels of `template_ventricles`.
+LATERAL, OTHER = 1, 2
 #: Ventricles hold a seed within this distance, mm.
 SEED_REACH = 3.0
 #: Fluid this far outside the template's ventricles still belongs to those of a patient, mm.
@@ -85,19 +89,20 @@ def template_ventricles(fluid: Volume) -> Volume:
     Returns
     -------
     Volume
-        Boolean.
+        `LATERAL` in the ventricles, `OTHER` in all other fluid, uint8.
     """
-    allowed = fluid.voxels > 0.5
+    is_fluid = fluid.voxels > 0.5
+    allowed = is_fluid.copy()
     voxels = np.argwhere(allowed)
     world = voxels @ fluid.affine[:3, :3].T + fluid.affine[:3, 3]
-    low, high = np.array(BOX).T
-    allowed[tuple(voxels[((world < low) | (world > high)).any(axis=1)].T)] = False
+    allowed[tuple(voxels[~_within(world, BOX) | _within(world, MIDLINE)].T)] = False
     pieces, _ = ndimage.label(allowed)
     wanted = set()
     for seed in SEEDS:
         near = voxels[((world - seed) ** 2).sum(axis=1) <= SEED_REACH**2]
         wanted |= set(pieces[tuple(near.T)].tolist()) - {0}
-    return fluid.like(np.isin(pieces, sorted(wanted)))
+    lateral = np.isin(pieces, sorted(wanted))
+    return fluid.like(np.where(lateral, LATERAL, np.where(is_fluid, OTHER, 0)).astype(np.uint8))
 
 
 def mark_ventricles(tissue: Volume, region: Volume, *, margin: float = MARGIN) -> Volume:
@@ -108,22 +113,32 @@ def mark_ventricles(tissue: Volume, region: Volume, *, margin: float = MARGIN) -
     tissue : Volume
         Labels of `chiomics.anatomy.tissue.CLASSES`.
     region : Volume
-        Not 0 in the template's ventricles, carried to the same grid.
+        From `template_ventricles`, carried to the same grid.
     margin : float
-        Reach outside `region` in mm.
+        Reach outside the template's ventricles in mm.
 
     Returns
     -------
     Volume
-        The fluid that is connected with the region's within the margin has become ventricles.
+        Fluid that is connected with the template's ventricles has become ventricles, as far as the margin and no
+        further than half the way to the template's other fluid: the third ventricle and the cisterns.
     """
     check_same_grid(tissue, region)
-    expected, fluid = region.voxels > 0, np.isin(tissue.voxels, (FLUID, VENTRICLES))
-    if not expected.any():
+    if not (region.voxels == LATERAL).any():
         return tissue
-    near = ndimage.distance_transform_edt(~expected, sampling=tissue.voxel_size) <= margin
-    found = ndimage.binary_propagation(fluid & expected, mask=fluid & near)
-    return tissue.like(np.where(found, VENTRICLES, tissue.voxels).astype(tissue.voxels.dtype))
+    # Nothing further away than twice the margin can decide.
+    reach = np.ceil(2 * margin / tissue.voxel_size).astype(int) + 1
+    found = ndimage.find_objects(region.voxels == LATERAL)[0]
+    box = tuple(slice(max(part.start - n, 0), part.stop + n) for part, n in zip(found, reach, strict=True))
+    fluid = np.isin(tissue.voxels[box], (FLUID, VENTRICLES))
+    lateral, other = (region.voxels[box] == label for label in (LATERAL, OTHER))
+    distance = ndimage.distance_transform_edt(~lateral, sampling=tissue.voxel_size)
+    near = distance <= margin
+    if other.any():
+        near &= distance < ndimage.distance_transform_edt(~other, sampling=tissue.voxel_size)
+    labels = tissue.voxels.copy()
+    labels[box][ndimage.binary_propagation(fluid & lateral, mask=fluid & near)] = VENTRICLES
+    return tissue.like(labels)
 
 
 def reference_region(ventricles: Volume, valid_mask: Volume, *, r2star: Volume | None = None) -> tuple[Volume, str]:
@@ -195,3 +210,9 @@ def measure_offset(chi: Volume, region: Volume, shortcoming: str = "") -> Offset
     if reasons:
         log.warning("ventricles as reference: %s", "; ".join(reasons))
     return Offset(float(np.median(kept)), spread, int(kept.size), not reasons, "; ".join(reasons))
+
+
+def _within(points: np.ndarray, box: tuple[tuple[float, float], ...]) -> np.ndarray:
+    """Tell which points, shape (N, 3), lie in a box."""
+    low, high = np.array(box).T
+    return ((points >= low) & (points <= high)).all(axis=1)
