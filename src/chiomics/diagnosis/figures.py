@@ -49,6 +49,16 @@ def model_grid(models: Sequence[str], *, panel_height: float = 1.75) -> tuple[Fi
     return figure, dict(zip(models, axes.flat, strict=False))
 
 
+def write_above(axis: Axes, title: str, lines: Sequence[tuple[str, str]]) -> None:
+    """Write a panel's title, and below it lines of a text and its colour, where no curve can cross them."""
+    axis.set_title(title, pad=5 + 9 * len(lines))
+    for place, (text, colour) in enumerate(lines[::-1]):
+        axis.annotate(
+            text.replace("-", "−"), (0.5, 1), xycoords="axes fraction", xytext=(0, 4 + 8.5 * place),
+            textcoords="offset points", ha="center", va="bottom", fontsize=6.5, color=colour,
+        )  # fmt: skip
+
+
 def legend_above(figure: Figure, axis: Axes, *, columns: int) -> None:
     """Put the legend of one panel above all of them, to the left of the mark of simulated subjects."""
     handles, labels = axis.get_legend_handles_labels()

@@ -9,7 +9,15 @@ from matplotlib.figure import Figure
 
 from chiomics.core.figures import add_note, figure_style
 from chiomics.diagnosis.contracts import SCHEMES
-from chiomics.diagnosis.figures import SCHEME_COLOURS, SCHEME_NAMES, cohort_note, legend_above, model_grid, rows_of
+from chiomics.diagnosis.figures import (
+    SCHEME_COLOURS,
+    SCHEME_NAMES,
+    cohort_note,
+    legend_above,
+    model_grid,
+    rows_of,
+    write_above,
+)
 
 
 def draw_calibration(calibration: pd.DataFrame, performance: pd.DataFrame, models: Sequence[str]) -> Figure:
@@ -28,8 +36,9 @@ def draw_calibration(calibration: pd.DataFrame, performance: pd.DataFrame, model
         Both schemes, with slope and Brier score.
     """
     with figure_style():
-        figure, axes = model_grid(models, panel_height=2.1)
+        figure, axes = model_grid(models, panel_height=2.3)
         for model, axis in axes.items():
+            lines = []
             for place, scheme in enumerate(SCHEMES):
                 bins = rows_of(calibration, model=model, scheme=scheme)
                 found = rows_of(performance, model=model, scheme=scheme).iloc[0]
@@ -38,12 +47,10 @@ def draw_calibration(calibration: pd.DataFrame, performance: pd.DataFrame, model
                     bins["mean_score"], bins["observed"], color=colour, marker="os"[place], markersize=3,
                     linewidth=1.2, label=SCHEME_NAMES[scheme],
                 )  # fmt: skip
-                text = f"slope {found['calibration_slope']:.2f}, Brier {found['brier']:.2f}".replace("-", "−")
-                axis.text(0.98, 0.02 + 0.11 * (1 - place), text, color=colour, ha="right", fontsize=6.5,
-                          transform=axis.transAxes)  # fmt: skip
+                lines.append((f"slope {found['calibration_slope']:.2f}, Brier {found['brier']:.2f}", colour))
             axis.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle=":", zorder=0)
             axis.set_aspect("equal")
-            axis.set_title(model.replace("_", " "))
+            write_above(axis, model.replace("_", " "), lines)
         first = next(iter(axes.values()))
         first.set_xlim(-0.02, 1.02)
         first.set_ylim(-0.02, 1.02)

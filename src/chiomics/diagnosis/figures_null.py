@@ -13,7 +13,15 @@ from matplotlib.figure import Figure
 
 from chiomics.core.figures import add_note, figure_style, left_out
 from chiomics.diagnosis.contracts import SCHEMES
-from chiomics.diagnosis.figures import SCHEME_COLOURS, SCHEME_NAMES, cohort_note, legend_above, model_grid, rows_of
+from chiomics.diagnosis.figures import (
+    SCHEME_COLOURS,
+    SCHEME_NAMES,
+    cohort_note,
+    legend_above,
+    model_grid,
+    rows_of,
+    write_above,
+)
 
 BIN_EDGES = np.linspace(0, 1, 41)
 
@@ -36,7 +44,7 @@ def draw_null(permuted: pd.DataFrame, performance: pd.DataFrame, models: Sequenc
     if permuted.empty:
         return left_out("no labels were permuted (permutations: 0)")
     with figure_style():
-        figure, axes = model_grid(models)
+        figure, axes = model_grid(models, panel_height=1.95)
         for model, axis in axes.items():
             lines = []
             for scheme in SCHEMES:
@@ -48,12 +56,11 @@ def draw_null(permuted: pd.DataFrame, performance: pd.DataFrame, models: Sequenc
                     label=f"permuted labels, {name}",
                 )  # fmt: skip
                 axis.axvline(found["auc"], color=colour, linewidth=1.6, label=f"observed, {name}")
-                lines.append((f"{found['auc_permuted_mean']:.2f}, p {_say_p(found['p_permutation'])}", colour))
+                lines.append(
+                    (f"null mean {found['auc_permuted_mean']:.2f}, p {_say_p(found['p_permutation'])}", colour)
+                )
             axis.axvline(0.5, color="0.5", linewidth=0.8, linestyle=":", zorder=0)
-            axis.set_title(model.replace("_", " "))
-            for place, (text, colour) in enumerate([("null mean", "0.2"), *lines]):
-                axis.text(0.02, 0.97 - 0.13 * place, text, color=colour, va="top", fontsize=6.5,
-                          transform=axis.transAxes)  # fmt: skip
+            write_above(axis, model.replace("_", " "), lines)
         first = next(iter(axes.values()))
         first.set_xlim(0, 1)
         figure.supxlabel("AUC", fontsize=8)

@@ -37,8 +37,8 @@ def draw_nuclei(roc: pd.DataFrame, performance: pd.DataFrame, models: Sequence[s
     """
     rows = -(-len(models) // 4)
     with figure_style():
-        figure = blank(height=3.6 + 1.75 * rows)
-        upper, lower = figure.subfigures(2, 1, height_ratios=(3.5, 1.75 * rows))
+        figure = blank(height=5.2 + 1.75 * rows)
+        upper, lower = figure.subfigures(2, 1, height_ratios=(5.2, 1.75 * rows))
         for axis, scheme, name in zip(upper.subplots(1, 2, sharey=True), SCHEMES, "ab", strict=True):
             _panel(axis, roc, performance, models, scheme, bands=False)
             letter(axis, name)
@@ -66,7 +66,7 @@ def draw_nuclei(roc: pd.DataFrame, performance: pd.DataFrame, models: Sequence[s
 def draw_hybrid(roc: pd.DataFrame, performance: pd.DataFrame, models: Sequence[str]) -> Figure:
     """Draw Figure 5: demographics, one nucleus, and both together; parameters as of `draw_nuclei`."""
     with figure_style():
-        figure = blank(height=3.7)
+        figure = blank(height=4.2)
         for axis, scheme, name in zip(figure.subplots(1, 2, sharey=True), SCHEMES, "ab", strict=True):
             _panel(axis, roc, performance, models, scheme, bands=True)
             letter(axis, name)
@@ -88,9 +88,13 @@ def _panel(
     _frame(axis)
     axis.set_title(SCHEME_TITLES[scheme], loc="left", x=0.02)
     axis.set_xlabel("1 − specificity")
+    axis.set_anchor("N")
     if scheme == SCHEMES[0]:
         axis.set_ylabel("sensitivity")
-    axis.legend(loc="lower right", title="AUC", alignment="left", handlelength=1.2, borderaxespad=0.2, fontsize=6.5)
+    axis.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.16), title="AUC", ncols=2 if len(models) > 3 else 1,
+        handlelength=1.2, columnspacing=1.0, borderaxespad=0, fontsize=6.5,
+    )  # fmt: skip
 
 
 def _curve(axis: Axes, curve: pd.DataFrame, colour: str, label: str, *, band: bool = True) -> None:

@@ -59,7 +59,8 @@ def draw_counts(counts: pd.DataFrame, models: Sequence[str], *, p_threshold: flo
             x = np.arange(len(models)) + (place - 1) * 0.25
             axis.bar(x, own["stability"], 0.23, color=("0.75", "0.5", "0.2")[place], label=STEP_NAMES[step])
         axis.axhline(0, color="0.2", linewidth=0.8)
-        axis.set_ylim(min(0, axis.get_ylim()[0]), 1)
+        axis.set_ylim(min(0, axis.get_ylim()[0]), 1.18)
+        axis.set_yticks([0, 0.25, 0.5, 0.75, 1])
         axis.set_title("stability over training folds (nested)")
         axis.set_ylabel("Nogueira's stability")
         axis.legend(loc="upper right", ncols=3, handlelength=1, columnspacing=0.8, borderaxespad=0)
@@ -103,6 +104,7 @@ def draw_stability(stability: pd.DataFrame, selected: pd.DataFrame, models: Sequ
             names = [_short(name) + (" *" if name in paper else "") for name in rows["feature"]]
             axis.set_yticks(range(len(rows)), names, fontsize=5.5)
             axis.set_xlim(0, 100)
+            axis.set_ylim(len(rows) - 0.5 - MOST, len(rows) - 0.5)
             axis.set_title(model, loc="left", pad=2)
             axis.tick_params(labelbottom=True)
         for axis in axes[len(models) :]:
