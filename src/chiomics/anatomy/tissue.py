@@ -122,7 +122,7 @@ def segment_tissue(
     shares = np.stack([np.clip(priors[name].voxels[brain], 0, 1) for name in PRIORS]) + np.float32(PRIOR_FLOOR)
     shares /= shares.sum(axis=0)
     if settings.method == "em":
-        (box,) = ndimage.find_objects(brain)
+        box = ndimage.find_objects(brain.astype(np.uint8))[0]
         found = _expectation_maximisation(t1w.voxels[brain], shares, brain[box], learnt[brain], settings)
     else:
         found = _atropos(t1w, brain, shares, settings)

@@ -128,7 +128,7 @@ def mark_ventricles(tissue: Volume, region: Volume, *, margin: float = MARGIN) -
         return tissue
     # Nothing further away than twice the margin can decide.
     reach = np.ceil(2 * margin / tissue.voxel_size).astype(int) + 1
-    found = ndimage.find_objects(region.voxels == LATERAL)[0]
+    found = ndimage.find_objects((region.voxels == LATERAL).astype(np.uint8))[0]
     box = tuple(slice(max(part.start - n, 0), part.stop + n) for part, n in zip(found, reach, strict=True))
     fluid = np.isin(tissue.voxels[box], (FLUID, VENTRICLES))
     lateral, other = (region.voxels[box] == label for label in (LATERAL, OTHER))
