@@ -22,6 +22,8 @@ BENCHMARKS = {
     "phase_chain": ["{phantom}"],
     "chain_cases": [],
     "radiomics": [],
+    "anatomy": [],
+    "robustness": [],
     "index_speed": [],
 }
 
