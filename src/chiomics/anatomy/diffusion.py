@@ -67,7 +67,7 @@ class DiffusionSettings:
     denoise: bool = True
     unring: bool = False
     margin: float = 5.0
-    end_share: float = 0.2
+    end_share: float = 0.25
     streamlines: int = 300
     least_streamlines: int = 100
     cutoff: float = 0.1

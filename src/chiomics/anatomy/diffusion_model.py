@@ -13,6 +13,9 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
+
 from chiomics.anatomy.diffusion_gradients import Gradients
 from chiomics.anatomy.diffusion_preprocessing import PreparedDiffusion
 from chiomics.anatomy.diffusion_programs import ProgramError, mrtrix3, run_program
@@ -56,7 +59,9 @@ def fractional_anisotropy(prepared: PreparedDiffusion, *, mask: Volume, scratch:
         out_file=str(tensor),
     ))  # fmt: skip
     run_program(mrtrix3.TensorMetrics(in_file=str(tensor), out_fa=str(anisotropy)))
-    return Volume.read(anisotropy)
+    image = nib.load(anisotropy)
+    # Where noise has pushed the signal to 0 there is no tensor, and MRtrix3 writes NaN.
+    return Volume(np.nan_to_num(np.asanyarray(image.dataobj).astype(np.float32)), image.affine)
 
 
 def fit_orientations(prepared: PreparedDiffusion, *, brain: Volume, region: Volume, scratch: Path) -> FibreModel:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from chiomics.anatomy.diffusion_gradients import Gradients, read_gradients
-from chiomics.anatomy.diffusion_programs import fsl, missing_programs, mrtrix3, run_program
+from chiomics.anatomy.diffusion_programs import command_of, fsl, missing_programs, mrtrix3, run_program
 from chiomics.anatomy.volume import Volume
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image, read_sidecar, write_image
@@ -160,11 +160,14 @@ def _correct_distortion(
     if not topup:
         np.savetxt(lines, [encoding], fmt="%.9g")
     np.savetxt(index, np.ones((1, gradients.b_values.size)), fmt="%d")
-    run_program(fsl.Eddy(
+    eddy = fsl.Eddy(
         in_file=str(image), in_mask=str(mask), in_index=str(index), in_acqp=str(lines), in_bvec=str(series.bvec),
-        in_bval=str(series.bval), out_base=str(base), output_type="NIFTI", **topup,
-    ))  # fmt: skip
-    corrected = base.with_suffix(".nii")
+        in_bval=str(series.bval), out_base=str(base), output_type="NIFTI_GZ", **topup,
+    )  # fmt: skip
+    # nipype knows the program by its older name.
+    eddy._cmd = command_of("eddy")
+    run_program(eddy)
+    corrected = base.with_suffix(".nii.gz")
     voxels, affine = read_image(corrected)
     # The head's rotation between volumes turns the directions too; eddy has written them anew.
     rotated = read_gradients(
@@ -194,12 +197,11 @@ def _run_topup(
     np.savetxt(lines, encodings, fmt="%.9g")
     base = scratch / "topup"
     run_program(fsl.TOPUP(
-        in_file=str(pair), encoding_file=str(lines), out_base=str(base), out_field=str(scratch / "field.nii"),
-        out_corrected=str(scratch / "pair_corrected.nii"), out_logfile=str(scratch / "topup.log"),
-        out_warp_prefix=str(scratch / "warp"), out_mat_prefix=str(scratch / "rigid"),
-        out_jac_prefix=str(scratch / "jacobian"), output_type="NIFTI",
-    ))  # fmt: skip
-    return {"in_topup_fieldcoef": f"{base}_fieldcoef.nii", "in_topup_movpar": f"{base}_movpar.txt"}
+        in_file=str(pair), encoding_file=str(lines), out_base=str(base), out_field=str(scratch / "field.nii.gz"),
+        out_corrected=str(scratch / "pair_corrected.nii.gz"), out_logfile=str(scratch / "topup.log"),
+        output_type="NIFTI_GZ",
+    ), folder=scratch)  # fmt: skip
+    return {"in_topup_fieldcoef": f"{base}_fieldcoef.nii.gz", "in_topup_movpar": f"{base}_movpar.txt"}
 
 
 def _encoding(sidecar: str | Path | None) -> np.ndarray | str:

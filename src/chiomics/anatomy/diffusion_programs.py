@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
+from pathlib import Path
 
 # nipype asks a server for news of itself unless told not to; a cluster's node may have no network.
 os.environ["NIPYPE_NO_ET"] = "1"
 from nipype.interfaces import fsl, mrtrix3
 from nipype.interfaces.base import CommandLine
 
-__all__ = ["ProgramError", "fsl", "missing_programs", "mrtrix3", "run_program"]
+__all__ = ["ProgramError", "command_of", "fsl", "missing_programs", "mrtrix3", "run_program"]
 
 #: Commands of MRtrix3 that the branch cannot do without, in the order of use.
 REQUIRED = (
@@ -24,8 +26,9 @@ REQUIRED = (
 )  # fmt: skip
 #: Commands of FSL that it does without, and says so; each by the names that it goes by.
 OPTIONAL = {"topup": ("topup",), "eddy": ("eddy_openmp", "eddy_cpu", "eddy")}
-#: Lines of a failed program's output that its error repeats.
-SHOWN_LINES = 12
+#: Characters of a failed program's output that its error repeats, the last, without the terminal's control codes.
+SHOWN_CHARACTERS = 2000
+CONTROL = re.compile(r"\x1b\[[?0-9;]*[a-zA-Z]")
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +54,12 @@ def missing_programs(*optional: str) -> tuple[str, ...]:
     return tuple(name for name, commands in wanted.items() if not any(map(shutil.which, commands)))
 
 
-def run_program(interface: CommandLine, *, seed: int = 0) -> None:
+def command_of(name: str) -> str:
+    """Give the command by which a program of FSL goes on this machine."""
+    return next(command for command in OPTIONAL[name] if shutil.which(command))
+
+
+def run_program(interface: CommandLine, *, seed: int = 0, folder: Path | None = None) -> None:
     """Run a program in one thread.
 
     Parameters
@@ -60,6 +68,8 @@ def run_program(interface: CommandLine, *, seed: int = 0) -> None:
         With its inputs; outputs by absolute path.
     seed : int
         Of MRtrix3's random numbers.
+    folder : Path, optional
+        Where it runs, for programs that take names of outputs without a folder.
 
     Raises
     ------
@@ -71,8 +81,13 @@ def run_program(interface: CommandLine, *, seed: int = 0) -> None:
     }  # fmt: skip
     interface.terminal_output = "allatonce"
     log.info("%s", interface.cmdline)
-    try:
-        interface.run()
-    except (OSError, RuntimeError) as error:
-        shown = "\n".join(str(error).strip().splitlines()[-SHOWN_LINES:])
-        raise ProgramError(f"{interface.cmd} stopped with an error:\n{shown}") from error
+    # Without errors of nipype's own: they tell of a missing file where the program's last lines tell why.
+    result = interface.run(cwd=None if folder is None else str(folder), ignore_exception=True)
+    runtime = result.runtime
+    if getattr(runtime, "returncode", None) == 0 and result.outputs is not None:
+        return
+    said = "\n".join(str(getattr(runtime, stream, None) or "") for stream in ("stdout", "stderr"))
+    lines = CONTROL.sub("", said).replace("\r", "\n").splitlines()
+    lines = [line for line in lines if line.strip() and "%]" not in line]
+    shown = "\n".join(lines)[-SHOWN_CHARACTERS:] or "\n".join(getattr(runtime, "traceback_args", ()))
+    raise ProgramError(f"{interface.cmd} stopped with status {getattr(runtime, 'returncode', 'unknown')}:\n{shown}")

@@ -3,7 +3,7 @@
 The regions follow from one mask of the bundle in template space, so that any atlas serves: the way of XTRACT
 (Warrington et al. 2020, NeuroImage 217:116923: seed, targets and exclusions drawn in template space and warped to the
 subject) with the two end regions of TractSeg (Wasserthal et al. 2018, NeuroImage 183:239). Position along the bundle
-is u = d_a / (d_a + d_b), with d_a and d_b the distances inside the bundle from its two most distant points.
+is u = d_a / (d_a + d_b), with d_a and d_b the distances inside the bundle from its two most distant tips.
 
 - seed: the bundle;
 - targets: both ends, u below `end_share` and above 1 − `end_share`, widened by `margin`;
@@ -28,6 +28,8 @@ RESOLUTION = 2.0
 BUNDLE_SHARE = 0.3
 #: Thickness of the side walls in mm: more than a step of a streamline, half a voxel of 2.5 mm, so that none jumps it.
 WALL = 4.0
+#: The farthest part of the bundle that counts as its tip: one voxel would lie in a corner and tilt the cross-sections.
+TIP, SWEEPS = 0.1, 3
 #: Bundles may reach over the midline of the template by this much, mm.
 MIDLINE = 2.0
 
@@ -83,7 +85,7 @@ class TractRegions:
         return TractRegions(affine, *map(look_up, regions))
 
 
-def tract_regions(bundle: Volume, *, hemisphere: str, margin: float = 5.0, end_share: float = 0.2) -> TractRegions:
+def tract_regions(bundle: Volume, *, hemisphere: str, margin: float = 5.0, end_share: float = 0.25) -> TractRegions:
     """Derive a tract's regions from its bundle.
 
     Parameters
@@ -163,12 +165,19 @@ def bundle_position(inside: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
     edges = (np.concatenate(lengths), (np.concatenate(rows), np.concatenate(columns)))
     graph = sparse.csr_matrix(edges, shape=(len(voxels), len(voxels)))
 
-    def distances(start: int) -> np.ndarray:
-        return sparse.csgraph.dijkstra(graph, directed=False, indices=start)
+    def distances(starts: np.ndarray) -> np.ndarray:
+        return sparse.csgraph.dijkstra(graph, directed=False, indices=starts, min_only=True)
 
-    first = int(distances(0).argmax())
-    from_first = distances(first)
-    from_second = distances(int(from_first.argmax()))
+    def far(distance: np.ndarray) -> np.ndarray:
+        return np.flatnonzero(distance >= (1 - TIP) * distance.max())
+
+    # From the middle to one end, from there to the other, and to and fro until the start does not matter.
+    middle = np.linalg.norm((voxels - voxels.mean(axis=0)) * voxel_size, axis=1).argmin()
+    second = distances([middle]).argmax(keepdims=True)
+    for _ in range(SWEEPS):
+        first = far(distances(second))
+        second = far(distances(first))
+    from_first, from_second = distances(first), distances(second)
     position = np.full(inside.shape, np.nan)
     position[inside] = from_first / np.maximum(from_first + from_second, 1e-9)
     return position
