@@ -155,7 +155,7 @@ PRESETS = {
         nonlinear=LevelSettings(3.5, (20, 5), (2, 1), (1.0, 0.0), metric="CC", bins=1, sampling=1.0, step=0.2),
     ),
     "accurate": Settings(
-        bias=BiasSettings(resolution=4.0, iterations=(50, 50, 50)),
+        bias=BiasSettings(resolution=5.0, iterations=(40, 40, 40)),
         extraction=ExtractionSettings(edge_resolution=1.0),
         rigid=LevelSettings(1.5, (50, 50, 30), (4, 2, 1), (0.0, 0.0, 0.0), sampling=0.15),
         affine=LevelSettings(2.0, (100, 50, 20), (4, 2, 1), (2.0, 1.0, 0.0), sampling=0.25),
