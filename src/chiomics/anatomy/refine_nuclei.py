@@ -27,8 +27,11 @@ NEIGHBOURS[1, 1, 1] = 0
 LEAST_PRIOR = 1e-4
 #: Standard deviation of a normal distribution over its median absolute deviation.
 MAD_TO_SD = 1.4826
-#: Floor of a class's variance, as a share of that of all voxels around.
-LEAST_VARIANCE = 1e-6
+#: Floor of a class's variance, as a share of that of all voxels around: a quarter of their standard deviation. Without
+#: it a nucleus in a smooth image would be so narrow a class that the mixed voxels at its edge fall out of it.
+LEAST_VARIANCE = 0.06
+#: Fewest voxels from which a class is told.
+LEAST_VOXELS = 5
 
 log = logging.getLogger(__name__)
 
@@ -110,14 +113,20 @@ def refine_nuclei(
         if key[0] not in settings.nuclei:
             kept[key] = "not asked for"
             continue
-        if not (valid[boxed.box] & (boxed.share > 0)).any():
-            kept[key] = "no valid voxels"
+        if not (boxed.share > 0).any():
+            kept[key] = "outside the image"
             continue
         wide, share = _widened(boxed, margin, valid.shape)
         near = ndimage.distance_transform_edt(share < share.max() / 2, sampling=voxel_size) <= settings.reach
         share = np.where(near, share, 0)
         around = (cores[wide] == 0) | (cores[wide] == number)
         seen = near & valid[wide]
+        compared = [
+            np.count_nonzero(seen & side & around) for side in (share > share.max() / 2, share <= share.max() / 2)
+        ]
+        if min(compared) < LEAST_VOXELS:
+            kept[key] = f"only {compared[0]} voxels inside and {compared[1]} around it to compare"
+            continue
         probability, contrast, brighter = _fit(
             share, [image[wide] for image in images], seen, around, voxel_size, settings
         )
@@ -161,8 +170,8 @@ def _fit(
     expected = np.log(prior / (1 - prior))
     values = np.stack([image[seen] for image in images]).astype(float)
     values /= np.maximum(values.std(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    own, others = share[seen], around[seen]
-    inside, outside = (_robust_normal(values[:, where]) for where in (own > own.max() / 2, (own < 0.5) & others))
+    own, others, half = share[seen], around[seen], share.max() / 2
+    inside, outside = (_robust_normal(values[:, where]) for where in (own > half, (own <= half) & others))
     field = np.zeros(share.shape, np.float32)
     for iteration in range(settings.iterations):
         if iteration:
