@@ -7,6 +7,7 @@ without penalty for the stepwise selection, and Firth's likelihood handed to a g
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from scipy import optimize, stats
 from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
@@ -51,9 +52,10 @@ def redundancy(X: np.ndarray, y: np.ndarray, columns: list[int]) -> list[int]:
         )
         for column in columns
     }
+    rho = pd.DataFrame(X[:, columns], columns=columns).corr("spearman").abs()
     kept: list[int] = []
     for column in sorted(columns, key=lambda name: (-merit[name], name)):
-        if all(abs(stats.spearmanr(X[:, column], X[:, other]).statistic) <= 0.9 for other in kept):
+        if all(rho.loc[column, other] <= 0.9 for other in kept):
             kept.append(column)
     return sorted(kept)
 

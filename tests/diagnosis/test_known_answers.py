@@ -118,16 +118,16 @@ def test_equals_an_independent_implementation_on_few_features():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("nucleus", ["DN", "PUT"])
+@pytest.mark.parametrize("nucleus", ["DN", "SN"])
 def test_83_subjects_fall_where_an_independent_implementation_falls(nucleus):
     ours, theirs = [], []
-    for seed in range(4):
+    for seed in range(3):
         cohort = simulated_cohort(100 + seed, regions=(nucleus,))
         found = run(cohort, nucleus).predictions
         X, y = cohort.iloc[:, 8:].to_numpy(), outcome(cohort, SETTINGS)
         ours.append(roc_auc_score(y, found["score"]))
         theirs.append(roc_auc_score(y, independent.scores(X, y, found["fold"].to_numpy())[0]))
-    # Where classes are separated, equal criteria leave the choice of the last column open: 0.03 per cohort at most.
+    # Where classes are separated, equal criteria leave the choice of the last column open: up to 0.04 per cohort.
     np.testing.assert_allclose(ours, theirs, atol=0.06)
     assert np.mean(ours) == pytest.approx(np.mean(theirs), abs=0.03)
 
