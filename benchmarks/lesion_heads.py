@@ -1,11 +1,11 @@
 """Simulated heads on which lesions are hard to find: what `lesion_training` learns from and what settings are tuned on.
 
-The phantom's anatomy, imaged as no two scanners do: contrast, noise, blur, slice thickness of the T1w, bias, texture and
-the place of the priors are drawn per head over wide ranges (domain randomisation, Billot et al. 2023, Med Image Anal
-86:102789). Added is what makes false lesions in real FLAIR: bright limbic cortex, bright tracts, walls and caps of the
-ventricles, septum, choroid plexus, pulsating fluid, and a brain mask that reaches into the meninges. Lesions differ in
-brightness, grow together and have soft borders. All ranges are modelling choices from the appearance described in
-textbooks and the phantom's contrast table; none was fitted to a patient.
+The phantom's anatomy, imaged as no two scanners do: contrast, noise, blur, slice thickness of the T1w, bias, texture
+and the place of the priors are drawn per head over wide ranges (domain randomisation, Billot et al. 2023, Med Image
+Anal 86:102789). Added is what makes false lesions in real FLAIR: bright limbic cortex, bright tracts, walls and caps
+of the ventricles, septum, choroid plexus, pulsating fluid, and a brain mask that reaches into the meninges. Lesions
+differ in brightness, grow together and have soft borders. All ranges are modelling choices from the appearance
+described in textbooks and the phantom's contrast table; none was fitted to a patient.
 """
 
 from __future__ import annotations

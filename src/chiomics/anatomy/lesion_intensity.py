@@ -17,7 +17,7 @@ from chiomics.core.errors import InputError
 
 #: Order of the classes.
 WHITE, GREY, FLUID = range(3)
-#: Width in mm of the neighbourhood in which white matter is brought to one level, and what its weight never falls below.
+#: Width in mm of the neighbourhood in which white matter is brought to one level, and the least weight of it there.
 LEVEL_WIDTH, LEAST_WEIGHT = 45.0, 0.02
 #: Share of the brain, by prior, where a class starts.
 CORE = 0.02

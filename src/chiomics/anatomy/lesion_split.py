@@ -58,7 +58,7 @@ def split_lesions(probability: Volume, *, settings: LesionSettings | None = None
 
 
 def _nearest_centre(share: np.ndarray, lesion: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
-    """Number the voxels of one connected lesion by their nearest centre, from 1."""
+    """Give the voxels of one connected lesion the number of their nearest centre, from 1."""
     thickness = ndimage.distance_transform_edt(np.pad(lesion, 1), sampling=voxel_size).max()
     sigma = max(SMOOTHING_SHARE * thickness, LEAST_SMOOTHING)
     room = np.ceil(3 * sigma / voxel_size).astype(int)
@@ -70,11 +70,10 @@ def _nearest_centre(share: np.ndarray, lesion: np.ndarray, voxel_size: np.ndarra
     peak[lesion] = curvature[:, 2] < LEAST_CURVATURE * min(float(curvature.min()), 0.0)
     centres, count = ndimage.label(peak, CORNERS)
     volumes = np.bincount(centres.ravel(), minlength=count + 1)[1:] * np.prod(voxel_size)
-    kept = np.flatnonzero(volumes >= LEAST_CENTRE) + 1
-    if len(kept) < 2:
+    kept = volumes >= LEAST_CENTRE
+    if kept.sum() < 2:
         return lesion.astype(np.int32)
-    centres = np.searchsorted(kept, centres) + 1
-    centres[~(peak & np.isin(centres, np.arange(1, len(kept) + 1)))] = 0
+    centres = np.concatenate([[0], np.where(kept, kept.cumsum(), 0)])[centres]
     nearest = ndimage.distance_transform_edt(
         centres == 0, sampling=voxel_size, return_distances=False, return_indices=True
     )
@@ -92,7 +91,7 @@ def _hessian(image: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
 
 
 def _in_order(labels: np.ndarray, grid: Volume) -> np.ndarray:
-    """Number from 1, largest first, then by the world coordinates of the centroid."""
+    """Give numbers from 1, largest first, then by the world coordinates of the centroid."""
     voxels = np.nonzero(labels)
     if not voxels[0].size:
         return labels
