@@ -125,8 +125,11 @@ def _open_parquet(files: Sequence[Path]) -> ds.Dataset:
             fields = pa.unify_schemas([fields, pq.read_schema(path)], promote_options="permissive")
         except (OSError, pa.ArrowException) as error:
             raise InputError("the feature table cannot be read", file=path, found=str(error)) from error
-    text = [one.name for one in fields if _is_text(one.type)]
-    schema = pa.schema([(one.name, _CODED if one.name in text else one.type) for one in fields])
+    text = [one.name for one in fields if _is_text(one.type) and one.name not in NUMBERS]
+    # A column that is empty in every table has no type.
+    numbers = [one.name for one in fields if one.name in NUMBERS and pa.types.is_null(one.type)]
+    types = dict.fromkeys(text, _CODED) | dict.fromkeys(numbers, pa.float64())
+    schema = pa.schema([(one.name, types.get(one.name, one.type)) for one in fields])
     plain = [name for name in text if not pa.types.is_dictionary(fields.field(name).type)]
     return ds.dataset(
         [str(path) for path in files], schema=schema, format=ds.ParquetFileFormat(dictionary_columns=plain)
