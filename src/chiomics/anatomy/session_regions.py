@@ -33,6 +33,7 @@ from chiomics.anatomy.volume import Volume
 from chiomics.anatomy.volumes import brain_volumes, session_volumes
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_sidecar
+from chiomics.core.settings import read_settings
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,8 @@ def define_regions(
     nuclei, consistency = None, compare_nuclei({}, {}, np.zeros((3, 0)))
     if "nuclei" in atlases:
         atlas = read_atlas(atlases["nuclei"])
-        images = {"chi": chi, "r2star": r2star, "valid": valid}
+        # R2* shows iron best; without it the magnitude does, less well.
+        images = {"chi": chi, "second": gre if r2star is None else r2star, "valid": valid}
         nuclei, consistency, sidecar["Nuclei"] = _nuclei(atlas, gre, from_template, images, settings["nuclei"])
     elif files.tissue_labels is not None:
         nuclei, notes = nuclei_from_labels(Volume.read(segmentation / kept.LABELS, dtype=np.int32))
@@ -140,7 +142,7 @@ def define_regions(
 
     regions = assemble_regions(
         tissue, brain, valid_mask=valid, lesions=lesions, nuclei=nuclei, tracts=tracts,
-        settings=VoiSettings(**settings["regions"]),
+        settings=read_settings(VoiSettings, settings["regions"], where="anatomy.regions"),
     )  # fmt: skip
     return SessionRegions(
         regions=regions,
@@ -182,8 +184,8 @@ def _nuclei(
     unrefined = label_nuclei(shares, gre.voxels.shape)
     sidecar = {**atlas.sidecar(), "Refined": False}
     if settings["refine"] and images["chi"] is not None:
-        seen = [image.voxels for image in (images["chi"], images["r2star"]) if image is not None]
-        chosen = RefineSettings(**settings["parameters"])
+        seen = [images["chi"].voxels, images["second"].voxels]
+        chosen = read_settings(RefineSettings, settings["parameters"], where="anatomy.nuclei.parameters")
         valid = images["valid"].voxels > 0
         shares, reasons = refine_nuclei(shares, seen, valid, voxel_size=gre.voxel_size, settings=chosen)
         sidecar |= {"Refined": True, "KeptFromAtlas": {f"{side} {name}": why for (name, side), why in reasons.items()}}

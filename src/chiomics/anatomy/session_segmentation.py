@@ -34,6 +34,7 @@ from chiomics.anatomy.ventricles import mark_ventricles, template_ventricles
 from chiomics.anatomy.volume import Volume
 from chiomics.core.errors import InputError
 from chiomics.core.images import write_sidecar
+from chiomics.core.settings import read_settings
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ def segment_session(
     spaces = {"anatomy": (anatomy, Chain()), "GRE": (session.gre, to_gre.inverse())}
     spaces |= {"FLAIR": (flair, from_flair)} if flair else {}
     probability, lesions, onto_anatomy = session.lesions(
-        brain, spaces, to_template, LesionSettings(**settings["lesions"])
+        brain, spaces, to_template, read_settings(LesionSettings, settings["lesions"], where="anatomy.lesions")
     )
     onto_anatomy.then(to_gre).write(out_dir / kept.LESIONS_TO_GRE)
     on_anatomy = lesions if lesions is None else _carry_mask(lesions, anatomy, onto_anatomy)

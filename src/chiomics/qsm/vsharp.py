@@ -16,8 +16,8 @@ import numpy as np
 from chiomics.core.errors import InputError
 from chiomics.qsm.fourier import Array, Grid
 
-#: Divisors of the deconvolution below this are set to zero (QSM.m and QSM.jl: 0.05, whose error on the simulated head of
-#: the benchmark is 37.7 %; 36.9 % at 0.08, 37.1 % at 0.09 and 0.1).
+#: Divisors of the deconvolution below this are set to zero (QSM.m and QSM.jl: 0.05, whose error on the benchmark's
+#: simulated head is 37.7 %; 36.9 % at 0.08, 37.1 % at 0.09 and 0.1).
 THRESHOLD = 0.08
 #: Largest radius in mm (STI Suite 12, QSM.m 9; on the same head 18 is best, 17 to 25 are within half a percent).
 LARGEST_RADIUS = 18.0

@@ -1,0 +1,183 @@
+"""Anatomy, features and studies through the real workflow, on coarse simulated subjects and on tables of features."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from chiomics.core.images import read_sidecar
+from chiomics.index import read_manifest
+from chiomics.phantom import load_recipe, simulate_subject
+from chiomics.phantom.atlas_output import write_phantom_atlas
+from chiomics.radiomics.vois import find_vois
+
+ACQUISITION = {
+    "voxel_size": [2.5, 2.5, 3.0], "shape": [80, 92, 48], "echo_times": [0.006, 0.014, 0.022],
+    "structural_voxel_size": [2.0, 2.0, 2.0],
+}  # fmt: skip
+RECIPE = {"groups": {"HC": 1, "MS": 1, "NMOSD": 0}, "acquisition": ACQUISITION}
+LABELS = {"PUT": (12, 112), "THA": (14, 114)}
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory) -> Path:
+    """A simulated patient with T1w and FLAIR, a control with the GRE alone, and the phantom's atlas, made once."""
+    folder = tmp_path_factory.mktemp("cohort")
+    for subject in ("sub-MS01", "sub-HC01"):
+        simulate_subject(load_recipe(RECIPE), subject, folder / "bids")
+    for path in (folder / "bids/sub-HC01/anat").glob("*_[TF]*.*"):
+        path.unlink()
+    write_phantom_atlas(folder / "atlas")
+    return folder
+
+
+def configuration(cohort: Path) -> dict:
+    atlases = {"nuclei": {"atlas": str(cohort / "atlas/dgm")}, "tracts": {"atlas": str(cohort / "atlas/tracts")}}
+    presets = {"fiscone107": {"gray_levels": [16]}, "yan874": {}}
+    return {"anatomy": atlases, "radiomics": {"presets": presets, "reference": "ventricles"}}
+
+
+def check(done) -> None:
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+def voxels(path: Path) -> np.ndarray:
+    return np.asanyarray(nib.load(path).dataobj)
+
+
+def dice(first: np.ndarray, second: np.ndarray) -> float:
+    return 2 * (first & second).sum() / (first.sum() + second.sum())
+
+
+@pytest.fixture(scope="module")
+def mapped(cohort, tmp_path_factory):
+    from tests.workflow.conftest import Workflow
+
+    run = Workflow(tmp_path_factory.mktemp("mapped") / "out", cohort / "bids")
+    check(run.run("radiomics", "anatomy", config=configuration(cohort)))
+    return run
+
+
+@pytest.mark.parametrize("subject", ["sub-MS01", "sub-HC01"])
+def test_regions_lie_where_the_truth_is_with_and_without_a_t1w(mapped, cohort, subject):
+    anat = mapped.folder / "results" / subject / "anat"
+    truth = cohort / "bids/derivatives/truth" / subject / "anat"
+    found, true = (voxels(folder / f"{subject}_desc-dgm_dseg.nii.gz") for folder in (anat, truth))
+    for name, labels in LABELS.items():
+        for label in labels:
+            # At 2.5 mm half a voxel of shift costs a putamen a fifth of its overlap; left for right would give 0.
+            assert dice(found == label, true == label) > 0.7, (name, label)
+    brain = voxels(anat / f"{subject}_desc-brain_mask.nii.gz") > 0
+    for image in anat.glob(f"{subject}_*_dseg.nii.gz"):
+        assert not (voxels(image)[~brain] != 0).any(), f"{image.name} leaves the brain"
+    lesions, normal = (voxels(anat / f"{subject}_desc-{name}_dseg.nii.gz") > 0 for name in ("lesions", "nawm"))
+    assert not (lesions & normal).any()
+    assert len(list(anat.glob("*_hemi-[LR]_label-*_mask.nii.gz"))) == 12
+
+
+def test_lesions_are_found_where_they_are_and_said_to_be_unknown_without_flair(mapped, cohort):
+    anat, truth = mapped.folder / "results/sub-MS01/anat", cohort / "bids/derivatives/truth/sub-MS01/anat"
+    found, true = (voxels(folder / "sub-MS01_desc-lesions_dseg.nii.gz") > 0 for folder in (anat, truth))
+    assert dice(found, true) > 0.5  # lesions of 5 mm on 2.5 x 2.5 x 3 mm voxels
+    said = read_sidecar(mapped.folder / "results/sub-HC01/anat/sub-HC01_anatomy.json")["Segmentation"]
+    assert "no FLAIR" in said["Lesions"]["Reason"]
+    assert said["TemplateContrasts"] == ["magnitude", "χ of the deep nuclei"]
+
+
+def test_features_are_read_in_these_regions_and_nothing_runs_twice(mapped, cohort):
+    anat = mapped.folder / "results/sub-MS01/anat"
+    vois = {voi.name for voi in find_vois(sorted(anat.glob("*desc-dgm_dseg.nii.gz")))}
+    assert vois == {"HCN", "PUT", "GP", "THA", "RN", "SN", "DN"}
+    features = pd.read_parquet(mapped.folder / "results/sub-MS01/radiomics/sub-MS01_features.parquet")
+    assert set(features.query("preset == 'yan874'")["voi"]) == vois
+    assert {"CST", "NAWM"} <= set(features.query("preset == 'fiscone107'")["voi"])
+    chi = voxels(next(anat.glob("*rec-tv_desc-all_Chimap.nii.gz")))
+    valid = voxels(anat / "sub-MS01_desc-qsm_mask.nii.gz") > 0
+    inside = (voxels(anat / "sub-MS01_desc-nawm_dseg.nii.gz") > 0) & valid
+    offset = read_sidecar(anat / "sub-MS01_desc-ventricles_reference.json")["ReferenceValue"]
+    row = features.query(
+        "voi == 'NAWM' and feature == 'original_firstorder_Mean' or voi == 'NAWM' and feature == 'Mean'"
+    )
+    # Means of some ten thousand float32 values.
+    assert row["value"].iloc[0] == pytest.approx(chi[inside].mean(dtype=float) - offset, abs=1e-6)
+    assert mapped.plan("radiomics", "anatomy", config=configuration(cohort)) == {}
+
+
+def test_one_job_and_two_give_the_same_regions(mapped, cohort, workflow):
+    apart = workflow(cohort / "bids", "apart")
+    check(apart.run("anatomy", config=configuration(cohort) | {"one_job_below": 0}))
+    for name in ("dgm", "nawm", "lesions"):
+        path = f"results/sub-MS01/anat/sub-MS01_desc-{name}_dseg.nii.gz"
+        np.testing.assert_array_equal(voxels(mapped.folder / path), voxels(apart.folder / path))
+
+
+def test_a_failed_registration_stops_its_session_and_is_said_in_the_manifest(cohort, workflow, tmp_path):
+    bids = Path(shutil.copytree(cohort / "bids", tmp_path / "bids"))
+    path = bids / "sub-MS01/anat/sub-MS01_T1w.nii.gz"
+    image = nib.load(path)
+    noise = np.random.default_rng(0).gamma(2, 100, image.shape).astype(np.float32)
+    nib.save(nib.Nifti1Image(noise, image.affine), path)
+    run = workflow(bids)
+    failed = run.run("anatomy", config=configuration(cohort))
+    assert failed.returncode != 0
+    run.run(config=configuration(cohort), options=("--dry-run",))
+    row = next(row for row in read_manifest(run.folder / "results/manifest.tsv") if row["session"] == "sub-MS01")
+    assert row["status"] == "excluded"
+    assert "T1w" in row["reason"] or "registration" in row["reason"]
+
+
+def tidy_features(subjects: int, seed: int) -> pd.DataFrame:
+    """Features of two nuclei and one tract at four reconstructions, with a difference between the groups."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(subjects):
+        group = ("MS", "NMOSD", "HC")[number % 3]
+        person = {
+            "participant": f"sub-{number:02d}", "session": "", "run": "", "group": group, "age": str(30 + number),
+            "sex": "FM"[number % 2], "disease_duration": str(number % 9), "edss": str(number % 5),
+        }  # fmt: skip
+        for voi, hemisphere, preset in (("DN", "LR", "yan874"), ("GP", "LR", "yan874"), ("CST", "LR", "fiscone107")):
+            own = rng.normal(size=12) + (group == "MS")
+            for echo_set in ("all", "3TE", "1TE") if preset == "fiscone107" else ("all",):
+                values = own + 0.3 * rng.normal(size=12)
+                for k, value in enumerate(values):
+                    rows.append(
+                        person
+                        | {
+                            "voi": voi, "hemisphere": hemisphere, "echo_set": echo_set, "inversion": "tv",
+                            "preset": preset, "n_gray_levels": 16, "bin_width": None, "image_type": "original",
+                            "feature_class": "firstorder", "feature": f"Feature{k}", "value": value, "reason": "",
+                        }
+                    )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("paper", ["fiscone2023", "yan2021"])
+def test_a_study_runs_from_a_table_of_features_alone(workflow, tmp_path, paper):
+    table = tmp_path / "features.parquet"
+    tidy_features(48, seed=1).to_parquet(table, index=False)
+    study = {
+        "fiscone2023": {"vois": ["CST"], "whole": "CST", "gray_levels": [16], "bootstraps": 20},
+        "yan2021": {
+            "nuclei": ["DN", "GP"], "repeats": 2, "permutations": 4, "bootstraps": 20, "jobs_per_batch": 100,
+            "confounders": [["sex"]],
+        },
+    }  # fmt: skip
+    run = workflow()
+    config = {"features": str(table), "papers": {paper: study[paper]}}
+    check(run.run(paper, config=config))
+    folder = run.folder / "results/papers" / paper
+    assert (folder / "README.md").stat().st_size > 0
+    assert "SIMULATED" not in (folder / "README.md").read_text()
+    assert list(folder.glob("figure*.png"))
+    assert run.plan(paper, config=config) == {}
+    if paper == "yan2021":
+        models = sorted(path.stem for path in (run.folder / "results/diagnosis/models").glob("*.json"))
+        assert models == ["DN", "GP", "demographics", "hybrid"]
+        assert json.loads((run.folder / "results/diagnosis/models/hybrid.json").read_text())
