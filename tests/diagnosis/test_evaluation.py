@@ -31,7 +31,7 @@ from chiomics.diagnosis.contracts import (
 )
 from chiomics.diagnosis.evaluation import evaluate
 from chiomics.diagnosis.final_model import coefficient_table
-from chiomics.diagnosis.models import complete_settings, list_models
+from chiomics.diagnosis.models import Model, complete_settings, list_models
 from chiomics.diagnosis.performance import delong_table, performance_table, roc_table
 from chiomics.diagnosis.permutation import permutation_p, permute
 from chiomics.diagnosis.recipe import build_pipeline, count_radiomic, design_matrix, fit_final, selected_features
@@ -356,3 +356,10 @@ def test_a_cohort_as_small_as_the_demonstration_goes_through():
         for scheme in ("as_published", "nested"):
             found = evaluate(cohort, MODELS[name], SETTINGS, scheme=scheme)
             assert found.predictions["score"].between(0, 1).all()
+
+
+def test_a_covariate_of_numbers_written_as_text_keeps_its_order():
+    cohort = pd.DataFrame({"participant": list("abc"), "DN.x": [1.0, 2.0, 3.0], "volume": ["9", "10", "100"]})
+    settings = complete_settings({"adjust": "regression", "adjust_for": ["volume"], "nuclei": ["DN"]})
+    design = design_matrix(cohort, Model("DN", ("DN",)), settings)
+    assert design["volume"].tolist() == [9, 10, 100]

@@ -41,7 +41,10 @@ def design_matrix(cohort: pd.DataFrame, model: Model, settings: dict) -> pd.Data
     design = cohort[columns].copy()
     for name in covariates:
         if not pd.api.types.is_numeric_dtype(design[name]):
-            design[name] = pd.Categorical(design[name]).codes
+            numbers = pd.to_numeric(design[name], errors="coerce")
+            # Numbers written as text stay numbers; ComBat's site is a code whatever it is called.
+            is_number = numbers.notna().all() and settings["adjust"] != "combat"
+            design[name] = numbers if is_number else pd.Categorical(design[name]).codes
     return design.astype(float)
 
 
