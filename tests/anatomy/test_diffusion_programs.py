@@ -9,8 +9,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from chiomics.anatomy.diffusion import trace_tracts
 from chiomics.anatomy.diffusion_preprocessing import DiffusionSeries, prepare_diffusion
-from chiomics.anatomy.diffusion_programs import ProgramError, missing_programs, mrtrix3, run_program
+from chiomics.anatomy.diffusion_programs import REQUIRED, ProgramError, missing_programs, mrtrix3, run_program
+from chiomics.anatomy.presets import settings
+from chiomics.anatomy.transforms import Chain
+from chiomics.anatomy.volume import Volume
 from chiomics.core.errors import InputError
 from chiomics.core.images import write_sidecar
 from tests.anatomy import diffusion_phantom as phantom
@@ -146,6 +150,18 @@ def test_a_program_that_fails_is_not_passed_over(tmp_path, path_of_stubs, script
     with pytest.raises(ProgramError) as caught:
         run_program(mrtrix3.BrainMask(in_file=str(tmp_path / "dwi.nii"), out_file=str(tmp_path / "brain.nii")))
     assert said in str(caught.value)
+
+
+def test_a_series_on_which_a_program_stops_has_no_tracts_and_the_reason(tmp_path, path_of_stubs):
+    path_of_stubs(**dict.fromkeys(REQUIRED, "print('not this head', file=sys.stderr); sys.exit(1)"))
+    nothing = Volume(np.zeros((2, 2, 2), np.float32), np.eye(4))
+    tracts = trace_tracts(
+        series_with(tmp_path), {("UF", "L"): nothing}, anatomy=nothing, anatomy_mask=nothing,
+        atlas_to_anatomy=Chain(), anatomy_to_gre=Chain(), gre=nothing, registration=settings(),
+        scratch=tmp_path / "work",
+    )  # fmt: skip
+    assert not tracts.masks and "not this head" in tracts.reasons["UF", "L"]
+    assert tracts.sidecar["TractRoute"] == "none" and "dwi2mask" in tracts.sidecar["Reason"]
 
 
 def test_an_absent_program_is_named(tmp_path, path_of_stubs):

@@ -141,6 +141,9 @@ def test_the_core_of_an_even_tract_is_the_tract_whatever_its_width_and_the_voxel
     share = np.where(distance < radius, height, np.where(distance < radius + 4, 0.1 * height, 0)).astype(np.float32)
     core = tract_core(share, points[2] / 60, edge=0.6)
     np.testing.assert_array_equal(core, distance < radius)
+    strayed = share.copy()
+    strayed[:2, :2, :2] = share.max()
+    np.testing.assert_array_equal(tract_core(strayed, points[2] / 60, edge=0.6), core)
 
 
 @pytest.mark.parametrize(("directions", "order"), [(6, 2), (14, 2), (15, 4), (28, 6), (30, 6), (45, 8), (90, 8)])

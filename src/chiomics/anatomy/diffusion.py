@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,81 +18,20 @@ import numpy as np
 from chiomics.anatomy.atlas_space import atlas_coordinates
 from chiomics.anatomy.diffusion_model import fit_orientations, fractional_anisotropy
 from chiomics.anatomy.diffusion_preprocessing import DiffusionSeries, PreparedDiffusion, prepare_diffusion
-from chiomics.anatomy.diffusion_programs import missing_programs
+from chiomics.anatomy.diffusion_programs import ProgramError, missing_programs
+from chiomics.anatomy.diffusion_settings import DiffusionSettings
 from chiomics.anatomy.presets import Settings
 from chiomics.anatomy.registration import Chain, register, resample
 from chiomics.anatomy.registration_quality import RegistrationQuality, assess
 from chiomics.anatomy.tract_seeds import TractRegions, tract_regions
-from chiomics.anatomy.tractography import trace_tract, tract_core
+from chiomics.anatomy.tractography import TrackDensity, trace_tract, tract_core
 from chiomics.anatomy.volume import Volume
-from chiomics.core.errors import SettingError
 
 __all__ = ["DiffusionSeries", "DiffusionSettings", "Tracts", "missing_programs", "trace_tracts"]
 
 #: Least Dice coefficient of the two brains: the mask of the diffusion images is rough and may hold soft tissue.
 LEAST_OVERLAP = 0.6
-#: Values that the settings may take: above the first, up to the second.
-RANGES = {
-    "margin": (0, 20), "end_share": (0, 0.45), "streamlines": (0, 1e6), "least_streamlines": (0, 1e6),
-    "cutoff": (0, 1), "angle": (0, 90), "edge": (0, 1),
-}  # fmt: skip
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DiffusionSettings:
-    """Settings of the route.
-
-    Parameters
-    ----------
-    denoise, unring : bool
-        See `chiomics.anatomy.diffusion_preprocessing`.
-    margin : float
-        Half width in mm of the corridor around the atlas' bundle.
-    end_share : float
-        Share of the bundle's length at each end that streamlines must reach.
-    streamlines : int
-        Per tract and side.
-    least_streamlines : int
-        Below it a tract counts as not traced.
-    cutoff : float
-        Amplitude of the orientation distribution below which streamlines end (MRtrix3's default).
-    angle : float
-        Largest angle between steps in degrees (MRtrix3's default).
-    edge : float
-        A voxel belongs to the tract from this part of the density inside the tract on.
-    """
-
-    denoise: bool = True
-    unring: bool = False
-    margin: float = 5.0
-    end_share: float = 0.25
-    streamlines: int = 300
-    least_streamlines: int = 100
-    cutoff: float = 0.1
-    angle: float = 45.0
-    edge: float = 0.6
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, object]) -> DiffusionSettings:
-        """Take what a configuration changes, refusing what is no setting and values out of range.
-
-        Raises
-        ------
-        SettingError
-            Naming the setting.
-        """
-        known = [setting.name for setting in fields(cls)]
-        if unknown := sorted(set(parameters) - set(known)):
-            raise SettingError("not a setting of the tractography", found=", ".join(unknown), expected=", ".join(known))
-        settings = cls(**parameters)
-        for name, (low, high) in RANGES.items():
-            if not low < getattr(settings, name) <= high:
-                raise SettingError(
-                    f"{name} is out of range", found=str(getattr(settings, name)), expected=f"above {low:g} to {high:g}"
-                )
-        return settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +96,8 @@ def trace_tracts(
     Returns
     -------
     Tracts
-        No masks, and the reason, where MRtrix3 is not on this machine.
+        No masks, and the reason, where MRtrix3 is not on this machine or one of its programs stopped with an error, and
+        where the registration failed.
 
     Raises
     ------
@@ -166,63 +106,86 @@ def trace_tracts(
     """
     settings = settings or DiffusionSettings()
     if missing := missing_programs():
-        reason = f"not on this machine: {', '.join(missing)} (MRtrix3)"
-        log.warning("tracts are not traced: %s", reason)
-        return Tracts({}, dict.fromkeys(bundles, reason), sidecar={"TractRoute": "none", "Reason": reason})
+        return _nothing(bundles, f"not on this machine: {', '.join(missing)} (MRtrix3)")
+    if not bundles:
+        return _nothing(bundles, "the atlas holds no tract, which says where streamlines start and end")
     scratch = Path(scratch)
     scratch.mkdir(parents=True, exist_ok=True)
-    prepared = prepare_diffusion(series, scratch=scratch, denoise=settings.denoise, unring=settings.unring)
-    to_anatomy = register(
-        prepared.unweighted, anatomy, kind="rigid", settings=registration, fixed_mask=anatomy_mask,
-        out_dir=scratch / "to_anatomy",
-    )  # fmt: skip
-    masks = prepared.mask, anatomy_mask
-    quality = assess(prepared.unweighted, anatomy, to_anatomy, masks, thresholds={"overlap": LEAST_OVERLAP})
-    if quality.failed:
-        reason = f"the registration of the diffusion images failed: {quality.reason}"
-        log.warning("tracts are not traced: %s", reason)
-        notes = {"TractRoute": "none", "Reason": reason, **prepared.steps, "Registration": _numbers(quality)}
-        return Tracts({}, dict.fromkeys(bundles, reason), to_anatomy=to_anatomy, sidecar=notes)
-    brain = _brain(prepared, anatomy_mask, to_anatomy)
-    made = {
-        (tract, hemisphere): tract_regions(
-            bundle, hemisphere=hemisphere, margin=settings.margin, end_share=settings.end_share
-        )
-        for (tract, hemisphere), bundle in bundles.items()
-    }
-    regions = _carried(made, prepared.unweighted, atlas_to_anatomy.then(to_anatomy.inverse()))
-    on_gre = _carried(made, gre, atlas_to_anatomy.then(anatomy_to_gre))
-    corridors = np.logical_or.reduce([found.corridor | found.exclusion for found in regions.values()])
-    region = brain.like(corridors & brain.voxels)
-    anisotropy = fractional_anisotropy(prepared, mask=brain, scratch=scratch)
-    model = fit_orientations(prepared, brain=brain, region=region, scratch=scratch)
-
-    to_gre = to_anatomy.then(anatomy_to_gre)
-    masks, reasons, counts = {}, {}, {}
-    for (tract, hemisphere), found in regions.items():
-        traced = trace_tract(
-            model, found, scratch=scratch / f"{hemisphere}_{tract}", streamlines=settings.streamlines,
-            cutoff=settings.cutoff, angle=settings.angle,
+    try:
+        prepared = prepare_diffusion(series, scratch=scratch, denoise=settings.denoise, unring=settings.unring)
+        to_anatomy = register(
+            prepared.unweighted, anatomy, kind="rigid", settings=registration, fixed_mask=anatomy_mask,
+            out_dir=scratch / "to_anatomy",
         )  # fmt: skip
-        key = tract, hemisphere
-        counts[f"{hemisphere} {tract}"] = {"Streamlines": traced.streamlines, "Tried": traced.tries}
-        if traced.streamlines < settings.least_streamlines:
-            reasons[key] = f"{traced.streamlines} streamlines of {traced.tries} tried, fewer than the least"
-            log.warning("%s %s: %s", hemisphere, tract, reasons[key])
+        quality = assess(
+            prepared.unweighted, anatomy, to_anatomy, (prepared.mask, anatomy_mask),
+            thresholds={"overlap": LEAST_OVERLAP},
+        )  # fmt: skip
+        notes = {**prepared.steps, "Registration": _numbers(quality)}
+        if quality.failed:
+            return _nothing(bundles, f"the registration of the diffusion images failed: {quality.reason}", **notes)
+        made = {
+            (tract, hemisphere): tract_regions(
+                bundle, hemisphere=hemisphere, margin=settings.margin, end_share=settings.end_share
+            )
+            for (tract, hemisphere), bundle in bundles.items()
+        }
+        regions = _carried(made, prepared.unweighted, atlas_to_anatomy.then(to_anatomy.inverse()))
+        brain = _brain(prepared, anatomy_mask, to_anatomy)
+        allowed = np.logical_or.reduce([found.corridor | found.exclusion for found in regions.values()])
+        anisotropy = fractional_anisotropy(prepared, mask=brain, scratch=scratch)
+        model = fit_orientations(
+            prepared, brain=brain, region=brain.like(allowed & brain.voxels), scratch=scratch
+        )  # fmt: skip
+        densities = {
+            (tract, hemisphere): trace_tract(
+                model, found, scratch=scratch / f"{hemisphere}_{tract}", streamlines=settings.streamlines,
+                cutoff=settings.cutoff, angle=settings.angle,
+            )
+            for (tract, hemisphere), found in regions.items()
+        }  # fmt: skip
+    except ProgramError as error:
+        return _nothing(bundles, str(error))
+
+    positions = _carried(made, gre, atlas_to_anatomy.then(anatomy_to_gre))
+    masks, reasons = {}, {}
+    for key, traced in densities.items():
+        if reason := _too_few(traced, settings.least_streamlines):
+            reasons[key] = reason
             continue
-        share = resample(traced.share, gre, to_gre)
-        masks[key] = gre.like(tract_core(share.voxels, on_gre[key].position, edge=settings.edge))
+        share = resample(traced.share, gre, to_anatomy.then(anatomy_to_gre))
+        masks[key] = gre.like(tract_core(share.voxels, positions[key].position, edge=settings.edge))
     sidecar = {
         "TractRoute": "diffusion (MRtrix3)",
-        **prepared.steps,
-        "Registration": _numbers(quality),
+        **notes,
         **model.description,
         "TrackingAlgorithm": model.algorithm,
         "Settings": vars(settings),
-        "Tracts": counts,
-        "NotTraced": {f"{hemisphere} {tract}": reason for (tract, hemisphere), reason in reasons.items()},
+        "Tracts": {_said(key): {"Streamlines": it.streamlines, "Tried": it.tries} for key, it in densities.items()},
+        "NotTraced": {_said(key): reason for key, reason in reasons.items()},
     }
+    for tract, reason in sidecar["NotTraced"].items():
+        log.warning("%s is not traced: %s", tract, reason)
     return Tracts(masks, reasons, anisotropy, to_anatomy, sidecar)
+
+
+def _nothing(bundles: Mapping[tuple[str, str], Volume], reason: str, **notes: object) -> Tracts:
+    """Give no tract at all, and why."""
+    log.warning("tracts are not traced: %s", reason)
+    return Tracts({}, dict.fromkeys(bundles, reason), sidecar={"TractRoute": "none", "Reason": reason, **notes})
+
+
+def _too_few(traced: TrackDensity, least: int) -> str:
+    """Say why a tract counts as not found; empty where it does not."""
+    if not traced.tries:
+        return "the diffusion images do not hold both its ends"
+    if traced.streamlines < least:
+        return f"{traced.streamlines} streamlines of {traced.tries} tried, fewer than {least}"
+    return ""
+
+
+def _said(key: tuple[str, str]) -> str:
+    return f"{key[1]} {key[0]}"
 
 
 def _numbers(quality: RegistrationQuality) -> dict[str, float]:

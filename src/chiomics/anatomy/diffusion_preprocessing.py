@@ -9,6 +9,7 @@ FSL's topup (Andersson et al. 2003, NeuroImage 20:870) where an image of reverse
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -160,9 +161,11 @@ def _correct_distortion(
     if not topup:
         np.savetxt(lines, [encoding], fmt="%.9g")
     np.savetxt(index, np.ones((1, gradients.b_values.size)), fmt="%d")
+    # nipype does not quote names, and the user's may hold spaces.
+    tables = {name: shutil.copyfile(getattr(series, name), scratch / f"eddy.{name}") for name in ("bval", "bvec")}
     eddy = fsl.Eddy(
-        in_file=str(image), in_mask=str(mask), in_index=str(index), in_acqp=str(lines), in_bvec=str(series.bvec),
-        in_bval=str(series.bval), out_base=str(base), output_type="NIFTI_GZ", **topup,
+        in_file=str(image), in_mask=str(mask), in_index=str(index), in_acqp=str(lines), in_bvec=str(tables["bvec"]),
+        in_bval=str(tables["bval"]), out_base=str(base), output_type="NIFTI_GZ", **topup,
     )  # fmt: skip
     # nipype knows the program by its older name.
     eddy._cmd = command_of("eddy")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, sparse
 
-from chiomics.anatomy.grids import coarsen
+from chiomics.anatomy.grids import coarsen, crop
 from chiomics.anatomy.volume import Volume
 from chiomics.core.errors import InputError
 
@@ -109,7 +109,7 @@ def tract_regions(bundle: Volume, *, hemisphere: str, margin: float = 5.0, end_s
     InputError
         Where the bundle is empty.
     """
-    coarse = coarsen(bundle, RESOLUTION)
+    coarse = coarsen(crop(bundle, bundle, 2 * RESOLUTION), RESOLUTION)
     padding = np.ceil((margin + WALL) / coarse.voxel_size).astype(int) + 1
     inside = np.pad(coarse.voxels >= BUNDLE_SHARE, [(n, n) for n in padding])
     affine = coarse.affine.astype(float).copy()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from scipy import ndimage
 
 from chiomics.anatomy.diffusion_model import FibreModel
 from chiomics.anatomy.diffusion_programs import mrtrix3, run_program
@@ -26,6 +27,8 @@ FINER = 2
 SEED = 1
 #: Sections of a tract that are told apart along it.
 SECTIONS = 5
+#: Pieces of a tract that hold no more than this share of its voxels are strays.
+LEAST_PIECE = 0.05
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +136,10 @@ def tract_core(share: np.ndarray, position: np.ndarray, *, edge: float) -> np.nd
     height = square / np.maximum(total, np.finfo(float).tiny)
     core = np.zeros(share.shape, bool)
     core[visited] = density >= edge * height[section]
-    return core
+    pieces, _ = ndimage.label(core, np.ones((3, 3, 3)))
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return (sizes > LEAST_PIECE * core.sum())[pieces]
 
 
 def _finer_grid(mask: np.ndarray, affine: np.ndarray) -> Volume:
