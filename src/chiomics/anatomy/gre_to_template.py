@@ -1,6 +1,6 @@
 """Register a gradient echo straight to the template, for sessions without a T1w.
 
-As Yan et al. (2023) do with the QSM atlas of Zhang et al. (2018, Hum Brain Mapp 39:2753): the magnitude shows the
+As Yan et al. (2021) do with the QSM atlas of Zhang et al. (2018, Hum Brain Mapp 39:2753): the magnitude shows the
 brain's outline, ventricles and cortex, and χ the deep nuclei, which the magnitude hardly shows. SyN sees both: the
 magnitude against the template's T1w by local cross-correlation, whose square is blind to an inverted contrast, and χ
 against the nuclei of an atlas in template space, where there is one. A slab that misses part of the brain is compared
