@@ -32,7 +32,7 @@ NOISE = 0.01
 def settings(preset: str) -> dict:
     """Give the section `anatomy` of the configuration with its defaults."""
     return {
-        "registration": {"preset": preset, "parameters": {}},
+        "registration": {"program": "ants", "preset": preset, "parameters": {}},
         "tissue": {},
         "lesions": {},
         "nuclei": {"refine": True, "parameters": {}},

@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 from chiomics.anatomy import session_files as kept
 from chiomics.anatomy.atlas import Atlas, read_atlas
 from chiomics.anatomy.atlas_space import atlas_coordinates, shares_on_grid
 from chiomics.anatomy.bias_field import correct_bias
 from chiomics.anatomy.brain_extraction import extract_brain
-from chiomics.anatomy.gre_to_template import register_gre_to_template
+from chiomics.anatomy.gre_to_template import CHI_SMOOTHING, NUCLEUS_CHI, register_gre_to_template
 from chiomics.anatomy.grids import same_grid
 from chiomics.anatomy.label_maps import tissue_from_labels
 from chiomics.anatomy.lesion_split import split_lesions
@@ -69,7 +70,7 @@ def segment_session(
     """
     out_dir, scratch = Path(out_dir), Path(scratch)
     chosen = settings["registration"]
-    registering = registration_settings(chosen["preset"], chosen["parameters"])
+    registering = registration_settings(chosen["preset"], {"program": chosen["program"], **chosen["parameters"]})
     session = _Session(files, out_dir, scratch, registering)
     anatomy, brain, to_gre = session.with_t1w() if files.T1w else session.with_magnitude()
     to_template = session.onto_template(anatomy, brain, nuclei_atlas)
@@ -101,8 +102,6 @@ def segment_session(
 
 #: Resolution in mm at which the template's tissue maps are carried to a session: they are as smooth as that.
 PRIOR_MM = 1.5
-#: The thalamus holds too little iron to stand out on χ.
-NOT_BRIGHT = ("THA",)
 
 
 @dataclass
@@ -116,6 +115,7 @@ class _Session:
 
     def __post_init__(self) -> None:
         self.notes: dict = {"Registrations": {}}
+        self.affine: Chain | None = None
         self.gre = self.files.read_magnitude()
         self.gre_brain = self.files.read_brain(self.gre)
 
@@ -125,6 +125,7 @@ class _Session:
         given = Volume.read(self.files.T1w_mask) if self.files.T1w_mask else None
         roughly = correct_bias(raw, settings=self.registering.bias)
         found = extract_brain(roughly, settings=self.registering, out_dir=self.scratch / "brain", given=given)
+        self.affine = found.to_template
         anatomy = correct_bias(raw, settings=self.registering.bias, mask=found.mask)
         self.notes |= {"AnatomicalImage": "T1w", "BrainExtraction": found.method}
         magnitude = correct_bias(self.gre, settings=self.registering.bias, mask=self.gre_brain)
@@ -146,13 +147,14 @@ class _Session:
         out_dir, target = self.out_dir / kept.TO_TEMPLATE, template_brain(1.0)
         inside = anatomy.like(np.where(brain.voxels, anatomy.voxels, 0).astype(np.float32))
         if self.files.T1w:
-            chain = register(inside, target, settings=self.registering, kind="nonlinear", out_dir=out_dir)
+            kind = "nonlinear" if self.affine is None else "deformable"  # the extraction has the affine part
+            chain = register(inside, target, settings=self.registering, kind=kind, initial=self.affine, out_dir=out_dir)
         else:
             chi = Volume.read(self.files.chi) if self.files.chi else None
-            nuclei = _iron_rich(read_atlas(nuclei_atlas)) if nuclei_atlas else None
+            nuclei = _chi_of_nuclei(read_atlas(nuclei_atlas)) if nuclei_atlas else None
             self.notes["TemplateContrasts"] = ["magnitude"] + ["χ of the deep nuclei"] * (None not in (chi, nuclei))
             chain = register_gre_to_template(
-                anatomy, brain, settings=self.registering, out_dir=out_dir, chi=chi, nuclei=nuclei
+                anatomy, brain, settings=self.registering, out_dir=out_dir, chi=chi, nuclei_chi=nuclei
             )
         self.check("to template", inside, target, chain, brain, template_mask(1.0))
         return chain
@@ -160,12 +162,11 @@ class _Session:
     def flair(self, anatomy: Volume, brain: Volume) -> tuple[Volume, Chain]:
         """Correct the FLAIR on its own grid, and find its way to the anatomical image."""
         raw = Volume.read(self.files.FLAIR)
-        roughly = correct_bias(raw, settings=self.registering.bias)
         chain = register(
-            roughly, anatomy, settings=self.registering, kind="rigid", fixed_mask=brain,
+            raw, anatomy, settings=self.registering, kind="rigid", fixed_mask=brain,
             out_dir=self.out_dir / kept.FLAIR_TO_ANATOMY,
         )  # fmt: skip
-        self.check("FLAIR to anatomical image", roughly, anatomy, chain, None, brain)
+        self.check("FLAIR to anatomical image", raw, anatomy, chain, None, brain)
         inside = _carry_mask(brain, raw, chain.inverse())
         return correct_bias(raw, settings=self.registering.bias, mask=inside), chain
 
@@ -244,15 +245,14 @@ class _Session:
             raise InputError(f"the registration {name} failed", found=quality.reason)
 
 
-def _iron_rich(atlas: Atlas) -> Volume:
-    """Give the share of nuclei that are bright on χ, in template space."""
-    onto = template_brain(PRIOR_MM)
-    picture = np.zeros(onto.voxels.shape, np.float32)
+def _chi_of_nuclei(atlas: Atlas) -> Volume:
+    """Paint the nuclei of an atlas, whatever its space, in template space with their usual susceptibility."""
+    onto = template_brain(1.0)
+    painted = np.zeros(onto.voxels.shape, np.float32)
     shares = shares_on_grid(atlas.structures(), atlas_coordinates(onto, atlas.to_template()))
     for (name, _), (box, share) in shares.items():
-        if name not in NOT_BRIGHT:
-            picture[box] += share
-    return onto.like(np.minimum(picture, 1))
+        painted[box] += np.float32(NUCLEUS_CHI[name]) * share
+    return onto.like(ndimage.gaussian_filter(painted, CHI_SMOOTHING))
 
 
 def _carry_mask(mask: Volume, onto: Volume, chain: Chain) -> Volume:
