@@ -18,6 +18,8 @@ rule fetch_atlas:
     log:
         "results/logs/fetch_atlas_{atlas}.log",
     localrule: True
+    conda:
+        "../../envs/anatomy.yaml"
     params:
         cache=config["anatomy"]["atlas_cache"],
     script:
