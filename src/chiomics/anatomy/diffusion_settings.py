@@ -25,7 +25,7 @@ class DiffusionSettings:
     margin : float
         Half width in mm of the corridor around the atlas' bundle.
     end_share : float
-        Share of the bundle's length at each end that streamlines must reach.
+        Share of the way between the bundle's tips that each of the two ends has, which streamlines must visit.
     streamlines : int
         Per tract and side.
     least_streamlines : int

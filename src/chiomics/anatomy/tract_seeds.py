@@ -97,7 +97,7 @@ def tract_regions(bundle: Volume, *, hemisphere: str, margin: float = 5.0, end_s
     margin : float
         Half width in mm by which the subject's tract may lie beside the atlas', registration and anatomy together.
     end_share : float
-        Share of the bundle's length that each end region has.
+        Share of the way between the tips that each end region has, beside its tip.
 
     Returns
     -------
