@@ -175,7 +175,7 @@ def test_the_model_has_a_number_per_feature():
 
 @pytest.mark.slow
 def test_a_real_patient(shared_data, tmp_path):
-    """One MS patient with a consensus mask (Lesjak et al. 2017), from raw images: no setting was chosen on it."""
+    """One MS patient with a consensus mask (Lesjak et al. 2018), from raw images: no setting was chosen on it."""
     from chiomics.anatomy.bias_field import correct_bias
     from chiomics.anatomy.brain_extraction import extract_brain
     from chiomics.anatomy.presets import settings as preset
