@@ -7,6 +7,4 @@ from chiomics.core.logs import start_log
 start_log(snakemake.log[0])
 chosen = snakemake.params.registration
 overrides = {"program": chosen["program"], **chosen["parameters"]}
-prepare_atlas(
-    snakemake.input.source, snakemake.output.folder, settings=settings(chosen["preset"], overrides)
-)
+prepare_atlas(snakemake.input.source, snakemake.output.folder, settings=settings(chosen["preset"], overrides))
