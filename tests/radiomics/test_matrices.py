@@ -212,3 +212,22 @@ def test_too_many_grey_levels_are_refused_before_memory_runs_out():
     region = Region.from_mask(np.ones((40, 40, 25), bool), (1.0, 1.0, 1.0))
     with pytest.raises(RegionError, match="too narrow"):
         Matrices(region, load_settings(bin_width=1)).discretise(values, discretise.width_edges(values, 1))
+
+
+@pytest.mark.parametrize("kind", ["diagonal", "two blocks", "rank two", "banded", "sparse"])
+def test_maximal_correlation_of_matrices_on_which_the_recursion_ends_early(kind):
+    """Many grey levels, so that the recursion is taken: it must give what the whole matrix gives."""
+    n, rng = 120, np.random.default_rng(3)
+    level = np.arange(n)
+    joint = {
+        "diagonal": np.eye(n),
+        "two blocks": (level[:, None] < 60) == (level[None] < 60),
+        "rank two": 1 + 0.5 * np.outer(np.linspace(-1, 1, n), np.linspace(-1, 1, n)),
+        "banded": (np.abs(level[:, None] - level[None]) < 2) * 1.0,
+        "sparse": (rng.random((n, n)) < 0.01) + np.eye(n),
+    }[kind].astype(float)
+    joint = (joint + joint.T) / (2 * joint.sum())
+    rows, columns = np.nonzero(joint)
+    scaled = joint / np.sqrt(np.outer(joint.sum(1), joint.sum(1)))
+    whole = np.sort(np.abs(np.linalg.eigvalsh(scaled)))[-2]
+    assert maximal_correlation((rows, columns, joint[rows, columns])) == pytest.approx(whole, abs=TOLERANCE)

@@ -68,7 +68,10 @@ def _second_by_lanczos(first: np.ndarray, starts: np.ndarray, columns: np.ndarra
         end = min(done + CHECK_EVERY, most)
         _lanczos_steps(first, starts, columns, values, basis, diagonal, beside, done, end)
         done = end
-        theta, vectors = scipy.linalg.eigh_tridiagonal(diagonal[:done], beside[: done - 1], check_finite=False)
+        # The QL method: the faster representations of LAPACK's default (stemr) fail on some of these matrices.
+        theta, vectors = scipy.linalg.eigh_tridiagonal(
+            diagonal[:done], beside[: done - 1], check_finite=False, lapack_driver="stev"
+        )
         largest = np.argmax(np.abs(theta))
         if beside[done - 1] * abs(vectors[-1, largest]) < TOLERANCE:
             return float(min(abs(theta[largest]), 1.0))
