@@ -26,5 +26,5 @@ frame = tabulate_anatomy(
     by_session(read_sidecar, inputs.sidecars),
 )  # fmt: skip
 write_table(snakemake.output.table, frame)
-draw_cohort(frame, snakemake.output.figure, simulated=snakemake.params.simulated)
+draw_cohort(frame, snakemake.output.figure, simulated=snakemake.params.simulated, left_out=snakemake.params.left_out)
 log.info("%d of %d sessions have outliers", (frame["outliers"] != "").sum(), len(frame))

@@ -170,3 +170,14 @@ def test_a_paper_starts_from_a_table_of_features_alone(workflow, tmp_path, paper
     jobs = workflow().plan(paper, config={"features": str(table)})
     assert jobs
     assert not {"simulate_subject", "reconstruct_qsm", "map_anatomy", "extract_features"} & set(jobs)
+
+
+def test_wide_tables_are_imported_by_a_map_of_their_columns(workflow, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").touch()
+    (tmp_path / "columns.yaml").touch()
+    config = {"features": str(tmp_path / "*.csv"), "feature_columns": str(tmp_path / "columns.yaml")}
+    assert workflow().plan("fiscone2023", config=config)["import_features"] == 1
+    missing = workflow().run("fiscone2023", config={"features": str(tmp_path / "*.none")}, options=("--dry-run",))
+    assert missing.returncode != 0
+    assert "no file has a name like" in missing.stdout + missing.stderr

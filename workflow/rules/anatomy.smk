@@ -205,6 +205,7 @@ rule compare_anatomy:
         runtime=20,
     params:
         sessions=[row["session"] for row in anatomy_sessions()],
+        left_out=[f"{row['session']}: {row['reason'][:150]}" for row in ROWS if row["status"] == "excluded"],
         simulated=SIMULATED,
     script:
         "../../scripts/anatomy/compare_anatomy.py"

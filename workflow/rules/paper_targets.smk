@@ -1,11 +1,16 @@
 """What the studies read and make: the input functions and targets of the stages robustness and diagnosis."""
 
+from glob import glob
+
 from chiomics.core.feature_files import says_simulated
 from chiomics.diagnosis.models import complete_settings, list_jobs, list_models
 
 #: Features of one table in place of images: the whole cohort.
 GIVEN_FEATURES = beside_snakefile(config["features"])
-FROM_SIMULATED = SIMULATED or bool(GIVEN_FEATURES and says_simulated(GIVEN_FEATURES))
+GIVEN_TABLES = [GIVEN_FEATURES] if GIVEN_FEATURES and "*" not in GIVEN_FEATURES else sorted(glob(GIVEN_FEATURES or ""))
+if GIVEN_FEATURES and not GIVEN_TABLES:
+    raise WorkflowError(f"features: no file has a name like {GIVEN_FEATURES}")
+FROM_SIMULATED = SIMULATED or any(map(says_simulated, GIVEN_TABLES))
 COHORT_NAME = GIVEN_FEATURES or ("the embedded simulated cohort" if SIMULATED else BIDS_DIR)
 
 TITLES = {"fiscone2023": "Fiscone 2023", "yan2021": "Yan 2021"}
@@ -47,7 +52,9 @@ EVALUATION_TABLES = dict.fromkeys(("predictions", "selected", "permutation"), ".
 
 def cohort_features(wildcards=None):
     """Give the feature tables of the cohort, the user's or those of the radiomics stage."""
-    return [GIVEN_FEATURES] if GIVEN_FEATURES else feature_tables()
+    if config["feature_columns"]:
+        return ["results/robustness/features.parquet"]
+    return GIVEN_TABLES or feature_tables()
 
 
 def robustness_features(wildcards=None):

@@ -11,6 +11,24 @@ rule fiscone2023:
         fiscone2023_targets,
 
 
+rule import_features:
+    """Turn a wide table of features from elsewhere into a tidy one, by a map of its columns (S-58)."""
+    input:
+        tables=GIVEN_TABLES,
+        column_map=beside_snakefile(config["feature_columns"]) or [],
+    output:
+        features="results/robustness/features.parquet",
+    log:
+        "results/logs/import_features.log",
+    conda:
+        "../../envs/statistics.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    script:
+        "../../scripts/robustness/import_features.py"
+
+
 rule perturb_session:
     """Extract a session's features under each configured perturbation of its map or of its regions."""
     input:

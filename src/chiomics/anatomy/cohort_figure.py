@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -58,7 +59,7 @@ def tabulate_anatomy(
     return frame
 
 
-def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool) -> None:
+def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool, left_out: Sequence[str] = ()) -> None:
     """Draw every session's modified z-scores as a heat map.
 
     Parameters
@@ -69,6 +70,8 @@ def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool) -> No
         PNG file.
     simulated : bool
         True marks the picture as simulated.
+    left_out : sequence of str
+        Sessions that are not in the table with the reason, listed below the picture.
     """
     columns = [name for name in frame.columns if name not in (IDENTITY, "outliers") and not name.startswith("lesions")]
     scores = find_outliers(frame, columns)
@@ -85,4 +88,6 @@ def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool) -> No
             axes.text(0.5, 0.5, "too few sessions to compare", transform=axes.transAxes, ha="center", fontsize=12)
         figure.colorbar(shown, ax=axes, label="modified z-score over sessions; dots: beyond 3.5", extend="both")
         axes.set_title("Regions and registrations of every session")
+        if left_out:
+            figure.supxlabel("left out:\n" + "\n".join(left_out), color="#BB0000", fontsize=6)
         save_figure(figure, path, simulated=simulated)
