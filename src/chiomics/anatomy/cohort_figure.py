@@ -86,7 +86,8 @@ def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool, left_
         axes.set_xticks(range(len(frame)), frame[IDENTITY], rotation=90, fontsize=6)
         if len(frame) < FEWEST_SESSIONS:
             axes.text(0.5, 0.5, "too few sessions to compare", transform=axes.transAxes, ha="center", fontsize=12)
-        figure.colorbar(shown, ax=axes, label="modified z-score over sessions; dots: beyond 3.5", extend="both")
+        label = "modified z-score over sessions; dots: beyond 3.5"
+        figure.colorbar(shown, ax=axes, label=label, extend="both", shrink=0.5, aspect=40)
         axes.set_title("Regions and registrations of every session")
         if left_out:
             figure.supxlabel("left out:\n" + "\n".join(left_out), color="#BB0000", fontsize=6)
