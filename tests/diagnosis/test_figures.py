@@ -132,6 +132,13 @@ def test_the_flow_loses_no_session():
     assert steps[-1].groups == (("MS", 1, 1), ("NMOSD", 1, 1))
 
 
+def test_a_cohort_without_exclusions_has_a_flow_too():
+    whole = manifest().query("status == 'included'").reset_index(drop=True)
+    steps = count_flow(whole, analysed(), complete_settings({}))
+    assert steps[0].removed == ()
+    assert steps[-1].sessions == 2
+
+
 def test_the_flow_chart_writes_every_number():
     steps = count_flow(manifest(), analysed(), complete_settings({}))
     said = texts(draw_enrolment(steps))

@@ -70,7 +70,7 @@ def count_flow(manifest: pd.DataFrame | None, cohort: pd.DataFrame, settings: di
     if manifest is None:
         return [analysed]
     included = manifest.loc[manifest["status"] == "included"]
-    excluded = manifest.loc[manifest["status"] != "included", "reason"].str.partition(";")[0]
+    excluded = manifest.loc[manifest["status"] != "included", "reason"].str.split(";").str[0]
     group = included["group"] if "group" in included else pd.Series("", index=included.index)
     ours = included.loc[group.isin(settings["groups"])]
     others = group.loc[~group.isin(settings["groups"])].replace({"": "no group", "n/a": "no group"})
