@@ -25,8 +25,8 @@ identity, preset, options = snakemake.params.identity, snakemake.params.preset, 
 settings = preset_settings(preset, options)
 inversion, echo_set = snakemake.params.map_name
 
-chi, affine = read_image(snakemake.input.map, dtype=np.float64)
-valid = read_image(snakemake.input.valid_mask)[0] > 0 if snakemake.input.get("valid_mask") else chi != 0
+chi, affine = read_image(snakemake.input.map[0], dtype=np.float64)
+valid = read_image(masks[0])[0] > 0 if (masks := snakemake.input.valid_mask) else chi != 0
 if snakemake.input.get("reference"):
     chi -= read_reference(snakemake.input.reference)
 found = find_vois(snakemake.input.vois)

@@ -84,6 +84,12 @@ def sessions_of_cohort(wildcards):
     return [[row["participant_id"], row["session_id"], row["run"]] for row in rows if brain_mask_of_row(row)]
 
 
+def valid_mask_as_list(wildcards):
+    """Give the mask in which all maps hold values as a list, empty where there is none."""
+    paths = valid_mask(wildcards)
+    return [paths] if isinstance(paths, str) else paths
+
+
 def first_map_name(wildcards):
     """Name the map that perturbations start from: inversion and echo set."""
     return map_names_of_job(wildcards)[0]

@@ -33,7 +33,7 @@ rule perturb_session:
     """Extract a session's features under each configured perturbation of its map or of its regions."""
     input:
         map=reference_chi,
-        valid_mask=valid_mask,
+        valid_mask=valid_mask_as_list,
         vois=voi_files,
         reference=reference_of,
     output:
