@@ -40,6 +40,7 @@ def cohort(tmp_path_factory) -> Path:
 def configuration(cohort: Path) -> dict:
     atlases = {"nuclei": {"atlas": str(cohort / "atlas/dgm")}, "tracts": {"atlas": str(cohort / "atlas/tracts")}}
     presets = {"fiscone107": {"gray_levels": [16]}, "yan874": {}}
+    atlases["registration"] = {"preset": "fast"}
     return {"anatomy": atlases, "radiomics": {"presets": presets, "reference": "ventricles"}}
 
 

@@ -69,6 +69,9 @@ for key, choice in PRESET_CHOICES[config["qsm"]["preset"]].items():
     if config["qsm"][key] is None:
         config["qsm"][key] = choice
 
+if config["anatomy"]["registration"]["preset"] == "auto":
+    config["anatomy"]["registration"]["preset"] = "fast" if SIMULATED else "accurate"
+
 # Where a job remembers that a session's voxels cannot be used, and the settings under which that holds.
 ON_FAILURE = {
     "failed_dir": "results/qc/failed",
