@@ -151,7 +151,7 @@ def test_the_wrong_phase_sign_is_noticed(workflow, bids):
 def test_the_report_builds(workflow, bids):
     run = workflow(bids)
     check(run.run("qsm"))
-    check(run.run(options=("--report", str(run.folder / "report.html"))))
+    check(run.run("qsm", options=("--report", str(run.folder / "report.html"))))
     page = (run.folder / "report.html").read_text()
     assert "sub-MS01" in page
     assert "ppm of B0" in page
