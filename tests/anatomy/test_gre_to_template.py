@@ -9,7 +9,7 @@ from scipy import ndimage
 from chiomics.anatomy.gre_to_template import NUCLEUS_CHI, register_gre_to_template, template_chi
 from chiomics.anatomy.presets import settings
 from chiomics.anatomy.template import template_brain
-from chiomics.anatomy.transforms import resample
+from chiomics.anatomy.transforms import Chain, resample
 from chiomics.anatomy.volume import Volume
 from tests.anatomy.template_heads import dice, distance, head, reoriented, rigid, spread
 
@@ -46,7 +46,10 @@ def atlas() -> Volume:
     template = template_brain(2.0)
     share = ball(template, np.eye(4), CENTRE)
     left = (template.affine[0, 0] * np.arange(share.shape[0]) + template.affine[0, 3] < 0)[:, None, None]
-    return template_chi({("GP", "L"): template.like(share & left), ("GP", "R"): template.like(share & ~left)})
+    halves = {"L": share & left, "R": share & ~left}
+    return template_chi(
+        {("GP", side): template.like(half.astype(np.float32)) for side, half in halves.items()}, Chain()
+    )
 
 
 def test_a_slab_comes_onto_the_template_and_chi_moves_the_nuclei(slab, atlas, tmp_path):
@@ -70,7 +73,16 @@ def test_nuclei_are_painted_with_their_susceptibility(atlas):
     inside = ndimage.binary_erosion(ball(atlas, np.eye(4), CENTRE), iterations=4)
     assert atlas.voxels[inside].mean() == pytest.approx(NUCLEUS_CHI["GP"], rel=0.02)  # deep enough for the smoothing
     assert atlas.voxels[~ndimage.binary_dilation(ball(atlas, np.eye(4), CENTRE), iterations=5)].max() < 1e-3
-    turned = template_chi({("RN", "R"): reoriented(atlas.like(ball(atlas, np.eye(4), CENTRE)), "PIL")})
-    straight = template_chi({("RN", "R"): atlas.like(ball(atlas, np.eye(4), CENTRE))})
-    np.testing.assert_allclose(turned.voxels, straight.voxels, atol=1e-6)
-    assert template_chi({("cortex", "L"): atlas}).voxels.max() == 0
+
+
+def test_neither_the_orientation_nor_the_space_of_the_atlas_moves_its_nuclei(tmp_path):
+    template = template_brain(2.0)
+    nucleus = template.like(ball(template, np.eye(4), CENTRE).astype(np.float32))
+    straight = template_chi({("RN", "R"): nucleus}, Chain())
+    turned = template_chi({("RN", "R"): reoriented(nucleus, "PIL")}, Chain())
+    away = rigid((8, -5, 12), (30, -20, 15))
+    carried = Volume(nucleus.voxels, away @ nucleus.affine)
+    back = template_chi({("RN", "R"): carried}, Chain.from_matrix(np.linalg.inv(away), tmp_path / "back.mat"))
+    # Coordinates are float32, good to 1e-5 mm, and χ changes by 0.03 ppm a millimetre at the nucleus' edge.
+    for painted in (turned, back):
+        np.testing.assert_allclose(painted.voxels, straight.voxels, atol=1e-6)

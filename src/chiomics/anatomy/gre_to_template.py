@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from chiomics.anatomy.atlas_space import atlas_coordinates, shares_on_grid
 from chiomics.anatomy.brain_extraction import find_pose
 from chiomics.anatomy.presets import Settings
 from chiomics.anatomy.registration import register
@@ -85,23 +86,23 @@ def register_gre_to_template(
     )  # fmt: skip
 
 
-def template_chi(shares: Mapping[tuple[str, str], Volume]) -> Volume:
-    """Paint the nuclei of an atlas with their usual susceptibility.
+def template_chi(nuclei: Mapping[tuple[str, str], Volume], to_template: Chain) -> Volume:
+    """Paint the nuclei of an atlas, whatever its space, in template space with their usual susceptibility.
 
     Parameters
     ----------
-    shares : mapping of (nucleus, hemisphere) to Volume
-        Share of each nucleus in template space, 0 to 1, on any grid; other structures are left out.
+    nuclei : mapping of (nucleus, hemisphere) to Volume
+        Share of each nucleus on the atlas' grid, 0 to 1, as `Atlas.structures` gives them.
+    to_template : Chain
+        From the atlas' world to that of the template.
 
     Returns
     -------
     Volume
-        χ in ppm on the template's grid, 0 outside the nuclei.
+        χ in ppm on the template's grid of 1 mm, 0 outside the nuclei.
     """
-    target = template_brain(1.0)
-    painted = np.zeros(target.voxels.shape, np.float32)
-    for (nucleus, _), share in shares.items():
-        if nucleus in NUCLEUS_CHI:
-            here = resample(share.like(share.voxels.astype(np.float32)), target, Chain()).voxels
-            painted += np.float32(NUCLEUS_CHI[nucleus]) * here
-    return target.like(ndimage.gaussian_filter(painted, CHI_SMOOTHING))
+    onto = template_brain(1.0)
+    painted = np.zeros(onto.voxels.shape, np.float32)
+    for (nucleus, _), (box, share) in shares_on_grid(nuclei, atlas_coordinates(onto, to_template)).items():
+        painted[box] += np.float32(NUCLEUS_CHI[nucleus]) * share
+    return onto.like(ndimage.gaussian_filter(painted, CHI_SMOOTHING))

@@ -12,14 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from chiomics.anatomy import session_files as kept
-from chiomics.anatomy.atlas import Atlas, read_atlas
-from chiomics.anatomy.atlas_space import atlas_coordinates, shares_on_grid
+from chiomics.anatomy.atlas import read_atlas
 from chiomics.anatomy.bias_field import correct_bias
 from chiomics.anatomy.brain_extraction import extract_brain
-from chiomics.anatomy.gre_to_template import CHI_SMOOTHING, NUCLEUS_CHI, register_gre_to_template
+from chiomics.anatomy.gre_to_template import register_gre_to_template, template_chi
 from chiomics.anatomy.grids import same_grid
 from chiomics.anatomy.label_maps import tissue_from_labels
 from chiomics.anatomy.lesion_split import split_lesions
@@ -151,7 +149,8 @@ class _Session:
             chain = register(inside, target, settings=self.registering, kind=kind, initial=self.affine, out_dir=out_dir)
         else:
             chi = Volume.read(self.files.chi) if self.files.chi else None
-            nuclei = _chi_of_nuclei(read_atlas(nuclei_atlas)) if nuclei_atlas else None
+            atlas = read_atlas(nuclei_atlas) if nuclei_atlas else None
+            nuclei = template_chi(atlas.structures(), atlas.to_template()) if atlas else None
             self.notes["TemplateContrasts"] = ["magnitude"] + ["χ of the deep nuclei"] * (None not in (chi, nuclei))
             chain = register_gre_to_template(
                 anatomy, brain, settings=self.registering, out_dir=out_dir, chi=chi, nuclei_chi=nuclei
@@ -243,16 +242,6 @@ class _Session:
         self.notes["Registrations"][name] = asdict(quality) | {"failed": quality.reason}
         if quality.failed:
             raise InputError(f"the registration {name} failed", found=quality.reason)
-
-
-def _chi_of_nuclei(atlas: Atlas) -> Volume:
-    """Paint the nuclei of an atlas, whatever its space, in template space with their usual susceptibility."""
-    onto = template_brain(1.0)
-    painted = np.zeros(onto.voxels.shape, np.float32)
-    shares = shares_on_grid(atlas.structures(), atlas_coordinates(onto, atlas.to_template()))
-    for (name, _), (box, share) in shares.items():
-        painted[box] += np.float32(NUCLEUS_CHI[name]) * share
-    return onto.like(ndimage.gaussian_filter(painted, CHI_SMOOTHING))
 
 
 def _carry_mask(mask: Volume, onto: Volume, chain: Chain) -> Volume:
