@@ -106,11 +106,21 @@ def extract_session(
         ready = {key: normalise(in_unit(chi, settings, "ppm"), settings) for key, chi in chosen.items()}
         for (name, hemisphere), members in regions.items():
             mask = replace(first, voxels=_region_mask(members, valid, first), source=None)
-            for (inversion, echo_set), feature, reason in _region_rows(mask, ready, settings, engine, name):
-                levels = (feature.setting, None) if settings.gray_levels else (None, feature.setting)
-                place = (name, hemisphere, echo_set, inversion, preset, *levels)
-                rows.append((*identity.values(), *place, *feature[1:], reason))
+            of = {"settings": settings, "region": (name, hemisphere)}
+            rows += [
+                (*identity.values(), *feature_row(feature, reason, map_name=key, **of))
+                for key, feature, reason in _region_rows(mask, ready, settings, engine, name)
+            ]
     return pd.DataFrame(rows, columns=[*identity, *COLUMNS])
+
+
+def feature_row(
+    feature: Feature, reason: str, *, settings: Settings, region: tuple[str, str], map_name: tuple[str, str]
+) -> tuple:
+    """Lay out one value in the order of `COLUMNS`; a region is a name and a side, a map an inversion and echo set."""
+    inversion, echo_set = map_name
+    levels = (feature.setting, None) if settings.gray_levels else (None, feature.setting)
+    return (*region, echo_set, inversion, settings.name, *levels, *feature[1:], reason)
 
 
 def preset_settings(preset: str, options: Mapping, isolated_voxels: str = "pyradiomics") -> Settings:

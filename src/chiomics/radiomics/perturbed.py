@@ -1,0 +1,143 @@
+"""Features of one session under changes of its map and of its regions, as one tidy table.
+
+The table is that of `chiomics.radiomics.session` with one column more, `perturbation`; both open as one data set. What
+the changes are is the caller's business: map and regions are given as arrays, and taken back changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from chiomics.core.images import read_image, voxel_size
+from chiomics.radiomics.discretise import FlatRegionError
+from chiomics.radiomics.engine import Feature, region_features
+from chiomics.radiomics.extraction import expected_features, in_unit
+from chiomics.radiomics.prepare import RegionError, normalise, prepare
+from chiomics.radiomics.session import COLUMNS, feature_row, hemispheres_of, wanted_vois
+from chiomics.radiomics.settings import Settings
+from chiomics.radiomics.vois import arrange, find_vois
+from chiomics.radiomics.volume import as_volume
+
+
+@dataclass(frozen=True)
+class SessionArrays:
+    """A session's map and regions, all on the same voxels.
+
+    Parameters
+    ----------
+    chi : ndarray of float64, shape (x, y, z)
+        Susceptibility in ppm.
+    affine : ndarray, shape (4, 4)
+        Voxel to world coordinates in mm.
+    valid : ndarray of bool, shape (x, y, z)
+        Where the map holds values; regions are not cut to it.
+    masks : dict of (voi, hemisphere) to ndarray of bool
+        The regions of a preset.
+    """
+
+    chi: np.ndarray
+    affine: np.ndarray
+    valid: np.ndarray
+    masks: dict[tuple[str, str], np.ndarray]
+
+
+def read_arrays(
+    chi_map: str | Path,
+    vois: Sequence[str | Path],
+    *,
+    preset: str,
+    options: Mapping,
+    valid_mask: str | Path | None = None,
+    offset: float = 0.0,
+) -> SessionArrays:
+    """Read one map of a session and the regions of a preset.
+
+    Parameters
+    ----------
+    chi_map : path-like
+        Susceptibility in ppm.
+    vois, valid_mask, offset
+        As in `chiomics.radiomics.session.extract_session`.
+    preset, options
+        One of its presets.
+
+    Returns
+    -------
+    SessionArrays
+    """
+    chi, affine = read_image(chi_map, dtype=np.float64)
+    valid = chi != 0 if valid_mask is None else read_image(valid_mask)[0] > 0
+    masks = {}
+    for region, members in arrange(
+        wanted_vois(find_vois(vois), preset, options), hemispheres_of(preset, options)
+    ).items():
+        drawn = [(read_image(voi.path)[0], voi.labels) for voi in members]
+        masks[region] = np.logical_or.reduce([np.isin(image, own) if own else image != 0 for image, own in drawn])
+    return SessionArrays(chi - offset, affine, valid, masks)
+
+
+def features_of(
+    chi: np.ndarray, mask: np.ndarray, *, affine: np.ndarray, settings: Settings
+) -> list[tuple[Feature, str]]:
+    """Take the features of one region; where it cannot be used, NaN, and why.
+
+    Parameters
+    ----------
+    chi : ndarray, shape (x, y, z)
+        Susceptibility in ppm.
+    mask : ndarray of bool, shape (x, y, z)
+        The region, which may be empty.
+    affine : ndarray, shape (4, 4)
+        Voxel to world coordinates in mm.
+    settings : Settings
+        Of `chiomics.radiomics.session.preset_settings`.
+
+    Returns
+    -------
+    list of (Feature, str)
+        All features of the preset, each with the reason for having no value or an empty one.
+    """
+    image, region = (as_volume(voxels, voxel_size(affine)) for voxels in (chi.astype(np.float64), mask))
+    try:
+        ready = normalise(in_unit(image, settings, "ppm"), settings)
+        return [(feature, "") for feature in region_features(ready, prepare(region, (1,), settings), settings)]
+    except (RegionError, FlatRegionError) as error:
+        return [(Feature(*row, np.nan), str(error)) for row in expected_features(settings)]
+
+
+def perturbed_table(
+    draws: Iterable[tuple[str, tuple[str, str], list[tuple[Feature, str]]]],
+    *,
+    settings: Settings,
+    identity: Mapping[str, str],
+    map_name: tuple[str, str],
+) -> pd.DataFrame:
+    """Lay out the features of all changes as one table.
+
+    Parameters
+    ----------
+    draws : iterable of (perturbation, region, features)
+        What was changed, key of `SessionArrays.masks`, and what `features_of` gave.
+    settings : Settings
+        With which they were taken.
+    identity : mapping of str to str
+        Columns that name the session and its group, put first.
+    map_name : (inversion, echo set)
+        Of the map.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `identity`, ``perturbation``, then those of `chiomics.radiomics.session.COLUMNS`.
+    """
+    rows = [
+        (*identity.values(), draw, *feature_row(feature, reason, settings=settings, region=region, map_name=map_name))
+        for draw, region, found in draws
+        for feature, reason in found
+    ]
+    return pd.DataFrame(rows, columns=[*identity, "perturbation", *COLUMNS])

@@ -1,0 +1,116 @@
+"""The table of a session under changes: what is not changed is the session's own, and both open as one."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from chiomics.core.images import voxel_size
+from chiomics.radiomics.perturbed import features_of, perturbed_table, read_arrays
+from chiomics.radiomics.session import COLUMNS, extract_session, preset_settings, read_sessions, write_session
+
+SHAPE = (24, 20, 12)
+AFFINE = np.diag([-1.0, 1.0, 2.0, 1.0])
+IDENTITY = {"participant": "sub-01", "session": "", "run": "", "group": "MS"}
+PRESET, OPTIONS = "fiscone107", {"bin_width": [0.002]}
+OFFSET = 0.01
+MAP_NAME = ("ilsqr", "all")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A map, a tract on both sides that leaves the mask of valid voxels, and that mask."""
+    folder = tmp_path_factory.mktemp("session")
+
+    def save(voxels, name):
+        nib.save(nib.Nifti1Image(voxels, AFFINE), folder / name)
+        return folder / name
+
+    chi = (0.02 * np.random.default_rng(0).standard_normal(SHAPE)).astype(np.float32)
+    valid = np.zeros(SHAPE, np.uint8)
+    valid[3:-3, 3:-3, 2:-2] = 1
+    vois = []
+    for side, start in (("L", 1), ("R", 14)):
+        tract = np.zeros(SHAPE, np.uint8)
+        tract[start : start + 8, 5:14, 3:8] = 1
+        vois.append(save(tract, f"sub-01_hemi-{side}_label-CST_mask.nii.gz"))
+    return save(chi * valid, "sub-01_Chimap.nii.gz"), vois, save(valid, "sub-01_desc-qsm_mask.nii.gz")
+
+
+@pytest.fixture(scope="module")
+def arrays(files):
+    chi, vois, valid = files
+    return read_arrays(chi, vois, preset=PRESET, options=OPTIONS, valid_mask=valid, offset=OFFSET)
+
+
+def table_of(arrays, changes):
+    """Take the features of every region under each change, a function of map and region."""
+    settings = preset_settings(PRESET, OPTIONS)
+    take = partial(features_of, affine=arrays.affine, settings=settings)
+    draws = (
+        (name, region, take(*change(arrays.chi, mask & arrays.valid)))
+        for name, change in changes.items()
+        for region, mask in arrays.masks.items()
+    )
+    return perturbed_table(draws, settings=settings, identity=IDENTITY, map_name=MAP_NAME)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_what_is_not_changed_is_the_session_s_own(files, masked):
+    chi, vois, valid = files
+    valid = valid if masked else None  # without it, voxels of exactly 0 are not valid, which are the same
+    own = extract_session(
+        {MAP_NAME: chi}, vois, presets={PRESET: OPTIONS}, identity=IDENTITY, valid_mask=valid, offset=OFFSET
+    )
+    read = read_arrays(chi, vois, preset=PRESET, options=OPTIONS, valid_mask=valid, offset=OFFSET)
+    table = table_of(read, {"none": lambda chi, mask: (chi, mask)})
+    assert list(table.columns) == [*IDENTITY, "perturbation", *COLUMNS]
+    keys = [column for column in own.columns if column not in ("value", "reason")]
+    assert table[keys].equals(own[keys])
+    assert np.isfinite(own["value"]).all()
+    np.testing.assert_array_equal(table["value"], own["value"])
+
+
+def test_changes_reach_the_map_and_the_region(arrays):
+    def double(chi, mask):
+        return 2 * chi, mask
+
+    def cut(chi, mask):
+        return chi, mask & (np.arange(SHAPE[1]) < 8)[:, None]
+
+    table = table_of(arrays, {"none": lambda chi, mask: (chi, mask), "double": double, "cut": cut})
+    assert list(table["perturbation"].unique()) == ["none", "double", "cut"]
+    at = table.set_index(["perturbation", "voi", "hemisphere", "feature"])["value"]
+    volume = float(np.prod(voxel_size(AFFINE)))
+    for region, mask in arrays.masks.items():
+        inside = mask & arrays.valid
+        assert at["none", *region, "Mean"] == pytest.approx(arrays.chi[inside].mean(), rel=1e-9)
+        assert at["double", *region, "Mean"] == pytest.approx(2 * arrays.chi[inside].mean(), rel=1e-9)
+        smaller = inside & (np.arange(SHAPE[1]) < 8)[:, None]
+        assert at["cut", *region, "VoxelVolume"] == pytest.approx(volume * smaller.sum(), rel=1e-9)
+
+
+def test_a_region_that_vanishes_keeps_its_rows_without_values(arrays):
+    table = table_of(
+        arrays, {"none": lambda chi, mask: (chi, mask), "gone": lambda chi, mask: (chi, np.zeros_like(mask))}
+    )
+    there, gone = (table[table["perturbation"] == name].reset_index(drop=True) for name in ("none", "gone"))
+    keys = [column for column in table.columns if column not in ("perturbation", "value", "reason")]
+    assert gone[keys].equals(there[keys])
+    assert gone["value"].isna().all()
+    assert gone["reason"].str.contains("empty").all()
+    assert (there["reason"] == "").all()
+
+
+def test_it_opens_as_one_with_the_session(files, arrays, tmp_path):
+    chi, vois, valid = files
+    own = extract_session({MAP_NAME: chi}, vois, presets={PRESET: OPTIONS}, identity=IDENTITY, valid_mask=valid)
+    table = table_of(arrays, {"gone": lambda chi, mask: (chi, np.zeros_like(mask))})
+    write_session(own, tmp_path / "own.parquet")
+    write_session(table, tmp_path / "perturbed.parquet")
+    both = read_sessions([tmp_path / "own.parquet", tmp_path / "perturbed.parquet"])
+    assert len(both) == len(own) + len(table)
+    assert set(both["perturbation"].dropna()) == {"gone"}
