@@ -2,7 +2,8 @@
 
 from chiomics.core.logs import start_log
 from chiomics.radiomics.qc import plot_histograms
-from chiomics.radiomics.session import extract_session, preset_settings, read_reference, region_values, write_session
+from chiomics.radiomics.session import extract_session, read_reference, region_values, write_session
+from chiomics.radiomics.session_presets import preset_settings
 
 log = start_log(snakemake.log[0])
 names = [tuple(name) for name in snakemake.params.map_names]

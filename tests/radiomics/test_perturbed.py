@@ -10,7 +10,8 @@ import pytest
 
 from chiomics.core.images import voxel_size
 from chiomics.radiomics.perturbed import features_of, perturbed_table, read_arrays
-from chiomics.radiomics.session import COLUMNS, extract_session, preset_settings, read_sessions, write_session
+from chiomics.radiomics.session import COLUMNS, extract_session, read_sessions, write_session
+from chiomics.radiomics.session_presets import preset_settings
 
 SHAPE = (24, 20, 12)
 AFFINE = np.diag([-1.0, 1.0, 2.0, 1.0])

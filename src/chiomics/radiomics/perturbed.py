@@ -18,7 +18,8 @@ from chiomics.radiomics.discretise import FlatRegionError
 from chiomics.radiomics.engine import Feature, region_features
 from chiomics.radiomics.extraction import expected_features, in_unit
 from chiomics.radiomics.prepare import RegionError, normalise, prepare
-from chiomics.radiomics.session import COLUMNS, feature_row, hemispheres_of, wanted_vois
+from chiomics.radiomics.session import COLUMNS, feature_row
+from chiomics.radiomics.session_presets import hemispheres_of, wanted_vois
 from chiomics.radiomics.settings import Settings
 from chiomics.radiomics.vois import arrange, find_vois
 from chiomics.radiomics.volume import as_volume
@@ -95,7 +96,7 @@ def features_of(
     affine : ndarray, shape (4, 4)
         Voxel to world coordinates in mm.
     settings : Settings
-        Of `chiomics.radiomics.session.preset_settings`.
+        Of `chiomics.radiomics.session_presets.preset_settings`.
 
     Returns
     -------

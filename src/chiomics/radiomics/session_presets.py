@@ -1,0 +1,62 @@
+"""What a configured preset takes: its settings, and which volumes, sides and maps of a session it is for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from chiomics.core.errors import InputError
+from chiomics.radiomics.settings import PRESETS, Settings, load_settings
+from chiomics.radiomics.vois import Voi
+
+#: Which volumes each preset is meant for, and how it treats the sides; a user's own label images are for all presets.
+FOR_PRESET = {
+    "fiscone107": {"sources": ("tracts", "nawm", "own"), "hemispheres": "both"},
+    "yan874": {"sources": ("dgm", "own"), "hemispheres": "merged"},
+    "zhang527": {"sources": ("lesions",), "hemispheres": "separate"},
+}
+
+log = logging.getLogger(__name__)
+
+
+def preset_settings(preset: str, options: Mapping, isolated_voxels: str = "pyradiomics") -> Settings:
+    """Read the settings of a configured preset."""
+    file = options.get("parameter_file")
+    if file is None and preset not in PRESETS:
+        raise InputError(f"preset {preset} is not known and has no parameter_file", expected=", ".join(PRESETS))
+    settings = load_settings(
+        file or preset,
+        gray_levels=options.get("gray_levels"),
+        bin_width=options.get("bin_width"),
+        isolated_voxels=isolated_voxels,
+    )
+    return replace(settings, name=preset)
+
+
+def wanted_vois(vois: list[Voi], preset: str, options: Mapping) -> list[Voi]:
+    """Choose the volumes that a preset is for: by source, and by name where the options list names."""
+    sources = options.get("sources") or FOR_PRESET.get(preset, {}).get("sources")
+    names = options.get("vois")
+    return [
+        voi for voi in vois if (sources is None or voi.source in sources) and (names is None or voi.name in names)
+    ]  # fmt: skip
+
+
+def wanted_maps(maps: Mapping[tuple[str, str], object], preset: str, options: Mapping) -> dict[tuple[str, str], object]:
+    """Choose the maps that a preset reads; one of the user's own, without inversion and echo set, serves all."""
+    inversions, echo_sets = options.get("inversions"), options.get("echo_sets")
+    chosen = {
+        (inversion, echo_set): chi
+        for (inversion, echo_set), chi in maps.items()
+        if (inversions is None or inversion in (*inversions, "given"))
+        and (echo_sets is None or echo_set in (*echo_sets, "given"))
+    }
+    if not chosen:
+        log.warning("preset %s: this session has none of its maps, it has %s", preset, " ".join(map("-".join, maps)))
+    return chosen
+
+
+def hemispheres_of(preset: str, options: Mapping) -> str:
+    """Say how a preset treats the two sides of a structure."""
+    return options.get("hemispheres") or FOR_PRESET.get(preset, {}).get("hemispheres", "separate")
