@@ -11,6 +11,7 @@ import yaml
 from chiomics.core.errors import InputError
 from chiomics.radiomics import extract, load_settings
 from chiomics.radiomics.extraction import expected_features
+from chiomics.radiomics.session_presets import hemispheres_of
 
 SPACING = (0.8, 1.1, 2.0)
 COLUMNS = ["n_gray_levels", "image_type", "feature_class", "feature", "value"]
@@ -104,7 +105,7 @@ def test_yan874_resamples_to_one_millimetre_and_merges_the_sides():
     settings = load_settings("yan874")
     assert settings.get("resampledPixelSpacing") == [1, 1, 1]
     assert settings.get("interpolator") == "sitkLinear"
-    assert settings.merge_hemispheres
+    assert hemispheres_of("yan874", {}) == "merged"
 
 
 @pytest.mark.parametrize("preset", ["fiscone107", "yan874", "zhang527"])

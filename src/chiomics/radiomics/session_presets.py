@@ -10,7 +10,7 @@ from chiomics.core.errors import InputError
 from chiomics.radiomics.settings import PRESETS, Settings, load_settings
 from chiomics.radiomics.vois import Voi
 
-#: Which volumes each preset is meant for, and how it treats the sides; a user's own label images are for all presets.
+#: Which volumes each preset is meant for, and how it treats the sides; a preset of the user's own takes all volumes.
 FOR_PRESET = {
     "fiscone107": {"sources": ("tracts", "nawm", "own"), "hemispheres": "both"},
     "yan874": {"sources": ("dgm", "own"), "hemispheres": "merged"},

@@ -47,7 +47,7 @@ IMAGE_TYPES = (
 #: Fiscone et al. find best. Zhang et al. bin maps in ppb.
 PRESETS = {
     "fiscone107": {"gray_levels": (8, 16, 32, 64, 128, 256, 512)},
-    "yan874": {"gray_levels": (64,), "merge_hemispheres": True},
+    "yan874": {"gray_levels": (64,)},
     "zhang527": {"unit": "ppb"},
 }
 
@@ -72,8 +72,6 @@ class Settings:
         Fixed bin widths in the image's unit; empty for fixed numbers.
     unit : str, optional
         Unit that the image must have, ``ppm`` or ``ppb``.
-    merge_hemispheres : bool
-        Whether both sides of a structure are one region.
     isolated_voxels : {"pyradiomics", "ibsi"}
         Whether a voxel without neighbour counts in the neighbourhood difference matrix (pyradiomics) or not (IBSI).
     """
@@ -85,7 +83,6 @@ class Settings:
     gray_levels: tuple[int, ...] = ()
     bin_widths: tuple[float, ...] = ()
     unit: str | None = None
-    merge_hemispheres: bool = False
     isolated_voxels: str = "pyradiomics"
 
     def get(self, key: str) -> object:
@@ -173,7 +170,6 @@ def load_settings(
         gray_levels=levels,
         bin_widths=widths,
         unit=extra.get("unit"),
-        merge_hemispheres=extra.get("merge_hemispheres", False),
         isolated_voxels=isolated_voxels,
     )
 
