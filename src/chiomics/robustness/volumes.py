@@ -1,7 +1,7 @@
 """Volumes of the regions, adjusted to the size of the brain in proportion.
 
 An adjusted volume is the region's share of the brain times the cohort's mean brain volume, so that it stays in mm³
-(proportional method; Sanchis-Segura et al., Biology of Sex Differences 10:30, 2019).
+(proportional method; Sanchis-Segura et al., Biology of Sex Differences 10:32, 2019).
 """
 
 from __future__ import annotations
