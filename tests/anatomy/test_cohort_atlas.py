@@ -11,7 +11,6 @@ import pytest
 from chiomics.anatomy.cohort_atlas import (
     CohortAtlas,
     SessionMap,
-    average_masks,
     build_atlas,
     maps_on_template,
     summarise_tracts,
@@ -113,14 +112,6 @@ def test_offsets_and_edges_are_no_variance(tmp_path: Path) -> None:
     # A voxel at the edge mixes up to 1 % of what is not valid, which is 0.
     np.testing.assert_allclose(atlas.mean.voxels[atlas.seen.voxels], 0.05, atol=0.01 * 0.05 + 1e-6)
     assert atlas.variance.voxels.max() < (0.01 * 0.05) ** 2
-
-
-def test_shares_of_masks() -> None:
-    _, seen = cohort()
-    share = average_masks(Volume(mask, AFFINE) for mask in seen)
-    np.testing.assert_allclose(share.voxels, seen.mean(axis=0), atol=1e-6)  # float32
-    with pytest.raises(InputError):
-        average_masks([])
 
 
 def tracts() -> dict[tuple[str, str], Volume]:

@@ -10,7 +10,7 @@ from chiomics.anatomy.nuclei import label_of
 from chiomics.anatomy.tissue import CLASSES, DEEP_GREY, FLUID, GREY, VENTRICLES, WHITE
 from chiomics.anatomy.vois import COLUMNS, Regions, VoiSettings, assemble_regions, write_regions
 from chiomics.anatomy.volume import Volume
-from chiomics.anatomy.volumes import adjust_volumes, brain_volumes, session_volumes
+from chiomics.anatomy.volumes import brain_volumes, session_volumes
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.images import read_image
 from chiomics.radiomics.vois import find_vois
@@ -199,36 +199,3 @@ def test_classes_add_up_to_the_brain(regions: Regions) -> None:
     classes = table[[abbreviation for _, abbreviation in CLASSES.values()]]
     assert classes.sum() == pytest.approx(totals["brain_mm3"])
     assert totals["brain_mm3"] - totals["parenchyma_mm3"] == pytest.approx(classes[["CSF", "LV"]].sum())
-
-
-def cohort(*scales: float) -> pd.DataFrame:
-    """Heads that differ by their size only."""
-    rows = [
-        {"session": f"sub-{n}", "voi": voi, "volume_mm3": volume * scale, "parenchyma_mm3": 1.2e6 * scale,
-         "brain_mm3": 1.4e6 * scale}
-        for n, scale in enumerate(scales)
-        for voi, volume in (("CST", 9000.0), ("UF", 3000.0))
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def test_heads_that_differ_in_size_only_get_equal_volumes() -> None:
-    adjusted = adjust_volumes(cohort(0.8, 1.0, 1.2))
-    spread = adjusted.groupby("voi")["adjusted_mm3"].std()
-    assert (spread < 1e-6 * adjusted["adjusted_mm3"].mean()).all()  # rounding
-    assert adjusted.set_index("voi")["adjusted_mm3"]["CST"].iloc[0] == pytest.approx(9000)  # of the mean head
-    assert adjusted["share"].iloc[0] == pytest.approx(9000 / 1.2e6)
-
-
-def test_adjustment_leaves_a_cohort_of_equal_heads_as_it_is() -> None:
-    table = cohort(1.1, 1.1)
-    np.testing.assert_allclose(adjust_volumes(table, total="brain_mm3")["adjusted_mm3"], table["volume_mm3"])
-
-
-def test_a_session_without_a_total_is_named() -> None:
-    table = cohort(1.0, 1.0)
-    table.loc[table["session"] == "sub-1", "parenchyma_mm3"] = np.nan
-    with pytest.raises(InputError, match="sub-1"):
-        adjust_volumes(table)
-    with pytest.raises(SettingError, match="unknown total"):
-        adjust_volumes(table, total="tiv")

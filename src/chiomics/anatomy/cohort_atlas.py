@@ -73,15 +73,12 @@ class CohortAtlas:
         Number of subjects that have seen each voxel.
     seen : Volume
         Boolean: where mean and variance hold.
-    subjects : int
-        Number of subjects.
     """
 
     mean: Volume
     variance: Volume
     count: Volume
     seen: Volume
-    subjects: int
 
 
 def maps_on_template(sessions: Iterable[SessionMap], onto: Volume) -> Iterator[tuple[Volume, Volume]]:
@@ -154,21 +151,7 @@ def build_atlas(maps: Iterable[tuple[Volume, Volume]], *, least_share: float = 0
         grid.like(variance.astype(np.float32)),
         grid.like(count),
         grid.like(enough),
-        subjects,
     )
-
-
-def average_masks(masks: Iterable[Volume]) -> Volume:
-    """Give the share of subjects that have a structure in each voxel, from masks on one grid, read once."""
-    total, subjects, grid = None, 0, None
-    for mask in masks:
-        grid = grid or mask
-        check_same_grid(grid, mask)
-        total = (mask.voxels > 0).astype(np.int32) if total is None else total + (mask.voxels > 0)
-        subjects += 1
-    if grid is None:
-        raise InputError("no mask to average", found="0", expected="1 or more")
-    return grid.like((total / subjects).astype(np.float32))
 
 
 def summarise_tracts(atlas: CohortAtlas, tracts: Mapping[tuple[str, str], Volume]) -> pd.DataFrame:

@@ -5,7 +5,6 @@ Everything is carried over in one interpolation: from the T1w (tissue, lesions) 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +33,6 @@ from chiomics.anatomy.volumes import brain_volumes, session_volumes
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_sidecar
 from chiomics.core.settings import read_settings
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

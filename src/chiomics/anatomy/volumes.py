@@ -1,10 +1,4 @@
-"""Volumes of a session's regions, and their correction for the size of the brain.
-
-Volumes of tracts were "corrected by the total brain volume according to the proportional adjustment method" (Fiscone et
-al. 2023, after Sanchis-Segura et al. 2019, Biol Sex Differ 10:32): each volume is divided by its subject's total. What
-that total is the paper does not say further; here it is the tissue of the brain without its fluid. So that results
-stay in mm³, they are multiplied by the cohort's mean total.
-"""
+"""Volumes of a session's regions, and of its brain with and without fluid, to which they can be related."""
 
 from __future__ import annotations
 
@@ -14,7 +8,6 @@ import pandas as pd
 from chiomics.anatomy.tissue import FLUID, VENTRICLES
 from chiomics.anatomy.vois import Regions
 from chiomics.anatomy.volume import Volume
-from chiomics.core.errors import InputError, SettingError
 
 #: Columns of a session's table; the last two are the same in every row.
 COLUMNS = ("voi", "hemisphere", "n_voxels", "volume_mm3", "kept", "reason", "parenchyma_mm3", "brain_mm3")
@@ -74,37 +67,3 @@ def session_volumes(regions: Regions, totals: dict[str, float]) -> pd.DataFrame:
         rows.append((voi, "LR", count, volume, True, "one side only" if one_sided else ""))
     table = pd.DataFrame(rows, columns=list(COLUMNS[:-2])).astype({"kept": bool})
     return table.assign(**{name: float(totals[name]) for name in TOTALS})
-
-
-def adjust_volumes(volumes: pd.DataFrame, session: str = "session", *, total: str = "parenchyma_mm3") -> pd.DataFrame:
-    """Correct volumes of a cohort for the size of the brain by the proportion method.
-
-    Parameters
-    ----------
-    volumes : pandas.DataFrame
-        Tables of `session_volumes` of all sessions, with a column that names the session.
-    session : str
-        That column.
-    total : str
-        ``parenchyma_mm3`` or ``brain_mm3``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        With ``share`` (volume over total) and ``adjusted_mm3`` (share times the mean total over sessions).
-
-    Raises
-    ------
-    SettingError
-        For a total that there is not.
-    InputError
-        Where a session has no total, or several.
-    """
-    if total not in TOTALS:
-        raise SettingError("unknown total volume", found=total, expected=" or ".join(TOTALS))
-    per_session = volumes.groupby(session, sort=True)[total]
-    if (bad := per_session.nunique(dropna=False) != 1).any() or not (per_session.first() > 0).all():
-        names = [*bad[bad].index, *per_session.first().index[~(per_session.first() > 0)]]
-        raise InputError("sessions without one total volume", found=", ".join(map(str, names)))
-    share = volumes["volume_mm3"] / volumes[total]
-    return volumes.assign(share=share, adjusted_mm3=share * per_session.first().mean())

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-RULES = ("youden_training", "youden_pooled", "half")
-
 
 @dataclass(frozen=True)
 class Calls:
