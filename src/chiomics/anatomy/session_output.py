@@ -9,7 +9,8 @@ import numpy as np
 from chiomics.anatomy.qc_figure import write_anatomy_page
 from chiomics.anatomy.session_regions import SessionRegions
 from chiomics.anatomy.tissue import VENTRICLES
-from chiomics.anatomy.vois import write_table
+from chiomics.anatomy.vois import Regions, write_table
+from chiomics.anatomy.volume import Volume
 from chiomics.core.images import write_sidecar
 
 #: Label images of the contract.
@@ -31,22 +32,36 @@ def write_session(found: SessionRegions, paths: Mapping, *, title: str, simulate
     simulated : bool
         Whether to say that the subject is simulated.
     """
-    regions = found.regions
-    empty = np.zeros(found.brain.voxels.shape, np.uint8)
-    for name in LABEL_IMAGES:
-        key = f"desc-{name}_dseg"
-        table = regions.tables.get(key, regions.tables["desc-nawm_dseg"].iloc[:0])
-        regions.images.get(key, found.brain.like(empty)).write(paths[f"{name}_labels"])
-        # The radiomics stage reads this table: labels that were dropped are in the volumes' table alone.
-        write_table(paths[f"{name}_table"], table[table["kept"].astype(bool)])
-    for path in paths["tracts"]:
-        key = next(key for key in regions.images if str(path).endswith(f"_{key}.nii.gz"))
-        regions.images[key].write(path)
+    write_regions(found.regions, paths, grid=found.brain)
     write_table(paths["volumes"], found.volumes)
     write_table(paths["consistency"], found.consistency)
     write_sidecar(paths["reference"], found.reference)
     write_sidecar(paths["sidecar"], found.sidecar)
     _draw(found, paths["figure"], title=title, simulated=simulated)
+
+
+def write_regions(regions: Regions, paths: Mapping, *, grid: Volume) -> None:
+    """Write label images with their tables, and the masks of tracts.
+
+    Parameters
+    ----------
+    regions : Regions
+        Of one session.
+    paths : mapping
+        ``<name>_labels``, ``<name>_table`` and ``tracts`` of `write_session`.
+    grid : Volume
+        Where a label image lies that the session lacks: it is empty, so that every session has the same files.
+    """
+    empty = grid.like(np.zeros(grid.voxels.shape, np.uint8))
+    for name in LABEL_IMAGES:
+        key = f"desc-{name}_dseg"
+        table = regions.tables.get(key, regions.tables["desc-nawm_dseg"].iloc[:0])
+        regions.images.get(key, empty).write(paths[f"{name}_labels"])
+        # The radiomics stage reads this table: labels that were dropped are in the volumes' table alone.
+        write_table(paths[f"{name}_table"], table[table["kept"].astype(bool)])
+    for path in paths["tracts"]:
+        key = next(key for key in regions.images if str(path).endswith(f"_{key}.nii.gz"))
+        regions.images[key].write(path)
 
 
 def _draw(found: SessionRegions, path: str, *, title: str, simulated: bool) -> None:

@@ -155,33 +155,6 @@ def assemble_regions(
     return regions
 
 
-def write_regions(regions: Regions, folder: str | Path, prefix: str) -> list[Path]:
-    """Write images and, beside label images, their tables.
-
-    Parameters
-    ----------
-    regions : Regions
-        Of one session.
-    folder : path-like
-        Where to.
-    prefix : str
-        Start of the names, e.g. ``sub-01_ses-2``.
-
-    Returns
-    -------
-    list of Path
-        The images, in order. Masks hold one volume by their name, which needs no table.
-    """
-    paths = []
-    for key, image in regions.images.items():
-        path = Path(folder, f"{prefix}_{key}.nii.gz")
-        image.write(path)
-        if key.endswith("_dseg"):
-            write_table(Path(folder, f"{prefix}_{key}.tsv"), regions.tables[key])
-        paths.append(path)
-    return paths
-
-
 def write_table(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table as BIDS wants it, whole or not at all: tabs, ``n/a`` where there is nothing, 1 and 0 for truth."""
     table = table.copy()
