@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from chiomics.core.images import whole_file
+from chiomics.core.images import write_text
 from chiomics.core.logs import start_log
 from chiomics.diagnosis.clear_checklist import fill_checklist, summarise_checklist
 from chiomics.diagnosis.enrolment import count_flow, flow_table, read_sessions
@@ -36,6 +36,5 @@ texts = {
     "README.md": write_readme(found["table4"], tables, facts, simulated=simulated, clear=clear),
 }
 for name, text in texts.items():
-    with whole_file(folder / name) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(folder / name, text)
 log.info("%d tables in %s; CLEAR: %s", len(found), folder, clear)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chiomics.core.images import whole_file
+from chiomics.core.images import write_text
 from chiomics.core.logs import start_log
 from chiomics.robustness.counts import reported_setting
 from chiomics.robustness.feature_tables import open_features
@@ -27,6 +27,5 @@ texts = {
     "README.md": write_readme(tables, setting, settings, simulated=simulated, source=source),
 }
 for name, text in texts.items():
-    with whole_file(folder / name) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(folder / name, text)
 log.info("%d tables in %s", len(found), folder)

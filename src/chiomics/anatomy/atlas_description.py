@@ -21,12 +21,13 @@ of the 2009 templates. `prepare_atlas` adds `to_template`, the folder of a chain
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import yaml
 
 from chiomics.core.errors import InputError
+from chiomics.core.images import write_text
 
 #: The nuclei of Yan et al. (2021) and the tracts of Fiscone et al. (2023), by kind of atlas.
 STRUCTURES = {
@@ -76,6 +77,11 @@ def read_description(path: str | Path) -> dict:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError("the description cannot be read", file=path, found=str(error), expected="YAML") from error
     return check_description(description, file=path)
+
+
+def write_description(path: str | Path, description: Mapping) -> None:
+    """Write an ``atlas.yaml``, its keys in the order given."""
+    write_text(path, yaml.safe_dump(dict(description), sort_keys=False, width=120))
 
 
 def check_description(fields: object, *, file: str | Path) -> dict:

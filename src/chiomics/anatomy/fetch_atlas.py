@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 from chiomics.anatomy.atlas import Atlas, read_atlas
-from chiomics.anatomy.atlas_description import check_description
+from chiomics.anatomy.atlas_description import check_description, write_description
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.images import whole_file
 
@@ -74,8 +74,7 @@ def fetch_atlas(entry: str | Mapping, cache_dir: str | Path) -> Atlas:
             log.info("%s: in the cache", path)
         else:
             _download(file["url"], path, file["sha256"])
-    with whole_file(folder / "atlas.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(dict(entry["atlas"]), sort_keys=False, width=120), encoding="utf-8")
+    write_description(folder / "atlas.yaml", entry["atlas"])
     return read_atlas(folder)
 
 

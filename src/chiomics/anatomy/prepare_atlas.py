@@ -11,15 +11,13 @@ import logging
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from chiomics.anatomy.atlas import Atlas, read_atlas
-from chiomics.anatomy.atlas_description import TEMPLATE_SPACES
+from chiomics.anatomy.atlas_description import TEMPLATE_SPACES, write_description
 from chiomics.anatomy.presets import Settings
 from chiomics.anatomy.registration import register
 from chiomics.anatomy.template import template_brain, template_priors
 from chiomics.anatomy.volume import Volume
-from chiomics.core.images import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +47,7 @@ def prepare_atlas(folder: str | Path, out_dir: str | Path, *, settings: Settings
     description |= {"encoding": "files", "structures": _write_structures(atlas, out_dir)} | _to_template(
         atlas, out_dir, settings
     )
-    with whole_file(out_dir / "atlas.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(description, sort_keys=False, width=120), encoding="utf-8")
+    write_description(out_dir / "atlas.yaml", description)
     log.info("%s: %d structures; lacks %s", description["name"], len(atlas.sources), ", ".join(atlas.missing) or "none")
     return read_atlas(out_dir)
 

@@ -96,7 +96,11 @@ def read_sidecar(path: str | Path) -> dict:
 
 def write_sidecar(path: str | Path, fields: dict) -> None:
     """Write a JSON file whole or not at all; NumPy numbers are accepted, NaN becomes null."""
-    text = json.dumps(_plain(fields), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(path, json.dumps(_plain(fields), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

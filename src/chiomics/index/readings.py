@@ -74,11 +74,10 @@ class Readings:
         """Write what was read, where it is not what the file holds."""
         if self._path is None or self._used == self._known:
             return
-        from chiomics.core.images import whole_file
+        from chiomics.core.images import write_text
 
-        with whole_file(self._path) as temporary:
-            text = json.dumps({"source": self._source, "participants": self._used}, ensure_ascii=False)
-            temporary.write_text(text, encoding="utf-8")
+        text = json.dumps({"source": self._source, "participants": self._used}, ensure_ascii=False)
+        write_text(self._path, text)
 
 
 def _digest(lines: Iterable[str]) -> str:

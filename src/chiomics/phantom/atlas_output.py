@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from chiomics.core.images import whole_file, write_image
+from chiomics.core.images import write_image, write_text
 from chiomics.phantom import tissue
 from chiomics.phantom.anatomy import add_nuclei
 from chiomics.phantom.dataset import VERSION
@@ -103,6 +103,5 @@ def _write(
         "image": image.name,
         "structures": structures,
     }
-    with whole_file(folder / "atlas.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(description, sort_keys=False, width=120), encoding="utf-8")
+    write_text(folder / "atlas.yaml", yaml.safe_dump(description, sort_keys=False, width=120))
     return [image, folder / "atlas.yaml"]

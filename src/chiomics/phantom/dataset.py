@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chiomics.core.images import whole_file, write_sidecar
+from chiomics.core.images import write_sidecar, write_text
 from chiomics.phantom.oracle import oracle_table
 from chiomics.phantom.recipe import Session, list_sessions, load_recipe
 
@@ -131,10 +131,8 @@ def write_dataset_files(
     write_table(truth / "oracle.tsv", rows, list(rows[0]) if rows else list(ORACLE_COLUMNS))
     write_sidecar(truth / "oracle.json", ORACLE_COLUMNS)
     for path, text in ((out_dir / "README", README), (truth / "README", TRUTH_README)):
-        with whole_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    with whole_file(out_dir / ".bidsignore") as temporary:
-        temporary.write_text(".sub-*\n", encoding="utf-8")
+        write_text(path, text)
+    write_text(out_dir / ".bidsignore", ".sub-*\n")
     return [
         out_dir / "dataset_description.json",
         out_dir / "participants.tsv",
@@ -153,8 +151,7 @@ def write_table(path: Path, rows: list[dict], columns: list[str]) -> None:
     """Write a TSV whole or not at all; None becomes ``n/a``, floats have six significant digits."""
     lines = ["\t".join(columns)]
     lines += ["\t".join(_cell(row[column]) for column in columns) for row in rows]
-    with whole_file(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _cell(value: object) -> str:
