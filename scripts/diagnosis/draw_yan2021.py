@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from chiomics.core.figures import left_out, save_figure
+from chiomics.core.figures import left_out, save_figures
 from chiomics.core.logs import start_log
 from chiomics.diagnosis.enrolment import count_flow, read_sessions
 from chiomics.diagnosis.figures_calibration import draw_calibration, draw_decision
@@ -37,6 +37,5 @@ figures = {
     "figureS5": draw_decision(tables["decision_curve"], of, models),
 }
 folder = Path(snakemake.output[0]).parent
-for name, figure in figures.items():
-    save_figure(figure, folder / f"{name}.png", folder / f"{name}.svg", simulated=snakemake.params.simulated)
+save_figures(figures, folder, simulated=snakemake.params.simulated)
 log.info("%d figures in %s", len(figures), folder)

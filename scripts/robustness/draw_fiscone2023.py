@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chiomics.core.figures import save_figure
+from chiomics.core.figures import save_figures
 from chiomics.core.logs import start_log
 from chiomics.robustness.counts import reported_setting
 from chiomics.robustness.figures_distributions import draw_distributions, texture_panels
@@ -40,7 +40,5 @@ figures = {
     "figure_published": draw_published(tables["published.tsv"], whole=settings.whole, **threshold),
 } | {name: draw_distributions(values, panels=panels, whole=settings.whole) for name, panels in texture.items()}
 folder = Path(snakemake.output[0]).parent
-for name, figure in figures.items():
-    paths = (folder / f"{name}.png", folder / f"{name}.svg")
-    save_figure(figure, *paths, simulated=snakemake.params.simulated)
+save_figures(figures, folder, simulated=snakemake.params.simulated)
 log.info("%d figures in %s", len(figures), folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,6 +73,12 @@ def save_figure(figure: Figure, *paths: str | Path, simulated: bool) -> None:
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
         with mpl.rc_context(STYLE), whole_file(path) as temporary:
             figure.savefig(temporary, bbox_inches="tight", metadata=metadata)
+
+
+def save_figures(figures: Mapping[str, Figure], folder: str | Path, *, simulated: bool) -> None:
+    """Write figures by their names into a folder, each as PNG and as SVG; `simulated` as of `save_figure`."""
+    for name, figure in figures.items():
+        save_figure(figure, Path(folder, f"{name}.png"), Path(folder, f"{name}.svg"), simulated=simulated)
 
 
 def blank(*, height: float, width: float = TWO_COLUMNS) -> Figure:
