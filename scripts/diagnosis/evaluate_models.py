@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from chiomics.core.images import whole_file
 from chiomics.core.logs import start_log
 from chiomics.diagnosis.evaluation import evaluate
 from chiomics.diagnosis.models import chunk, complete_settings, count_repeats, list_models
+from chiomics.diagnosis.study_tables import write_tidy
 
 log = start_log(snakemake.log[0])
 settings = complete_settings(snakemake.params.settings)
@@ -18,5 +18,4 @@ for number, (model, scheme, part) in enumerate(snakemake.params.jobs, start=1):
     selected.append(found.selected)
     log.info("%d of %d: %s, %s, %d repeats", number, len(snakemake.params.jobs), model, scheme, len(repeats))
 for tables, path in ((predictions, snakemake.output.predictions), (selected, snakemake.output.selected)):
-    with whole_file(path) as temporary:
-        pd.concat(tables, ignore_index=True).to_parquet(temporary, index=False, compression="zstd")
+    write_tidy(pd.concat(tables, ignore_index=True), path)

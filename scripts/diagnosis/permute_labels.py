@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from chiomics.core.images import whole_file
 from chiomics.core.logs import start_log
 from chiomics.diagnosis.models import chunk, complete_settings, list_models
 from chiomics.diagnosis.permutation import permute
+from chiomics.diagnosis.study_tables import write_tidy
 
 log = start_log(snakemake.log[0])
 settings = complete_settings(snakemake.params.settings)
@@ -16,5 +16,4 @@ for number, (model, scheme, part) in enumerate(snakemake.params.jobs, start=1):
     tables.append(permute(cohort, models[model], settings, scheme=scheme, permutations=numbers))
     mean = tables[-1]["auc"].mean()
     log.info("%d of %d: %s, %s, mean AUC %.3f", number, len(snakemake.params.jobs), model, scheme, mean)
-with whole_file(snakemake.output.permuted) as temporary:
-    pd.concat(tables, ignore_index=True).to_parquet(temporary, index=False, compression="zstd")
+write_tidy(pd.concat(tables, ignore_index=True), snakemake.output.permuted)

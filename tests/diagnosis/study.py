@@ -7,15 +7,10 @@ from functools import cache
 
 import pandas as pd
 
-from chiomics.diagnosis.calibration import calibration_table, decision_table
-from chiomics.diagnosis.confounding import gain_table
 from chiomics.diagnosis.evaluation import evaluate
 from chiomics.diagnosis.models import complete_settings, count_repeats, list_models
-from chiomics.diagnosis.paper_tables import main_models
-from chiomics.diagnosis.performance import delong_table, performance_table, roc_table
 from chiomics.diagnosis.permutation import permute
-from chiomics.diagnosis.recipe import count_radiomic
-from chiomics.diagnosis.stability import selection_counts, selection_stability
+from chiomics.diagnosis.study import summarise_study
 from tests.diagnosis.cohorts import simulated_cohort
 
 NUCLEI = ["DN", "RN"]
@@ -48,18 +43,4 @@ def small_study() -> Study:
             if model.main:
                 permuted.append(permute(cohort, model, settings, scheme=scheme, permutations=range(5)))
     predictions, selected, permuted = (pd.concat(part, ignore_index=True) for part in (predictions, selected, permuted))
-    main = predictions.loc[predictions["model"].isin(list(main_models(settings)))]
-    extracted = count_radiomic(cohort, list_models(settings), settings)
-    tables = {
-        "selected": selected,
-        "performance": performance_table(predictions, selected, permuted, settings),
-        "permutation": permuted,
-        "delong": delong_table(main, settings),
-        "confounding": gain_table(predictions, settings),
-        "selection_counts": selection_counts(selected, extracted),
-        "selection_stability": selection_stability(selected),
-        "roc": roc_table(main, settings),
-        "calibration": calibration_table(main),
-        "decision_curve": decision_table(main),
-    }
-    return Study(cohort, settings, tables)
+    return Study(cohort, settings, summarise_study(cohort, predictions, selected, permuted, settings))

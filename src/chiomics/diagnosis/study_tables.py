@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -27,11 +27,26 @@ def read_table(path: str | Path) -> pd.DataFrame:
     return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[MISSING])
 
 
+def read_parts(paths: Sequence[str | Path], models: Sequence[str]) -> pd.DataFrame:
+    """Read a table in parts that jobs wrote, its rows in the order of the models and not of the jobs."""
+    parts = pd.concat(map(read_table, paths), ignore_index=True)
+    place = {name: number for number, name in enumerate(models)}
+    return parts.sort_values(["model", "scheme"], key=lambda names: names.map(place).fillna(0), kind="stable")
+
+
 def write_table(frame: pd.DataFrame, path: str | Path, *, simulated: bool) -> None:
     """Write a table whole or not at all, with a last column that says whether its subjects are simulated."""
+    write_tidy(frame.assign(subjects="simulated" if simulated else "real"), path)
+
+
+def write_tidy(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a table of the stage whole or not at all, Parquet or tab-separated by its ending."""
+    path = Path(path)
     with whole_file(path) as temporary:
-        marked = frame.assign(subjects="simulated" if simulated else "real")
-        marked.to_csv(temporary, sep="\t", index=False, na_rep=MISSING, lineterminator="\n")
+        if path.suffix == ".parquet":
+            frame.to_parquet(temporary, index=False, compression="zstd")
+        else:
+            frame.to_csv(temporary, sep="\t", index=False, na_rep=MISSING, lineterminator="\n")
 
 
 def tables_markdown(tables: Mapping[str, pd.DataFrame], *, simulated: bool) -> str:
