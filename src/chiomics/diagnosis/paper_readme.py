@@ -7,16 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from chiomics.core.origin import say_origin
 from chiomics.diagnosis.figures import rows_of
 from chiomics.diagnosis.paper_tables import PUBLISHED
 from chiomics.diagnosis.published_values import read_published
 
 TITLE = "MS against NMOSD from QSM radiomics of the deep grey nuclei (Yan et al. 2021)"
-SIMULATED = (
-    "**These numbers come from simulated subjects.** They show that the pipeline runs and what it gives; they say "
-    "nothing about patients."
-)
-REAL = "These numbers come from the cohort that was given. Research use only: they support no diagnosis."
 SCHEMES_TEXT = """\
 `as_published` is the paper's recipe: features are selected on all participants, then the regression is cross-validated.
 Its AUC is too high whatever the data; on permuted labels it finds what stands in the column beside it. `nested` selects
@@ -77,7 +73,7 @@ def write_readme(
     """
     parts = [
         f"# {TITLE}\n",
-        (SIMULATED if simulated else REAL) + "\n",
+        say_origin(simulated=simulated) + "\n",
         "## Cohort\n",
         _cohort(facts),
         "## Performance\n",

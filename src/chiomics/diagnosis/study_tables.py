@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from chiomics.core.images import whole_file
-from chiomics.diagnosis.paper_readme import REAL, SIMULATED
+from chiomics.core.origin import say_origin
 
 MISSING = "n/a"
 TITLES = {
@@ -51,7 +51,7 @@ def write_tidy(frame: pd.DataFrame, path: str | Path) -> None:
 
 def tables_markdown(tables: Mapping[str, pd.DataFrame], *, simulated: bool) -> str:
     """Lay Tables 1 to 4 out in Markdown, numbers rounded as the paper does."""
-    parts = [f"# Tables of Yan et al. 2021 on this cohort\n\n{SIMULATED if simulated else REAL}\n"]
+    parts = [f"# Tables of Yan et al. 2021 on this cohort\n\n{say_origin(simulated=simulated)}\n"]
     for name, title in TITLES.items():
         table = tables[name]
         if name == "table4":

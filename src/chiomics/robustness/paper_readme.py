@@ -7,15 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from chiomics.core.origin import say_origin
 from chiomics.robustness.paper_values import read_published
 from chiomics.robustness.settings import ECHO_SETS, Settings
 from chiomics.robustness.tables import ALL
 
 TITLE = "Robustness of QSM-based radiomic features (Fiscone et al. 2023)"
-SIMULATED = (
-    "**These numbers come from simulated subjects.** They show that the pipeline runs and what it gives; they say "
-    "nothing about patients."
-)
 FILES = """\
 `table1`, `table2` and `tableS9` to `tableS18` keep the paper's numbers; the supplement was not at hand, so its tables
 follow what the text says of them. `table1.md` has the marks. `published.tsv` sets every number that the paper prints
@@ -26,7 +23,6 @@ distributions and volumes.
 Fiscone C, Rundo L, Lugaresi A, et al. Assessing robustness of quantitative susceptibility-based MRI radiomic features
 in patients with multiple sclerosis. Scientific Reports 13 (2023). doi:10.1038/s41598-023-42914-4
 """
-REAL = "These numbers come from the cohort that was given. Research use only: they support no diagnosis."
 
 
 def write_readme(
@@ -54,7 +50,7 @@ def write_readme(
     """
     parts = [
         f"# {TITLE}\n",
-        (SIMULATED if simulated else REAL) + "\n",
+        say_origin(simulated=simulated) + "\n",
         "## Cohort and question\n",
         _cohort(tables, settings, source),
         "## Findings\n",

@@ -1,0 +1,14 @@
+"""Whose numbers a text holds: every README and table for reading says it."""
+
+from __future__ import annotations
+
+SIMULATED = (
+    "**These numbers come from simulated subjects.** They show that the pipeline runs and what it gives; they say "
+    "nothing about patients."
+)
+GIVEN = "These numbers come from the cohort that was given. Research use only: they support no diagnosis."
+
+
+def say_origin(*, simulated: bool) -> str:
+    """Give the sentences, in Markdown."""
+    return SIMULATED if simulated else GIVEN
