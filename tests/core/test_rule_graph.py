@@ -130,7 +130,7 @@ def test_rules_that_differ_by_a_number_share_their_stage():
 )
 def test_the_text_of_a_box_lies_in_it(about):
     edges = [("an_extraordinarily_long_name_of_a_rule", "b"), ("m" * 15, "b"), ("b", "c")]
-    figure = draw_workflow(edges, about=about, jobs={"b": 24})
+    figure = draw_workflow(edges, about=about)
     renderer = FigureCanvasAgg(figure).get_renderer()
     figure.draw_without_rendering()
     axis = figure.axes[0]

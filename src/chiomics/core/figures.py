@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 from chiomics.core.images import whole_file
 
-#: Widths of one and of two columns of a journal page, in inches.
-ONE_COLUMN, TWO_COLUMNS = 3.5, 7.2
+#: Width of two columns of a journal page, in inches.
+TWO_COLUMNS = 7.2
 #: Colours that readers with any colour vision tell apart (Tol's bright scheme).
 COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#222222")
 STYLE = {
@@ -81,12 +81,12 @@ def save_figures(figures: Mapping[str, Figure], folder: str | Path, *, simulated
         save_figure(figure, Path(folder, f"{name}.png"), Path(folder, f"{name}.svg"), simulated=simulated)
 
 
-def blank(*, height: float, width: float = TWO_COLUMNS) -> Figure:
-    """Open a figure in the project's style, its head kept free; draw in `figure_style` too.
+def blank(*, height: float) -> Figure:
+    """Open a figure of two columns in the project's style, its head kept free; draw in `figure_style` too.
 
     Parameters
     ----------
-    height, width : float
+    height : float
         In inches.
 
     Returns
@@ -95,7 +95,7 @@ def blank(*, height: float, width: float = TWO_COLUMNS) -> Figure:
         Without panels.
     """
     with figure_style():
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(TWO_COLUMNS, height), layout="constrained")
         figure.get_layout_engine().set(rect=(0, 0, 1, 1 - HEAD / height))
         return figure
 

@@ -106,7 +106,6 @@ def draw_workflow(
     *,
     stages: Mapping[str, str] | None = None,
     about: Mapping[str, str] | None = None,
-    jobs: Mapping[str, int] | None = None,
 ) -> Figure:
     """Draw the rules from top to bottom, an arrow from each to those that use what it makes.
 
@@ -118,8 +117,6 @@ def draw_workflow(
         Rule to its stage, one of `STAGES`, for the colours.
     about : mapping of str to str, optional
         Rule to what it does, its docstring for instance; written into the boxes where all fit on a page.
-    jobs : mapping of str to int, optional
-        Rule to how often it runs; said where it is more than once.
 
     Returns
     -------
@@ -135,10 +132,10 @@ def draw_workflow(
         raise InputError("the graph of the rules has no edge", expected="at least one rule that another one uses")
     drawn = transitive_reduction(edges)
     names = list(dict.fromkeys(name for edge in drawn for name in edge))
-    boxes = {name: _texts(name, _find(name, about or {}, ""), (jobs or {}).get(name, 1)) for name in names}
+    boxes = {name: _texts(name, _find(name, about or {}, "")) for name in names}
     plan = _plan(drawn, boxes)
     if about and (plan.width > TWO_COLUMNS or plan.step * plan.depth > TALLEST):
-        boxes = {name: _texts(name, "", (jobs or {}).get(name, 1)) for name in names}
+        boxes = {name: _texts(name, "") for name in names}
         plan = _plan(drawn, boxes)
     scale, step = min(1.0, TWO_COLUMNS / plan.width), min(plan.step, TALLEST / plan.depth)
     with figure_style():
@@ -156,8 +153,7 @@ def draw_workflow(
         _legend(figure, [_stage(name, of) for name in plan.places])
         add_note(
             figure,
-            "Rules of the workflow, each above those that use what it makes; arrows that others imply are left out."
-            + (" × n: jobs, where there is more than one." if max((jobs or {}).values(), default=1) > 1 else ""),
+            "Rules of the workflow, each above those that use what it makes; arrows that others imply are left out.",
         )
     return figure
 
@@ -187,12 +183,11 @@ def _plan(edges: list[tuple[str, str]], boxes: Mapping[str, tuple[str, str]]) ->
     return _Plan(places, ways, widths, width, depth, box, box + STEP - BOX)
 
 
-def _texts(name: str, about: str, jobs: int) -> tuple[str, str]:
+def _texts(name: str, about: str) -> tuple[str, str]:
     """Give the two texts of a box: the rule's name, broken where it stands alone and is long, and what it does."""
-    times = f" × {jobs}" if jobs > 1 else ""
     if about:
-        return name + times, "\n".join(textwrap.wrap(_REFERENCE.sub("", about).rstrip("."), LETTERS_ABOUT))
-    return _label(name) + times, ""
+        return name, "\n".join(textwrap.wrap(_REFERENCE.sub("", about).rstrip("."), LETTERS_ABOUT))
+    return _label(name), ""
 
 
 def _label(name: str) -> str:

@@ -28,9 +28,7 @@ SIDES = {"merged": "both sides as one", "separate": "each side"}
 BAND = 0.1
 
 
-def draw_gray_levels(
-    optimal: pd.DataFrame, counts: pd.DataFrame, *, cohort: str = ALL, published: bool = True
-) -> Figure:
+def draw_gray_levels(optimal: pd.DataFrame, counts: pd.DataFrame, *, cohort: str = ALL) -> Figure:
     """Draw the number of robust features against the grey level, and below it where the most are in bootstrap draws.
 
     Parameters
@@ -41,8 +39,6 @@ def draw_gray_levels(
         ``counts.tsv``, for the number of features that could be robust.
     cohort : str
         Which subset.
-    published : bool
-        Whether to mark the study's own optimum, 64 grey levels.
 
     Returns
     -------
@@ -78,7 +74,7 @@ def draw_gray_levels(
             figure,
             "Features of all regions together, without shape. Bands: 95 % of the bootstrap draws of participants. "
             f"Regions: {SIDES[sides]}. Rings: most robust features. (b) Percent of the draws in which a setting "
-            "has the most." + (" The published optimum is 64 grey levels at all thresholds." if published else ""),
+            "has the most. The published optimum is 64 grey levels at all thresholds.",
         )
     return figure
 
