@@ -136,7 +136,6 @@ def _describe(part: pd.DataFrame, chosen: pd.DataFrame, null: np.ndarray, settin
     model = concordance_of(part)
     people = part.drop_duplicates("participant")
     positives, negatives = int(people["y"].sum()), int((1 - people["y"]).sum())
-    confidence = settings["confidence"]
     y, p = part["y"].to_numpy(), part["score"].to_numpy()
     row = {
         "positive": settings["positive"],
@@ -148,7 +147,7 @@ def _describe(part: pd.DataFrame, chosen: pd.DataFrame, null: np.ndarray, settin
         "folds": part["fold"].nunique(),
         "auc": model.auc,
         "auc_sd_repeats": model.per_repeat.std(ddof=1) if len(model.per_repeat) > 1 else np.nan,
-        "confidence": confidence,
+        "confidence": settings["confidence"],
         "brier": brier_score(y, p),
         "brier_prevalence": y.mean() * (1 - y.mean()),
         "calibration_intercept": calibration_intercept(y, p),
@@ -158,11 +157,9 @@ def _describe(part: pd.DataFrame, chosen: pd.DataFrame, null: np.ndarray, settin
         "auc_permuted_mean": null.mean() if len(null) else np.nan,
         "auc_permuted_95": np.quantile(null, 0.95) if len(null) else np.nan,
     }
-    for name, interval in _intervals(model, positives, negatives, settings).items():
-        row[f"auc_{name}_low"], row[f"auc_{name}_high"] = interval
     row |= _calls(part, settings["threshold_rule"][scheme])
-    for name, count in (("sensitivity", positives), ("specificity", negatives)):
-        row[f"{name}_low"], row[f"{name}_high"] = wilson_interval(row[name], count, confidence=confidence)
+    for name, interval in _intervals(model, row, settings).items():
+        row[f"{name}_low"], row[f"{name}_high"] = interval
     predictors = chosen.loc[chosen["step"] == "aic"].groupby(["repeat", "fold"]).size()
     row["n_predictors"] = float(predictors.median()) if len(predictors) else np.nan
     row["events_per_variable"] = min(positives, negatives) / row["n_predictors"]
@@ -170,12 +167,16 @@ def _describe(part: pd.DataFrame, chosen: pd.DataFrame, null: np.ndarray, settin
     return row
 
 
-def _intervals(model: Concordance, positives: int, negatives: int, settings: dict) -> dict[str, tuple[float, float]]:
+def _intervals(model: Concordance, row: dict, settings: dict) -> dict[str, tuple[float, float]]:
+    """Give the three intervals of the AUC, and those of the shares of positives and negatives called rightly."""
     confidence, seed = settings["confidence"], stream_seed(settings, BOOTSTRAP)
+    positives, negatives = row["n_positive"], row["n_negative"]
     return {
-        "delong": delong_interval(model, confidence=confidence),
-        "bootstrap": bootstrap_interval(model, draws=settings["bootstraps"], seed=seed, confidence=confidence),
-        "hanley": hanley_mcneil_interval(model.auc, positives, negatives, confidence=confidence),
+        "auc_delong": delong_interval(model, confidence=confidence),
+        "auc_bootstrap": bootstrap_interval(model, draws=settings["bootstraps"], seed=seed, confidence=confidence),
+        "auc_hanley": hanley_mcneil_interval(model.auc, positives, negatives, confidence=confidence),
+        "sensitivity": wilson_interval(row["sensitivity"], positives, confidence=confidence),
+        "specificity": wilson_interval(row["specificity"], negatives, confidence=confidence),
     }
 
 
