@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib as mpl
-import nibabel as nib
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -19,6 +18,7 @@ from matplotlib.figure import Figure
 from chiomics.anatomy.cohort_atlas import TRACT_SHARE, CohortAtlas
 from chiomics.anatomy.volume import Volume
 from chiomics.core.figures import TWO_COLUMNS, figure_style, save_figure
+from chiomics.core.orientation import NearestRAS
 
 #: Display range of mean χ in ppm, and the percentile of the variance at which colours saturate.
 CHI_RANGE, BRIGHTEST = 0.1, 99.0
@@ -95,15 +95,15 @@ class _Scene:
     """The images in right-anterior-superior order, cropped to what was seen."""
 
     def __init__(self, atlas: CohortAtlas, anatomy: Volume, tracts: Mapping[tuple[str, str], Volume]) -> None:
-        codes = nib.orientations.io_orientation(atlas.mean.affine)
-        seen = nib.orientations.apply_orientation(atlas.seen.voxels.astype(np.uint8), codes) > 0
+        to_ras = NearestRAS(atlas.mean.affine, atlas.mean.voxels.shape)
+        seen = to_ras(atlas.seen.voxels) > 0
         box = tuple(
             slice(max(along[0] - 3, 0), along[-1] + 4)
             for along in (np.flatnonzero(seen.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3))
         )
 
         def ordered(voxels: np.ndarray) -> np.ndarray:
-            return np.asarray(nib.orientations.apply_orientation(voxels, codes))[box]
+            return to_ras(voxels)[box]
 
         self.seen = seen[box]
         self.anatomy, self.variance = ordered(anatomy.voxels), ordered(atlas.variance.voxels)
@@ -113,10 +113,9 @@ class _Scene:
         self.in_tracts = np.logical_or.reduce(list(self.tracts.values()) or [np.zeros_like(self.seen)])
         shown = self.in_tracts if self.in_tracts.any() else self.seen
         self.brightest = float(np.percentile(self.variance[shown], BRIGHTEST)) or float(np.finfo(np.float32).tiny)
-        affine = atlas.mean.affine @ nib.orientations.inv_ornt_aff(codes, atlas.mean.voxels.shape)
-        centre = np.linalg.solve(affine, [*CENTRE, 1])[:3] - [part.start for part in box]
+        centre = np.linalg.solve(to_ras.affine, [*CENTRE, 1])[:3] - [part.start for part in box]
         self.centre = np.clip(np.rint(centre).astype(int), 0, np.array(self.seen.shape) - 1)
-        self.edges = np.linalg.norm(affine[:3, :3], axis=0)
+        self.edges = to_ras.edges
 
     def draw_slice(self, axes: mpl.axes.Axes, letter: str, view: int) -> None:
         """Draw one slice of row a, b or c."""

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib as mpl
-import nibabel as nib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -18,6 +17,7 @@ from matplotlib.lines import Line2D
 from chiomics.anatomy.volume import Volume
 from chiomics.core.figures import COLOURS, SIMULATED_MARK
 from chiomics.core.images import whole_file
+from chiomics.core.orientation import NearestRAS
 
 #: Display range of χ in ppm.
 CHI_RANGE = 0.15
@@ -64,7 +64,11 @@ def write_anatomy_page(
     simulated : bool
         True marks the page as simulated.
     """
-    to_ras = _Orientation(structural.affine)
+    nearest = NearestRAS(structural.affine, structural.voxels.shape)
+
+    def to_ras(voxels: np.ndarray) -> np.ndarray:
+        return nearest(voxels.astype(np.float32))
+
     bright = float(np.percentile(structural.voxels[structural.voxels > 0], 99)) * 1.1
     backgrounds = [(structural_name, to_ras(structural.voxels), (0, bright))]
     if chi is not None:
@@ -80,7 +84,7 @@ def write_anatomy_page(
     axes = figure.subplots(len(rows), len(planes), squeeze=False)
     for row, (label, image, limits, contours, filled) in zip(axes, rows, strict=True):
         for axis, plane in zip(row, planes, strict=True):
-            _draw(axis, image, plane, to_ras.edges, limits, contours, filled, fill=filled is regions[1])
+            _draw(axis, image, plane, nearest.edges, limits, contours, filled, fill=filled is regions[1])
         row[0].text(-0.06, 0.5, label, transform=row[0].transAxes, color="white", rotation=90, va="center", ha="right")
         colours = {name: LINES[name] for name in contours} | {name: COLOUR_OF.get(name, "white") for name in filled}
         handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
@@ -92,19 +96,6 @@ def write_anatomy_page(
         figure.supxlabel(warning, color="#FF5555", fontsize=10)
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=80, facecolor="black", metadata={"Software": None})
-
-
-class _Orientation:
-    """Permutes and flips the axes of one grid to the nearest right-anterior-superior order."""
-
-    def __init__(self, affine: np.ndarray) -> None:
-        self.affine = affine
-        self.codes = nib.orientations.io_orientation(affine)
-        edges = np.linalg.norm(affine[:3, :3], axis=0)
-        self.edges = edges[np.argsort(self.codes[:, 0])]
-
-    def __call__(self, voxels: np.ndarray) -> np.ndarray:
-        return np.asarray(nib.orientations.apply_orientation(voxels.astype(np.float32), self.codes))
 
 
 def _planes(lines: Mapping, nuclei: Mapping, shape: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,7 +14,8 @@ from matplotlib.lines import Line2D
 from chiomics.core.bids import parse_name
 from chiomics.core.errors import InputError
 from chiomics.core.figures import add_note, blank, figure_style, letter
-from chiomics.core.images import read_image, voxel_size
+from chiomics.core.images import read_image
+from chiomics.core.orientation import NearestRAS
 from chiomics.diagnosis.figures import model_colours
 
 #: Display range of χ in ppm.
@@ -87,10 +87,8 @@ def draw_outlines(
     """
     if not masks:
         raise InputError("the label image holds none of the nuclei", expected=", ".join(nuclei))
-    to_ras = nib.orientations.io_orientation(affine)
-    chi = nib.orientations.apply_orientation(chi, to_ras)
-    masks = {name: nib.orientations.apply_orientation(mask, to_ras) for name, mask in masks.items()}
-    size = voxel_size(affine @ nib.orientations.inv_ornt_aff(to_ras, chi.shape))
+    to_ras = NearestRAS(affine, chi.shape)
+    chi, masks, size = to_ras(chi), {name: to_ras(mask) for name, mask in masks.items()}, to_ras.edges
     window = _window(np.any(list(masks.values()), axis=0), size)
     colours = model_colours(nuclei)
     slices = _slices(masks)

@@ -1,0 +1,36 @@
+"""Images in the nearest right-anterior-superior order of their axes, in which pictures show them."""
+
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+
+from chiomics.core.images import voxel_size
+
+
+class NearestRAS:
+    """Permutes and flips the voxel axes of one grid to the nearest right-anterior-superior order.
+
+    Parameters
+    ----------
+    affine : ndarray, shape (4, 4)
+        Voxel to world coordinates in mm, as stored.
+    shape : tuple of int
+        Of the grid.
+
+    Attributes
+    ----------
+    affine : ndarray, shape (4, 4)
+        Voxel to world coordinates in mm, in the new order.
+    edges : ndarray, shape (3,)
+        Voxel edge lengths in mm, in the new order.
+    """
+
+    def __init__(self, affine: np.ndarray, shape: tuple[int, ...]) -> None:
+        self._codes = nib.orientations.io_orientation(affine)
+        self.affine = affine @ nib.orientations.inv_ornt_aff(self._codes, shape)
+        self.edges = voxel_size(self.affine)
+
+    def __call__(self, voxels: np.ndarray) -> np.ndarray:
+        """Bring an image on that grid to the new order."""
+        return np.asarray(nib.orientations.apply_orientation(voxels, self._codes))
