@@ -9,10 +9,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from chiomics.anatomy.consistency import FEWEST_SESSIONS, OUTLIER, find_outliers
+from chiomics.anatomy.consistency import FEWEST_SESSIONS, find_outliers
 from chiomics.core.figures import figure_style, save_figure
+from chiomics.core.outliers import OUTLIER, draw_scores
 
-#: Least overlap and mutual information are drawn as they are; what else there is, as a distance from the median.
+#: Column that names the session.
 IDENTITY = "session"
 
 
@@ -78,14 +79,9 @@ def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool, left_
     with figure_style():
         size = (min(3.5 + 0.17 * len(frame), 40), min(2.0 + 0.13 * len(columns), 40))
         figure, axes = plt.subplots(figsize=size, layout="constrained")
-        shown = axes.imshow(
-            scores.T, cmap="RdBu_r", vmin=-OUTLIER, vmax=OUTLIER, aspect="auto", interpolation="nearest"
-        )
-        axes.plot(*np.nonzero((scores.abs() > OUTLIER).to_numpy()), "k.", markersize=2.5)
+        shown = draw_scores(axes, scores, fewest=FEWEST_SESSIONS)
         axes.set_yticks(range(len(columns)), [name.replace("_", " ") for name in columns], fontsize=5)
         axes.set_xticks(range(len(frame)), frame[IDENTITY], rotation=90, fontsize=6)
-        if len(frame) < FEWEST_SESSIONS:
-            axes.text(0.5, 0.5, "too few sessions to compare", transform=axes.transAxes, ha="center", fontsize=12)
         label = "modified z-score over sessions; dots: beyond 3.5"
         figure.colorbar(shown, ax=axes, label=label, extend="both", shrink=0.5, aspect=40)
         axes.set_title("Regions and registrations of every session")

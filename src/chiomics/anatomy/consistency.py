@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from chiomics.anatomy.volume import Volume
+from chiomics.core.outliers import modified_scores
 
 COLUMNS = ("voi", "hemisphere", "dice_with_atlas", "x", "y", "z", "distance_mm")
-#: Modified z-score beyond which a value is an outlier, and the factor that makes it one (Iglewicz and Hoaglin 1993).
-OUTLIER, MAD_TO_SD = 3.5, 1.4826
 #: Fewer sessions have no spread to speak of.
 FEWEST_SESSIONS = 5
 
@@ -63,10 +62,7 @@ def find_outliers(sessions: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         Of these columns; NaN where fewer than `FEWEST_SESSIONS` have a value or the values do not vary.
     """
     values = sessions[columns].astype(float)
-    centred = values - values.median()
-    spread = MAD_TO_SD * centred.abs().median()
-    usable = (spread > 0) & (values.notna().sum() >= FEWEST_SESSIONS)
-    return (centred / spread.where(usable)).where(usable, axis=1)
+    return modified_scores(values).where(values.notna().sum() >= FEWEST_SESSIONS, axis=1)
 
 
 def _centre(structure: Volume) -> np.ndarray:

@@ -10,15 +10,12 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.images import whole_file
+from chiomics.core.outliers import OUTLIER, draw_scores, modified_scores
 from chiomics.radiomics.discretise import FlatRegionError, count_edges, width_edges
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-#: Modified z-score beyond which a value is an outlier (Iglewicz and Hoaglin 1993, How to detect and handle outliers).
-OUTLIER = 3.5
-#: Makes the median absolute deviation of normal values their standard deviation.
-MAD_TO_SD = 1.4826
 #: Fewer sessions than this have no spread to speak of.
 FEWEST_SESSIONS = 4
 COLUMNS_OF_PANELS = 4
@@ -84,25 +81,6 @@ def plot_histograms(
     _save(figure, path)
 
 
-def robust_scores(features: pd.DataFrame) -> pd.DataFrame:
-    """Return each feature's modified z-score: distance from the cohort's median in robust standard deviations.
-
-    Parameters
-    ----------
-    features : pandas.DataFrame
-        Sessions in rows, features in columns.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Of the same shape; 0 where a feature does not vary, NaN where it has no value.
-    """
-    centred = features - features.median()
-    spread = MAD_TO_SD * centred.abs().median()
-    scores = centred / spread.where(spread > 0)
-    return scores.where(spread > 0, centred.where(centred.isna(), 0.0), axis=1)
-
-
 def largest_scores(features: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Reduce a cohort's features to one score per session and feature: the largest over the volumes of interest.
 
@@ -133,7 +111,7 @@ def largest_scores(features: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     wide = chosen.assign(key=session, name=feature).pivot_table(
         index="key", columns=["name", "voi", "hemisphere"], values="value", dropna=False, observed=True
     )
-    scores = robust_scores(wide)
+    scores = modified_scores(wide, constant=0.0)
     farthest = scores.T.groupby(level="name", sort=False).agg(_farthest).T
     return farthest, f"{first['preset']}, {first['inversion']}, {first['echo_set']}, {setting} {middle:g}"
 
@@ -156,7 +134,7 @@ def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", si
     Parameters
     ----------
     scores : pandas.DataFrame
-        From `robust_scores`; columns named class_feature, which are sorted by class here.
+        From `largest_scores`; columns named class_feature, which are sorted by class here.
     path : path-like
         PNG file.
     title : str
@@ -168,9 +146,7 @@ def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", si
     classes = [name.split("_")[0] for name in scores.columns]
     height = min(2.5 + 0.11 * scores.shape[1], 60)
     figure, axis = plt.subplots(figsize=(min(4 + 0.16 * scores.shape[0], 40), height), layout="constrained")
-    shown = axis.imshow(scores.T, cmap="RdBu_r", vmin=-OUTLIER, vmax=OUTLIER, aspect="auto", interpolation="nearest")
-    rows, columns = np.nonzero((scores.abs() > OUTLIER).to_numpy())
-    axis.plot(rows, columns, "k.", markersize=2.5)
+    shown = draw_scores(axis, scores, fewest=FEWEST_SESSIONS)
     axis.set_yticks(range(len(classes)), [name.split("_", 1)[1] for name in scores.columns], fontsize=5)
     axis.set_xticks(range(len(scores)), scores.index, rotation=90, fontsize=6)
     for k in range(1, len(classes)):
@@ -179,8 +155,6 @@ def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", si
     for name in dict.fromkeys(classes):
         middle = np.mean([k for k, each in enumerate(classes) if each == name])
         axis.text(1.01, middle, name, transform=axis.get_yaxis_transform(), fontsize=7, va="center")
-    if len(scores) < FEWEST_SESSIONS:
-        axis.text(0.5, 0.5, "too few sessions to compare", transform=axis.transAxes, ha="center", fontsize=12)
     bar = figure.colorbar(shown, ax=axis, pad=0.12, fraction=0.04, extend="both")
     bar.set_label("modified z-score over sessions; dots: beyond 3.5", fontsize=7)
     bar.ax.tick_params(labelsize=6)
