@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
@@ -57,6 +57,13 @@ def write_above(axis: Axes, title: str, lines: Sequence[tuple[str, str]]) -> Non
             text.replace("-", "−"), (0.5, 1), xycoords="axes fraction", xytext=(0, 4 + 8.5 * place),
             textcoords="offset points", ha="center", va="bottom", fontsize=6.5, color=colour,
         )  # fmt: skip
+
+
+def finish_grid(figure: Figure, axes: Mapping[str, Axes], *, across: str, up: str, columns: int) -> None:
+    """Label the axes that the panels of `model_grid` share, and put their legend above them."""
+    figure.supxlabel(across, fontsize=8)
+    figure.supylabel(up, fontsize=8)
+    legend_above(figure, next(iter(axes.values())), columns=columns)
 
 
 def legend_above(figure: Figure, axis: Axes, *, columns: int) -> None:

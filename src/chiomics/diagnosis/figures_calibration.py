@@ -13,7 +13,7 @@ from chiomics.diagnosis.figures import (
     SCHEME_COLOURS,
     SCHEME_NAMES,
     cohort_note,
-    legend_above,
+    finish_grid,
     model_grid,
     rows_of,
     write_above,
@@ -55,9 +55,8 @@ def draw_calibration(calibration: pd.DataFrame, performance: pd.DataFrame, model
         first.set_xlim(-0.02, 1.02)
         first.set_ylim(-0.02, 1.02)
         positive, prevalence = performance["positive"].iloc[0], performance["brier_prevalence"].iloc[0]
-        figure.supxlabel(f"predicted probability of {positive}", fontsize=8)
-        figure.supylabel(f"observed share of {positive}", fontsize=8)
-        legend_above(figure, first, columns=2)
+        names = {"across": f"predicted probability of {positive}", "up": f"observed share of {positive}"}
+        finish_grid(figure, axes, **names, columns=2)
         add_note(
             figure,
             "Tenths of the out-of-fold scores of all repeats. A slope below 1 means predictions that are too extreme. "
@@ -86,9 +85,7 @@ def draw_decision(decision: pd.DataFrame, performance: pd.DataFrame, models: Seq
         highest = decision[["net_benefit", "net_benefit_all"]].to_numpy().max()
         first.set_xlim(0, 1)
         first.set_ylim(-0.15, highest + 0.05)
-        figure.supxlabel("threshold probability", fontsize=8)
-        figure.supylabel("net benefit per participant", fontsize=8)
-        legend_above(figure, first, columns=4)
+        finish_grid(figure, axes, across="threshold probability", up="net benefit per participant", columns=4)
         add_note(
             figure,
             "Net benefit: true positives less false positives weighted by the odds of the threshold, per participant "

@@ -17,7 +17,7 @@ from chiomics.diagnosis.figures import (
     SCHEME_COLOURS,
     SCHEME_NAMES,
     cohort_note,
-    legend_above,
+    finish_grid,
     model_grid,
     rows_of,
     write_above,
@@ -61,11 +61,8 @@ def draw_null(permuted: pd.DataFrame, performance: pd.DataFrame, models: Sequenc
                 )
             axis.axvline(0.5, color="0.5", linewidth=0.8, linestyle=":", zorder=0)
             write_above(axis, model.replace("_", " "), lines)
-        first = next(iter(axes.values()))
-        first.set_xlim(0, 1)
-        figure.supxlabel("AUC", fontsize=8)
-        figure.supylabel("permutations (%)", fontsize=8)
-        legend_above(figure, first, columns=2)
+        next(iter(axes.values())).set_xlim(0, 1)
+        finish_grid(figure, axes, across="AUC", up="permutations (%)", columns=2)
         nested = rows_of(permuted, scheme="nested")
         add_note(
             figure,

@@ -41,16 +41,12 @@ def draw_matrix(
     ----------
     icc : pandas.DataFrame
         ``icc.parquet``.
-    setting : dict
-        preset, n_gray_levels and bin_width to draw.
+    setting, whole, cohort
+        As in `chiomics.robustness.figures_robust.draw_robust`.
     threshold : float
         Above it a feature is robust, and blue.
     sides : {"merged", "separate"}
         Regions as a whole (Fig. S1), or left and right (Fig. S9).
-    whole : str
-        The region that is no tract.
-    cohort : str
-        Which subset.
 
     Returns
     -------

@@ -31,14 +31,8 @@ def draw_sides(
     ----------
     sides : pandas.DataFrame
         ``sides.tsv``; may be empty, where the cohort has no sides.
-    setting : dict
-        preset, n_gray_levels and bin_width to draw.
-    threshold : float
-        Of the coefficient.
-    whole : str
-        The region that is no tract.
-    cohort : str
-        Which subset.
+    setting, threshold, whole, cohort
+        As in `chiomics.robustness.figures_robust.draw_robust`.
 
     Returns
     -------
