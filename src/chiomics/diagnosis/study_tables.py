@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from chiomics.core.images import whole_file
 from chiomics.core.origin import say_origin
+from chiomics.core.tables import write_frame
 
 MISSING = "n/a"
 TITLES = {
@@ -40,13 +40,8 @@ def write_table(frame: pd.DataFrame, path: str | Path, *, simulated: bool) -> No
 
 
 def write_tidy(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a table of the stage whole or not at all, Parquet or tab-separated by its ending."""
-    path = Path(path)
-    with whole_file(path) as temporary:
-        if path.suffix == ".parquet":
-            frame.to_parquet(temporary, index=False, compression="zstd")
-        else:
-            frame.to_csv(temporary, sep="\t", index=False, na_rep=MISSING, lineterminator="\n")
+    """Write a table of the stage, Parquet or tab-separated by its ending."""
+    write_frame(frame, path, missing=MISSING)
 
 
 def tables_markdown(tables: Mapping[str, pd.DataFrame], *, simulated: bool) -> str:

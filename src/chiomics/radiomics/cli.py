@@ -38,8 +38,9 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Extract and write the table."""
     from chiomics.core.errors import InputError
+    from chiomics.core.tables import write_frame
     from chiomics.radiomics.extraction import extract
-    from chiomics.radiomics.tables import widen, write_table
+    from chiomics.radiomics.tables import widen
 
     if arguments.output is not None and arguments.output.suffix not in (".tsv", ".csv", ".parquet"):
         raise InputError("output", found=str(arguments.output), expected="a name that ends in .tsv, .csv or .parquet")
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.output is None:
         frame.to_csv(sys.stdout, sep="\t", index=False)
     else:
-        write_table(frame, arguments.output)
+        write_frame(frame, arguments.output)
 
 
 def _draw_bar(done: int, total: int) -> None:

@@ -1,12 +1,8 @@
-"""Feature tables: tidy to wide, and written whole in the format that the file's name asks for."""
+"""Feature tables from tidy to wide."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
-
-from chiomics.core.images import whole_file
 
 #: What names a feature; every other column but value and reason names whose it is.
 FEATURE_COLUMNS = ("image_type", "feature_class", "feature")
@@ -33,13 +29,3 @@ def widen(tidy: pd.DataFrame) -> pd.DataFrame:
     )
     heads = tidy[keys].loc[~rows.duplicated()].reset_index(drop=True)
     return pd.concat([heads, wide[list(dict.fromkeys(name))].reset_index(drop=True)], axis=1)
-
-
-def write_table(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a table whole or not at all: ``.parquet``, ``.tsv`` or ``.csv``; numbers with all their digits."""
-    path = Path(path)
-    with whole_file(path) as temporary:
-        if path.suffix == ".parquet":
-            frame.to_parquet(temporary, index=False, compression="zstd")
-        else:
-            frame.to_csv(temporary, sep="\t" if path.suffix == ".tsv" else ",", index=False)

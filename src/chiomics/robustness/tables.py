@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from chiomics.core.errors import InputError
-from chiomics.core.images import whole_file
+from chiomics.core.tables import write_frame
 
 #: What names one analysis, and the region in it.
 STRATUM = ("cohort", "sides", "perturbation", "preset", "n_gray_levels", "bin_width")
@@ -119,11 +119,7 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise InputError("columns are missing", file=path, found=", ".join(frame.columns), expected=", ".join(missing))
-    with whole_file(path) as temporary:
-        if path.suffix == ".parquet":
-            frame[columns].to_parquet(temporary, index=False, compression="zstd")
-        else:
-            frame[columns].to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+    write_frame(frame[columns], path)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

@@ -1,0 +1,30 @@
+"""Tables as files: Parquet or text, whole or not at all, the same bytes on a re-run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from chiomics.core.images import whole_file
+
+
+def write_frame(frame: pd.DataFrame, path: str | Path, *, missing: str = "") -> None:
+    """Write a table in the format that the file's name asks for.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Its index is left out; numbers are written with all their digits.
+    path : path-like
+        Ends in ``.parquet``, ``.tsv`` or ``.csv``; missing folders are made.
+    missing : str
+        What stands in a text file where there is no value.
+    """
+    path = Path(path)
+    with whole_file(path) as temporary:
+        if path.suffix == ".parquet":
+            frame.to_parquet(temporary, index=False, compression="zstd")
+        else:
+            separator = "\t" if path.suffix == ".tsv" else ","
+            frame.to_csv(temporary, sep=separator, index=False, na_rep=missing, lineterminator="\n")
