@@ -17,6 +17,7 @@ Functions that others call (S = settings, every key of `DEFAULTS`, from ``models
     performance.performance_table(predictions, selected, permuted, S), .delong_table(predictions, S), .roc_table(...)
     stability.selection_counts(selected, extracted), .selection_stability(selected), .PUBLISHED
     calibration.calibration_table(predictions), .decision_table(predictions); confounding.gain_table(predictions, S)
+    study.summarise_study(cohort, predictions, selected, permuted, S) -> every table of the study by name
     group_tests.compare_counts(table), .compare_moments(...), .compare_values(a, b)  -> GroupTest(test, statistic, p)
 """
 
