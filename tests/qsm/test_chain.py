@@ -94,8 +94,9 @@ def test_orientation_of_the_array_does_not_matter(head: Head, default: dict, axe
         turn(head.magnitude), turn(head.phase), turn(head.mask), b0=b0, size=[VOXEL_SIZE[a] for a in axes]
     )
     difference = turned["local_fields"][0] - turn(default["local_fields"][0])
-    # Unwrapping may start elsewhere, FFT sizes differ by one voxel of padding: 2 % of the field's spread.
-    assert difference[turn(default["mask"])].std() < 0.02 * head.local_field[head.mask].std()
+    # Unwrapping may start elsewhere, FFT sizes differ by a voxel of padding, and a forward difference over the surface
+    # belongs to the voxel inside or outside: 3 % of the field's spread.
+    assert difference[turn(default["mask"])].std() < 0.03 * head.local_field[head.mask].std()
 
 
 def test_whole_turns_do_not_matter(head: Head, default: dict) -> None:

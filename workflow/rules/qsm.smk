@@ -139,7 +139,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=2),
             params:
                 echo_sets=echo_sets_of_job,
-                settings={key: config["qsm"][key] for key in ("preset", "phase")},
+                settings={key: config["qsm"][key] for key in ("preset", "phase", "backend")},
             script:
                 "../../scripts/qsm/remove_background.py"
 

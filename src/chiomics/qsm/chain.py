@@ -134,6 +134,7 @@ def remove_background_fields(
     preset_name: str = "default",
     overrides: Mapping | None = None,
     workers: int = 1,
+    backend: str = "numpy",
 ) -> dict:
     """Remove the background, and for the published preset average the echoes of each set.
 
@@ -159,6 +160,8 @@ def remove_background_fields(
         As for `estimate_total_fields`.
     workers : int
         Threads.
+    backend : {"numpy", "torch", "cupy"}
+        Array library of the background removal.
 
     Returns
     -------
@@ -187,9 +190,12 @@ def remove_background_fields(
             voxel_size=voxel_size,
             b0_direction=b0_direction,
             tissue_scale=parameters["tissue_scale"],
+            rise=parameters["rise"],
             iterations=parameters["iterations"],
+            refinements=parameters["refinements"],
             further_iterations=parameters["iterations"] if averaged else FURTHER_ITERATIONS,
             workers=workers,
+            backend=backend,
         )
     else:
         local, inner = remove_background_vsharp(
@@ -199,6 +205,7 @@ def remove_background_fields(
             largest_radius=parameters["largest_radius"],
             threshold=parameters["threshold"],
             workers=workers,
+            backend=backend,
         )
     if parameters["combine"] == "average":
         numbers = [int(name.removeprefix("echo-")) for name in names]

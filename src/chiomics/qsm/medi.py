@@ -20,6 +20,7 @@ import numpy as np
 from chiomics.core.errors import InputError
 from chiomics.qsm.conjugate import conjugate_gradients
 from chiomics.qsm.dipole import dipole_kernel
+from chiomics.qsm.field_noise import scaled_regularisation
 from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_difference
 from chiomics.qsm.l2 import closed_form
 
@@ -43,6 +44,7 @@ def medi(
     magnitude: np.ndarray | None = None,
     csf_mask: np.ndarray | None = None,
     regularisation: float = 1e-4,
+    noise: float = 0.0,
     csf_regularisation: float = 0.05,
     edge_fraction: float = 0.3,
     phase_scale: float = 5.0,
@@ -73,7 +75,9 @@ def medi(
     csf_mask : ndarray of bool, optional
         Ventricular CSF; with it, χ is made uniform there and its mean there is 0 (MEDI+0). Without it, plain MEDI.
     regularisation : float
-        λ in ppm·mm: λ_MEDI 1000 at 5 rad/ppm.
+        λ in ppm·mm for a field without noise: λ_MEDI 1000 at 5 rad/ppm.
+    noise : float
+        Standard deviation of the field's noise in ppm, from `field_noise`; λ rises with its square.
     csf_regularisation : float
         γ: λ_CSF 100 over twice λ_MEDI 1000.
     edge_fraction : float
@@ -103,6 +107,7 @@ def medi(
     """
     if magnitude is None:
         raise InputError("MEDI takes its edges from the magnitude", found="none", expected="a magnitude volume")
+    regularisation = scaled_regularisation(regularisation, noise)
     grid = Grid(mask, voxel_size=voxel_size, backend=backend, workers=workers)
     kernel = dipole_kernel(grid, b0_direction)
     field = grid.embed(local_field)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chiomics.qsm.dipole import dipole_kernel
+from chiomics.qsm.field_noise import scaled_regularisation
 from chiomics.qsm.fourier import Grid
 from chiomics.qsm.tv import total_variation
 
@@ -26,7 +27,8 @@ def star(
     strong_regularisation: float = 1e-3,
     weak_regularisation: float = 6e-5,
     strong_threshold: float = 0.3,
-    outside: float = 0.3,
+    noise: float = 0.0,
+    outside: float = 0.1,
     gradient_penalty: float = 100.0,
     iterations: int = 20,
     workers: int = 1,
@@ -47,9 +49,11 @@ def star(
     weight : ndarray, optional
         Trust in the field of each voxel, 0 to 1; by default 1 in the mask.
     strong_regularisation, weak_regularisation : float
-        λ of the two levels in ppm·mm.
+        λ of the two levels in ppm·mm, the weak one for a field without noise.
     strong_threshold : float
         Sources of the first level with |χ| above it, in ppm, are kept.
+    noise : float
+        Standard deviation of the field's noise in ppm, from `field_noise`; the weak λ rises with its square.
     outside : float
         λ outside the mask relative to inside, as in `tv`.
     gradient_penalty : float
@@ -75,5 +79,6 @@ def star(
     strong *= grid.mask
     strong *= grid.backend.xp.abs(strong) > strong_threshold
     field -= grid.ifft(kernel * grid.fft(strong))
+    weak_regularisation = scaled_regularisation(weak_regularisation, noise)
     weak = total_variation(grid, field, data_weight, kernel, regularisation=weak_regularisation, **level)
     return grid.extract(strong + weak)

@@ -17,6 +17,7 @@ from chiomics.core.images import b0_direction, read_image, read_sidecar, voxel_s
 from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles
+from chiomics.qsm.field_noise import field_noise
 from chiomics.qsm.invert import invert
 from chiomics.qsm.phase_sign import check_phase_sign
 from chiomics.qsm.qc_figure import write_qc_figure
@@ -158,7 +159,7 @@ def remove_background(
         names=info["TotalFields"], precision=_volumes_first(read_image(precision)[0]),
         consistency=read_image(consistency)[0], echo_times=info["EchoTimes"], voxel_size=voxel_size(affine),
         b0_direction=b0_direction(affine), echo_sets=echo_sets, preset_name=settings["preset"],
-        overrides=settings["phase"], workers=workers,
+        overrides=settings["phase"], workers=workers, backend=settings["backend"],
     )  # fmt: skip
     for name, field in zip(local["names"], local["local_fields"], strict=True):
         write_image(local_fields[name], field, affine)
@@ -219,6 +220,7 @@ def invert_dipole(
     magnitude = np.sqrt(np.mean(np.square(echoes), axis=0))
     for number, (echo_set, field_path) in enumerate(local_fields.items()):
         field = read_image(field_path)[0]
+        noise = field_noise(field, inside)
         for inversion in settings["inversions"]:
             parameters = settings["parameters"].get(inversion, {})
             log.info("echo set %s, inversion %s", echo_set, inversion)
@@ -226,7 +228,7 @@ def invert_dipole(
                 inversion, field, inside, parameters=parameters,
                 voxel_size=edges, b0_direction=b0_direction(affine),
                 weight=data_weights[number] if settings["data_weights"] else None,
-                magnitude=magnitude, csf_mask=fluid, workers=workers, backend=settings["backend"],
+                noise=noise, magnitude=magnitude, csf_mask=fluid, workers=workers, backend=settings["backend"],
             )  # fmt: skip
             reference = find_reference(chi, inside, voxel_size=edges, method=settings["reference"], region=fluid)
             contrast, warning = check_phase_sign(chi, echoes[-1], inside, voxel_size=edges)
@@ -239,7 +241,7 @@ def invert_dipole(
                 read_sidecar(sidecars[echo_set])
                 | read_sidecar(brain_sidecar)
                 | {"Inversion": inversion, "InversionParameters": dict(parameters)}
-                | {"DataWeights": settings["data_weights"], "MapVoxels": int(inside.sum())}
+                | {"DataWeights": settings["data_weights"], "FieldNoise": noise, "MapVoxels": int(inside.sum())}
                 | {"PhaseSignContrast": contrast, "PhaseSignWarning": warning}
                 | reference.sidecar(),
             )

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chiomics.qsm.dipole import dipole_kernel
+from chiomics.qsm.field_noise import scaled_regularisation
 from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_difference
 
 #: μ of the data splitting. FANSI has 1. With 20 iterations on simulated heads, 1 is as good on a true local field and
@@ -35,7 +36,8 @@ def tv(
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
     regularisation: float = 1e-4,
-    outside: float = 0.3,
+    noise: float = 0.0,
+    outside: float = 0.1,
     gradient_penalty: float = 100.0,
     iterations: int = 20,
     workers: int = 1,
@@ -56,7 +58,9 @@ def tv(
     weight : ndarray, optional
         Trust in the field of each voxel, 0 to 1; by default 1 in the mask.
     regularisation : float
-        λ in ppm·mm.
+        λ in ppm·mm for a field without noise.
+    noise : float
+        Standard deviation of the field's noise in ppm, from `field_noise`; λ rises with its square.
     outside : float
         λ outside the mask relative to inside: 1 for a local field without remains of the background.
     gradient_penalty : float
@@ -80,7 +84,7 @@ def tv(
         grid.embed(local_field),
         data_weight,
         dipole_kernel(grid, b0_direction),
-        regularisation=regularisation,
+        regularisation=scaled_regularisation(regularisation, noise),
         outside=outside,
         gradient_penalty=gradient_penalty,
         iterations=iterations,
