@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, SettingError
 from chiomics.core.feature_files import says_simulated
 from chiomics.radiomics import extract, qc
 from chiomics.radiomics.session import COLUMNS, extract_session, read_sessions, region_values, write_session
@@ -113,6 +113,31 @@ def test_engines_give_the_same_table(session):
     ]  # fmt: skip
     mcc = tables[0]["feature"] == "MCC"
     np.testing.assert_allclose(tables[0]["value"][~mcc], tables[1]["value"][~mcc], rtol=1e-9, atol=1e-12)
+
+
+def test_the_reference_engine_gets_what_extract_gives_it(session, tmp_path):
+    """It normalises and cuts outliers itself: values that were brought to it normalised would be cut twice."""
+    pytest.importorskip("radiomics")
+    file = tmp_path / "normalised.yaml"
+    file.write_text("setting: {binCount: 8, normalize: true, removeOutliers: 1}\nfeatureClass: {firstorder: }\n")
+    maps = {("ilsqr", "all"): session["maps"]["ilsqr", "all"]}
+    own = {"parameter_file": str(file), "vois": ["THA"], "hemispheres": "merged"}
+    tables = [
+        extract_session(
+            maps, session["vois"], presets={"own": own}, identity=IDENTITY, valid_mask=session["mask"], engine=engine
+        )
+        for engine in ("chiomics", "pyradiomics")
+    ]
+    np.testing.assert_allclose(tables[0]["value"], tables[1]["value"], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("engine", "isolated_voxels"), [("fast", "pyradiomics"), ("pyradiomics", "ibsi")])
+def test_an_engine_that_cannot_do_what_is_asked_for_is_refused(session, engine, isolated_voxels):
+    with pytest.raises(SettingError, match="engine"):
+        extract_session(
+            session["maps"], session["vois"], presets=session["presets"], identity=IDENTITY, engine=engine,
+            isolated_voxels=isolated_voxels,
+        )  # fmt: skip
 
 
 def test_what_cannot_be_extracted_has_a_reason_and_nothing_is_imputed(session):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, SettingError
 from chiomics.radiomics.discretise import FlatRegionError
 from chiomics.radiomics.engine import Feature, region_features
 from chiomics.radiomics.filters import image_names
@@ -87,8 +87,7 @@ def extract(
     settings = preset
     if not isinstance(settings, Settings):
         settings = load_settings(preset, gray_levels=gray_levels, bin_width=bin_width, isolated_voxels=isolated_voxels)
-    if engine not in ENGINES:
-        raise InputError("engine", found=engine, expected=" or ".join(ENGINES))
+    check_engine(engine, settings)
     volume, label_volume = as_volume(image, spacing), as_volume(mask, spacing)
     check_same_grid(volume, label_volume)
     volume = in_unit(volume, settings, unit)
@@ -124,6 +123,18 @@ def extract(
         frame = frame.drop(columns="label")
     frame.attrs["reasons"] = reasons
     return frame
+
+
+def check_engine(engine: str, settings: Settings) -> None:
+    """Stop where there is no such engine, or it cannot do what the settings ask for."""
+    if engine not in ENGINES:
+        raise SettingError("engine", found=engine, expected=" or ".join(ENGINES))
+    if engine == "pyradiomics" and settings.isolated_voxels != "pyradiomics" and "ngtdm" in settings.features:
+        raise SettingError(
+            "engine pyradiomics counts voxels without a neighbour in its own way",
+            found=f"isolated_voxels {settings.isolated_voxels}",
+            expected="isolated_voxels pyradiomics, or engine chiomics",
+        )
 
 
 def in_unit(image: Volume, settings: Settings, unit: str | None) -> Volume:

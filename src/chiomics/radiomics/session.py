@@ -1,14 +1,13 @@
 """All features of one session: every χ map, volume of interest, preset and grey level, as one tidy table.
 
-Masks come first and maps second, so that shape and neighbours are found once per region. Voxels outside the mask that
-is valid in all maps enter no region. Maps are read as float64: bins must not depend on how a map is stored. What cannot
-be extracted has rows without values, and their reason; nothing is imputed.
+Masks come first and maps second, so that shape and neighbours are found once per region. What cannot be extracted has
+rows without values, and their reason; nothing is imputed.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,15 +19,13 @@ import pyarrow.parquet as pq
 from chiomics.core.errors import InputError
 from chiomics.core.feature_files import SIMULATED_KEY
 from chiomics.core.images import read_sidecar, whole_file
-from chiomics.radiomics.discretise import FlatRegionError
-from chiomics.radiomics.engine import Feature, region_features
-from chiomics.radiomics.extraction import expected_features, in_unit
-from chiomics.radiomics.prepare import RegionError, normalise, prepare
-from chiomics.radiomics.reference import reference_features
+from chiomics.radiomics.engine import Feature
+from chiomics.radiomics.extraction import in_unit
+from chiomics.radiomics.region_rows import ready_for, region_rows
+from chiomics.radiomics.session_images import read_maps, region_mask, valid_voxels
 from chiomics.radiomics.session_presets import hemispheres_of, preset_settings, wanted_maps, wanted_vois
 from chiomics.radiomics.settings import Settings
-from chiomics.radiomics.vois import Voi, arrange, find_vois
-from chiomics.radiomics.volume import Volume, check_same_grid, read_volume
+from chiomics.radiomics.vois import arrange, find_vois
 
 #: Columns after those that name the session and its group.
 COLUMNS = {
@@ -82,13 +79,11 @@ def extract_session(
     Raises
     ------
     InputError
-        Where maps or masks do not lie on the same voxels.
+        Where maps or masks do not lie on the same voxels, or the engine cannot do what is asked for.
     """
-    maps = {key: _in_float64(read_volume(path)) for key, path in chi_maps.items()}
+    maps = read_maps(chi_maps)
     first = next(iter(maps.values()))
-    for path, chi in zip(chi_maps.values(), maps.values(), strict=True):
-        _check_grid(chi, first, path)
-    valid = _valid_voxels(maps, valid_mask)
+    valid = valid_voxels(maps, valid_mask)
     maps = {key: replace(chi, voxels=chi.voxels - offset) for key, chi in maps.items()}
     found = find_vois(vois)
     rows: list[tuple] = []
@@ -98,13 +93,13 @@ def extract_session(
         if not regions:
             log.warning("preset %s: this session has none of its volumes", preset)
         chosen = wanted_maps(maps, preset, options)
-        ready = {key: normalise(in_unit(chi, settings, "ppm"), settings) for key, chi in chosen.items()}
+        ready = {key: ready_for(engine, chi, settings) for key, chi in chosen.items()}
         for (name, hemisphere), members in regions.items():
-            mask = replace(first, voxels=_region_mask(members, valid, first), source=None)
+            inside = region_mask(members, first) & valid
             of = {"settings": settings, "region": (name, hemisphere)}
             rows += [
                 (*identity.values(), *feature_row(feature, reason, map_name=key, **of))
-                for key, feature, reason in _region_rows(mask, ready, settings, engine, name)
+                for key, feature, reason in region_rows(inside, ready, settings, engine=engine, name=name)
             ]
     return pd.DataFrame(rows, columns=[*identity, *COLUMNS])
 
@@ -140,11 +135,11 @@ def region_values(
     dict of str to ndarray
         Region name to the values in the preset's unit; structures with two sides once, both together.
     """
-    maps = {key: _in_float64(read_volume(path)) for key, path in chi_maps.items()}
+    maps = read_maps(chi_maps)
     first = in_unit(next(iter(maps.values())), preset_settings(preset, options), "ppm")
-    valid = _valid_voxels(maps, valid_mask)
+    valid = valid_voxels(maps, valid_mask)
     regions = arrange(wanted_vois(find_vois(vois), preset, options), "merged")
-    return {name: first.voxels[_region_mask(members, valid, first) == 1] for (name, _), members in regions.items()}
+    return {name: first.voxels[region_mask(members, first) & valid] for (name, _), members in regions.items()}
 
 
 def read_reference(path: str | Path) -> float:
@@ -187,65 +182,3 @@ def read_sessions(paths: Sequence[str | Path]) -> pd.DataFrame:
     """Read the tables of many sessions as one."""
     tables = [pq.read_table(path) for path in paths]
     return pa.concat_tables(tables, promote_options="default").to_pandas()
-
-
-def _region_rows(
-    mask: Volume, maps: Mapping[tuple[str, str], Volume], settings: Settings, engine: str, name: str
-) -> Iterator[tuple[tuple[str, str], Feature, str]]:
-    """Yield map, feature and reason."""
-    prepared, refusal = None, ""
-    try:
-        prepared = prepare(mask, (1,), settings)
-    except RegionError as error:
-        refusal = str(error)
-    for key, chi in maps.items():
-        reason = refusal
-        if prepared is not None:
-            try:
-                if engine == "chiomics":
-                    found = list(region_features(chi, prepared, settings))
-                else:
-                    found = list(reference_features(chi, mask, (1,), settings))
-                flat = np.ptp(chi.voxels[mask.voxels == 1]) == 0
-                yield from ((key, feature, _why(feature, flat=flat)) for feature in found)
-                continue
-            except (RegionError, FlatRegionError) as error:
-                reason = str(error)
-        log.warning("%s, %s, map %s %s: %s", settings.name, name, *key, reason)
-        yield from ((key, Feature(*row, np.nan), reason) for row in expected_features(settings))
-
-
-def _why(feature: Feature, *, flat: bool) -> str:
-    if flat and feature.feature_class != "shape":
-        return "flat: all values are equal"
-    return "" if np.isfinite(feature.value) else "not defined for this region"
-
-
-def _region_mask(members: list[Voi], valid: np.ndarray, grid: Volume) -> np.ndarray:
-    mask = np.zeros(valid.shape, dtype=np.uint8)
-    for voi in members:
-        volume = read_volume(voi.path)
-        _check_grid(volume, grid, voi.path)
-        inside = np.isin(volume.voxels, voi.labels) if voi.labels else volume.voxels != 0
-        mask[inside & valid] = 1
-    return mask
-
-
-def _in_float64(volume: Volume) -> Volume:
-    return replace(volume, voxels=volume.voxels.astype(np.float64), source=None)
-
-
-def _valid_voxels(maps: Mapping[tuple[str, str], Volume], valid_mask: str | Path | None) -> np.ndarray:
-    if valid_mask is not None:
-        volume = read_volume(valid_mask)
-        _check_grid(volume, next(iter(maps.values())), valid_mask)
-        return volume.voxels > 0
-    return np.logical_and.reduce([chi.voxels != 0 for chi in maps.values()])
-
-
-def _check_grid(volume: Volume, grid: Volume, path: str | Path) -> None:
-    try:
-        check_same_grid(volume, grid)
-    except InputError as error:
-        message = error.problem.replace("image and mask", "the image and the session's first map")
-        raise InputError(message, file=path, found=error.found, expected=error.expected) from None

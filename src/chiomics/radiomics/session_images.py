@@ -1,0 +1,103 @@
+"""Maps and regions of one session, on the same voxels or refused.
+
+Maps are read as float64: bins must not depend on how a map is stored. Voxels outside the mask that is valid in all maps
+enter no region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from chiomics.core.errors import InputError
+from chiomics.radiomics.vois import Voi
+from chiomics.radiomics.volume import Volume, check_same_grid, read_volume
+
+
+def read_maps(chi_maps: Mapping[tuple[str, str], str | Path]) -> dict[tuple[str, str], Volume]:
+    """Read the maps of a session as float64.
+
+    Parameters
+    ----------
+    chi_maps : mapping of (inversion, echo set) to path-like
+        Susceptibility maps in ppm.
+
+    Returns
+    -------
+    dict of (inversion, echo set) to Volume
+
+    Raises
+    ------
+    InputError
+        Where they do not lie on the voxels of the first.
+    """
+    maps: dict[tuple[str, str], Volume] = {}
+    for key, path in chi_maps.items():
+        volume = read_volume(path)
+        maps[key] = replace(volume, voxels=volume.voxels.astype(np.float64), source=None)
+        _check_grid(volume, next(iter(maps.values())), path)
+    return maps
+
+
+def valid_voxels(maps: Mapping[tuple[str, str], Volume], valid_mask: str | Path | None) -> np.ndarray:
+    """Give the voxels in which all maps hold values: a mask, or without it where none of them is exactly 0.
+
+    Parameters
+    ----------
+    maps : mapping of (inversion, echo set) to Volume
+        Of `read_maps`, nothing subtracted.
+    valid_mask : path-like, optional
+        The mask.
+
+    Returns
+    -------
+    ndarray of bool, shape (z, y, x)
+
+    Raises
+    ------
+    InputError
+        Where the mask does not lie on the voxels of the maps.
+    """
+    if valid_mask is not None:
+        volume = read_volume(valid_mask)
+        _check_grid(volume, next(iter(maps.values())), valid_mask)
+        return volume.voxels > 0
+    return np.logical_and.reduce([chi.voxels != 0 for chi in maps.values()])
+
+
+def region_mask(members: Sequence[Voi], grid: Volume) -> np.ndarray:
+    """Draw a region from the masks and labels that make it up, as far as they reach.
+
+    Parameters
+    ----------
+    members : sequence of Voi
+        Of `chiomics.radiomics.vois.arrange`.
+    grid : Volume
+        On whose voxels they lie.
+
+    Returns
+    -------
+    ndarray of bool, shape (z, y, x)
+
+    Raises
+    ------
+    InputError
+        Where they do not.
+    """
+    mask = np.zeros(grid.voxels.shape, dtype=bool)
+    for voi in members:
+        volume = read_volume(voi.path)
+        _check_grid(volume, grid, voi.path)
+        mask |= np.isin(volume.voxels, voi.labels) if voi.labels else volume.voxels != 0
+    return mask
+
+
+def _check_grid(volume: Volume, grid: Volume, path: str | Path) -> None:
+    try:
+        check_same_grid(volume, grid)
+    except InputError as error:
+        message = error.problem.replace("image and mask", "the image and the session's first map")
+        raise InputError(message, file=path, found=error.found, expected=error.expected) from None
