@@ -12,9 +12,12 @@ from chiomics.robustness.perturbations import perturb_session
 log = start_log(snakemake.log[0])
 identity, preset, options = snakemake.params.identity, snakemake.params.preset, snakemake.params.options
 settings = preset_settings(preset, options)
+map_name = tuple(snakemake.params.map_name)
+names = [tuple(name) for name in snakemake.params.map_names]
 session = read_arrays(
-    snakemake.input.map[0],
+    dict(zip(names, snakemake.input.maps, strict=True)),
     snakemake.input.vois,
+    map_name=map_name,
     preset=preset,
     options=options,
     valid_mask=next(iter(snakemake.input.valid_mask), None),
@@ -30,6 +33,6 @@ draws = perturb_session(
     seed=snakemake.params.seed,
     valid=session.valid,
 )
-features = perturbed_table(draws, settings=settings, identity=identity, map_name=snakemake.params.map_name)
+features = perturbed_table(draws, settings=settings, identity=identity, map_name=map_name)
 write_session(features, snakemake.output.features)
 log.info("%d values, %d without a value", len(features), features["value"].isna().sum())

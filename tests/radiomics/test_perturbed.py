@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from chiomics.core.errors import InputError
 from chiomics.core.images import voxel_size
 from chiomics.radiomics.perturbed import features_of, perturbed_table, read_arrays
 from chiomics.radiomics.session import COLUMNS, extract_session, read_sessions, write_session
@@ -44,7 +45,14 @@ def files(tmp_path_factory):
 @pytest.fixture(scope="module")
 def arrays(files):
     chi, vois, valid = files
-    return read_arrays(chi, vois, preset=PRESET, options=OPTIONS, valid_mask=valid, offset=OFFSET)
+    return read(chi, vois, valid_mask=valid)
+
+
+def read(chi, vois, **options):
+    """Read the one map of the session."""
+    return read_arrays(
+        {MAP_NAME: chi}, vois, map_name=MAP_NAME, preset=PRESET, options=OPTIONS, offset=OFFSET, **options
+    )
 
 
 def table_of(arrays, changes):
@@ -66,8 +74,7 @@ def test_what_is_not_changed_is_the_session_s_own(files, masked):
     own = extract_session(
         {MAP_NAME: chi}, vois, presets={PRESET: OPTIONS}, identity=IDENTITY, valid_mask=valid, offset=OFFSET
     )
-    read = read_arrays(chi, vois, preset=PRESET, options=OPTIONS, valid_mask=valid, offset=OFFSET)
-    table = table_of(read, {"none": lambda chi, mask: (chi, mask)})
+    table = table_of(read(chi, vois, valid_mask=valid), {"none": lambda chi, mask: (chi, mask)})
     assert list(table.columns) == [*IDENTITY, "perturbation", *COLUMNS]
     keys = [column for column in own.columns if column not in ("value", "reason")]
     assert table[keys].equals(own[keys])
@@ -104,6 +111,50 @@ def test_a_region_that_vanishes_keeps_its_rows_without_values(arrays):
     assert gone["value"].isna().all()
     assert gone["reason"].str.contains("empty").all()
     assert (there["reason"] == "").all()
+
+
+@pytest.mark.parametrize("moved", ["valid", "voi"])
+def test_a_mask_beside_the_map_is_refused_by_name(files, tmp_path, moved):
+    """Of the same shape, but 2 mm away."""
+    chi, vois, valid = files
+    beside = tmp_path / "sub-01_label-CST_mask.nii.gz"
+    affine = AFFINE.copy()
+    affine[1, 3] = 2.0
+    nib.save(nib.Nifti1Image(np.asanyarray(nib.load(valid).dataobj), affine), beside)
+    with pytest.raises(InputError, match="first map") as refused:
+        read(chi, [*vois, beside] if moved == "voi" else vois, valid_mask=beside if moved == "valid" else valid)
+    assert refused.value.file == str(beside)
+    assert refused.value.found and refused.value.expected
+
+
+def test_without_a_mask_voxels_are_valid_where_all_maps_hold_values(files, tmp_path):
+    chi, vois, _ = files
+    shorter = np.asanyarray(nib.load(chi).dataobj).copy()
+    shorter[:, :7] = 0
+    other = tmp_path / "sub-01_desc-1TE_Chimap.nii.gz"
+    nib.save(nib.Nifti1Image(shorter, AFFINE), other)
+    maps = {MAP_NAME: chi, ("ilsqr", "1TE"): other}
+    own = extract_session(maps, vois, presets={PRESET: OPTIONS}, identity=IDENTITY, offset=OFFSET)
+    found = read_arrays(maps, vois, map_name=MAP_NAME, preset=PRESET, options=OPTIONS, offset=OFFSET)
+    table = table_of(found, {"none": lambda chi, mask: (chi, mask)})
+    np.testing.assert_array_equal(table["value"], own[own["echo_set"] == MAP_NAME[1]]["value"])
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1)])
+def test_arrays_lie_where_nibabel_says(tmp_path, axes):
+    """Oblique, and with axes in another order: what moves a region moves it in the scanner's space."""
+    turn = np.linalg.qr(np.random.default_rng(2).standard_normal((3, 3)))[0]
+    affine = np.eye(4)
+    affine[:3, :3] = (turn * [1.0, 1.5, 3.0])[:, list(axes)]
+    affine[:3, 3] = (-7.0, 11.0, 5.0)
+    voxels = np.random.default_rng(3).standard_normal((6, 7, 8)).astype(np.float32)
+    image, voi = nib.Nifti1Image(voxels, affine), tmp_path / "sub-01_hemi-L_label-CST_mask.nii.gz"
+    nib.save(image, tmp_path / "sub-01_Chimap.nii.gz")
+    nib.save(nib.Nifti1Image((voxels > 0).astype(np.uint8), affine), voi)
+    found = read(tmp_path / "sub-01_Chimap.nii.gz", [voi])
+    np.testing.assert_allclose(found.affine, affine, atol=1e-5)  # float32 in the header
+    np.testing.assert_array_equal(found.chi, voxels.astype(np.float64) - OFFSET)
+    np.testing.assert_array_equal(found.masks["CST", "L"], voxels > 0)
 
 
 def test_it_opens_as_one_with_the_session(files, arrays, tmp_path):

@@ -32,7 +32,7 @@ rule import_features:
 rule perturb_session:
     """Extract a session's features under each configured perturbation of its map or of its regions."""
     input:
-        map=reference_chi,
+        maps=chi_maps,
         valid_mask=valid_mask_as_list,
         vois=voi_files,
         reference=reference_of,
@@ -48,6 +48,7 @@ rule perturb_session:
         mem_mb=partial(megabytes_for_size, copies=60),
         runtime=partial(minutes_for_size, minutes_per_megavoxel=20),
     params:
+        map_names=map_names_of_job,
         map_name=first_map_name,
         identity=session_identity,
         preset=FISCONE["presets"][0],

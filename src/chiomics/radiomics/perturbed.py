@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chiomics.core.images import read_image, voxel_size
+from chiomics.core.images import voxel_size
 from chiomics.radiomics.discretise import FlatRegionError
 from chiomics.radiomics.engine import Feature, region_features
 from chiomics.radiomics.extraction import expected_features, in_unit
 from chiomics.radiomics.prepare import RegionError, normalise, prepare
 from chiomics.radiomics.session import COLUMNS, feature_row
+from chiomics.radiomics.session_images import read_maps, region_mask, valid_voxels
 from chiomics.radiomics.session_presets import hemispheres_of, wanted_vois
 from chiomics.radiomics.settings import Settings
 from chiomics.radiomics.vois import arrange, find_vois
@@ -48,38 +49,44 @@ class SessionArrays:
 
 
 def read_arrays(
-    chi_map: str | Path,
+    chi_maps: Mapping[tuple[str, str], str | Path],
     vois: Sequence[str | Path],
     *,
+    map_name: tuple[str, str],
     preset: str,
     options: Mapping,
     valid_mask: str | Path | None = None,
     offset: float = 0.0,
 ) -> SessionArrays:
-    """Read one map of a session and the regions of a preset.
+    """Read one map of a session and the regions of a preset, as the session's own extraction reads them.
 
     Parameters
     ----------
-    chi_map : path-like
-        Susceptibility in ppm.
-    vois, valid_mask, offset
+    chi_maps, vois, valid_mask, offset
         As in `chiomics.radiomics.session.extract_session`.
+    map_name : (inversion, echo set)
+        Which of the maps. The others are read only where no mask says which voxels are valid in all of them.
     preset, options
         One of its presets.
 
     Returns
     -------
     SessionArrays
+
+    Raises
+    ------
+    InputError
+        Where maps or masks do not lie on the same voxels.
     """
-    chi, affine = read_image(chi_map, dtype=np.float64)
-    valid = chi != 0 if valid_mask is None else read_image(valid_mask)[0] > 0
-    masks = {}
-    for region, members in arrange(
-        wanted_vois(find_vois(vois), preset, options), hemispheres_of(preset, options)
-    ).items():
-        drawn = [(read_image(voi.path)[0], voi.labels) for voi in members]
-        masks[region] = np.logical_or.reduce([np.isin(image, own) if own else image != 0 for image, own in drawn])
-    return SessionArrays(chi - offset, affine, valid, masks)
+    maps = read_maps(chi_maps if valid_mask is None else {map_name: chi_maps[map_name]})
+    grid = maps[map_name]
+    regions = arrange(wanted_vois(find_vois(vois), preset, options), hemispheres_of(preset, options))
+    return SessionArrays(
+        np.ascontiguousarray(grid.voxels.T) - offset,
+        grid.affine,
+        np.ascontiguousarray(valid_voxels(maps, valid_mask).T),
+        {region: np.ascontiguousarray(region_mask(members, grid).T) for region, members in regions.items()},
+    )
 
 
 def features_of(

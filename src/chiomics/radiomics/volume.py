@@ -41,6 +41,14 @@ class Volume:
     direction: tuple[float, ...] = AXES
     source: object = field(default=None, repr=False, compare=False)  # the SimpleITK image of the same voxels, if any
 
+    @property
+    def affine(self) -> np.ndarray:
+        """Voxel (along x, y, z) to world coordinates in mm, in nibabel's (RAS) axes; shape (4, 4)."""
+        affine = np.eye(4)
+        affine[:3, :3] = np.reshape(self.direction, (3, 3)) * self.spacing[::-1]
+        affine[:3, 3] = self.origin
+        return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+
     def to_sitk(self) -> SimpleITK.Image:
         """Return the image as a SimpleITK image."""
         import SimpleITK as sitk  # noqa: N813
