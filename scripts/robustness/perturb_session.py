@@ -11,7 +11,7 @@ from chiomics.robustness.perturbations import perturb_session
 
 log = start_log(snakemake.log[0])
 identity, preset, options = snakemake.params.identity, snakemake.params.preset, snakemake.params.options
-settings = preset_settings(preset, options)
+settings = preset_settings(preset, options, snakemake.params.isolated_voxels)
 map_name = tuple(snakemake.params.map_name)
 names = [tuple(name) for name in snakemake.params.map_names]
 session = read_arrays(
@@ -28,7 +28,7 @@ draws = perturb_session(
     session.masks,
     session.affine,
     read_perturbations(snakemake.params.perturbations),
-    partial(features_of, affine=session.affine, settings=settings),
+    partial(features_of, affine=session.affine, settings=settings, engine=snakemake.params.engine),
     session="_".join(filter(None, (identity["participant"], identity["session"], identity["run"]))),
     seed=snakemake.params.seed,
     valid=session.valid,

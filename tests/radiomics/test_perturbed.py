@@ -43,6 +43,25 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """A noisy map with a flat region, one voxel, a checkerboard, and two voxels without any other grey level."""
+    folder = tmp_path_factory.mktemp("odd")
+    chi = 0.02 * np.random.default_rng(1).standard_normal(SHAPE).astype(np.float32)
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[2:6, 2:6, 2:6] = 1
+    chi[labels == 1] = 0.03
+    labels[10, 10, 6] = 2
+    labels[14:20:2, 4:10:2, 3:9:2] = 3  # no voxel has a neighbour
+    labels[14, 14, 5:7] = 4
+    names = ("FLAT", "DOT", "APART", "PAIR")
+    table = "index\tabbreviation\n" + "".join(f"{k}\t{name}\n" for k, name in enumerate(names, start=1))
+    (folder / "sub-01_desc-tracts_dseg.tsv").write_text(table)
+    for voxels, name in ((chi, "Chimap"), (labels, "desc-tracts_dseg")):
+        nib.save(nib.Nifti1Image(voxels, AFFINE), folder / f"sub-01_{name}.nii.gz")
+    return folder / "sub-01_Chimap.nii.gz", [folder / "sub-01_desc-tracts_dseg.nii.gz"]
+
+
+@pytest.fixture(scope="module")
 def arrays(files):
     chi, vois, valid = files
     return read(chi, vois, valid_mask=valid)
@@ -55,10 +74,10 @@ def read(chi, vois, **options):
     )
 
 
-def table_of(arrays, changes):
+def table_of(arrays, changes, *, isolated_voxels="pyradiomics", **options):
     """Take the features of every region under each change, a function of map and region."""
-    settings = preset_settings(PRESET, OPTIONS)
-    take = partial(features_of, affine=arrays.affine, settings=settings)
+    settings = preset_settings(PRESET, OPTIONS, isolated_voxels)
+    take = partial(features_of, affine=arrays.affine, settings=settings, **options)
     draws = (
         (name, region, take(*change(arrays.chi, mask & arrays.valid)))
         for name, change in changes.items()
@@ -80,6 +99,33 @@ def test_what_is_not_changed_is_the_session_s_own(files, masked):
     assert table[keys].equals(own[keys])
     assert np.isfinite(own["value"]).all()
     np.testing.assert_array_equal(table["value"], own["value"])
+
+
+@pytest.mark.parametrize("way", [{}, {"isolated_voxels": "ibsi"}, {"engine": "pyradiomics"}], ids=str)
+def test_values_and_reasons_are_the_session_s_own_whatever_the_engine(odd, way):
+    if way.get("engine") == "pyradiomics":
+        pytest.importorskip("radiomics")
+    chi, vois = odd
+    presets = {PRESET: OPTIONS}
+    own = extract_session({MAP_NAME: chi}, vois, presets=presets, identity=IDENTITY, offset=OFFSET, **way)
+    table = table_of(read(chi, vois), {"none": lambda chi, mask: (chi, mask)}, **way)
+    reasons = own.groupby("voi")["reason"].unique()
+    assert "flat: all values are equal" in reasons["FLAT"]
+    assert list(reasons["DOT"]) == ["too small: one voxel"]
+    assert "not defined for this region" in reasons["APART"]
+    np.testing.assert_array_equal(table["value"], own["value"])
+    assert list(table["reason"]) == list(own["reason"])
+
+
+def test_isolated_voxels_are_counted_as_asked_for(odd):
+    """Where no voxel has a neighbour, IBSI's neighbourhood matrix is empty and pyradiomics' is not."""
+    unchanged = {"none": lambda chi, mask: (chi, mask)}
+    tables = [table_of(read(*odd), unchanged, isolated_voxels=way) for way in ("pyradiomics", "ibsi")]
+    apart = [table[table["voi"] == "APART"] for table in tables]
+    of_class = (apart[0]["feature_class"] == "ngtdm").to_numpy()
+    here, there = (table["value"].to_numpy() for table in apart)
+    np.testing.assert_array_equal(here[~of_class], there[~of_class])
+    assert (here[of_class] != there[of_class]).any()
 
 
 def test_changes_reach_the_map_and_the_region(arrays):

@@ -53,6 +53,8 @@ rule perturb_session:
         identity=session_identity,
         preset=FISCONE["presets"][0],
         options=config["radiomics"]["presets"].get(FISCONE["presets"][0], {}),
+        engine=config["radiomics"]["engine"],
+        isolated_voxels=config["radiomics"]["isolated_voxels"],
         perturbations=FISCONE["perturbations"],
         seed=FISCONE["seed"],
     script:

@@ -14,16 +14,17 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.images import voxel_size
-from chiomics.radiomics.discretise import FlatRegionError
-from chiomics.radiomics.engine import Feature, region_features
-from chiomics.radiomics.extraction import expected_features, in_unit
-from chiomics.radiomics.prepare import RegionError, normalise, prepare
+from chiomics.radiomics.engine import Feature
+from chiomics.radiomics.region_rows import ready_for, region_rows
 from chiomics.radiomics.session import COLUMNS, feature_row
 from chiomics.radiomics.session_images import read_maps, region_mask, valid_voxels
 from chiomics.radiomics.session_presets import hemispheres_of, wanted_vois
 from chiomics.radiomics.settings import Settings
 from chiomics.radiomics.vois import arrange, find_vois
 from chiomics.radiomics.volume import as_volume
+
+#: What the log calls a map that is changed.
+PERTURBED = ("under", "perturbation")
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,9 @@ def read_arrays(
 
 
 def features_of(
-    chi: np.ndarray, mask: np.ndarray, *, affine: np.ndarray, settings: Settings
+    chi: np.ndarray, mask: np.ndarray, *, affine: np.ndarray, settings: Settings, engine: str = "chiomics"
 ) -> list[tuple[Feature, str]]:
-    """Take the features of one region; where it cannot be used, NaN, and why.
+    """Take the features of one region as the session's own table does: where it cannot be used, NaN, and why.
 
     Parameters
     ----------
@@ -104,18 +105,17 @@ def features_of(
         Voxel to world coordinates in mm.
     settings : Settings
         Of `chiomics.radiomics.session_presets.preset_settings`.
+    engine : {"chiomics", "pyradiomics"}
+        This engine, or the reference.
 
     Returns
     -------
     list of (Feature, str)
-        All features of the preset, each with the reason for having no value or an empty one.
+        All features of the preset, each with the reason for having no value, or none of use, or an empty one.
     """
-    image, region = (as_volume(voxels, voxel_size(affine)) for voxels in (chi.astype(np.float64), mask))
-    try:
-        ready = normalise(in_unit(image, settings, "ppm"), settings)
-        return [(feature, "") for feature in region_features(ready, prepare(region, (1,), settings), settings)]
-    except (RegionError, FlatRegionError) as error:
-        return [(Feature(*row, np.nan), str(error)) for row in expected_features(settings)]
+    image = ready_for(engine, as_volume(chi.astype(np.float64), voxel_size(affine)), settings)
+    rows = region_rows(mask.T, {PERTURBED: image}, settings, engine=engine, name="a region")
+    return [(feature, reason) for _, feature, reason in rows]
 
 
 def perturbed_table(
