@@ -34,5 +34,5 @@ draws = perturb_session(
     valid=session.valid,
 )
 features = perturbed_table(draws, settings=settings, identity=identity, map_name=map_name)
-write_session(features, snakemake.output.features)
+write_session(features, snakemake.output.features, simulated=snakemake.params.simulated)
 log.info("%d values, %d without a value", len(features), features["value"].isna().sum())

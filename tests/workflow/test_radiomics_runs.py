@@ -75,6 +75,31 @@ def test_a_region_that_is_too_small_has_a_reason_and_no_value(workflow, bids, tm
     assert set(features.groupby(["participant", "voi", "hemisphere"])["feature"].size()) == {874}
 
 
+def test_what_is_not_perturbed_is_the_session_s_own_under_the_same_settings(workflow, bids, tmp_path):
+    """Voxels without a neighbour show whether both tables count them alike."""
+    folder = own_maps(bids, tmp_path / "own")
+    path = folder / "derivatives/mine/sub-MS01/anat/sub-MS01_desc-voi_dseg.nii.gz"
+    labels, affine = read_image(path)
+    thalamus = np.argwhere(labels == 14)
+    apart = thalamus[(thalamus % 2 == thalamus[0] % 2).all(axis=1)]
+    labels[tuple(apart.T)] = 99
+    write_image(path, labels.astype(np.int16), affine)
+    with path.with_name("sub-MS01_desc-voi_dseg.tsv").open("a") as table:
+        table.write("99\tvoxels apart\tAPART\n")
+    run = workflow(folder)
+    config = {
+        "radiomics": {"presets": {"fiscone107": {"gray_levels": [16]}}, "isolated_voxels": "ibsi"},
+        "papers": {"fiscone2023": {"perturbations": {"nothing": {"kind": "intensity"}}}},
+    }
+    names = [f"results/sub-MS01/radiomics/sub-MS01{desc}_features.parquet" for desc in ("", "_desc-perturbed")]
+    check(run.run(*names, config=config))
+    own, perturbed = (pd.read_parquet(run.folder / name) for name in names)
+    assert set(perturbed["perturbation"]) == {"nothing"}
+    pd.testing.assert_frame_equal(perturbed.drop(columns="perturbation"), own, check_exact=True)
+    config["radiomics"]["isolated_voxels"] = "pyradiomics"
+    assert run.plan(*names, config=config) == {"extract_features": 1, "perturb_session": 1}
+
+
 def test_simulated_subjects_are_measured_in_their_true_regions(workflow):
     jobs = workflow().plan("radiomics", config={"phantom": {"groups": {"HC": 1, "MS": 1, "NMOSD": 0}}})
     assert jobs["extract_features"] == 2

@@ -57,6 +57,7 @@ rule perturb_session:
         isolated_voxels=config["radiomics"]["isolated_voxels"],
         perturbations=FISCONE["perturbations"],
         seed=FISCONE["seed"],
+        simulated=SIMULATED,
     script:
         "../../scripts/robustness/perturb_session.py"
 
