@@ -10,17 +10,19 @@ from chiomics.anatomy.session_files import GRE_TO_TEMPLATE
 from chiomics.anatomy.template import template_brain
 from chiomics.anatomy.tract_atlas import tract_masks
 from chiomics.anatomy.vois import write_table
+from chiomics.core.chi_reference import read_reference
 from chiomics.core.logs import start_log
 
 log = start_log(snakemake.log[0])
 settings = {"resolution": 1.0, "least_share": 0.8} | snakemake.params.settings
+names = list(snakemake.params.sessions)
+offsets = [read_reference(path) for path in snakemake.input.references] or [0.0] * len(names)
 inputs = zip(
-    snakemake.params.sessions, snakemake.input.chi, snakemake.input.valid_masks, snakemake.input.segmentations,
-    strict=True,
-)  # fmt: skip
+    names, snakemake.input.chi, snakemake.input.valid_masks, snakemake.input.segmentations, offsets, strict=True
+)
 sessions = [
-    SessionMap(name, Path(chi), Path(mask), Path(segmentation) / GRE_TO_TEMPLATE)
-    for name, chi, mask, segmentation in inputs
+    SessionMap(name, Path(chi), Path(mask), Path(segmentation) / GRE_TO_TEMPLATE, offset)
+    for name, chi, mask, segmentation, offset in inputs
 ]
 template = template_brain(settings["resolution"])
 average = build_atlas(maps_on_template(sessions, template), least_share=settings["least_share"])

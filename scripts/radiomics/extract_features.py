@@ -1,8 +1,9 @@
 """Features of one session from all its maps and volumes of interest, and the histograms behind them."""
 
+from chiomics.core.chi_reference import read_reference
 from chiomics.core.logs import start_log
 from chiomics.radiomics.qc import plot_histograms
-from chiomics.radiomics.session import extract_session, read_reference, region_values, write_session
+from chiomics.radiomics.session import extract_session, region_values, write_session
 from chiomics.radiomics.session_presets import preset_settings
 
 log = start_log(snakemake.log[0])

@@ -2,9 +2,10 @@
 
 from functools import partial
 
+from chiomics.core.chi_reference import read_reference
 from chiomics.core.logs import start_log
 from chiomics.radiomics.perturbed import features_of, perturbed_table, read_arrays
-from chiomics.radiomics.session import read_reference, write_session
+from chiomics.radiomics.session import write_session
 from chiomics.radiomics.session_presets import preset_settings
 from chiomics.robustness.perturbation_settings import read_perturbations
 from chiomics.robustness.perturbations import perturb_session

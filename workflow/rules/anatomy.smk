@@ -217,6 +217,7 @@ rule average_chi:
         chi=partial(of_controls, reference_chi),
         valid_masks=partial(of_controls, valid_mask),
         segmentations=partial(of_controls, segmentation_of),
+        references=partial(of_controls, reference_of),
         tracts=atlas_folders().get("tracts", []),
     output:
         mean="results/anatomy/desc-mean_Chimap.nii.gz",

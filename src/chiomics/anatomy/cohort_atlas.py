@@ -1,9 +1,9 @@
 """The cohort's atlas: mean and variance of χ over controls in template space, voxel by voxel and per tract.
 
 Fiscone et al. (2023, Fig 5) registered 30 controls' χ maps nonlinearly to MNI152 and took the variance over subjects in
-each voxel. Maps come one after the other and never lie in memory together (Welford 1962, Technometrics 4:419). Each
-map is referred to its own offset first, as the zero of χ differs between subjects and would count as variance. A voxel
-that too few subjects have seen is left out.
+each voxel. Maps come one after the other and never lie in memory together (Welford 1962, Technometrics 4:419). They
+keep the reference that they were made with, or are referred to the session's other one where the features are: a zero
+of χ that differs between subjects counts as variance. A voxel that too few subjects have seen is left out.
 
 The template is that of the registration: the mean is not registered to again, so that its detail is bounded by how
 well T1w images, or χ in sessions without one, align the deep structures.
@@ -51,7 +51,7 @@ class SessionMap:
     chain : Path
         Folder of the chain from the map's space to the template.
     offset : float
-        Susceptibility of the reference in ppm.
+        Susceptibility in ppm that becomes 0: of another reference region than that of the map.
     """
 
     name: str

@@ -16,9 +16,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chiomics.core.errors import InputError
 from chiomics.core.feature_files import SIMULATED_KEY
-from chiomics.core.images import read_sidecar, whole_file
+from chiomics.core.images import whole_file
 from chiomics.radiomics.engine import Feature
 from chiomics.radiomics.extraction import in_unit
 from chiomics.radiomics.region_rows import ready_for, region_rows
@@ -140,23 +139,6 @@ def region_values(
     valid = valid_voxels(maps, valid_mask)
     regions = arrange(wanted_vois(find_vois(vois), preset, options), "merged")
     return {name: first.voxels[region_mask(members, first) & valid] for (name, _), members in regions.items()}
-
-
-def read_reference(path: str | Path) -> float:
-    """Read the susceptibility in ppm that becomes 0 from a sidecar of the anatomy stage.
-
-    Raises
-    ------
-    InputError
-        Where the region was empty and there is no value.
-    """
-    fields = read_sidecar(path)
-    value = fields.get("ReferenceValue")
-    if value is None:
-        raise InputError("no susceptibility of the reference region", file=path, found=fields.get("ReferenceReason"))
-    if not fields.get("ReferenceTrusted"):
-        log.warning("the reference is not to be trusted: %s", fields.get("ReferenceReason"))
-    return float(value)
 
 
 def write_session(frame: pd.DataFrame, path: str | Path, *, simulated: bool = False) -> None:
