@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from chiomics.core.origin import say_origin
 from chiomics.core.tables import write_frame
+from chiomics.diagnosis.contracts import SCHEMES
 
 MISSING = "n/a"
 TITLES = {
@@ -28,10 +30,28 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def read_parts(paths: Sequence[str | Path], models: Sequence[str]) -> pd.DataFrame:
-    """Read a table in parts that jobs wrote, its rows in the order of the models and not of the jobs."""
+    """Read a table in parts that jobs wrote, the same whatever the jobs and their order.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        Parts of `contracts.PREDICTIONS`, `contracts.SELECTED` or `contracts.PERMUTATION`. A repeat or permutation of a
+        model and scheme is in one part, its rows in the order that they keep.
+    models : sequence of str
+        All models in the order of the study.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By model, scheme, and repeat or permutation.
+    """
     parts = pd.concat(map(read_table, paths), ignore_index=True)
-    place = {name: number for number, name in enumerate(models)}
-    return parts.sort_values(["model", "scheme"], key=lambda names: names.map(place).fillna(0), kind="stable")
+    model, scheme = (
+        parts[name].map({value: place for place, value in enumerate(order)}).astype(int)
+        for name, order in (("model", models), ("scheme", SCHEMES))
+    )
+    number = parts["repeat" if "repeat" in parts else "permutation"]
+    return parts.iloc[np.lexsort((number, scheme, model))].reset_index(drop=True)  # lexsort is stable
 
 
 def write_table(frame: pd.DataFrame, path: str | Path, *, simulated: bool) -> None:
