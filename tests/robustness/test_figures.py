@@ -204,3 +204,19 @@ def test_a_bin_width_has_its_own_axis(cohort):
     widths = pd.concat([optimal, both], ignore_index=True)
     figure = draw_gray_levels(widths, cohort["counts.tsv"])
     assert {axis.get_xlabel() for axis in figure.axes} >= {"number of grey levels", "bin width"}
+
+
+def in_bins_of_fixed_width(table):
+    """Give a table's rows as of bins of a fixed width."""
+    return table.assign(bin_width=0.128 / table["n_gray_levels"], n_gray_levels=np.nan)
+
+
+@pytest.mark.parametrize("kinds", [("number",), ("width",), ("number", "width")])
+def test_the_published_number_of_grey_levels_is_said_beside_numbers_alone(tiny, kinds):
+    """The study has no optimal bin width."""
+    ways = {"number": lambda table: table, "width": lambda table: in_bins_of_fixed_width(table).assign(preset="own")}
+    optimal, counts = (
+        pd.concat([ways[kind](tiny[name]) for kind in kinds]) for name in ("optimal_gray_level.tsv", "counts.tsv")
+    )
+    said = "published optimum is 64 grey levels" in text_of(draw_gray_levels(optimal, counts))
+    assert said == ("number" in kinds)

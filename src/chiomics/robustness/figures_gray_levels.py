@@ -24,6 +24,8 @@ DARKEST, LIGHTEST = 0.0, 0.85
 #: The study's subsets, and how panels name the two treatments of the sides.
 SUBSETS = ("all", "patients", "controls")
 SIDES = {"merged": "both sides as one", "separate": "each side"}
+#: Of numbers of bins; the study has no bins of fixed width.
+PUBLISHED_OPTIMUM = " The published optimum is 64 grey levels at all thresholds."
 #: Opacity of the bands, which overlap.
 BAND = 0.1
 
@@ -74,7 +76,7 @@ def draw_gray_levels(optimal: pd.DataFrame, counts: pd.DataFrame, *, cohort: str
             figure,
             "Features of all regions together, without shape. Bands: 95 % of the bootstrap draws of participants. "
             f"Regions: {SIDES[sides]}. Rings: most robust features. (b) Percent of the draws in which a setting "
-            "has the most. The published optimum is 64 grey levels at all thresholds.",
+            f"has the most.{PUBLISHED_OPTIMUM if any(kind == 'n_gray_levels' for _, kind, _ in panels) else ''}",
         )
     return figure
 
