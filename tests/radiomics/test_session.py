@@ -6,10 +6,12 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from scipy import ndimage
 
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.feature_files import says_simulated
+from chiomics.core.figures import SIMULATED_MARK
 from chiomics.radiomics import extract, qc
 from chiomics.radiomics.session import COLUMNS, extract_session, read_sessions, region_values, write_session
 from chiomics.radiomics.tables import widen
@@ -247,6 +249,28 @@ def test_histograms_and_heat_map_are_drawn(session, tmp_path):
     qc.plot_heat_map(scores, tmp_path / "heat_map.png", title=description)
     assert (tmp_path / "histograms.png").stat().st_size > 10_000
     assert (tmp_path / "heat_map.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("regions", [1, 5])
+@pytest.mark.parametrize("simulated", [True, False])
+def test_pictures_of_simulated_subjects_say_so_beside_their_title(tmp_path, monkeypatch, regions, simulated):
+    drawn = []
+    monkeypatch.setattr(qc.plt, "close", drawn.append)
+    rng = np.random.default_rng(0)
+    values = {f"V{k}": rng.normal(size=200) for k in range(regions)}
+    title = "sub-MS01_ses-01_run-1, ilsqr, all"
+    qc.plot_histograms(values, tmp_path / "a.png", gray_levels=(8,), title=title, simulated=simulated)
+    scores = pd.DataFrame(rng.normal(size=(regions, 4)), columns=[f"glcm_F{k}" for k in range(4)])
+    qc.plot_heat_map(scores, tmp_path / "b.png", title=title, simulated=simulated)
+    monkeypatch.undo()
+    for figure in drawn:
+        texts = {text.get_text(): text for text in figure.findobj(Text)}
+        assert (SIMULATED_MARK in texts) == simulated
+        assert not [text for text in texts if "simulated" in text]  # one wording
+        whole = [texts[name].get_window_extent() for name in (title, SIMULATED_MARK) if name in texts]
+        assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in whole)
+        assert len(whole) == 1 or not whole[0].overlaps(whole[1])
+        qc.plt.close(figure)
 
 
 def test_an_offset_moves_the_values_and_not_their_spread(session):

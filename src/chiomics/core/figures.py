@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chiomics.core.images import whole_file
+from chiomics.core.origin import SIMULATED_MARK
 
 #: Width of two columns of a journal page, in inches.
 TWO_COLUMNS = 7.2
@@ -37,8 +38,7 @@ STYLE = {
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
 }
-SIMULATED_MARK = "SIMULATED SUBJECTS"
-#: Inches at the top of a figure that stay free for that mark.
+#: Inches at the top of a figure that stay free for the mark of simulated subjects.
 HEAD = 0.16
 NOTE_SIZE = 6.5
 #: Letters per inch at that size, measured on running English text.
@@ -68,11 +68,21 @@ def save_figure(figure: Figure, *paths: str | Path, simulated: bool) -> None:
         Whether the subjects are simulated: it is then said on the figure's face.
     """
     if simulated:
-        figure.text(0.995, 0.995, SIMULATED_MARK, ha="right", va="top", fontsize=7, color="#BB0000", weight="bold")
+        mark_simulated(figure)
     for path in map(Path, paths):
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
         with mpl.rc_context(STYLE), whole_file(path) as temporary:
             figure.savefig(temporary, bbox_inches="tight", metadata=metadata)
+
+
+def mark_simulated(figure: Figure) -> None:
+    """Say in a figure's upper right corner that its subjects are simulated."""
+    figure.text(0.995, 0.995, SIMULATED_MARK, ha="right", va="top", fontsize=7, color="#BB0000", weight="bold")
+
+
+def keep_head_free(figure: Figure) -> None:
+    """Keep the top of a figure in constrained layout free for that mark."""
+    figure.get_layout_engine().set(rect=(0, 0, 1, 1 - HEAD / figure.get_figheight()))
 
 
 def save_figures(figures: Mapping[str, Figure], folder: str | Path, *, simulated: bool) -> None:
@@ -96,7 +106,7 @@ def blank(*, height: float) -> Figure:
     """
     with figure_style():
         figure = Figure(figsize=(TWO_COLUMNS, height), layout="constrained")
-        figure.get_layout_engine().set(rect=(0, 0, 1, 1 - HEAD / height))
+        keep_head_free(figure)
         return figure
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+#: The mark of figures and of tables for reading.
+SIMULATED_MARK = "SIMULATED SUBJECTS"
 SIMULATED = (
     "**These numbers come from simulated subjects.** They show that the pipeline runs and what it gives; they say "
     "nothing about patients."

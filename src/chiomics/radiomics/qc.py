@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from chiomics.core.figures import TWO_COLUMNS, keep_head_free, mark_simulated
 from chiomics.core.images import whole_file
 from chiomics.core.outliers import OUTLIER, draw_scores, modified_scores
 from chiomics.radiomics.discretise import FlatRegionError, count_edges, width_edges
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
 
 #: Fewer sessions than this have no spread to speak of.
 FEWEST_SESSIONS = 4
@@ -51,7 +49,8 @@ def plot_histograms(
     n = max(len(values), 1)
     columns = min(COLUMNS_OF_PANELS, n)
     rows = -(-n // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(3.6 * columns, 2.9 * rows), squeeze=False, layout="constrained")
+    size = (max(3.6 * columns, TWO_COLUMNS), 2.9 * rows)  # what stands above and below the panels takes two columns
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     settings = [(f"{n_bins}", count_edges, n_bins) for n_bins in gray_levels]
     settings += [(f"{width:g} {unit}", width_edges, width) for width in bin_widths]
     for axis, (name, inside) in zip(axes.flat, values.items(), strict=False):
@@ -77,8 +76,8 @@ def plot_histograms(
         axis.set_visible(False)
     figure.supxlabel(f"susceptibility ({unit}); ticks below: bin edges of each number of grey levels", fontsize=9)
     figure.supylabel("voxels", fontsize=9)
-    figure.suptitle(title + (" (simulated subject)" if simulated else ""), fontsize=10)
-    _save(figure, path)
+    figure.suptitle(title, fontsize=10)
+    _save(figure, path, simulated=simulated)
 
 
 def largest_scores(features: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -158,11 +157,14 @@ def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", si
     bar = figure.colorbar(shown, ax=axis, pad=0.12, fraction=0.04, extend="both")
     bar.set_label("modified z-score over sessions; dots: beyond 3.5", fontsize=7)
     bar.ax.tick_params(labelsize=6)
-    axis.set_title(title + (" (simulated subjects)" if simulated else ""), fontsize=9)
-    _save(figure, path)
+    axis.set_title(title, fontsize=9)
+    _save(figure, path, simulated=simulated)
 
 
-def _save(figure: plt.Figure, path: str | Path) -> None:
+def _save(figure: plt.Figure, path: str | Path, *, simulated: bool) -> None:
+    if simulated:
+        keep_head_free(figure)
+        mark_simulated(figure)
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=130, metadata={"Software": None})
     plt.close(figure)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from chiomics.core.origin import SIMULATED_MARK
 from chiomics.robustness.counts import SHAPE
 from chiomics.robustness.paper_values import CLASSES, read_published
 from chiomics.robustness.robust_features import at_setting, in_class_order, list_robust
@@ -109,7 +110,7 @@ def compare_published(tables: dict[str, pd.DataFrame], setting: dict, settings: 
 
 def table1_markdown(table: pd.DataFrame, settings: Settings, *, simulated: bool) -> str:
     """Write Table 1 with its marks: bold above the threshold, italic otherwise, the paper's value in brackets."""
-    face = "**SIMULATED SUBJECTS.** " if simulated else ""
+    face = f"**{SIMULATED_MARK}.** " if simulated else ""
     title = (
         f"{face}{settings.icc} of first-order features; bold above {settings.threshold:g}, in brackets the paper's.\n"
     )
