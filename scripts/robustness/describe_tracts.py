@@ -9,20 +9,25 @@ from chiomics.robustness.feature_tables import SESSION, open_features
 from chiomics.robustness.settings import Settings
 from chiomics.robustness.study import describe_tracts
 from chiomics.robustness.tables import read_table, write_table
-from chiomics.robustness.volumes import brain_volumes_of_masks, read_brain_volumes
+from chiomics.robustness.volumes import brain_volumes_of_anatomy, brain_volumes_of_masks
 
 log = start_log(snakemake.log[0])
-brain_volumes = None
-if snakemake.input.get("brain_volumes"):
-    brain_volumes = read_brain_volumes(snakemake.input.brain_volumes)
-elif snakemake.input.get("brain_masks"):
-    sessions = pd.DataFrame(snakemake.params.sessions, columns=SESSION)
-    brain_volumes = brain_volumes_of_masks(sessions.assign(path=list(snakemake.input.brain_masks)))
+brain_volumes = []
+for read, sessions, paths in (
+    (brain_volumes_of_anatomy, snakemake.params.with_t1w, snakemake.input.brain_volumes),
+    (brain_volumes_of_masks, snakemake.params.without_t1w, snakemake.input.brain_masks),
+):
+    if sessions:
+        brain_volumes.append(read(pd.DataFrame(sessions, columns=SESSION).assign(path=list(paths))))
+without = ["_".join(filter(None, session)) for session in snakemake.params.without_t1w]
+if without:
+    said = "%d sessions have no T1w: their volumes are in proportion to the GRE's brain mask, which may be a slab: %s"
+    log.warning(said, len(without), ", ".join(without))
 tables = describe_tracts(
     open_features(list(snakemake.input.features)),
     read_table(snakemake.input.optimal),
     Settings.from_config(snakemake.params.settings),
-    brain_volumes,
+    pd.concat(brain_volumes, ignore_index=True) if brain_volumes else None,
 )
 folder = Path(snakemake.output.distributions).parent
 for name, table in tables.items():

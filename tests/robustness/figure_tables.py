@@ -9,6 +9,7 @@ from chiomics.radiomics.extraction import expected_features
 from chiomics.radiomics.settings import load_settings
 from chiomics.robustness.paper_values import read_published
 from chiomics.robustness.tables import TABLES
+from chiomics.robustness.volumes import BY_ANATOMY
 
 PAPER_VOIS = ("AF", "CST", "FAT", "IFOF", "OR", "UF", "NAWM")
 PAPER_LEVELS = (8, 16, 32, 64, 128, 256, 512)
@@ -133,7 +134,7 @@ def _distributions(rng, vois, n_sessions):
 
 def _volumes(distributions, rng):
     keys = ["participant", "session", "run", "group", "voi", "hemisphere"]
-    volumes = distributions[keys].drop_duplicates().assign(brain_volume=1.2e6, adjusted_by="voxels of the brain mask")
+    volumes = distributions[keys].drop_duplicates().assign(brain_volume=1.2e6, adjusted_by=BY_ANATOMY)
     volumes["volume"] = 5000 * np.exp(0.15 * rng.standard_normal(len(volumes)))
     return volumes.assign(volume_adjusted=volumes["volume"]).reindex(columns=TABLES["volumes.tsv"])
 

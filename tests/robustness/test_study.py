@@ -11,11 +11,12 @@ import pytest
 from chiomics.robustness.counts import reported_setting
 from chiomics.robustness.feature_tables import open_features
 from chiomics.robustness.icc import CONSTANT, coefficient, decompose, mean_squares
-from chiomics.robustness.paper_readme import write_readme
+from chiomics.robustness.paper_readme import SLAB, write_readme
 from chiomics.robustness.paper_tables import compare_published, paper_tables, table1_markdown
 from chiomics.robustness.settings import Settings
 from chiomics.robustness.study import analyse_agreement, describe_tracts
 from chiomics.robustness.tables import TABLES, read_table, write_table
+from chiomics.robustness.volumes import BY_ANATOMY, BY_MASK
 from tests.robustness.cohorts import FEATURES, PER_REGION, REGIONS, WITHOUT_SHAPE, make_cohort, write_cohort
 
 #: Texture agrees at 64 grey levels and not at 16; first-order and shape at both.
@@ -254,3 +255,15 @@ def test_the_readme_says_on_whom(tables: dict[str, pd.DataFrame], folder: Path, 
     assert "not in this cohort: FAT, IFOF, OR, UF" in text
     assert "at most 2 of the sessions each" in text  # those without 1TE
     assert "Subset none has fewer than two" in text
+    assert "Volumes are in proportion to: volume of NAWM (40 of 40 sessions)." in text
+    assert SLAB not in text
+
+
+def test_the_readme_says_how_many_volumes_are_relative_to_a_slab(tables: dict[str, pd.DataFrame], folder: Path) -> None:
+    settings = SETTINGS.with_found(open_features(sorted(folder.iterdir())))
+    volumes = tables["volumes.tsv"]
+    first = volumes["participant"] == volumes["participant"].iloc[0]
+    mixed = tables | {"volumes.tsv": volumes.assign(adjusted_by=np.where(first, BY_MASK, BY_ANATOMY))}
+    setting = reported_setting(tables["optimal_gray_level.tsv"], settings)
+    text = write_readme(mixed, setting, settings, simulated=False, source="a test")
+    assert f"{BY_ANATOMY} (39 of 40 sessions), {BY_MASK} (1 of 40 sessions)." + SLAB in text

@@ -10,17 +10,21 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
+from chiomics.anatomy.tissue import FLUID, GREY, WHITE
+from chiomics.anatomy.vois import Regions, write_table
+from chiomics.anatomy.volume import Volume
+from chiomics.anatomy.volumes import brain_volumes, session_volumes
 from chiomics.core.errors import InputError
 from chiomics.radiomics import extract
 from chiomics.robustness.settings import Settings
 from chiomics.robustness.tracts import OPPOSITES, check_contradictions, compare_trends, drawn_features
 from chiomics.robustness.volumes import (
+    BY_ANATOMY,
     BY_MASK,
     BY_SUM,
-    BY_TABLE,
     adjust_volumes,
+    brain_volumes_of_anatomy,
     brain_volumes_of_masks,
-    read_brain_volumes,
 )
 
 SETTINGS = Settings()
@@ -97,10 +101,10 @@ def test_the_definitions_exclude_what_the_paper_lists_together() -> None:
 def test_volumes_in_proportion_do_not_depend_on_the_brain() -> None:
     brain = {"a": 1.0e6, "b": 1.5e6, "c": 1.2e6}
     table = pd.DataFrame({"participant": list(brain), "session": "", "run": "", "brain_volume": list(brain.values())})
-    found = adjust_volumes(volumes_of(brain), table.assign(adjusted_by=BY_TABLE), whole="NAWM")
+    found = adjust_volumes(volumes_of(brain), table.assign(adjusted_by=BY_ANATOMY), whole="NAWM")
     tract = found[found["voi"] == "CST"]
     np.testing.assert_allclose(tract["volume_adjusted"], 0.1 * np.mean(list(brain.values())))
-    assert set(found["adjusted_by"]) == {BY_TABLE}
+    assert set(found["adjusted_by"]) == {BY_ANATOMY}
 
 
 def test_without_brain_volumes_it_is_said_what_stands_in() -> None:
@@ -115,22 +119,51 @@ def test_without_brain_volumes_it_is_said_what_stands_in() -> None:
     np.testing.assert_allclose(by_sum["brain_volume"], by_sum["participant"].map({"a": 4e5, "b": 6e5}))
 
 
-def test_brain_volumes_come_from_masks_and_tables(tmp_path: Path) -> None:
+def test_sessions_measured_in_two_ways_are_each_compared_with_their_own_kind() -> None:
+    """A slab shows half of each brain: shares of the brain double, and the adjusted volumes stay."""
+    brain = {"a": 1.0e6, "b": 1.4e6, "c": 1.0e6, "d": 1.4e6}
+    slab = [1.0, 1.0, 0.5, 0.5]
+    table = pd.DataFrame({"participant": list(brain), "session": "", "run": ""})
+    table = table.assign(
+        brain_volume=np.multiply(list(brain.values()), slab), adjusted_by=[BY_ANATOMY] * 2 + [BY_MASK] * 2
+    )
+    found = adjust_volumes(volumes_of(brain), table, whole="NAWM").query("voi == 'CST'")
+    np.testing.assert_allclose(found["volume_adjusted"], 0.1 * 1.2e6)
+
+
+def test_brain_volumes_come_from_the_anatomy_stage_and_from_masks(tmp_path: Path) -> None:
     mask = np.zeros((6, 6, 6), dtype=np.uint8)
     mask[1:4, 1:4, 1:3] = 1
     affine = np.diag([2.0, -1.5, 3.0, 1.0])
     nib.save(nib.Nifti1Image(mask, affine), tmp_path / "mask.nii.gz")
-    head = pd.DataFrame({"participant": ["a"], "session": "", "run": "", "path": [tmp_path / "mask.nii.gz"]})
+    head = pd.DataFrame({"participant": ["007"], "session": "", "run": "", "path": [tmp_path / "mask.nii.gz"]})
     found = brain_volumes_of_masks(head)
     assert found["brain_volume"].item() == pytest.approx(18 * 9)
     assert found["adjusted_by"].item() == BY_MASK
-    (tmp_path / "good.tsv").write_text("participant\tbrain_volume\n007\t1200000\n")
-    assert read_brain_volumes(tmp_path / "good.tsv")["participant"].item() == "007"
-    (tmp_path / "bad.tsv").write_text("participant\tbrain_volume\n007\tn/a\n")
-    with pytest.raises(InputError, match="positive"):
-        read_brain_volumes(tmp_path / "bad.tsv")
-    (tmp_path / "none.tsv").write_text("participant\tvolume\n007\t1\n")
-    with pytest.raises(InputError, match="brain_volume"):
-        read_brain_volumes(tmp_path / "none.tsv")
     with pytest.raises(InputError, match="no brain volume"):
         adjust_volumes(volumes_of({"b": 1e6}), found, whole="NAWM")
+
+    tissue = Volume(np.zeros((6, 6, 6), np.uint8), affine)
+    tissue.voxels[1:4, 1:4, 1:3] = WHITE
+    tissue.voxels[1:4, 1:4, 3] = GREY
+    tissue.voxels[1:4, 1:4, 4] = FLUID
+    empty = Regions(images={}, tables={})
+    regions = session_volumes(empty, brain_volumes(tissue))
+    row = {"voi": "WM", "hemisphere": "", "n_voxels": 18, "volume_mm3": 162.0, "kept": True, "reason": ""}
+    path = tmp_path / "volumes.tsv"
+    write_table(path, pd.DataFrame([row]).assign(**brain_volumes(tissue))[list(regions.columns)])
+    found = brain_volumes_of_anatomy(head.assign(path=path))
+    assert found["brain_volume"].item() == pytest.approx(27 * 9)  # without fluid
+    assert (found["participant"].item(), found["adjusted_by"].item()) == ("007", BY_ANATOMY)
+
+
+@pytest.mark.parametrize(
+    "text", ["voi\tvolume\nWM\t1\n", "voi\tparenchyma_mm3\nWM\t0\n", "voi\tparenchyma_mm3\nWM\tn/a\n"]
+)
+def test_a_session_whose_brain_was_not_measured_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "volumes.tsv"
+    path.write_text(text)
+    head = pd.DataFrame({"participant": ["007"], "session": "", "run": "", "path": [path]})
+    with pytest.raises(InputError, match="brain volume") as refused:
+        brain_volumes_of_anatomy(head)
+    assert refused.value.file == str(path)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.bids_trees import GRE, make_bids_tree, multi_echo
 
+FIVE_ECHOES = {"EchoTime": [0.004, 0.012, 0.02, 0.028, 0.036], "MagneticFieldStrength": 3}
 SINGLE = {"EchoTime": 0.02, "MagneticFieldStrength": 3}
 STEPS = {"mask_brain", "unwrap_phase", "remove_background", "invert_dipole", "plot_qsm"}
 
@@ -161,6 +164,19 @@ def test_a_paper_that_the_cohort_cannot_serve_is_left_out_and_the_reason_given(w
     asked = run.run("yan2021", options=("--dry-run",))
     assert asked.returncode != 0
     assert "0 participants of group MS" in asked.stdout + asked.stderr
+
+
+def test_volumes_are_relative_to_the_whole_brain_where_there_is_a_t1w(workflow, tmp_path):
+    spec = {
+        "sub-{01,02,03,04,05}/anat/{name}_echo-{1,2,3,4,5}_part-{mag,phase}_MEGRE": FIVE_ECHOES,
+        "sub-{01,02,03}/anat/{name}_T1w": {},
+    }
+    run = workflow(make_bids_tree(tmp_path / "bids", spec))
+    planned = run.run("results/robustness/volumes.tsv", options=("--dry-run",))
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    (job,) = re.findall(r"rule describe_tracts:\n    input: (.*)", planned.stdout + planned.stderr)
+    assert re.findall(r"sub-(\d+)_desc-anatomy_volumes.tsv", job) == ["01", "02", "03"]
+    assert re.findall(r"sub-(\d+)_desc-brain_mask.nii.gz", job) == ["04", "05"]
 
 
 @pytest.mark.parametrize("paper", ["fiscone2023", "yan2021"])

@@ -65,23 +65,26 @@ def robustness_features(wildcards=None):
     return feature_tables() + [perturbed.format(**session_wildcards(row)) for row in radiomics_sessions()]
 
 
-def brain_masks_of_cohort(wildcards):
-    """Give the brain masks of the cohort, for volumes in proportion to the brain."""
-    if GIVEN_FEATURES:
-        return []
-    return [path for row in radiomics_sessions() for path in brain_mask_of_row(row)]
+def sessions_with_t1w():
+    """Give the sessions whose whole brain the anatomy stage measures: on the T1w, as the GRE may be a slab."""
+    return [] if GIVEN_FEATURES else [row for row in radiomics_sessions() if has_anatomy(row) and row["T1w"]]
+
+
+def sessions_without_t1w():
+    """Give the other sessions that have a brain mask on the GRE."""
+    rows = [] if GIVEN_FEATURES else radiomics_sessions()
+    return [row for row in rows if not (has_anatomy(row) and row["T1w"]) and brain_mask_of_row(row)]
+
+
+def identities(rows):
+    """Name sessions by participant, session and run."""
+    return [[row["participant_id"], row["session_id"], row["run"]] for row in rows]
 
 
 def brain_mask_of_row(row):
     """Give the brain mask of a session as a list, empty where it has none."""
     paths = brain_mask_of(wildcards_of(row))
     return [paths] if isinstance(paths, str) else paths
-
-
-def sessions_of_cohort(wildcards):
-    """Name the sessions that have a brain mask: participant, session, run."""
-    rows = [] if GIVEN_FEATURES else radiomics_sessions()
-    return [[row["participant_id"], row["session_id"], row["run"]] for row in rows if brain_mask_of_row(row)]
 
 
 def valid_mask_as_list(wildcards):

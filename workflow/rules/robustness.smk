@@ -91,7 +91,8 @@ rule describe_tracts:
     input:
         features=robustness_features,
         optimal="results/robustness/optimal_gray_level.tsv",
-        brain_masks=brain_masks_of_cohort,
+        brain_volumes=[VOLUMES.format(**session_wildcards(row)) for row in sessions_with_t1w()],
+        brain_masks=[path for row in sessions_without_t1w() for path in brain_mask_of_row(row)],
     output:
         distributions="results/robustness/distributions.parquet",
         tables=[f"results/robustness/{name}" for name in TRACT_TABLES],
@@ -106,7 +107,8 @@ rule describe_tracts:
         runtime=30,
     params:
         settings=FISCONE_SETTINGS,
-        sessions=sessions_of_cohort,
+        with_t1w=identities(sessions_with_t1w()),
+        without_t1w=identities(sessions_without_t1w()),
     script:
         "../../scripts/robustness/describe_tracts.py"
 

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.origin import say_origin
+from chiomics.robustness.feature_tables import SESSION
 from chiomics.robustness.paper_values import read_published
 from chiomics.robustness.settings import ECHO_SETS, Settings
 from chiomics.robustness.tables import ALL
+from chiomics.robustness.volumes import BY_MASK
 
 TITLE = "Robustness of QSM-based radiomic features (Fiscone et al. 2023)"
 FILES = """\
@@ -23,6 +25,8 @@ distributions and volumes.
 Fiscone C, Rundo L, Lugaresi A, et al. Assessing robustness of quantitative susceptibility-based MRI radiomic features
 in patients with multiple sclerosis. Scientific Reports 13 (2023). doi:10.1038/s41598-023-42914-4
 """
+#: Said where the brain mask of the gradient echo stands in for the whole brain.
+SLAB = " Without a T1w the brain is known as far as the gradient echo shows it, which may be a slab."
 
 
 def write_readme(
@@ -88,6 +92,10 @@ def _cohort(tables: Mapping[str, pd.DataFrame], settings: Settings, source: str)
         f"- Regions: {', '.join(vois)}" + (f"; not in this cohort: {', '.join(lacking)}." if lacking else "."),
         f"- Grey levels: {', '.join(f'{level:g}' for level in np.sort(icc['n_gray_levels'].dropna().unique()))}.",
     ]
+    if len(tables["volumes.tsv"]):
+        sessions = tables["volumes.tsv"].drop_duplicates(list(SESSION))["adjusted_by"].value_counts()
+        kinds = ", ".join(f"{by} ({number} of {sessions.sum()} sessions)" for by, number in sessions.items())
+        lines.append(f"- Volumes are in proportion to: {kinds}." + (SLAB if BY_MASK in sessions else ""))
     further = [name for name in icc["perturbation"].unique() if name != ECHO_SETS]
     if further:
         lines.append(f"- Further axes, beyond the paper: {', '.join(further)}.")

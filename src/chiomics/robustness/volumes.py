@@ -1,12 +1,13 @@
 """Volumes of the regions, adjusted to the size of the brain in proportion.
 
 An adjusted volume is the region's share of the brain times the cohort's mean brain volume, so that it stays in mm³
-(proportional method; Sanchis-Segura et al., Biology of Sex Differences 10:32, 2019).
+(proportional method; Sanchis-Segura et al., Biology of Sex Differences 10:32, 2019). Fiscone et al. (2023, Fig 4) take
+the total brain volume, without saying how they measured it. Here it is grey and white matter on the T1w image, which
+shows the whole brain; the gradient echo may be a slab, and its brain mask stands in only without a T1w. Sessions that
+are measured in different ways are related to the mean of their own kind.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,49 +16,50 @@ from chiomics.core.errors import InputError
 from chiomics.core.images import read_image
 from chiomics.robustness.feature_tables import SESSION
 
-#: What a session's volumes are divided by where no brain volumes are given.
-BY_TABLE, BY_MASK, BY_SUM = "brain volume given", "voxels of the brain mask", "sum of the regions"
+#: What a session's volumes are divided by; the last where the cohort has neither of the others nor white matter.
+BY_ANATOMY, BY_MASK, BY_SUM = "grey and white matter on the T1w", "brain mask on the GRE", "sum of the regions"
+#: Column of the anatomy stage's table of volumes: the brain without fluid, in mm³.
+PARENCHYMA = "parenchyma_mm3"
 
 
-def brain_volumes_of_masks(masks: pd.DataFrame) -> pd.DataFrame:
-    """Take brain volumes from masks.
+def brain_volumes_of_anatomy(tables: pd.DataFrame) -> pd.DataFrame:
+    """Take brain volumes from what the anatomy stage measured on T1w images.
 
     Parameters
     ----------
-    masks : pandas.DataFrame
-        Columns participant, session, run and path.
+    tables : pandas.DataFrame
+        Columns participant, session, run and path, of that stage's tables of volumes.
 
     Returns
     -------
     pandas.DataFrame
         participant, session, run, brain_volume in mm³ and adjusted_by.
+
+    Raises
+    ------
+    InputError
+        Where a table does not hold one positive volume.
     """
+    volumes = []
+    for path in tables["path"]:
+        frame = pd.read_csv(path, sep="\t")
+        found = frame[PARENCHYMA].unique() if PARENCHYMA in frame else []
+        if len(found) != 1 or not found[0] > 0:
+            raise InputError(
+                "a brain volume", file=path, found=", ".join(map(str, found)) or f"no {PARENCHYMA}",
+                expected="a positive number of mm³",
+            )  # fmt: skip
+        volumes.append(float(found[0]))
+    return tables[list(SESSION)].assign(brain_volume=volumes, adjusted_by=BY_ANATOMY)
+
+
+def brain_volumes_of_masks(masks: pd.DataFrame) -> pd.DataFrame:
+    """Take brain volumes from masks on the gradient echo; parameters and result as of `brain_volumes_of_anatomy`."""
     volumes = []
     for path in masks["path"]:
         voxels, affine = read_image(path)
         volumes.append(np.count_nonzero(voxels) * abs(np.linalg.det(affine[:3, :3])))
     return masks[list(SESSION)].assign(brain_volume=volumes, adjusted_by=BY_MASK)
-
-
-def read_brain_volumes(path: str | Path) -> pd.DataFrame:
-    """Read brain volumes in mm³ from a tab-separated table.
-
-    Raises
-    ------
-    InputError
-        Where a column is missing, or a volume is not a positive number.
-    """
-    frame = pd.read_csv(path, sep="\t", dtype=dict.fromkeys(SESSION, str), keep_default_na=False)
-    for name in ("session", "run"):
-        frame[name] = frame.get(name, "")
-    if lacking := {"participant", "brain_volume"} - set(frame):
-        raise InputError("the table lacks columns", file=path, found=", ".join(frame), expected=", ".join(lacking))
-    frame["brain_volume"] = pd.to_numeric(frame["brain_volume"], errors="coerce")
-    if not (bad := frame[~(frame["brain_volume"] > 0)]).empty:
-        raise InputError(
-            "a brain volume", file=path, found=f"{bad.iloc[0].to_dict()}", expected="a positive number of mm³"
-        )
-    return frame[[*SESSION, "brain_volume"]].assign(adjusted_by=BY_TABLE)
 
 
 def adjust_volumes(volumes: pd.DataFrame, brain_volumes: pd.DataFrame | None, *, whole: str) -> pd.DataFrame:
@@ -97,6 +99,6 @@ def adjust_volumes(volumes: pd.DataFrame, brain_volumes: pd.DataFrame | None, *,
             "a session has no brain volume", found=", ".join(frame.loc[lacking, list(SESSION)].iloc[0]),
             expected="one per session",
         )  # fmt: skip
-    each = frame.drop_duplicates(list(SESSION))
-    frame["volume_adjusted"] = frame["volume"] / frame["brain_volume"] * each["brain_volume"].mean()
+    means = frame.drop_duplicates(list(SESSION)).groupby("adjusted_by")["brain_volume"].mean()
+    frame["volume_adjusted"] = frame["volume"] / frame["brain_volume"] * frame["adjusted_by"].map(means).astype(float)
     return frame
