@@ -7,14 +7,14 @@ from chiomics.core.logs import start_log
 from chiomics.radiomics.perturbed import features_of, perturbed_table, read_arrays
 from chiomics.radiomics.session import write_session
 from chiomics.radiomics.session_presets import preset_settings
-from chiomics.robustness.perturbation_settings import read_perturbations
+from chiomics.robustness.perturbation_settings import map_to_perturb, read_perturbations
 from chiomics.robustness.perturbations import perturb_session
 
 log = start_log(snakemake.log[0])
 identity, preset, options = snakemake.params.identity, snakemake.params.preset, snakemake.params.options
 settings = preset_settings(preset, options, snakemake.params.isolated_voxels)
-map_name = tuple(snakemake.params.map_name)
 names = [tuple(name) for name in snakemake.params.map_names]
+map_name = map_to_perturb(names, **snakemake.params.reference)
 session = read_arrays(
     dict(zip(names, snakemake.input.maps, strict=True)),
     snakemake.input.vois,

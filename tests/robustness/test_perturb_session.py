@@ -38,7 +38,8 @@ def test_the_table_says_whether_its_subjects_are_simulated(tmp_path, monkeypatch
         log=[str(tmp_path / "log")],
         params=SimpleNamespace(
             identity={"participant": "sub-01", "session": "", "run": ""}, preset="fiscone107",
-            options={"gray_levels": [4]}, map_names=[["given", "given"]], map_name=["given", "given"],
+            options={"gray_levels": [4]}, map_names=[["given", "given"]],
+            reference={"inversion": None, "echo_sets": []},
             perturbations={"noise": {"kind": "noise", "sd": 0.1}}, seed=1, engine="chiomics",
             isolated_voxels="pyradiomics", simulated=simulated,
         ),

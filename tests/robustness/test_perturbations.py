@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chiomics.core.errors import SettingError
 from chiomics.robustness.perturb_image import change_scale, smooth
 from chiomics.robustness.perturb_mask import centre_of, dilate, draw_motion, erode, move
-from chiomics.robustness.perturbation_settings import KINDS, UNPERTURBED, read_perturbations
+from chiomics.robustness.perturbation_settings import KINDS, UNPERTURBED, map_to_perturb, read_perturbations
 from chiomics.robustness.perturbations import generator, perturb, perturb_session
 from chiomics.robustness.settings import Settings
 
@@ -299,6 +299,23 @@ def test_each_perturbation_is_an_axis_with_the_session_as_it_is():
         ("noise", "perturbation", (UNPERTURBED, "noise-1", "noise-2")),
         ("erode", "perturbation", (UNPERTURBED, "erode")),
     ]
+
+
+@pytest.mark.parametrize("inversion", ["tv", "ilsqr"])
+@pytest.mark.parametrize("echo_sets", [["all", "1TE"], ["3TE", "1TE"]])
+def test_the_map_that_is_perturbed_is_the_one_it_is_compared_at(inversion, echo_sets):
+    """Otherwise the axis has no value but those of the session as it is."""
+    names = [(name, echo_set) for name in ("tv", "ilsqr") for echo_set in ("all", "3TE", "1TE")]
+    chosen = {"inversion": inversion, "echo_sets": echo_sets}
+    found = map_to_perturb(names, **chosen)
+    axis = Settings.from_config({"perturbations": {"a": {"kind": "smoothing"}}, **chosen}).all_axes()[1]
+    assert axis.where == {"inversion": found[:1], "echo_set": found[1:]}
+
+
+def test_without_a_choice_all_echoes_of_the_first_inversion_are_perturbed():
+    none = {"inversion": None, "echo_sets": []}
+    assert map_to_perturb([("star", "1TE"), ("star", "all")], **none) == ("star", "all")
+    assert map_to_perturb([("given", "given")], **none) == ("given", "given")
 
 
 def test_a_change_too_small_for_the_voxels_is_said(caplog, chi):

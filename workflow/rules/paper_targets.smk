@@ -93,11 +93,6 @@ def valid_mask_as_list(wildcards):
     return [paths] if isinstance(paths, str) else paths
 
 
-def first_map_name(wildcards):
-    """Name the map that perturbations start from: inversion and echo set."""
-    return map_names_of_job(wildcards)[0]
-
-
 def fiscone2023_targets(wildcards):
     """Give the tables and figures of Fiscone et al. 2023."""
     folder = "results/papers/fiscone2023"

@@ -49,7 +49,7 @@ rule perturb_session:
         runtime=partial(minutes_for_size, minutes_per_megavoxel=20),
     params:
         map_names=map_names_of_job,
-        map_name=first_map_name,
+        reference={key: FISCONE[key] for key in ("inversion", "echo_sets")},
         identity=session_identity,
         preset=FISCONE["presets"][0],
         options=config["radiomics"]["presets"].get(FISCONE["presets"][0], {}),

@@ -6,7 +6,7 @@ For example ``{noise2ppb: {kind: noise, sd: 0.002}, erode1mm: {kind: erosion, di
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
@@ -29,6 +29,8 @@ INTERPOLATIONS = ("nearest", "linear")
 RANDOM = ("noise", "intensity", "jitter")
 #: What a table of features has in the column `perturbation` for the session as it is.
 UNPERTURBED = ""
+#: The reference among echo sets where none is named.
+REFERENCE_ECHO_SET = "all"
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,27 @@ def read_perturbations(configured: Mapping[str, Mapping]) -> list[Perturbation]:
             raise SettingError(f"perturbation {name}: repeats", found=str(repeats), expected=expected)
         perturbations.append(Perturbation(name, kind, KINDS[kind] | options, repeats))
     return perturbations
+
+
+def map_to_perturb(
+    names: Sequence[tuple[str, str]], *, inversion: str | None, echo_sets: Sequence[str]
+) -> tuple[str, str]:
+    """Choose the map that perturbations start from: the one at which they are compared with the session as it is.
+
+    Parameters
+    ----------
+    names : sequence of (inversion, echo set)
+        The session's maps in their order.
+    inversion, echo_sets
+        Of `chiomics.robustness.settings.Settings`.
+
+    Returns
+    -------
+    (inversion, echo set)
+        The reference; the first map of a session that has none by these names.
+    """
+    wanted = (inversion or names[0][0], echo_sets[0] if echo_sets else REFERENCE_ECHO_SET)
+    return wanted if wanted in names else names[0]
 
 
 def _check_setting(what: str, kind: str, key: str, value: object) -> None:

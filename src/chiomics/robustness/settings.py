@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from chiomics.core.errors import InputError, SettingError
-from chiomics.robustness.perturbation_settings import UNPERTURBED, read_perturbations
+from chiomics.robustness.perturbation_settings import REFERENCE_ECHO_SET, UNPERTURBED, read_perturbations
 from chiomics.robustness.ratings import Axis
 
 #: Names of the coefficients in the configuration and in the tables.
@@ -125,7 +125,7 @@ class Settings:
             raise SettingError("several inversions: which one?", found=", ".join(inversions), expected="inversion: one")
         inversion = self.inversion if self.inversion is not None else next(iter(inversions), "")
         found = distinct(features, ECHO_SETS, {"inversion": inversion})
-        echo_sets = self.echo_sets or tuple(sorted(found, key=lambda name: (name != "all", name)))
+        echo_sets = self.echo_sets or tuple(sorted(found, key=lambda name: (name != REFERENCE_ECHO_SET, name)))
         if lacking := [name for name in echo_sets if name not in found]:
             raise InputError(
                 "no session has these echo sets", found=", ".join(found) or "none", expected=", ".join(lacking)
