@@ -20,6 +20,7 @@ PEER_REQUIREMENTS = ("qsm-forward==0.32", "nilearn", "nibabel", "scipy")
 BENCHMARKS = {
     "inversion": ["--phantom", "{phantom}"],
     "phase_chain": ["{phantom}"],
+    "whole_session": [],
     "chain_cases": [],
     "radiomics": [],
     "anatomy": [],

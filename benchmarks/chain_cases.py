@@ -21,8 +21,10 @@ from chiomics.phantom.recipe import list_sessions, load_recipe
 from chiomics.phantom.subject import SimulatedSubject, simulate
 from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
+from chiomics.qsm.field_noise import field_noise
 from chiomics.qsm.invert import invert
 from chiomics.qsm.metrics import nrmse, region_slope_error, xsim
+from chiomics.qsm.template_mask import mend_by_template
 
 FIVE = [0.00942, 0.01884, 0.02826, 0.03768, 0.0471]
 #: Voxel size (mm), matrix, obliquity (degrees about each axis), echo times (s), SNR of white matter at the first echo.
@@ -41,7 +43,7 @@ CASES = [
     ([0.6, 0.6, 2.0], [288, 330, 24], [8, 0, 0], FIVE, 40),
     ([2.0, 2.0, 3.0], [96, 112, 54], [30, 0, 15], [0.0075, 0.0135, 0.0265], 15),
 ]
-INVERSIONS = {"ilsqr": {}, "tv": {}, "tkd": {}}
+INVERSIONS = {"tv": {}, "star": {}, "ilsqr": {}, "tkd": {}}
 NUCLEI = tuple(label + side for label in range(11, 18) for side in (0, 100))
 
 
@@ -71,7 +73,7 @@ def run_chain(subject: SimulatedSubject, acquisition: dict, preset: str, overrid
         "echo_sets": {"all": list(range(1, len(phase) + 1))},
     }  # fmt: skip
     start = time.process_time()
-    brain = brain_mask(magnitude, voxel_size=size)
+    brain, _ = mend_by_template(brain_mask(magnitude, voxel_size=size), subject.affine)
     total = estimate_total_fields(magnitude, phase, brain, field_strength=acquisition["field_strength"], **settings)
     local = remove_background_fields(
         total["fields"], total["mask"], names=total["names"], precision=total["precision"],
@@ -106,10 +108,12 @@ def main() -> None:
                 flush=True,
             )
             for name, parameters in INVERSIONS.items():
+                found = local["local_fields"][0]
                 chi = invert(
-                    name, local["local_fields"][0], local["mask"], parameters=parameters,
-                    voxel_size=acquisition["voxel_size"],
-                    b0_direction=b0_direction(subject.affine), weight=local["weights"][0],
+                    name, found, local["mask"], parameters=parameters,
+                    voxel_size=acquisition["voxel_size"], b0_direction=b0_direction(subject.affine),
+                    weight=local["weights"][0] if preset == "default" else None,
+                    noise=field_noise(found, local["mask"]),
                     magnitude=local["magnitude"][0], workers=2, backend="numpy",
                 )  # fmt: skip
                 result = score(np.where(mask, chi, 0), subject)

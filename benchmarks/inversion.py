@@ -43,6 +43,7 @@ RUNS = {
     "TV": ("tv", {}),
     "TV, outside 1": ("tv", {"outside": 1.0}),
     "MEDI": ("medi", {}),
+    "MEDI+0": ("medi", {}),
 }
 #: Field noise of the peers' phantom in ppm where the magnitude is at its median.
 FIELD_NOISE = 4.9e-4
@@ -89,12 +90,15 @@ def make_phantom(python: Path | None, folder: Path) -> Path:
 
 def unpack(phantom: Path, folder: Path) -> Path:
     """Write what the inversions read as float32, so that reading it does not count as their memory; add the noise."""
+    from chiomics.qsm.reference import csf_mask
+
     with np.load(phantom) as arrays:
         mask = arrays["mask"].astype(bool)
         clean = (arrays["loc"] * mask).astype(np.float32)
         magnitude = np.sqrt((arrays["mag"] ** 2).sum(axis=0)).astype(np.float32)
         np.save(folder / "chi.npy", arrays["chi"].astype(np.float32))
         np.save(folder / "regions.npy", arrays["seg"])
+        np.save(folder / "csf.npy", csf_mask(arrays["R2"], mask, voxel_size=(1, 1, 1)))
     deviation = FIELD_NOISE * np.median(magnitude[mask]) / np.maximum(magnitude, 1e-6 * magnitude.max())
     noise = np.random.default_rng(0).standard_normal(mask.shape) * deviation
     np.save(folder / "mask.npy", mask)
@@ -107,14 +111,17 @@ def unpack(phantom: Path, folder: Path) -> Path:
 def measure(arguments: argparse.Namespace) -> tuple[float, ...]:
     """Run one inversion in this process and return its row."""
     from chiomics.qsm import metrics
+    from chiomics.qsm.field_noise import field_noise
     from chiomics.qsm.invert import invert
 
     folder = arguments.phantom
     inversion, parameters = RUNS[arguments.run]
     mask, field = np.load(folder / "mask.npy"), np.load(folder / f"{arguments.field}.npy")
     given = {"magnitude": np.load(folder / "magnitude.npy")} if inversion == "medi" else {}
-    given |= {"voxel_size": (1, 1, 1), "b0_direction": (0, 0, 1), "workers": arguments.workers}
+    given |= {"csf_mask": np.load(folder / "csf.npy")} if arguments.run == "MEDI+0" else {}
     before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    given |= {"noise": field_noise(field, mask)}
+    given |= {"voxel_size": (1, 1, 1), "b0_direction": (0, 0, 1), "workers": arguments.workers}
     chi = invert(inversion, field, mask, parameters=parameters, backend=arguments.backend, **given)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     truth, regions = np.load(folder / "chi.npy"), np.load(folder / "regions.npy")

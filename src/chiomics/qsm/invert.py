@@ -29,8 +29,8 @@ def invert(name: str, local_field: np.ndarray, mask: np.ndarray, *, parameters: 
     parameters : mapping
         Parameters of the inversion that replace its defaults.
     **given
-        What the session knows (voxel_size, b0_direction, weight, noise, magnitude, csf_mask, workers, backend); an inversion
-        is given what its signature names.
+        What the session knows (voxel_size, b0_direction, weight, noise, magnitude, csf_mask, workers, backend); an
+        inversion is given what its signature names.
 
     Returns
     -------
