@@ -103,7 +103,7 @@ def test_a_field_without_background_stays(head: Head) -> None:
     local = remove_background_projection(
         head.local_field[None], head.mask, head.mask.astype(np.float32), voxel_size=VOXEL_SIZE, b0_direction=B0
     )[0]
-    # To the very edge, where a field of inside is most like one of outside; V-SHARP above may lose as much, 3 voxels in.
+    # To the very edge, where fields of inside and outside are most alike; V-SHARP above loses as much 3 voxels in.
     assert nrmse(local, head.local_field, head.mask) < 0.4
 
 

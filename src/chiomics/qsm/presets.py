@@ -42,8 +42,10 @@ PRESETS: dict[str, dict] = {
         "echo_weights": "TE",
     },
 }
-#: With one echo the spatial quality of the phase stands in for the consistency of the echoes, on a wider scale.
-ONE_ECHO: dict[str, dict] = {"default": {"inconsistency_scale": 0.25, "least_agreement": 0.3}}
+#: With one echo the spatial quality of the phase stands in for the consistency of the echoes, on a wider scale, and the
+#: phase offset stays in the field. It is no field of sources anywhere, so V-SHARP, which takes what is smooth, leaves
+#: an error of χ of 60 % where the projection leaves 72 % (simulated head, 2.5 mm; slope of the nuclei 14 and 32 % off).
+ONE_ECHO: dict[str, dict] = {"default": {"background": "vsharp", "inconsistency_scale": 0.25, "least_agreement": 0.3}}
 
 
 def preset(name: str, overrides: Mapping | None = None, *, echoes: int | None = None) -> dict:

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
-import nibabel as nib
 import numpy as np
 from matplotlib.figure import Figure
 
 from chiomics.core.images import whole_file
+from chiomics.core.orientation import NearestRAS
+from chiomics.core.origin import SIMULATED_MARK
 
 #: Display ranges in ppm.
 CHI_RANGE, FIELD_RANGE = 0.15, 0.05
@@ -49,34 +50,29 @@ def write_qc_figure(
     simulated : bool
         True marks the picture as simulated.
     """
-    volumes = [_to_ras(volume.astype(np.float32), affine) for volume in (magnitude, phase, local_field, chi)]
-    outline, edges = _to_ras(mask.astype(np.float32), affine)[0], volumes[0][1]
+    to_ras = NearestRAS(affine, mask.shape)
+    outline, edges = to_ras(mask.astype(np.float32)), to_ras.edges
     bright = np.percentile(magnitude[mask], 99) * 1.2
     rows = [
-        ("magnitude (a.u.)", "gray", 0, bright),
-        ("wrapped phase (rad)", "gray", -np.pi, np.pi),
-        ("local field (ppm)", "gray", -FIELD_RANGE, FIELD_RANGE),
-        ("χ (ppm)", "gray", -CHI_RANGE, CHI_RANGE),
+        ("magnitude (a.u.)", magnitude, 0, bright),
+        ("wrapped phase (rad)", phase, -np.pi, np.pi),
+        ("local field (ppm)", local_field, -FIELD_RANGE, FIELD_RANGE),
+        ("χ (ppm)", chi, -CHI_RANGE, CHI_RANGE),
     ]
     centre = [int(np.median(index)) for index in np.nonzero(outline > 0.5)]
     figure = Figure(figsize=(10.5, 13), facecolor="black", layout="constrained")
     axes = figure.subplots(4, 3)
-    for row, ((label, colours, low, high), (volume, _)) in enumerate(zip(rows, volumes, strict=True)):
+    for row, (label, image, low, high) in enumerate(rows):
+        volume = to_ras(image.astype(np.float32))
         for column, axis in enumerate((2, 1, 0)):
-            _draw_plane(axes[row, column], volume, outline, axis, centre[axis], edges, colours, low, high)
-        scalar = mpl.cm.ScalarMappable(mpl.colors.Normalize(low, high), colours)
+            _draw_plane(axes[row, column], volume, outline, axis, centre[axis], edges, low, high)
+        scalar = mpl.cm.ScalarMappable(mpl.colors.Normalize(low, high), "gray")
         bar = figure.colorbar(scalar, ax=axes[row], fraction=0.03, pad=0.01)
         bar.set_label(label, color="white")
         bar.ax.tick_params(colors="white")
-    figure.suptitle(title + ("\nSIMULATED DATA" if simulated else ""), color="white", fontsize=11)
+    figure.suptitle(title + (f"\n{SIMULATED_MARK}" if simulated else ""), color="white", fontsize=11)
     with whole_file(path) as temporary:
         figure.savefig(temporary, dpi=80, facecolor="black", metadata={"Software": None})
-
-
-def _to_ras(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Permute and flip the axes to the nearest right-anterior-superior order; returns voxel edges too."""
-    image = nib.as_closest_canonical(nib.Nifti1Image(volume, affine))
-    return np.asanyarray(image.dataobj), np.linalg.norm(image.affine[:3, :3], axis=0)
 
 
 def _draw_plane(
@@ -86,7 +82,6 @@ def _draw_plane(
     axis: int,
     index: int,
     edges: Sequence[float],
-    colours: str,
     low: float,
     high: float,
 ) -> None:
@@ -94,7 +89,7 @@ def _draw_plane(
     across, up = (other for other in range(3) if other != axis)
     letters = ("LR", "PA", "IS")
     axes.imshow(
-        np.take(volume, index, axis=axis).T, origin="lower", cmap=colours, vmin=low, vmax=high,
+        np.take(volume, index, axis=axis).T, origin="lower", cmap="gray", vmin=low, vmax=high,
         aspect=edges[up] / edges[across], interpolation="nearest",
     )  # fmt: skip
     edge = np.take(outline, index, axis=axis).T

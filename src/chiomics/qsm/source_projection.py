@@ -41,9 +41,9 @@ FURTHER_ITERATIONS = 8
 #: mm over which the scale rises outside: without refinements, 0 and 3 mm leave an error of the local field of 40.4 and
 #: 38.8, 41.8 and 40.9, 41.1 and 38.8, 37.5 and 36.8 % on four simulated heads; 2 to 4 mm do equally well.
 RISE = 3.0
-#: Error of the local field after 0, 1, 2 and 3 refinements: 39, 35, 34, 33 %; 41, 37, 33, 31 %; 49, 45, 43, 42 %; 37, 26,
-#: 25, 26 % on four simulated heads. After many (44 % after 8 on the first), sources outside follow what total variation
-#: misses.
+#: Error of the local field after 0, 1, 2 and 3 refinements: 39, 35, 34, 33 %; 41, 37, 33, 31 %; 49, 45, 43, 42 %; 37,
+#: 26, 25, 26 % on four simulated heads. After many (44 % after 8 on the first), sources outside follow what total
+#: variation misses.
 REFINEMENTS = 2
 #: One refinement: total variation, with λ relative to that of a χ map, then conjugate gradients.
 REFINEMENT = {"regularisation": 2e-4, "outside": 0.3, "gradient_penalty": 100.0, "iterations": 10}

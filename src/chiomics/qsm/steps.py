@@ -106,10 +106,12 @@ def unwrap_phase(
     """
     echoes = files.read()
     brain = read_image(mask)[0] > 0
+    # A phase difference is the one echo that holds no offset.
+    own = {"background": "projection"} if files.kind == "phase_difference" and settings["preset"] == "default" else {}
     total = estimate_total_fields(
         echoes.magnitude, echoes.phase, brain,
         echo_times=echoes.echo_times, field_strength=echoes.field_strength, voxel_size=echoes.voxel_size,
-        echo_sets=echo_sets, preset_name=settings["preset"], overrides=settings["phase"],
+        echo_sets=echo_sets, preset_name=settings["preset"], overrides=own | dict(settings["phase"]),
         bipolar=settings["bipolar"], workers=workers,
     )  # fmt: skip
     for path, volumes in ((total_fields, total["fields"]), (precision, total["precision"])):
@@ -159,7 +161,7 @@ def remove_background(
         names=info["TotalFields"], precision=_volumes_first(read_image(precision)[0]),
         consistency=read_image(consistency)[0], echo_times=info["EchoTimes"], voxel_size=voxel_size(affine),
         b0_direction=b0_direction(affine), echo_sets=echo_sets, preset_name=settings["preset"],
-        overrides=settings["phase"], workers=workers, backend=settings["backend"],
+        overrides=info["PhaseChainParameters"], workers=workers, backend=settings["backend"],
     )  # fmt: skip
     for name, field in zip(local["names"], local["local_fields"], strict=True):
         write_image(local_fields[name], field, affine)
