@@ -32,7 +32,7 @@ from chiomics.qsm.r2star import fit_r2star
 
 SIMULATION = Path(__file__).resolve().parents[1] / "build" / "bench" / "whole_session.npz"
 ECHO_TIMES = [0.00942, 0.01884, 0.02826, 0.03768, 0.0471]
-ECHO_SETS = {"all": [1, 2, 3, 4, 5], "1TE": [1], "3TE": [3], "5TE": [5]}
+ECHO_SETS = {"all": [1, 2, 3, 4, 5], "3TE": [1, 3, 5], "2TE": [1, 5], "1TE": [5]}
 
 
 def simulated_session() -> dict[str, np.ndarray]:

@@ -19,11 +19,13 @@ from matplotlib.figure import Figure
 from scipy import ndimage
 
 from chiomics.core.images import b0_direction, voxel_size
+from chiomics.core.origin import SIMULATED_MARK
 from chiomics.phantom import tissue
 from chiomics.phantom.recipe import list_sessions, load_recipe
 from chiomics.phantom.subject import SimulatedSubject, simulate
 from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
+from chiomics.qsm.field_noise import field_noise
 from chiomics.qsm.invert import invert
 from chiomics.qsm.metrics import nrmse
 from chiomics.qsm.r2star import fit_r2star
@@ -98,8 +100,9 @@ def map_subject(subject: SimulatedSubject, acquisition: dict, workers: int) -> d
             """Invert one echo set and refer it to the fluid."""
             name, parameters = INVERSIONS[title]
             number = local["names"].index(echo_set)
+            field = local["local_fields"][number]
             chi = invert(
-                name, local["local_fields"][number], local["mask"], parameters=parameters,
+                name, field, local["mask"], parameters=parameters, noise=field_noise(field, local["mask"]),
                 voxel_size=size, b0_direction=b0, weight=local["weights"][number] if weighted else None,
                 magnitude=root_mean_square, csf_mask=fluid, workers=workers, backend="numpy",
             )  # fmt: skip
@@ -235,7 +238,7 @@ class Drawing:
         for axes_of_row, row in zip(grid, rows, strict=True):
             for axes, panel in zip(axes_of_row, row, strict=True):
                 self._panel(figure, axes, *panel)
-        figure.suptitle("SIMULATED DATA", color="white", fontsize=8)
+        figure.suptitle(SIMULATED_MARK, color="white", fontsize=8)
         figure.savefig(
             self.folder / f"{name}.png", dpi=DPI, facecolor="black", metadata={"Software": None},
             bbox_inches="tight", pad_inches=0.05,

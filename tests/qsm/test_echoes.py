@@ -118,7 +118,7 @@ def test_data_weight_falls_with_noise_and_disagreement() -> None:
     precision = np.full(SHAPE, 5.0, np.float32)
     consistency = np.ones(SHAPE, np.float32)
     consistency[10:20], precision[30:] = 0.98, 2.5
-    agreement = echo_agreement(consistency, MASK, inconsistency_scale=0.02, edge_factor=0.5)
+    agreement = echo_agreement(consistency, MASK, voxel_size=(2, 2, 2), inconsistency_scale=0.02, edge_factor=0.5)
     weight = inversion_weight(precision, agreement, MASK)
     assert weight[MASK].mean() == pytest.approx(1, rel=1e-5)
     assert not weight[~MASK].any()
@@ -129,9 +129,18 @@ def test_data_weight_falls_with_noise_and_disagreement() -> None:
     assert np.allclose(agreement[edge & (consistency == 1)], 0.5)
 
 
+@pytest.mark.parametrize(("voxel", "layers"), [(3.0, 1), (2.0, 1), (1.0, 1), (0.5, 3)])
+def test_the_edge_is_as_deep_in_fine_voxels(voxel: float, layers: int) -> None:
+    """1.5 mm from the surface, and never less than the outermost layer; a face of the array is no edge."""
+    slab = np.zeros((24, 8, 8), bool)
+    slab[8:] = True
+    agreement = echo_agreement(np.ones(slab.shape, np.float32), slab, voxel_size=(voxel,) * 3, edge_factor=0.5)
+    assert agreement[:, 4, 4].tolist() == [0.0] * 8 + [0.5] * layers + [1.0] * (16 - layers)
+
+
 def test_noise_alone_costs_no_weight() -> None:
     """The scale follows the median inconsistency, so that noisy echoes are not mistaken for disagreeing ones."""
     inconsistency = 0.1 * np.random.default_rng(3).chisquare(3, SHAPE) / 3
-    agreement = echo_agreement((1 - inconsistency).astype(np.float32), MASK, edge_factor=1.0)
+    agreement = echo_agreement((1 - inconsistency).astype(np.float32), MASK, voxel_size=(2, 2, 2), edge_factor=1.0)
     # The 95th percentile of χ²₃ exceeds the median by 2.3 medians, which three medians as the scale turn into 0.46.
     assert np.quantile(agreement[MASK], 0.05) > 0.45

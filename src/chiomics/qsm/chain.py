@@ -173,6 +173,7 @@ def remove_background_fields(
     agreement = echo_agreement(
         consistency,
         mask,
+        voxel_size=voxel_size,
         inconsistency_scale=parameters["inconsistency_scale"],
         edge_factor=parameters["edge_factor"],
     )
