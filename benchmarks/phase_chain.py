@@ -19,7 +19,7 @@ from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.field_noise import field_noise
 from chiomics.qsm.invert import invert
-from chiomics.qsm.metrics import nrmse, region_slope_error, xsim
+from chiomics.qsm.metrics import detrended_nrmse, nrmse, region_slope_error, xsim
 from chiomics.qsm.source_projection import remove_background_projection
 from chiomics.qsm.vsharp import remove_background_vsharp
 
@@ -42,7 +42,9 @@ def main() -> None:
     """Print one line per method."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("phantom")
-    phantom = np.load(parser.parse_args().phantom)
+    parser.add_argument("--presets", nargs="+", default=["default", "published"])
+    arguments = parser.parse_args()
+    phantom = np.load(arguments.phantom)
     brain, labels = phantom["mask"], phantom["seg"]
     chi, local, total = (phantom[name].astype(np.float32) for name in ("chi", "loc", "tot"))
     magnitude, phase = (phantom[name].astype(np.float32) for name in ("mag", "phase"))
@@ -62,7 +64,7 @@ def main() -> None:
     print("from wrapped phase, with the mask of our own\n" + PEERS_CHAIN)
     own, mask_seconds = timed(brain_mask, magnitude, voxel_size=(1, 1, 1))
     every = list(range(1, len(phase) + 1))
-    for preset in ("default", "published"):
+    for preset in arguments.presets:
         settings = {
             "echo_times": phantom["TE"].tolist(),
             "voxel_size": (1, 1, 1),
@@ -94,6 +96,7 @@ def main() -> None:
                 found = np.where(inside, found, 0)
                 print(
                     f"  {echo_set:5s} {name:6s} NRMSE {nrmse(found, chi, brain):6.1f} %  "
+                    f"DGM {detrended_nrmse(found, chi, brain & np.isin(labels, DEEP_GREY)):5.1f} %  "
                     f"nuclei {100 * region_slope_error(found, chi, labels, DEEP_GREY):5.1f} %  "
                     f"XSIM {xsim(found, chi, brain):.3f}  {seconds:.0f} s"
                 )
