@@ -24,11 +24,14 @@ validate(config, os.path.join(workflow.basedir, "workflow", "schemas", "config.s
 report: "workflow/report/workflow.rst"
 
 
-include: "workflow/rules/common.smk"
-include: "workflow/rules/papers.smk"
-include: "workflow/rules/targets.smk"
-include: "workflow/rules/anatomy_targets.smk"
-include: "workflow/rules/paper_targets.smk"
+include: "workflow/inputs/common.smk"
+include: "workflow/inputs/papers.smk"
+include: "workflow/inputs/phantom.smk"
+include: "workflow/inputs/qsm.smk"
+include: "workflow/inputs/anatomy.smk"
+include: "workflow/inputs/radiomics.smk"
+include: "workflow/inputs/robustness.smk"
+include: "workflow/inputs/diagnosis.smk"
 
 
 if SIMULATED:

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chiomics.anatomy.prepare_atlas import prepare_atlas
-from chiomics.anatomy.presets import settings as registration_settings
-from chiomics.anatomy.session_files import SessionFiles
-from chiomics.anatomy.session_regions import define_regions
-from chiomics.anatomy.session_segmentation import segment_session
-from chiomics.anatomy.volume import Volume
+from chiomics.anatomy.atlases.prepare import prepare_atlas
+from chiomics.anatomy.files import SessionFiles
+from chiomics.anatomy.registration.settings import settings as registration_settings
+from chiomics.anatomy.session.regions import define_regions
+from chiomics.anatomy.session.segmentation import segment_session
+from chiomics.core.space.volume import Volume
 from chiomics.phantom import load_recipe, simulate_subject
 from chiomics.phantom.atlas_output import write_phantom_atlas
 

@@ -16,7 +16,7 @@ from itertools import starmap
 import numpy as np
 from scipy import ndimage
 
-from chiomics.anatomy.template import template_priors
+from chiomics.anatomy.registration.template import template_priors
 from chiomics.core.errors import InputError
 from chiomics.phantom import tissue
 from chiomics.phantom.anatomy import Anatomy, build_anatomy, lesion_sites

@@ -16,9 +16,9 @@ from scipy import ndimage
 
 from benchmarks.lesion_heads import LesionHead
 from benchmarks.lesion_training import VOXELS, kept_head
-from chiomics.anatomy.lesion_settings import LesionSettings
-from chiomics.anatomy.lesions import segment_lesions
-from chiomics.anatomy.volume import Volume
+from chiomics.anatomy.tissue.lesion_settings import LesionSettings
+from chiomics.anatomy.tissue.lesions import segment_lesions
+from chiomics.core.space.volume import Volume
 
 CORNERS = np.ones((3, 3, 3), bool)
 COLUMNS = ("head", "group", "mm", "Dice", "hit", "lesions", "false", "true_ml", "found_ml", "cpu_s")

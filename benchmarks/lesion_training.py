@@ -15,9 +15,9 @@ from scipy import ndimage
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.lesion_heads import LesionHead, lesion_head
-from chiomics.anatomy import lesions
-from chiomics.anatomy.lesion_features import NAMES, lesion_features
-from chiomics.core.images import whole_file
+from chiomics.anatomy.tissue import lesions
+from chiomics.anatomy.tissue.lesion_features import NAMES, lesion_features
+from chiomics.core.files import atomic_write
 
 TRAINING = range(16)
 VOXELS = (1.0, 1.5)
@@ -33,7 +33,7 @@ def kept_head(seed: int, folder: Path) -> LesionHead:
     file = folder / f"head-{seed:02d}.npz"
     if not file.is_file():
         head = lesion_head(seed)
-        with whole_file(file) as temporary:
+        with atomic_write(file) as temporary:
             # half precision: a thousandth of white matter, well below the noise
             small = {name: getattr(head, name).astype(np.float16) for name in ("flair", "t1w", "priors")}
             np.savez_compressed(
@@ -92,7 +92,7 @@ def main() -> None:
             samples.append(sample(head if voxel == head.voxel_size[0] else head.coarser(voxel), rng))
         print(f"head {seed}: {head.group}, {np.count_nonzero(head.lesions) / 1000:.2f} ml of lesions", flush=True)
     model = fit(samples)
-    with whole_file(Path(lesions.__file__).parent / "lesion_model.tsv") as temporary:
+    with atomic_write(Path(lesions.__file__).parent / "lesion_model.tsv") as temporary:
         rows = [f"{name}\t{value:.5g}" for name, value in model.items()]
         temporary.write_text("\n".join(["feature\tcoefficient", *rows]) + "\n", encoding="utf-8")
 

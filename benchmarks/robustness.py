@@ -42,7 +42,7 @@ import resource, sys, time
 from pathlib import Path
 from chiomics.robustness.feature_tables import open_features
 from chiomics.robustness.settings import Settings
-from chiomics.robustness.study import analyse_agreement, describe_tracts
+from chiomics.robustness.fiscone2023.study import analyse_agreement, describe_tracts
 from chiomics.robustness.tables import write_table
 folder = Path(sys.argv[1])
 start = time.perf_counter()

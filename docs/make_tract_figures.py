@@ -14,7 +14,7 @@ import nibabel as nib
 import numpy as np
 from matplotlib.patches import Patch
 
-from chiomics.anatomy.traced_tracts import read_traced
+from chiomics.anatomy.diffusion.session import read_traced
 from chiomics.core.figures import COLOURS, TWO_COLUMNS, figure_style, save_figure
 from chiomics.core.images import read_image
 

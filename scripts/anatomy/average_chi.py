@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from chiomics.anatomy.atlas import read_atlas
-from chiomics.anatomy.atlas_space import atlas_coordinates, shares_on_grid
-from chiomics.anatomy.cohort_atlas import SessionMap, build_atlas, maps_on_template, summarise_tracts
-from chiomics.anatomy.cohort_atlas_figure import draw_cohort_atlas
-from chiomics.anatomy.session_files import GRE_TO_TEMPLATE
-from chiomics.anatomy.template import template_brain
-from chiomics.anatomy.tract_atlas import tract_masks
-from chiomics.anatomy.vois import write_table
+from chiomics.anatomy.atlases.atlas import read_atlas
+from chiomics.anatomy.atlases.on_grid import atlas_coordinates, shares_on_grid
+from chiomics.anatomy.atlases.tracts import tract_masks
+from chiomics.anatomy.cohort.atlas import SessionMap, build_atlas, maps_on_template, summarise_tracts
+from chiomics.anatomy.cohort.atlas_figure import draw_cohort_atlas
+from chiomics.anatomy.files import GRE_TO_TEMPLATE
+from chiomics.anatomy.registration.template import template_brain
+from chiomics.anatomy.session.vois import write_table
 from chiomics.core.chi_reference import read_reference
 from chiomics.core.logs import start_log
 

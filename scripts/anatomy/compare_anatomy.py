@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from chiomics.anatomy.cohort_figure import draw_cohort, tabulate_anatomy
-from chiomics.anatomy.vois import write_table
-from chiomics.core.images import read_sidecar
+from chiomics.anatomy.cohort.figure import draw_cohort, tabulate_anatomy
+from chiomics.anatomy.session.vois import write_table
+from chiomics.core.files import read_sidecar
 from chiomics.core.logs import start_log
 
 log = start_log(snakemake.log[0])

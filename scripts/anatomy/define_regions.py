@@ -1,8 +1,8 @@
 """Every region of one session on the voxels of its GRE, its tables and its page of pictures."""
 
-from chiomics.anatomy.session_files import SessionFiles
-from chiomics.anatomy.session_output import write_session
-from chiomics.anatomy.session_regions import define_regions
+from chiomics.anatomy.files import SessionFiles
+from chiomics.anatomy.session.output import write_session
+from chiomics.anatomy.session.regions import define_regions
 from chiomics.core.logs import start_log
 from chiomics.index import remembered_failure
 

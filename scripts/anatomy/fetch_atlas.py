@@ -2,7 +2,7 @@
 
 import shutil
 
-from chiomics.anatomy.fetch_atlas import default_cache, fetch_atlas
+from chiomics.anatomy.atlases.fetch import default_cache, fetch_atlas
 from chiomics.core.logs import start_log
 
 start_log(snakemake.log[0])

@@ -2,10 +2,10 @@
 
 from tempfile import TemporaryDirectory
 
-from chiomics.anatomy.session_files import SessionFiles
-from chiomics.anatomy.session_output import write_session
-from chiomics.anatomy.session_regions import define_regions
-from chiomics.anatomy.session_segmentation import segment_session
+from chiomics.anatomy.files import SessionFiles
+from chiomics.anatomy.session.output import write_session
+from chiomics.anatomy.session.regions import define_regions
+from chiomics.anatomy.session.segmentation import segment_session
 from chiomics.core.logs import start_log
 from chiomics.index import remembered_failure
 

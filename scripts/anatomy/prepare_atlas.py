@@ -1,7 +1,7 @@
 """An atlas checked, cut to its structures, and with its way to the template."""
 
-from chiomics.anatomy.prepare_atlas import prepare_atlas
-from chiomics.anatomy.presets import settings
+from chiomics.anatomy.atlases.prepare import prepare_atlas
+from chiomics.anatomy.registration.settings import settings
 from chiomics.core.logs import start_log
 
 start_log(snakemake.log[0])

@@ -2,8 +2,8 @@
 
 from tempfile import TemporaryDirectory
 
-from chiomics.anatomy.session_files import SessionFiles
-from chiomics.anatomy.session_segmentation import segment_session
+from chiomics.anatomy.files import SessionFiles
+from chiomics.anatomy.session.segmentation import segment_session
 from chiomics.core.logs import start_log
 from chiomics.index import remembered_failure
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from chiomics.anatomy.atlas import read_atlas
-from chiomics.anatomy.diffusion import DiffusionSeries, DiffusionSettings
-from chiomics.anatomy.presets import settings as registration_settings
-from chiomics.anatomy.session_files import SessionFiles
-from chiomics.anatomy.traced_tracts import trace_session
+from chiomics.anatomy.atlases.atlas import read_atlas
+from chiomics.anatomy.diffusion.session import trace_session
+from chiomics.anatomy.diffusion.tracts import DiffusionSeries, DiffusionSettings
+from chiomics.anatomy.files import SessionFiles
+from chiomics.anatomy.registration.settings import settings as registration_settings
 from chiomics.core.logs import start_log
 from chiomics.index import remembered_failure
 

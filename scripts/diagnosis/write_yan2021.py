@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from chiomics.core.images import write_text
+from chiomics.core.files import write_text
 from chiomics.core.logs import start_log
-from chiomics.diagnosis.clear_checklist import fill_checklist, summarise_checklist
-from chiomics.diagnosis.enrolment import count_flow, flow_table, read_sessions
 from chiomics.diagnosis.model_file import read_model
 from chiomics.diagnosis.models import complete_settings
-from chiomics.diagnosis.paper_readme import write_readme
-from chiomics.diagnosis.paper_tables import paper_tables
-from chiomics.diagnosis.study_facts import study_facts
-from chiomics.diagnosis.study_tables import read_table, tables_markdown, write_table
+from chiomics.diagnosis.yan2021.clear_checklist import fill_checklist, summarise_checklist
+from chiomics.diagnosis.yan2021.enrolment import count_flow, flow_table, read_sessions
+from chiomics.diagnosis.yan2021.facts import study_facts
+from chiomics.diagnosis.yan2021.readme import write_readme
+from chiomics.diagnosis.yan2021.study_tables import read_table, tables_markdown, write_table
+from chiomics.diagnosis.yan2021.tables import paper_tables
 
 log = start_log(snakemake.log[0])
 settings = complete_settings(snakemake.params.settings)

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from chiomics.core.figures import save_figure
 from chiomics.core.logs import start_log
-from chiomics.core.rule_graph import draw_workflow, read_rule_graph, upstream_of
+from chiomics.report.workflow_figure import draw_workflow, read_rule_graph, upstream_of
 
 log = start_log(snakemake.log[0])
 root, target = Path(snakemake.scriptdir).parents[1], snakemake.params.target

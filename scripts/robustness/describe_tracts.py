@@ -6,10 +6,10 @@ import pandas as pd
 
 from chiomics.core.logs import start_log
 from chiomics.robustness.feature_tables import SESSION, open_features
+from chiomics.robustness.fiscone2023.study import describe_tracts
+from chiomics.robustness.fiscone2023.volumes import brain_volumes_of_anatomy, brain_volumes_of_masks
 from chiomics.robustness.settings import Settings
-from chiomics.robustness.study import describe_tracts
 from chiomics.robustness.tables import read_table, write_table
-from chiomics.robustness.volumes import brain_volumes_of_anatomy, brain_volumes_of_masks
 
 log = start_log(snakemake.log[0])
 brain_volumes = []

@@ -5,12 +5,12 @@ from pathlib import Path
 from chiomics.core.figures import save_figures
 from chiomics.core.logs import start_log
 from chiomics.robustness.counts import reported_setting
-from chiomics.robustness.figures_distributions import draw_distributions, texture_panels
-from chiomics.robustness.figures_gray_levels import draw_gray_levels, draw_subsets
-from chiomics.robustness.figures_matrix import draw_matrix
-from chiomics.robustness.figures_published import draw_published
-from chiomics.robustness.figures_robust import draw_robust
-from chiomics.robustness.figures_sides import draw_sides
+from chiomics.robustness.fiscone2023.figure2 import draw_gray_levels, draw_subsets
+from chiomics.robustness.fiscone2023.figure3 import draw_robust
+from chiomics.robustness.fiscone2023.figure4 import draw_distributions, texture_panels
+from chiomics.robustness.fiscone2023.figure6 import draw_sides
+from chiomics.robustness.fiscone2023.figure_published import draw_published
+from chiomics.robustness.fiscone2023.figure_s1 import draw_matrix
 from chiomics.robustness.settings import Settings
 from chiomics.robustness.tables import read_table
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from chiomics.core.images import write_text
+from chiomics.core.files import write_text
 from chiomics.core.logs import start_log
 from chiomics.robustness.counts import reported_setting
 from chiomics.robustness.feature_tables import open_features
-from chiomics.robustness.paper_readme import write_readme
-from chiomics.robustness.paper_tables import compare_published, paper_tables, table1_markdown
+from chiomics.robustness.fiscone2023.readme import write_readme
+from chiomics.robustness.fiscone2023.tables import compare_published, paper_tables, table1_markdown
 from chiomics.robustness.settings import Settings
 from chiomics.robustness.tables import read_table, write_table
 

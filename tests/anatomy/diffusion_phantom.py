@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from chiomics.anatomy.volume import Volume
 from chiomics.core.images import write_image
+from chiomics.core.space.volume import Volume
 
 SHAPE, VOXEL = (30, 34, 24), 2.5
 #: Bundles: quarter circles about the z axis, one per side, at the same height; radii in mm.

@@ -6,8 +6,8 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from chiomics.anatomy.template import template_brain, template_mask, template_priors
-from chiomics.anatomy.volume import Volume
+from chiomics.anatomy.registration.template import template_brain, template_mask, template_priors
+from chiomics.core.space.volume import Volume
 
 
 def rigid(degrees: tuple[float, float, float], shift: tuple[float, float, float]) -> np.ndarray:

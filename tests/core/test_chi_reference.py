@@ -8,7 +8,7 @@ import pytest
 
 from chiomics.core.chi_reference import read_reference
 from chiomics.core.errors import InputError
-from chiomics.core.images import write_sidecar
+from chiomics.core.files import write_sidecar
 
 
 def test_the_value_is_read_and_distrust_is_said(tmp_path, caplog, monkeypatch):

@@ -10,6 +10,8 @@ from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
 from chiomics.core.errors import InputError, SettingError
+from chiomics.core.scores.concordance import concordance_of
+from chiomics.core.scores.splits import permute_labels, split
 from chiomics.diagnosis.calibration import (
     brier_score,
     calibration_intercept,
@@ -18,7 +20,6 @@ from chiomics.diagnosis.calibration import (
     decision_table,
 )
 from chiomics.diagnosis.cohort import build_cohort, outcome, radiomic_columns, read_cohort
-from chiomics.diagnosis.concordance import concordance_of
 from chiomics.diagnosis.confounding import gain_table
 from chiomics.diagnosis.contracts import (
     ALL_SUBJECTS,
@@ -35,7 +36,6 @@ from chiomics.diagnosis.models import Model, complete_settings, list_models
 from chiomics.diagnosis.performance import delong_table, performance_table, roc_table
 from chiomics.diagnosis.permutation import permutation_p, permute
 from chiomics.diagnosis.recipe import build_pipeline, count_radiomic, design_matrix, fit_final, selected_features
-from chiomics.diagnosis.splits import permute_labels, split
 from chiomics.diagnosis.stability import nogueira, selection_counts, selection_stability
 from tests.diagnosis.cohorts import simulated_cohort, tidy_features
 

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from chiomics.core.scores.concordance import concordance_of
+from chiomics.core.scores.intervals import delong_interval
 from chiomics.diagnosis.cohort import outcome
-from chiomics.diagnosis.concordance import concordance_of
 from chiomics.diagnosis.evaluation import evaluate
-from chiomics.diagnosis.intervals import delong_interval
 from chiomics.diagnosis.models import complete_settings, list_models
 from chiomics.diagnosis.permutation import permute
 from chiomics.phantom.features import simulate_features

@@ -7,9 +7,9 @@ import pandas as pd
 
 from chiomics.radiomics.extraction import expected_features
 from chiomics.radiomics.settings import load_settings
-from chiomics.robustness.paper_values import read_published
+from chiomics.robustness.fiscone2023.published_values import read_published
+from chiomics.robustness.fiscone2023.volumes import BY_ANATOMY
 from chiomics.robustness.tables import TABLES
-from chiomics.robustness.volumes import BY_ANATOMY
 
 PAPER_VOIS = ("AF", "CST", "FAT", "IFOF", "OR", "UF", "NAWM")
 PAPER_LEVELS = (8, 16, 32, 64, 128, 256, 512)

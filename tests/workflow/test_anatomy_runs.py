@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chiomics.core.images import read_sidecar
+from chiomics.core.files import read_sidecar
 from chiomics.index import read_manifest
 from chiomics.phantom import load_recipe, simulate_subject
 from chiomics.phantom.atlas_output import write_phantom_atlas

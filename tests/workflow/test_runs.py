@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from chiomics.core.images import read_sidecar, write_sidecar
+from chiomics.core.files import read_sidecar, write_sidecar
 from chiomics.index import read_manifest
 from chiomics.phantom import load_recipe, simulate_subject
 from chiomics.qsm.phase_scale import phase_to_radians

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from chiomics.core.errors import InputError
-from chiomics.core.images import read_sidecar
+from chiomics.core.files import read_sidecar
 
 log = logging.getLogger(__name__)
 

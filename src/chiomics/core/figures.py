@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chiomics.core.images import whole_file
+from chiomics.core.files import atomic_write
 from chiomics.core.origin import SIMULATED_MARK
 
 #: Width of two columns of a journal page, in inches.
@@ -71,7 +71,7 @@ def save_figure(figure: Figure, *paths: str | Path, simulated: bool) -> None:
         mark_simulated(figure)
     for path in map(Path, paths):
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-        with mpl.rc_context(STYLE), whole_file(path) as temporary:
+        with mpl.rc_context(STYLE), atomic_write(path) as temporary:
             figure.savefig(temporary, bbox_inches="tight", metadata=metadata)
 
 

@@ -1,4 +1,4 @@
-"""Read and write NIfTI images and their JSON sidecars, and read the geometry that the physics needs.
+"""Read and write NIfTI images, and read the geometry that the physics needs.
 
 Images keep the orientation they are stored in. The numerics work in voxel axes, so the direction of B0, which is the
 scanner's z axis in world coordinates, is expressed in voxel axes here.
@@ -6,17 +6,14 @@ scanner's z axis in world coordinates, is expressed in voxel axes here.
 
 from __future__ import annotations
 
-import json
-import os
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
 from chiomics.core.errors import InputError
+from chiomics.core.files import atomic_write
 
 
 def read_image(path: str | Path, *, dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
@@ -82,41 +79,8 @@ def write_image(path: str | Path, voxels: np.ndarray, affine: np.ndarray) -> Non
     image.header.set_xyzt_units("mm")
     image.set_qform(affine, code=1)
     image.set_sform(affine, code=1)
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         nib.save(image, temporary)
-
-
-def read_sidecar(path: str | Path) -> dict:
-    """Read a JSON file, naming it where it does not parse."""
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError("the sidecar cannot be read", file=path, found=str(error), expected="JSON") from error
-
-
-def write_sidecar(path: str | Path, fields: dict) -> None:
-    """Write a JSON file whole or not at all; NumPy numbers are accepted, NaN becomes null."""
-    write_text(path, json.dumps(_plain(fields), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text file in UTF-8, whole or not at all."""
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside `path` and rename it when the block ends without an error."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".nii.gz") else path.suffix
-    temporary = path.with_name(f".{path.name.removesuffix(suffix)}.{os.getpid()}{suffix}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def voxel_size(affine: np.ndarray) -> np.ndarray:
@@ -128,20 +92,3 @@ def b0_direction(affine: np.ndarray) -> np.ndarray:
     """Return the unit vector of B0, the world z axis, in voxel axes."""
     rotation = np.asarray(affine, dtype=float)[:3, :3] / voxel_size(affine)
     return rotation.T @ np.array([0.0, 0.0, 1.0])
-
-
-def _plain(value: object) -> object:
-    """Turn NumPy values and paths into what JSON holds."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    if isinstance(value, Path):
-        return str(value)
-    return value

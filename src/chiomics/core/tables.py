@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from chiomics.core.images import whole_file
+from chiomics.core.files import atomic_write
 
 
 def write_frame(frame: pd.DataFrame, path: str | Path, *, missing: str = "") -> None:
@@ -22,7 +22,7 @@ def write_frame(frame: pd.DataFrame, path: str | Path, *, missing: str = "") -> 
         What stands in a text file where there is no value.
     """
     path = Path(path)
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         if path.suffix == ".parquet":
             frame.to_parquet(temporary, index=False, compression="zstd")
         else:

@@ -29,7 +29,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Score and write the table."""
     from chiomics.core.errors import InputError
-    from chiomics.core.images import whole_file
+    from chiomics.core.files import atomic_write
     from chiomics.diagnosis.model_file import read_model
     from chiomics.diagnosis.predict import predict, read_features
 
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out is None:
         scores.to_csv(sys.stdout, sep="\t", index=False)
         return
-    with whole_file(arguments.out) as temporary:
+    with atomic_write(arguments.out) as temporary:
         scores.to_csv(temporary, sep="\t", index=False)
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from chiomics.diagnosis.concordance import concordance_of
+from chiomics.core.scores.concordance import concordance_of
+from chiomics.core.scores.delong import compare_aucs
+from chiomics.core.scores.intervals import delong_interval
 from chiomics.diagnosis.contracts import CONFOUNDING
-from chiomics.diagnosis.delong import compare_aucs
-from chiomics.diagnosis.intervals import delong_interval
 from chiomics.diagnosis.models import DEMOGRAPHIC, HYBRID
 
 

@@ -6,7 +6,7 @@ comes near 0.85. ``nested``: the whole recipe is fitted on the training subjects
 2002, PNAS 99:6562).
 
 A score is the probability of the positive class from the model of its fold. The scores of one repeat, each session
-having one, are pooled; repeats are never pooled but averaged, see `chiomics.diagnosis.concordance`.
+having one, are pooled; repeats are never pooled but averaged, see `chiomics.core.scores.concordance`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import pandas as pd
 from sklearn.base import clone
 
 from chiomics.core.errors import SettingError
+from chiomics.core.scores.splits import split
+from chiomics.core.scores.thresholds import youden_threshold
 from chiomics.diagnosis.cohort import outcome
 from chiomics.diagnosis.contracts import ALL_SUBJECTS, PREDICTIONS, SCHEMES, SELECTED
 from chiomics.diagnosis.models import Model
 from chiomics.diagnosis.recipe import build_pipeline, design_matrix, selected_features
-from chiomics.diagnosis.splits import split
-from chiomics.diagnosis.thresholds import youden_threshold
 
 log = logging.getLogger(__name__)
 

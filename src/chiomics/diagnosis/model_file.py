@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 
 from chiomics import __version__
 from chiomics.core.errors import InputError
-from chiomics.core.images import read_sidecar, write_sidecar
+from chiomics.core.files import read_sidecar, write_sidecar
 from chiomics.diagnosis.adjustment_record import record_adjustment
 from chiomics.diagnosis.cohort import UNIQUE
 from chiomics.diagnosis.final_model import coefficient_table

@@ -1,7 +1,7 @@
 """Performance of every model under both schemes, and the tests between models (Yan et al. 2021, S-20, S-24 to S-27).
 
 The AUC is the mean over repeats of the AUC of all out-of-fold scores of a repeat; its intervals take in the scatter of
-participants and of repeats (`chiomics.diagnosis.delong`). Sensitivity, specificity and accuracy
+participants and of repeats (`chiomics.core.scores.delong`). Sensitivity, specificity and accuracy
 are means over repeats, with Wilson intervals of the number of participants of the class.
 """
 
@@ -12,19 +12,19 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from chiomics.diagnosis.calibration import brier_score, calibration_intercept, calibration_slope
-from chiomics.diagnosis.concordance import Concordance, concordance_of
-from chiomics.diagnosis.contracts import DELONG, PERFORMANCE, ROC
-from chiomics.diagnosis.delong import compare_aucs, holm
-from chiomics.diagnosis.intervals import (
+from chiomics.core.scores.concordance import Concordance, concordance_of
+from chiomics.core.scores.delong import compare_aucs, holm
+from chiomics.core.scores.intervals import (
     bootstrap_interval,
     delong_interval,
     hanley_mcneil_interval,
     wilson_interval,
 )
+from chiomics.core.scores.splits import BOOTSTRAP, stream_seed
+from chiomics.core.scores.thresholds import score_calls, youden_threshold
+from chiomics.diagnosis.calibration import brier_score, calibration_intercept, calibration_slope
+from chiomics.diagnosis.contracts import DELONG, PERFORMANCE, ROC
 from chiomics.diagnosis.permutation import permutation_p
-from chiomics.diagnosis.splits import BOOTSTRAP, stream_seed
-from chiomics.diagnosis.thresholds import score_calls, youden_threshold
 
 #: Fewer events per predictor give unstable coefficients (Peduzzi et al. 1996), E-07.
 LEAST_EVENTS = 10

@@ -13,13 +13,13 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from chiomics.core.scores.concordance import auc
+from chiomics.core.scores.splits import LABELS, permute_labels, stream_seed
 from chiomics.diagnosis.cohort import outcome
-from chiomics.diagnosis.concordance import auc
 from chiomics.diagnosis.contracts import PERMUTATION
 from chiomics.diagnosis.evaluation import cross_validate
 from chiomics.diagnosis.models import Model
 from chiomics.diagnosis.recipe import design_matrix
-from chiomics.diagnosis.splits import LABELS, permute_labels, stream_seed
 
 
 def permute(

@@ -5,8 +5,8 @@ Names, sidecars and image headers only; no voxels. `index_bids` and `index_files
 `record_failure` is how a job reports a session whose voxels are bad.
 """
 
+from chiomics.core.failures import read_failures, record_failure, remembered_failure
 from chiomics.index.cohort import index_bids, index_files, update_manifest
-from chiomics.index.failures import read_failures, record_failure, remembered_failure
 from chiomics.index.manifest import COLUMNS, EmptyCohortError, check_cohort, read_manifest, summarise, write_manifest
 
 __all__ = [

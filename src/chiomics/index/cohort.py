@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from chiomics.core.errors import InputError
+from chiomics.core.failures import read_failures
 from chiomics.index.checks import Facts
-from chiomics.index.failures import read_failures
 from chiomics.index.gre import GreInput
 from chiomics.index.manifest import FAILED_JOB, EmptyCohortError, check_cohort, exclude, summarise, write_manifest
 from chiomics.index.names import IMAGES, name_file

@@ -73,9 +73,9 @@ def write_manifest(rows: list[dict], path: str | Path) -> bool:
     text = ("\n".join(lines) + "\n").encode()
     if path.is_file() and path.read_bytes() == text:
         return False
-    from chiomics.core.images import whole_file
+    from chiomics.core.files import atomic_write
 
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(text)
     return True
 

@@ -74,7 +74,7 @@ class Readings:
         """Write what was read, where it is not what the file holds."""
         if self._path is None or self._used == self._known:
             return
-        from chiomics.core.images import write_text
+        from chiomics.core.files import write_text
 
         text = json.dumps({"source": self._source, "participants": self._used}, ensure_ascii=False)
         write_text(self._path, text)

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from chiomics.core.images import write_image, write_text
+from chiomics.core.files import write_text
+from chiomics.core.images import write_image
 from chiomics.phantom import tissue
 from chiomics.phantom.anatomy import add_nuclei
 from chiomics.phantom.dataset import VERSION

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from chiomics.core.images import voxel_size, whole_file, write_image, write_sidecar
+from chiomics.core.files import atomic_write, write_sidecar
+from chiomics.core.images import voxel_size, write_image
 from chiomics.phantom import tissue
 from chiomics.phantom.dataset import VERSION, write_table
 from chiomics.phantom.diffusion import DiffusionImages
@@ -122,7 +123,7 @@ def _write_gradients(path: Path, diffusion: DiffusionImages) -> None:
     """Write b values and directions beside a diffusion image, in FSL's layout."""
     tables = {".bval": diffusion.b_values[None], ".bvec": diffusion.b_vectors.T}
     for extension, table in tables.items():
-        with whole_file(path.with_name(path.name.replace(".nii.gz", extension))) as temporary:
+        with atomic_write(path.with_name(path.name.replace(".nii.gz", extension))) as temporary:
             np.savetxt(temporary, table, fmt="%.6g")
 
 

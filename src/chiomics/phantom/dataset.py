@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chiomics.core.images import write_sidecar, write_text
+from chiomics.core.files import write_sidecar, write_text
 from chiomics.phantom.oracle import oracle_table
 from chiomics.phantom.recipe import Session, list_sessions, load_recipe
 

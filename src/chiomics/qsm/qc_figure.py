@@ -13,9 +13,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from chiomics.core.images import whole_file
-from chiomics.core.orientation import NearestRAS
+from chiomics.core.files import atomic_write
 from chiomics.core.origin import SIMULATED_MARK
+from chiomics.core.space.orientation import NearestRAS
 
 #: Display ranges in ppm.
 CHI_RANGE, FIELD_RANGE = 0.15, 0.05
@@ -71,7 +71,7 @@ def write_qc_figure(
         bar.set_label(label, color="white")
         bar.ax.tick_params(colors="white")
     figure.suptitle(title + (f"\n{SIMULATED_MARK}" if simulated else ""), color="white", fontsize=11)
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=80, facecolor="black", metadata={"Software": None})
 
 

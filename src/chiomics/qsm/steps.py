@@ -13,7 +13,8 @@ import numpy as np
 
 import chiomics
 from chiomics.core.errors import InputError
-from chiomics.core.images import b0_direction, read_image, read_sidecar, voxel_size, write_image, write_sidecar
+from chiomics.core.files import read_sidecar, write_sidecar
+from chiomics.core.images import b0_direction, read_image, voxel_size, write_image
 from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles

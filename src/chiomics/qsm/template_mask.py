@@ -46,7 +46,7 @@ def mend_by_template(mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, 
         Whether the template fitted; a warning in the log says why not.
     """
     # Here, since it takes seconds and a mask of the user's own needs none of it.
-    from chiomics.core.ants_images import ants, to_ants
+    from chiomics.core.space.ants_images import ants, to_ants
 
     template = load_mni152_brain_mask(resolution=RESOLUTION)
     brain = template.get_fdata(dtype=np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.figures import TWO_COLUMNS, keep_head_free, mark_simulated
-from chiomics.core.images import whole_file
+from chiomics.core.files import atomic_write
 from chiomics.core.outliers import OUTLIER, draw_scores, modified_scores
 from chiomics.radiomics.discretise import FlatRegionError, count_edges, width_edges
 
@@ -165,6 +165,6 @@ def _save(figure: plt.Figure, path: str | Path, *, simulated: bool) -> None:
     if simulated:
         keep_head_free(figure)
         mark_simulated(figure)
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=130, metadata={"Software": None})
     plt.close(figure)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chiomics.core.feature_files import SIMULATED_KEY
-from chiomics.core.images import whole_file
+from chiomics.core.files import atomic_write
 from chiomics.radiomics.engine import Feature
 from chiomics.radiomics.extraction import in_unit
 from chiomics.radiomics.region_rows import ready_for, region_rows
@@ -156,7 +156,7 @@ def write_session(frame: pd.DataFrame, path: str | Path, *, simulated: bool = Fa
     schema = pa.schema([(name, COLUMNS.get(name, pa.string())) for name in frame.columns])
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
     table = table.replace_schema_metadata({SIMULATED_KEY: b"true"} if simulated else None)
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 

@@ -4,7 +4,7 @@ Feature tables are all it needs. From the shell's side the stage is `snakemake f
 
 >>> from chiomics.robustness.feature_tables import open_features
 >>> from chiomics.robustness.settings import Settings
->>> from chiomics.robustness.study import analyse_agreement
+>>> from chiomics.robustness.fiscone2023.study import analyse_agreement
 >>> tables = analyse_agreement(open_features("features.parquet"), Settings())  # doctest: +SKIP
 
 `tables` names and explains every table, `icc` has the coefficients of an array of ratings, `paper_tables` lays them out

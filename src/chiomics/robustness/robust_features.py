@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 
 from chiomics.robustness.counts import SETTING, SHAPE
 from chiomics.robustness.feature_tables import REGION, SESSION, read_rows
-from chiomics.robustness.paper_values import CLASSES, read_published
+from chiomics.robustness.fiscone2023.published_values import CLASSES, read_published
 from chiomics.robustness.ratings import Axis, Ratings
 from chiomics.robustness.settings import ECHO_SETS, Settings
 from chiomics.robustness.tables import ALL, FEATURE, STRATUM, TABLES

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from chiomics.core.errors import InputError, SettingError
-from chiomics.core.images import whole_file
+from chiomics.core.files import atomic_write
 from chiomics.robustness.feature_tables import DEFAULTS, NUMBERS, REQUIRED, TEXT
 
 #: pyradiomics' names, the image type optional; whatever stands before is not looked at.
@@ -91,7 +91,7 @@ def import_wide(paths: Sequence[str | Path], column_map: Mapping, output: str | 
     """
     schema = pa.schema([(name, pa.float64() if name in NUMBERS else pa.string()) for name in OUTPUT])
     rows = 0
-    with whole_file(output) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    with atomic_write(output) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for path in map(Path, paths):
             tidy = _tidy(path, column_map)
             writer.write_table(pa.Table.from_pandas(tidy[list(OUTPUT)], schema=schema, preserve_index=False))

@@ -1,0 +1,1 @@
+"""Atlases: their catalogue, download, preparation, and what they label in a session."""

@@ -1,0 +1,1 @@
+"""The cohort: its anatomy compared, and the mean susceptibility of its controls."""

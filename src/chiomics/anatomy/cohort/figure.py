@@ -1,0 +1,90 @@
+"""Picture of a cohort's anatomy: volumes and overlaps of every session against the cohort's median, outliers marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from chiomics.anatomy.session.consistency import FEWEST_SESSIONS, find_outliers
+from chiomics.core.figures import figure_style, save_figure
+from chiomics.core.outliers import OUTLIER, draw_scores
+
+#: Column that names the session.
+IDENTITY = "session"
+
+
+def tabulate_anatomy(
+    volumes: dict[str, pd.DataFrame], consistency: dict[str, pd.DataFrame], sidecars: dict[str, dict]
+) -> pd.DataFrame:
+    """Bring the tables of all sessions to one row each.
+
+    Parameters
+    ----------
+    volumes, consistency : dict of str to pandas.DataFrame
+        Tables of `chiomics.anatomy.session.volumes` and `chiomics.anatomy.session.consistency` by session.
+    sidecars : dict of str to dict
+        Sidecars of the regions by session.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``session``; ``<region>_mm3``; ``<nucleus>_dice`` and ``<nucleus>_shift_mm`` against the atlas; ``overlap_…``,
+        ``mutual_information_…`` and ``sharpness_…`` of each registration; lesions; and ``outliers``, the columns whose
+        modified z-score is beyond 3.5.
+    """
+    rows = []
+    for session, table in volumes.items():
+        row: dict[str, object] = {IDENTITY: session}
+        side = table["hemisphere"].fillna("").replace("n/a", "")
+        is_lesion = table["voi"].str.startswith("lesion")
+        for voi, hemisphere, volume in zip(table["voi"], side, table["volume_mm3"], strict=True):
+            if not voi.startswith("lesion"):
+                row[f"{voi}{'_' * bool(hemisphere)}{hemisphere}_mm3"] = volume
+        row |= {"brain_mm3": table["brain_mm3"].iloc[0], "parenchyma_mm3": table["parenchyma_mm3"].iloc[0]}
+        row |= {"lesions": int(is_lesion.sum()), "lesions_mm3": float(table.loc[is_lesion, "volume_mm3"].sum())}
+        for found in consistency[session].to_dict("records"):
+            name = f"{found['voi']}_{found['hemisphere']}"
+            row |= {f"{name}_dice": found["dice_with_atlas"], f"{name}_shift_mm": found["distance_mm"]}
+        for name, quality in sidecars[session]["Segmentation"]["Registrations"].items():
+            stem = name.replace(" ", "_")
+            row |= {f"{key}_{stem}": quality[key] for key in ("overlap", "mutual_information", "sharpness")}
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    scored = [name for name in frame.columns if name != IDENTITY and not name.startswith("lesions")]
+    scores = find_outliers(frame, scored)
+    frame["outliers"] = [" ".join(scores.columns[np.abs(row) > OUTLIER]) for row in scores.to_numpy()]
+    return frame
+
+
+def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool, left_out: Sequence[str] = ()) -> None:
+    """Draw every session's modified z-scores as a heat map.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of `tabulate_anatomy`.
+    path : path-like
+        PNG file.
+    simulated : bool
+        True marks the picture as simulated.
+    left_out : sequence of str
+        Sessions that are not in the table with the reason, listed below the picture.
+    """
+    columns = [name for name in frame.columns if name not in (IDENTITY, "outliers") and not name.startswith("lesions")]
+    scores = find_outliers(frame, columns)
+    with figure_style():
+        size = (min(3.5 + 0.17 * len(frame), 40), min(2.0 + 0.13 * len(columns), 40))
+        figure, axes = plt.subplots(figsize=size, layout="constrained")
+        shown = draw_scores(axes, scores, fewest=FEWEST_SESSIONS)
+        axes.set_yticks(range(len(columns)), [name.replace("_", " ") for name in columns], fontsize=5)
+        axes.set_xticks(range(len(frame)), frame[IDENTITY], rotation=90, fontsize=6)
+        label = "modified z-score over sessions; dots: beyond 3.5"
+        figure.colorbar(shown, ax=axes, label=label, extend="both", shrink=0.5, aspect=40)
+        axes.set_title("Regions and registrations of every session")
+        if left_out:
+            figure.supxlabel("left out:\n" + "\n".join(left_out), color="#BB0000", fontsize=6)
+        save_figure(figure, path, simulated=simulated)

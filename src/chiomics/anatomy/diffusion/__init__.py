@@ -1,0 +1,1 @@
+"""Diffusion images: corrected, modelled, and traced to tracts."""

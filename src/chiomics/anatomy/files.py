@@ -1,0 +1,106 @@
+"""The files that a session's anatomy is read from, and the folder that its segmentation is kept in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from chiomics.core.errors import InputError
+from chiomics.core.images import read_image
+from chiomics.core.space.grids import check_same_grid
+from chiomics.core.space.volume import Volume
+
+#: What the folder of a segmentation holds, on the grid of the anatomical image but for FLAIR and lesions, which stay on
+#: the grid that they were taken or drawn on.
+ANATOMY, BRAIN, FLAIR = "anatomy.nii.gz", "brain_mask.nii.gz", "FLAIR.nii.gz"
+TISSUE, PROBABILITY, LESIONS = "tissue.nii.gz", "lesion_probability.nii.gz", "lesions.nii.gz"
+LABELS = "labels.nii.gz"
+#: Its chains: from the anatomical image to the GRE and to the template, from the FLAIR to the anatomical image.
+TO_GRE, TO_TEMPLATE, FLAIR_TO_ANATOMY = "to_GRE", "to_template", "FLAIR_to_anatomy"
+GRE_TO_TEMPLATE, LESIONS_TO_GRE = "GRE_to_template", "lesions_to_GRE"
+SIDECAR = "segmentation.json"
+
+
+@dataclass(frozen=True)
+class SessionFiles:
+    """Inputs of the anatomy stage for one session; None or empty where there is no such file.
+
+    Parameters
+    ----------
+    magnitude, real, imaginary : tuple of Path
+        Echoes of the gradient echo: magnitudes, or both complex parts.
+    brain_mask : Path, optional
+        On the GRE's grid.
+    chi, r2star, valid_mask : Path, optional
+        Susceptibility in ppm, R2* in 1/s, and where all maps hold values, on the GRE's grid.
+    T1w, FLAIR : Path, optional
+        Structural images.
+    T1w_mask : Path, optional
+        Brain on the T1w.
+    lesion_mask, lesion_labels, tissue_labels : Path, optional
+        The user's own, on the grid of the GRE, the T1w or the FLAIR.
+    """
+
+    magnitude: tuple[Path, ...] = ()
+    real: tuple[Path, ...] = ()
+    imaginary: tuple[Path, ...] = ()
+    brain_mask: Path | None = None
+    chi: Path | None = None
+    r2star: Path | None = None
+    valid_mask: Path | None = None
+    T1w: Path | None = None
+    FLAIR: Path | None = None
+    T1w_mask: Path | None = None
+    lesion_mask: Path | None = None
+    lesion_labels: Path | None = None
+    tissue_labels: Path | None = None
+
+    @classmethod
+    def from_lists(cls, files: Mapping[str, str | Sequence[str]]) -> SessionFiles:
+        """Take files by name, each a path or a list of paths; names that are not of this stage are left out."""
+        found = {}
+        for field in fields(cls):
+            paths = files.get(field.name) or []
+            paths = tuple(map(Path, [paths] if isinstance(paths, (str, Path)) else paths))
+            found[field.name] = paths if field.name in ("magnitude", "real", "imaginary") else next(iter(paths), None)
+        return cls(**found)
+
+    @property
+    def raw(self) -> list[Path]:
+        """The files of the user, not those of other stages."""
+        own = [self.T1w, self.FLAIR, self.T1w_mask, self.lesion_mask, self.lesion_labels, self.tissue_labels]
+        return [*self.magnitude, *self.real, *self.imaginary, *(path for path in own if path)]
+
+    def read_magnitude(self) -> Volume:
+        """Read the mean magnitude over the echoes.
+
+        Raises
+        ------
+        InputError
+            Where there are no echoes, or they differ in grid.
+        """
+        echoes = [_first_volume(path) for path in self.magnitude]
+        for real, imaginary in zip(self.real, self.imaginary, strict=True):
+            parts = [_first_volume(path) for path in (real, imaginary)]
+            echoes.append(parts[0].like(np.hypot(parts[0].voxels, parts[1].voxels)))
+        if not echoes:
+            raise InputError("no magnitude to register", expected="magnitude, or real and imaginary parts")
+        check_same_grid(*echoes)
+        return echoes[0].like(np.mean([echo.voxels for echo in echoes], axis=0, dtype=np.float32))
+
+    def read_brain(self, like: Volume) -> Volume:
+        """Read the brain mask of the GRE; without one, where the magnitude is not 0."""
+        if self.brain_mask is None:
+            return like.like(like.voxels > 0)
+        mask = Volume.read(self.brain_mask)
+        check_same_grid(like, mask)
+        return mask.like(mask.voxels > 0)
+
+
+def _first_volume(path: Path) -> Volume:
+    """Read an image; of a series, which holds the echoes, their mean."""
+    voxels, affine = read_image(path)
+    return Volume(voxels if voxels.ndim == 3 else voxels.mean(axis=tuple(range(3, voxels.ndim))), affine)

@@ -1,0 +1,1 @@
+"""Registration, brain extraction and bias correction."""

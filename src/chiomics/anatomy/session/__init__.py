@@ -1,0 +1,1 @@
+"""A session from its images to regions on the voxels of its gradient echoes."""

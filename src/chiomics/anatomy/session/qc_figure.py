@@ -1,0 +1,149 @@
+"""Quality-control page of a session: what was found, outlined on the T1w and on χ, for the eye to judge.
+
+Shown in the nearest RAS order whatever the stored orientation, the subject's left on the left. Slices are those where
+the structures are: dentate, midbrain, basal ganglia, the largest lesion load, and a coronal one through the thalamus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from chiomics.core.figures import COLOURS, SIMULATED_MARK
+from chiomics.core.files import atomic_write
+from chiomics.core.space.orientation import NearestRAS
+from chiomics.core.space.volume import Volume
+
+#: Display range of χ in ppm.
+CHI_RANGE = 0.15
+NUCLEI = ("HCN", "PUT", "GP", "THA", "SN", "RN", "DN")
+TRACTS = ("AF", "CST", "FAT", "IFOF", "OR", "UF")
+COLOUR_OF = dict(zip(NUCLEI, (*COLOURS[:6], "#FF9D3A"), strict=True))
+COLOUR_OF |= dict(zip(TRACTS, COLOURS[:6], strict=True))
+LINES = {"brain": "#FFFFFF", "ventricles": "#66CCEE", "white matter": "#E8D44D", "lesions": "#FF2222"}
+
+
+def write_anatomy_page(
+    path: str | Path,
+    *,
+    chi: Volume | None,
+    structural: Volume,
+    structural_name: str,
+    outlines: Mapping[str, np.ndarray],
+    nuclei: Mapping[str, np.ndarray],
+    tracts: Mapping[str, np.ndarray],
+    title: str,
+    warning: str = "",
+    simulated: bool = False,
+) -> None:
+    """Draw and write the page.
+
+    Parameters
+    ----------
+    path : path-like
+        PNG file.
+    chi : Volume or None
+        Susceptibility in ppm.
+    structural : Volume
+        T1w, or where there is none the magnitude, on the same grid.
+    structural_name : str
+        How it is called.
+    outlines : mapping of str to ndarray of bool, shape (x, y, z)
+        Of ``brain``, ``white matter``, ``ventricles`` and ``lesions``, those that there are.
+    nuclei, tracts : mapping of str to ndarray of bool
+        By abbreviation, both sides as one.
+    title : str
+        Session.
+    warning : str
+        In red below it.
+    simulated : bool
+        True marks the page as simulated.
+    """
+    nearest = NearestRAS(structural.affine, structural.voxels.shape)
+
+    def to_ras(voxels: np.ndarray) -> np.ndarray:
+        return nearest(voxels.astype(np.float32))
+
+    bright = float(np.percentile(structural.voxels[structural.voxels > 0], 99)) * 1.1
+    backgrounds = [(structural_name, to_ras(structural.voxels), (0, bright))]
+    if chi is not None:
+        backgrounds.append(("χ (ppm)", to_ras(chi.voxels), (-CHI_RANGE, CHI_RANGE)))
+    lines = {name: to_ras(mask) for name, mask in outlines.items()}
+    regions = [{name: to_ras(mask) for name, mask in masks.items()} for masks in (nuclei, tracts)]
+    planes = _planes(lines, regions[0], backgrounds[0][1].shape)
+    rows = [(label, image, limits, lines, {}) for label, image, limits in backgrounds[:1]]
+    rows += [(label, image, limits, {}, regions[0]) for label, image, limits in backgrounds[::-1]]
+    rows += [(*backgrounds[0], {}, regions[1])] if tracts else []
+
+    figure = Figure(figsize=(2.6 * len(planes), 3.1 * len(rows) + 0.8), facecolor="black", layout="constrained")
+    axes = figure.subplots(len(rows), len(planes), squeeze=False)
+    for row, (label, image, limits, contours, filled) in zip(axes, rows, strict=True):
+        for axis, plane in zip(row, planes, strict=True):
+            _draw(axis, image, plane, nearest.edges, limits, contours, filled, fill=filled is regions[1])
+        row[0].text(-0.06, 0.5, label, transform=row[0].transAxes, color="white", rotation=90, va="center", ha="right")
+        colours = {name: LINES[name] for name in contours} | {name: COLOUR_OF.get(name, "white") for name in filled}
+        handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
+        row[-1].legend(
+            handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5), labelcolor="white", frameon=False
+        )
+    figure.suptitle(title + (f"   {SIMULATED_MARK}" if simulated else ""), color="white", fontsize=12)
+    if warning:
+        figure.supxlabel(warning, color="#FF5555", fontsize=10)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=80, facecolor="black", metadata={"Software": None})
+
+
+def _planes(lines: Mapping, nuclei: Mapping, shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Choose axis and index of each slice by what lies there."""
+    brain = lines.get("brain")
+    brain = np.ones(shape, bool) if brain is None or not brain.any() else brain > 0.5
+    low, high = (int(edge) for edge in np.percentile(np.nonzero(brain)[2], (8, 92)))
+    planes = []
+    for names, share in ((("DN",), 0.15), (("SN", "RN"), 0.35), (("GP", "PUT"), 0.5)):
+        where = [np.nonzero(nuclei[name] > 0.5)[2] for name in names if name in nuclei and nuclei[name].any()]
+        planes.append((2, int(np.median(np.concatenate(where))) if where else int(low + share * (high - low))))
+    lesions = lines.get("lesions")
+    if lesions is not None and lesions.any():
+        planes.append((2, int(np.argmax((lesions > 0.5).sum((0, 1))))))
+    else:
+        planes.append((2, int(low + 0.65 * (high - low))))
+    thalamus = nuclei.get("THA")
+    middle = thalamus if thalamus is not None and thalamus.any() else brain
+    planes.append((1, int(np.median(np.nonzero(middle > 0.5)[1]))))
+    return planes
+
+
+def _draw(
+    axes: mpl.axes.Axes,
+    image: np.ndarray,
+    plane: tuple[int, int],
+    edges: np.ndarray,
+    limits: tuple[float, float],
+    contours: Mapping[str, np.ndarray],
+    regions: Mapping[str, np.ndarray],
+    *,
+    fill: bool,
+) -> None:
+    """Draw one slice with outlines, and tracts as tinted areas, since they overlap."""
+    axis, index = plane
+    across, up = (other for other in range(3) if other != axis)
+    axes.imshow(
+        np.take(image, index, axis=axis).T, origin="lower", cmap="gray", vmin=limits[0], vmax=limits[1],
+        aspect=edges[up] / edges[across], interpolation="nearest",
+    )  # fmt: skip
+    for name, mask in (*contours.items(), *regions.items()):
+        area = np.take(mask, index, axis=axis).T
+        if not area.min() < 0.5 < area.max():
+            continue
+        colour = LINES.get(name) or COLOUR_OF.get(name, "white")
+        if fill:
+            axes.contourf(area, levels=[0.5, 1.5], colors=[colour], alpha=0.35)
+        axes.contour(area, levels=[0.5], colors=[colour], linewidths=0.8)
+    axes.text(0.02, 0.5, "L", transform=axes.transAxes, color="yellow", va="center", fontsize=8)
+    axes.text(0.98, 0.5, "R", transform=axes.transAxes, color="yellow", va="center", ha="right", fontsize=8)
+    axes.set_axis_off()

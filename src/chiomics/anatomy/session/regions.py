@@ -1,0 +1,199 @@
+"""Regions of a session on the voxels of its gradient echo, from its segmentation, the atlases and its own χ.
+
+Everything is carried over in one interpolation: from the T1w (tissue, lesions) or from the atlases (nuclei, tracts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from chiomics.anatomy import files as kept
+from chiomics.anatomy.atlases.atlas import Atlas, read_atlas
+from chiomics.anatomy.atlases.nuclei import label_nuclei, label_of
+from chiomics.anatomy.atlases.on_grid import atlas_coordinates, shares_on_grid
+from chiomics.anatomy.atlases.refine_nuclei import RefineSettings, refine_nuclei
+from chiomics.anatomy.atlases.tracts import tract_masks
+from chiomics.anatomy.diffusion.session import read_traced
+from chiomics.anatomy.files import SessionFiles
+from chiomics.anatomy.registration.ants import Chain, resample
+from chiomics.anatomy.session.consistency import compare_nuclei
+from chiomics.anatomy.session.vois import Regions, VoiSettings, assemble_regions
+from chiomics.anatomy.session.volumes import brain_volumes, session_volumes
+from chiomics.anatomy.tissue.label_maps import nuclei_from_labels
+from chiomics.anatomy.tissue.tissue import VENTRICLES
+from chiomics.anatomy.tissue.ventricles import measure_offset, reference_region
+from chiomics.core.errors import InputError
+from chiomics.core.files import read_sidecar
+from chiomics.core.settings import read_settings
+from chiomics.core.space.grids import same_grid
+from chiomics.core.space.volume import Volume
+
+
+@dataclass(frozen=True)
+class SessionRegions:
+    """What the anatomy stage gives for a session.
+
+    Attributes
+    ----------
+    regions : Regions
+        Label images, masks and their tables.
+    volumes : pandas.DataFrame
+        Of `chiomics.anatomy.session.volumes.session_volumes`.
+    reference : dict
+        Sidecar of the ventricles' susceptibility.
+    sidecar : dict
+        How everything came about.
+    background : Volume
+        The anatomical image on the GRE's grid.
+    chi : Volume or None
+        Susceptibility in ppm.
+    brain : Volume
+        Brain mask of the GRE.
+    to_template : Chain
+        From the GRE to the template.
+    consistency : pandas.DataFrame
+        Of `chiomics.anatomy.session.consistency.compare_nuclei`.
+    """
+
+    regions: Regions
+    volumes: pd.DataFrame
+    reference: dict
+    sidecar: dict
+    background: Volume
+    chi: Volume | None
+    brain: Volume
+    to_template: Chain
+    consistency: pd.DataFrame
+
+
+def define_regions(
+    files: SessionFiles,
+    segmentation: str | Path,
+    *,
+    atlases: Mapping[str, str | Path],
+    settings: Mapping,
+    traced: str | Path | None = None,
+) -> SessionRegions:
+    """Define every region of a session.
+
+    Parameters
+    ----------
+    files : SessionFiles
+        The session's inputs.
+    segmentation : path-like
+        Folder of `chiomics.anatomy.session.segmentation.segment_session`.
+    atlases : mapping of str to path-like
+        Prepared atlases, ``nuclei`` and ``tracts``, those that there are.
+    settings : mapping
+        The section ``anatomy`` of the configuration.
+    traced : path-like, optional
+        Folder of tracts traced on diffusion images, which replace the atlas' where they were found.
+
+    Returns
+    -------
+    SessionRegions
+        All on the grid of the GRE.
+    """
+    segmentation = Path(segmentation)
+    gre = files.read_magnitude()
+    brain = files.read_brain(gre)
+    chi, r2star, valid = (
+        None if path is None else Volume.read(path) for path in (files.chi, files.r2star, files.valid_mask)
+    )
+    valid = brain if valid is None else valid.like(valid.voxels > 0)
+    anatomy = Volume.read(segmentation / kept.ANATOMY)
+    to_gre = Chain.read(segmentation / kept.TO_GRE)
+    from_template = Chain.read(segmentation / kept.TO_TEMPLATE).inverse().then(to_gre)
+    of_anatomy = Volume.read(segmentation / kept.TISSUE, dtype=np.uint8)
+    tissue = resample(of_anatomy, gre, to_gre, interpolation="label")
+    drawn = Volume.read(segmentation / kept.LESIONS, dtype=np.int32)
+    lesions = _carry_lesions(drawn, gre, Chain.read(segmentation / kept.LESIONS_TO_GRE))
+    sidecar = {"Segmentation": read_sidecar(segmentation / kept.SIDECAR)}
+
+    nuclei, consistency = None, compare_nuclei({}, {}, np.zeros((3, 0)))
+    if "nuclei" in atlases:
+        atlas = read_atlas(atlases["nuclei"])
+        # R2* shows iron best; without it the magnitude does, less well.
+        images = {"chi": chi, "second": gre if r2star is None else r2star, "valid": valid}
+        nuclei, consistency, sidecar["Nuclei"] = _nuclei(atlas, gre, from_template, images, settings["nuclei"])
+    elif files.tissue_labels is not None:
+        nuclei, notes = nuclei_from_labels(Volume.read(segmentation / kept.LABELS, dtype=np.int32))
+        nuclei = resample(nuclei, gre, to_gre, interpolation="label")
+        sidecar["Nuclei"] = {"Source": files.tissue_labels.name, "Notes": list(notes)}
+    tracts: dict[tuple[str, str], Volume] = {}
+    if "tracts" in atlases:
+        atlas = read_atlas(atlases["tracts"])
+        shares = shares_on_grid(atlas.structures(), atlas_coordinates(gre, atlas.to_template().then(from_template)))
+        masks = tract_masks(shares, gre.voxels.shape, threshold=settings["tracts"]["threshold"])
+        tracts = {key: gre.like(mask) for key, mask in masks.items()}
+        sidecar["Tracts"] = {"TractRoute": "atlas", **atlas.sidecar()}
+    if traced is not None:
+        found, sidecar["TracedTracts"] = read_traced(traced)
+        tracts |= found
+
+    regions = assemble_regions(
+        tissue, brain, valid_mask=valid, lesions=lesions, nuclei=nuclei, tracts=tracts,
+        settings=read_settings(VoiSettings, settings["regions"], where="anatomy.regions"),
+    )  # fmt: skip
+    return SessionRegions(
+        regions=regions,
+        volumes=session_volumes(regions, brain_volumes(of_anatomy)),
+        reference=_reference(tissue, chi, valid, r2star),
+        sidecar=sidecar,
+        background=resample(anatomy, gre, to_gre),
+        chi=chi,
+        brain=brain,
+        to_template=from_template.inverse(),
+        consistency=consistency,
+    )
+
+
+def _carry_lesions(lesions: Volume, gre: Volume, to_gre: Chain) -> Volume:
+    """Carry lesions as one mask, which keeps their volume, and give each of its voxels the nearest lesion's label."""
+    if same_grid(lesions, gre):  # drawn on the GRE
+        return lesions
+    share = resample(lesions.like((lesions.voxels > 0).astype(np.float32)), gre, to_gre).voxels
+    inside = share >= 0.5
+    labels = resample(lesions, gre, to_gre, interpolation="nearest").voxels
+    if inside.any() and labels.any():
+        nearest = ndimage.distance_transform_edt(
+            labels == 0, sampling=gre.voxel_size, return_distances=False, return_indices=True
+        )
+        labels = labels[tuple(nearest)]
+    return gre.like(np.where(inside, labels, 0))
+
+
+def _nuclei(
+    atlas: Atlas, gre: Volume, from_template: Chain, images: Mapping[str, Volume | None], settings: Mapping
+) -> tuple[Volume, pd.DataFrame, dict]:
+    """Label the nuclei by the atlas with their edges moved to where χ changes, and compare with the atlas alone."""
+    if atlas.kind != "dgm":
+        raise InputError("not an atlas of the deep nuclei", file=atlas.folder, found=atlas.kind, expected="dgm")
+    coordinates = atlas_coordinates(gre, atlas.to_template().then(from_template))
+    structures = atlas.structures()
+    shares = shares_on_grid(structures, coordinates)
+    unrefined = label_nuclei(shares, gre.voxels.shape)
+    sidecar = {**atlas.sidecar(), "Refined": False}
+    if settings["refine"] and images["chi"] is not None:
+        seen = [images["chi"].voxels, images["second"].voxels]
+        chosen = read_settings(RefineSettings, settings["parameters"], where="anatomy.nuclei.parameters")
+        valid = images["valid"].voxels > 0
+        shares, reasons = refine_nuclei(shares, seen, valid, voxel_size=gre.voxel_size, settings=chosen)
+        sidecar |= {"Refined": True, "KeptFromAtlas": {f"{side} {name}": why for (name, side), why in reasons.items()}}
+    labels = label_nuclei(shares, gre.voxels.shape)
+    found = {key: (labels == label_of(*key), unrefined == label_of(*key)) for key in structures}
+    return gre.like(labels), compare_nuclei(found, structures, coordinates), sidecar
+
+
+def _reference(tissue: Volume, chi: Volume | None, valid: Volume, r2star: Volume | None) -> dict:
+    """Measure the susceptibility of ventricular fluid."""
+    if chi is None:
+        return {"ReferenceTrusted": False, "ReferenceReason": "the session has no susceptibility map"}
+    region, shortcoming = reference_region(tissue.like(tissue.voxels == VENTRICLES), valid, r2star=r2star)
+    return measure_offset(chi, region, shortcoming).sidecar()

@@ -1,0 +1,1 @@
+"""Tissue, ventricles and lesions of a head."""

@@ -1,0 +1,177 @@
+"""White matter lesions from FLAIR and T1w, where a user has no mask of their own.
+
+A logistic regression over the voxel's features, as LST's lesion prediction algorithm is (Schmidt 2017, dissertation,
+LMU Munich, chapter 6), gives the evidence. It was fitted to simulated heads only (`benchmarks/lesion_training.py`) and
+is a table of numbers beside this file. Because it knows that brightness means lesion, but not how bright a patient's
+lesions are, it draws their edge too wide where they are bright. So the edge is put where FLAIR has fallen to a share of
+the lesion's own brightness over white matter, the usual definition of a border in images blurred by their voxels.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from chiomics.anatomy.tissue.lesion_features import NAMES, lesion_features
+from chiomics.anatomy.tissue.lesion_settings import LesionSettings
+from chiomics.anatomy.tissue.lesion_split import CORNERS, split_lesions
+from chiomics.core.space.grids import check_same_grid
+from chiomics.core.space.volume import Volume
+
+__all__ = ["LesionMap", "LesionSettings", "segment_lesions"]
+
+#: Priors in the order of the features.
+PRIORS = ("WM", "GM", "CSF")
+#: Neighbourhood of a voxel in which the lesion's own brightness is looked for, and its smoothing, mm.
+PEAK_REACH, PEAK_SMOOTHING = 4.0, 0.5
+#: Evidence of a voxel whose brightness counts as a lesion's, and the least brightness of one.
+SURE, LEAST_PEAK = 0.5, 0.05
+#: Share of the lesion's brightness at its edge. Half would be the edge of a large lesion; those of a few voxels do not
+#: reach their full brightness, so that a little less keeps their volume (on simulated subjects).
+EDGE = 0.4
+#: Beside clear evidence (at most this far, mm) a voxel's own counts this many times: partial volume at small lesions.
+HOLD_REACH, HOLD_GAIN = 2.0, 2.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LesionMap:
+    """Lesions on the grid of the FLAIR.
+
+    Attributes
+    ----------
+    probability : Volume
+        From 0 to 1, float32. It is an order of evidence, calibrated on simulated subjects only.
+    labels : Volume
+        One label per lesion, int32, the largest first.
+    """
+
+    probability: Volume
+    labels: Volume
+
+    @property
+    def mask(self) -> Volume:
+        """All lesions as booleans."""
+        return self.labels.like(self.labels.voxels > 0)
+
+
+def segment_lesions(
+    flair: Volume,
+    t1w: Volume,
+    brain_mask: Volume,
+    priors: Mapping[str, Volume],
+    *,
+    settings: LesionSettings | None = None,
+) -> LesionMap:
+    """Find white matter lesions.
+
+    Parameters
+    ----------
+    flair, t1w : Volume
+        Corrected for the receive bias, on one grid. The FLAIR's own is best: it shows the lesions, and interpolation
+        would blur the small ones.
+    brain_mask : Volume
+        Not 0 in the brain with its fluid.
+    priors : mapping of str to Volume
+        ``WM``, ``GM``, ``CSF``: shares from the template on the same grid.
+    settings : LesionSettings, optional
+        By default those of the class.
+
+    Returns
+    -------
+    LesionMap
+        Without any lesion where the brain mask is empty.
+
+    Raises
+    ------
+    InputError
+        Where grids differ, the priors do not lie on the brain, or the images have not the contrast of FLAIR and T1w.
+    """
+    settings = settings or LesionSettings()
+    check_same_grid(flair, t1w, brain_mask, *(priors[name] for name in PRIORS))
+    probability = np.zeros(flair.voxels.shape, np.float32)
+    brain = brain_mask.voxels > 0
+    if brain.any():
+        (box,) = ndimage.find_objects(brain.astype(np.uint8))
+        probability[box] = lesion_probability(
+            flair.voxels[box],
+            t1w.voxels[box],
+            brain[box],
+            np.stack([priors[name].voxels[box] for name in PRIORS]),
+            flair.voxel_size,
+        )
+    kept = _without_small(probability >= settings.threshold, settings.least_volume / flair.voxel_volume)
+    labels = split_lesions(flair.like(np.where(kept, probability, 0)), settings=settings)
+    log.info(
+        "%d lesions, %.2f ml, in a brain of %.0f ml",
+        labels.voxels.max(),
+        kept.sum() * flair.voxel_volume / 1e3,
+        brain.sum() * flair.voxel_volume / 1e3,
+    )
+    return LesionMap(flair.like(probability), labels)
+
+
+def lesion_probability(
+    flair: np.ndarray, t1w: np.ndarray, brain: np.ndarray, priors: np.ndarray, voxel_size: np.ndarray
+) -> np.ndarray:
+    """Give each voxel's probability of lesion; parameters as `lesion_features.lesion_features` takes them."""
+    features, brightness = lesion_features(flair, t1w, brain, priors, voxel_size)
+    coefficients, intercept = coefficients_of_model()
+    evidence = np.zeros(brain.shape, np.float32)
+    evidence[brain] = 1 / (1 + np.exp(-(features.astype(np.float64) @ coefficients + intercept)))
+    return np.minimum(
+        np.minimum(_local_maximum(evidence, HOLD_REACH, voxel_size), HOLD_GAIN * evidence),
+        edge_at_share(brightness, evidence, voxel_size),
+    )
+
+
+def edge_at_share(brightness: np.ndarray, evidence: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
+    """Give 0.5 where brightness is the share `EDGE` of the lesion's own, rising to 1 and falling to 0 linearly.
+
+    Parameters
+    ----------
+    brightness : ndarray, shape (x, y, z)
+        FLAIR, white matter at 0.
+    evidence : ndarray, shape (x, y, z)
+        Of lesion, from 0 to 1.
+    voxel_size : ndarray, shape (3,)
+        In mm.
+
+    Returns
+    -------
+    ndarray of float32, shape (x, y, z)
+        0 far from any lesion.
+    """
+    smooth = ndimage.gaussian_filter(np.clip(brightness, -1, 1.5), PEAK_SMOOTHING / voxel_size, truncate=3)
+    peak = _local_maximum(np.where(evidence > SURE, smooth, 0), PEAK_REACH, voxel_size)
+    share = np.divide(smooth, np.maximum(peak, LEAST_PEAK), out=np.zeros_like(smooth), where=peak > 0)
+    return np.where(peak > 0, np.clip(share + 0.5 - EDGE, 0, 1), 0)
+
+
+@lru_cache(maxsize=1)
+def coefficients_of_model() -> tuple[np.ndarray, float]:
+    """Read the regression: a coefficient per feature in the order of `lesion_features.NAMES`, and the intercept."""
+    lines = (Path(__file__).parent / "lesion_model.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    table = {name: float(value) for name, value in (line.split("\t") for line in lines)}
+    return np.array([table[name] for name in NAMES]), table["intercept"]
+
+
+def _local_maximum(image: np.ndarray, reach: float, voxel_size: np.ndarray) -> np.ndarray:
+    """Give the largest value in a box that reaches `reach` mm to each side, at least one voxel."""
+    steps = np.maximum(np.round(reach / voxel_size).astype(int), 1)
+    return ndimage.maximum_filter(image, tuple(2 * steps + 1), mode="nearest")
+
+
+def _without_small(mask: np.ndarray, least_voxels: float) -> np.ndarray:
+    """Drop connected groups of fewer voxels."""
+    groups, _ = ndimage.label(mask, CORNERS)
+    keep = np.bincount(groups.ravel()) >= least_voxels
+    keep[0] = False
+    return keep[groups]

@@ -1,0 +1,131 @@
+"""Remember sessions whose voxels turned out to be bad, so that the next index leaves them out with the reason.
+
+What only shows when a file is read whole (NaN, a phase range, truncation) stops a job. The job leaves a JSON record; a
+record counts as long as the session's inputs and the settings that mattered are still the same.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from chiomics.core.errors import InputError, SettingError
+
+logger = logging.getLogger(__name__)
+
+
+def record_failure(
+    failed_dir: str | Path,
+    session: str,
+    error: BaseException | str,
+    *,
+    inputs: Iterable[str | Path],
+    settings: Mapping | None = None,
+) -> Path:
+    """Record why a job could not use a session.
+
+    Parameters
+    ----------
+    failed_dir : path-like
+        E.g. ``results/qc/failed``.
+    session : str
+        Key of the session and run, the manifest's ``session``.
+    error : BaseException or str
+        What was wrong.
+    inputs : iterable of path-like
+        The session's raw files that the job read. Not intermediate files: a re-run makes those anew.
+    settings : mapping, optional
+        The configuration that mattered, under its own top-level keys, e.g. ``{"qsm": config["qsm"]}``.
+
+    Returns
+    -------
+    Path
+        The record.
+    """
+    from chiomics.core.files import write_sidecar
+
+    path = Path(failed_dir) / f"{session}.json"
+    record = {
+        "session": session,
+        "reason": str(error) or type(error).__name__,
+        "error": type(error).__name__ if isinstance(error, BaseException) else "",
+        "inputs": [_fingerprint(Path(file).absolute()) for file in inputs],
+        "settings": dict(settings or {}),
+    }
+    write_sidecar(path, record)
+    return path
+
+
+@contextmanager
+def remembered_failure(
+    failed_dir: str | Path, session: str, *, inputs: Iterable[str | Path], settings: Mapping | None = None
+) -> Iterator[None]:
+    """Record an `InputError` that leaves the block, as `record_failure` does, and let it go on.
+
+    Other errors, and settings that cannot be used, are not the session's fault and leave no record.
+    """
+    try:
+        yield
+    except SettingError:
+        raise
+    except InputError as error:
+        record_failure(failed_dir, session, error, inputs=inputs, settings=settings)
+        raise
+
+
+def read_failures(failed_dir: str | Path | None, settings: Mapping | None = None) -> dict[str, str]:
+    """Read the records that still count.
+
+    Parameters
+    ----------
+    failed_dir : path-like, optional
+        Where `record_failure` writes; it need not exist.
+    settings : mapping, optional
+        The configuration now; without it, settings are not compared.
+
+    Returns
+    -------
+    dict of str to str
+        Reason by session. Records that no longer count are named in the log.
+    """
+    if failed_dir is None or not Path(failed_dir).is_dir():
+        return {}
+    reasons: dict[str, str] = {}
+    for path in sorted(Path(failed_dir).glob("[!.]*.json")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            changed = _changes(record, settings)
+            session, reason = record["session"], record["reason"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                "the record of a failed job cannot be read", file=path, found=str(error), expected="delete it to go on"
+            ) from error
+        if changed:
+            logger.warning("%s is tried again, %s since a job failed on it: %s", session, changed, path)
+        else:
+            reasons[session] = f"{reason}; delete {path} to try again"
+    return reasons
+
+
+def _fingerprint(path: Path) -> dict:
+    try:
+        status = path.stat()
+    except OSError:
+        return {"path": str(path), "size": None, "mtime_ns": None}
+    return {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+
+def _changes(record: dict, settings: Mapping | None) -> str:
+    """Say what differs from the time of the record; empty where nothing does."""
+    for entry in record["inputs"]:
+        if entry != _fingerprint(Path(entry["path"])):
+            return f"its input has changed ({entry['path']})"
+    if settings is not None:
+        now = json.loads(json.dumps({key: settings.get(key) for key in record["settings"]}, default=str))
+        changed = sorted(key for key, value in record["settings"].items() if now[key] != value)
+        if changed:
+            return f"the settings have changed ({', '.join(changed)})"
+    return ""

@@ -1,0 +1,1 @@
+"""Volumes in the world: grids, orientation, transforms and resampling."""

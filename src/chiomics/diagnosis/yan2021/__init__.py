@@ -1,0 +1,1 @@
+"""Tables and figures of Yan et al. 2021."""

@@ -1,0 +1,176 @@
+"""The README beside the paper's tables: what was computed, on whom, what came out, and what is not as in the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from chiomics.core.origin import say_origin
+from chiomics.diagnosis.yan2021.figures import rows_of
+from chiomics.diagnosis.yan2021.published_values import read_published
+from chiomics.diagnosis.yan2021.tables import PUBLISHED
+
+TITLE = "MS against NMOSD from QSM radiomics of the deep grey nuclei (Yan et al. 2021)"
+SCHEMES_TEXT = """\
+`as_published` is the paper's recipe: features are selected on all participants, then the regression is cross-validated.
+Its AUC is too high whatever the data; on permuted labels it finds what stands in the column beside it. `nested` selects
+features within the training folds and estimates what a new participant would meet. Compare each AUC with that of
+permuted labels under the same scheme, not with 0.5.
+"""
+LIMITATIONS = """\
+The paper names three limitations that hold here as well: how the features relate to the disease is not known, only
+susceptibility is looked at and no other sequence, and the sample is small. Beyond these: no external validation; the
+groups may differ by design in variables that the hybrid model uses; the intervals speak of the
+participants that were drawn, not of other scanners, sites or ways to outline the nuclei; and predicted probabilities
+hold for this cohort's shares of the groups. No result here supports a diagnosis.
+"""
+FILES = """\
+| File | What |
+|---|---|
+| `table1` to `table4` | the paper's tables, published values beside; `tables.md` shows them for reading |
+| `selection_counts.tsv` | features left by each step, beside the published counts |
+| `enrolment.tsv` | numbers of Figure 1 |
+| `figure1` to `figure5` | the paper's figures: enrolment, nuclei on χ, workflow, and the ROC curves |
+| `figureS1` | AUC of permuted labels: what each scheme finds where there is nothing |
+| `figureS2`, `figureS3` | counts and stability of the selection |
+| `figureS4`, `figureS5` | calibration, decision curves |
+| `clear_checklist.tsv` | the CLEAR checklist (Kocak et al. 2023), filled in: {clear} |
+| `models/` | fitted models for `chiomics diagnosis predict MODEL FEATURES`, research use only |
+
+The tidy tables behind them lie in `../../diagnosis`: `performance.tsv` has all three confidence intervals, calibration
+and events per variable, `delong.tsv` every pair of models, `confounding.tsv` the hybrid gain without sex and EDSS.
+
+Yan Z, Liu H, Chen X, et al. Quantitative susceptibility mapping-derived radiomic features in discriminating multiple
+sclerosis from neuromyelitis optica spectrum disorder. Frontiers in Neuroscience 15:765634 (2021).
+doi:10.3389/fnins.2021.765634
+"""
+
+
+def write_readme(
+    table4: pd.DataFrame, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, str], *, simulated: bool, clear: str
+) -> str:
+    """Write the README of the paper's folder.
+
+    Parameters
+    ----------
+    table4 : pandas.DataFrame
+        Of `paper_tables.table4`.
+    tables : mapping of str to pandas.DataFrame
+        ``performance`` and ``confounding``.
+    facts : mapping of str to str
+        Of `study_facts.study_facts`.
+    simulated : bool
+        Whether the subjects are simulated.
+    clear : str
+        Summary of the checklist.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    parts = [
+        f"# {TITLE}\n",
+        say_origin(simulated=simulated) + "\n",
+        "## Cohort\n",
+        _cohort(facts),
+        "## Performance\n",
+        SCHEMES_TEXT,
+        _performance(table4, facts),
+        _null(table4),
+        _warnings(tables["performance"], list(table4["model"])),
+        "## Demographic variables that differ by design\n",
+        _confounding(tables["confounding"]),
+        "## What is not as in the paper\n",
+        _departures(facts),
+        "## Limitations\n",
+        LIMITATIONS,
+        "## Files\n",
+        FILES.format(clear=clear),
+    ]
+    return "\n".join(parts)
+
+
+def _cohort(facts: Mapping[str, str]) -> str:
+    lines = [
+        "{source}.",
+        "{n_participants} participants ({sizes}), {n_sessions} sessions; positive class {positive}. The paper: 47 MS, "
+        "36 NMOSD.",
+        "Regions {regions}; {n_features} features each (preset {preset}, {discretisation}); maps by {inversion}, "
+        "echoes {echo_set}. {n_missing} of {n_values} values missing.",
+        "{folds} folds{leave_out}, {repeats} repeats of the nested scheme, {permutations} permutations, seed {seed}.",
+        "Confidence intervals: DeLong's variance on the logit scale, {confidence}; the bootstrap's and Hanley and "
+        "McNeil's are in `performance.tsv`.",
+    ]
+    return "\n".join(f"- {line.format_map(facts)}" for line in lines) + "\n"
+
+
+def _performance(table4: pd.DataFrame, facts: Mapping[str, str]) -> str:
+    lines = [
+        "| Model | AUC in the paper | as published, here | permuted labels | nested, here | permuted labels | p |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in table4.to_dict("records"):
+        cells = [row["model"].replace("_", " ")]
+        for source in (PUBLISHED, "as_published", "nested"):
+            cells.append(_with_interval(*(row[f"{source}_auc{end}"] for end in ("", "_low", "_high"))))
+            if source != PUBLISHED:
+                cells.append(_number(row[f"{source}_auc_permuted_mean"]))
+        cells.append(_say_p(row["nested_p_permutation"]))
+        lines.append("| " + " | ".join(cells) + " |")
+    said = "AUC with {confidence} interval; mean AUC of permuted labels under the same scheme; p of the nested AUC."
+    return "\n".join(lines) + "\n\n" + said.format_map(facts) + "\n"
+
+
+def _null(table4: pd.DataFrame) -> str:
+    means = {
+        scheme: table4.loc[~table4["model"].eq("demographics"), f"{scheme}_auc_permuted_mean"].mean()
+        for scheme in ("as_published", "nested")
+    }
+    if not np.isfinite(list(means.values())).all():
+        return "No labels were permuted, so nothing says what the schemes find by chance.\n"
+    return (
+        f"Over the models with radiomic features, permuted labels give a mean AUC of {means['as_published']:.2f} as "
+        f"published and {means['nested']:.2f} nested (`figureS1`).\n"
+    )
+
+
+def _warnings(performance: pd.DataFrame, models: list[str]) -> str:
+    own = rows_of(performance.loc[performance["model"].isin(models)], scheme="nested")
+    said = [f"{row.model}: {row.warning}" for row in own.itertuples() if isinstance(row.warning, str) and row.warning]
+    return "Warnings of the nested scheme. " + "; ".join(said) + ".\n" if said else "No warning.\n"
+
+
+def _confounding(table: pd.DataFrame) -> str:
+    if table.empty:
+        return "No demographic variables were given.\n"
+    lines = ["| Scheme | Left out | AUC demographic | AUC hybrid | Gain (interval) | p |", "|---|---|---|---|---|---|"]
+    for row in table.itertuples():
+        cells = [row.scheme.replace("_", " "), row.left_out, _number(row.auc_demographic), _number(row.auc_hybrid)]
+        cells += [_with_interval(row.gain, row.gain_low, row.gain_high), _say_p(row.p)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _departures(facts: Mapping[str, str]) -> str:
+    rows = [f"| {row.flag} | {row.paper} | {row.here.format_map(facts)} |" for row in departures().itertuples()]
+    return "\n".join(["| | In the paper | Here |", "|---|---|---|", *rows]) + "\n"
+
+
+def departures() -> pd.DataFrame:
+    """List what the paper leaves open or gets wrong, and what is done here."""
+    return read_published("departures")
+
+
+def _with_interval(value: float, low: float, high: float) -> str:
+    return "" if not np.isfinite(value) else f"{value:.2f} ({low:.2f} to {high:.2f})".replace("-", "−")
+
+
+def _number(value: float, digits: int = 2) -> str:
+    return "" if not np.isfinite(value) else f"{value:.{digits}f}"
+
+
+def _say_p(p: float) -> str:
+    return "< .001" if p < 0.001 else _number(p, 3)

@@ -1,0 +1,1 @@
+"""Tables and figures of Fiscone et al. 2023."""

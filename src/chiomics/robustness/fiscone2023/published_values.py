@@ -1,0 +1,40 @@
+"""What Fiscone et al. (Scientific Reports 13, 2023, doi:10.1038/s41598-023-42914-4) print, and where, as tables.
+
+The values were typed from the paper: Table 1 with the marks as printed, the trends of Table 2 and of the text, the list
+of features that are robust in every region, and the numbers of the text. The supplement was not at hand.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pandas as pd
+
+#: Order in which the paper lists feature classes, and what they are called there.
+CLASSES = {"firstorder": "FO", "glcm": "GLCM", "glrlm": "GLRLM", "glszm": "GLSZM", "ngtdm": "NGTDM", "gldm": "GLDM"}
+
+
+def read_published(name: str) -> pd.DataFrame:
+    """Read one of the tables.
+
+    Parameters
+    ----------
+    name : {"numbers", "table1", "trends", "whitelist", "departures"}
+        ``numbers``: source, quantity, voi, feature_class, threshold, n_gray_levels, value and a note. ``table1``:
+        first-order feature, region, coefficient, and whether it is printed in italics, which means not robust.
+        ``trends``: source, feature, mark of correspondence, direction, and the regions it is said of. ``whitelist``:
+        features robust in every region, sides together and apart. ``departures``: what the paper leaves open or gets
+        wrong, and what is done here.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Empty text where nothing is printed.
+    """
+    text = files("chiomics.robustness.fiscone2023").joinpath("published", f"{name}.tsv")
+    with text.open(encoding="utf-8") as lines:
+        frame = pd.read_csv(lines, sep="\t", keep_default_na=False)
+    for column in ("threshold", "n_gray_levels"):
+        if column in frame:
+            frame[column] = pd.to_numeric(frame[column])
+    return frame

@@ -1,0 +1,153 @@
+"""The README beside the paper's tables: what was computed, on which cohort, and how it departs from the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from chiomics.core.origin import say_origin
+from chiomics.robustness.feature_tables import SESSION
+from chiomics.robustness.fiscone2023.published_values import read_published
+from chiomics.robustness.fiscone2023.volumes import BY_MASK
+from chiomics.robustness.settings import ECHO_SETS, Settings
+from chiomics.robustness.tables import ALL
+
+TITLE = "Robustness of QSM-based radiomic features (Fiscone et al. 2023)"
+FILES = """\
+`table1`, `table2` and `tableS9` to `tableS18` keep the paper's numbers; the supplement was not at hand, so its tables
+follow what the text says of them. `table1.md` has the marks. `published.tsv` sets every number that the paper prints
+beside this cohort's. The tidy tables behind all of them lie in `../../robustness`: coefficients (`icc.parquet`),
+counts, optimal grey level, subsets (`groups.tsv`), sides, robust features (`whitelist.tsv`), missing values,
+distributions and volumes.
+
+Fiscone C, Rundo L, Lugaresi A, et al. Assessing robustness of quantitative susceptibility-based MRI radiomic features
+in patients with multiple sclerosis. Scientific Reports 13 (2023). doi:10.1038/s41598-023-42914-4
+"""
+#: Said where the brain mask of the gradient echo stands in for the whole brain.
+SLAB = " Without a T1w the brain is known as far as the gradient echo shows it, which may be a slab."
+
+
+def write_readme(
+    tables: Mapping[str, pd.DataFrame], setting: Mapping, settings: Settings, *, simulated: bool, source: str
+) -> str:
+    """Write the README of the paper's folder.
+
+    Parameters
+    ----------
+    tables : mapping of str to pandas.DataFrame
+        Tables of the stage by file name.
+    setting : mapping
+        The reported grey-level setting.
+    settings : Settings
+        As completed by `Settings.with_found`.
+    simulated : bool
+        Whether the subjects are simulated.
+    source : str
+        Where the features come from, in words.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    parts = [
+        f"# {TITLE}\n",
+        say_origin(simulated=simulated) + "\n",
+        "## Cohort and question\n",
+        _cohort(tables, settings, source),
+        "## Findings\n",
+        _findings(tables, setting, settings),
+        "## What is not as in the paper\n",
+        _departures(settings),
+        "## Files\n",
+        FILES,
+    ]
+    return "\n".join(parts)
+
+
+def _departures(settings: Settings) -> str:
+    """Lay out what the paper leaves open or gets wrong, and what was done instead."""
+    here = {"icc": settings.icc, "margin": settings.equivalence_margin, "bootstraps": settings.bootstraps}
+    rows = [f"| {row.paper} | {row.here.format(**here)} |" for row in read_published("departures").itertuples()]
+    return "\n".join(["| In the paper | Here |", "|---|---|", *rows]) + "\n"
+
+
+def _cohort(tables: Mapping[str, pd.DataFrame], settings: Settings, source: str) -> str:
+    groups = tables["groups.tsv"].drop_duplicates("cohort")
+    sizes = [f"{row.cohort} {row.n_sessions} ({row.n_participants})" for row in groups.itertuples()]
+    icc, kept = tables["icc.parquet"], set(groups["cohort"])
+    vois = [name for name in settings.vois if name in set(icc["voi"])]
+    lacking = [name for name in settings.vois if name not in vois]
+    missing = tables["missing.tsv"]
+    lines = [
+        f"- Features: {source}.",
+        f"- Sessions (participants): {', '.join(sizes)}."
+        + "".join(
+            f" Subset {name} has fewer than two and is left out." for name in settings.groups if name not in kept
+        ),
+        f"- Reconstructions compared: {', '.join(settings.echo_sets)}"
+        + (f", inversion {settings.inversion}." if settings.inversion else "."),
+        f"- Regions: {', '.join(vois)}" + (f"; not in this cohort: {', '.join(lacking)}." if lacking else "."),
+        f"- Grey levels: {', '.join(f'{level:g}' for level in np.sort(icc['n_gray_levels'].dropna().unique()))}.",
+    ]
+    if len(tables["volumes.tsv"]):
+        sessions = tables["volumes.tsv"].drop_duplicates(list(SESSION))["adjusted_by"].value_counts()
+        kinds = ", ".join(f"{by} ({number} of {sessions.sum()} sessions)" for by, number in sessions.items())
+        lines.append(f"- Volumes are in proportion to: {kinds}." + (SLAB if BY_MASK in sessions else ""))
+    further = [name for name in icc["perturbation"].unique() if name != ECHO_SETS]
+    if further:
+        lines.append(f"- Further axes, beyond the paper: {', '.join(further)}.")
+    if len(missing):
+        rows = missing.sort_values("n_sessions", ascending=False)
+        first = rows.iloc[0]
+        lines.append(
+            f"- Missing values: {len(rows)} combinations of reconstruction and region (`missing.tsv`), at most "
+            f"{first['n_sessions']} of the sessions each ({first['reason']}). A session counts for a feature where all "
+            "reconstructions have it."
+        )
+    else:
+        lines.append("- No value is missing.")
+    return "\n".join(lines) + "\n"
+
+
+def _findings(tables: Mapping[str, pd.DataFrame], setting: Mapping, settings: Settings) -> str:
+    groups, whitelist, sides = tables["groups.tsv"], tables["whitelist.tsv"], tables["sides.tsv"]
+    rows = groups[(groups["perturbation"] == ECHO_SETS) & (groups["preset"] == setting["preset"])]
+    level, width = setting["n_gray_levels"], setting["bin_width"]
+    at = f"{level:g} grey levels" if level == level else f"bin width {width:g}"
+    lines = [f"Regions are compared at {at}; a feature is robust above {settings.threshold:g}.\n"]
+    lines += [
+        "| Cohort | Sides | Optimal setting | in % of draws | Robust features | 95 % band |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows.itertuples():
+        best = f"{row.n_gray_levels:g} levels" if row.n_gray_levels == row.n_gray_levels else f"width {row.bin_width:g}"
+        lines.append(
+            f"| {row.cohort} | {row.sides} | {best} | {100 * row.bootstrap_share:.0f} | {row.n_robust} of "
+            f"{row.n_features} ({row.percent:.1f} %) | {row.low} to {row.high} |"
+        )
+    listed = whitelist[whitelist["sides"] == ALL]
+    both = listed["robust"] & listed["published"]
+    lines.append(
+        f"\n{int(listed['robust'].sum())} of {len(listed)} features are robust in every region, sides together and "
+        f"apart; the paper lists 55, and {int(both.sum())} are in both lists."
+    )
+    if len(sides):
+        row = sides[(sides["voi"] == ALL) & (sides["feature_class"] == ALL)].iloc[0]
+        verdict = "equivalent" if row["equivalent"] else "not shown to be equivalent"
+        lines.append(
+            f"Left and right are {verdict} within ± {row['margin']:g}: mean difference {row['mean_difference']:+.3f} "
+            f"(90 % interval {row['bootstrap_low']:+.3f} to {row['bootstrap_high']:+.3f}); t test p = "
+            f"{row['p_difference']:.2f}."
+        )
+    trends = tables["trends.tsv"]
+    trends = trends[trends["source"] == "Table 2"]
+    if len(trends):
+        same = np.where(trends["difference"] > 0, "up", "down") == trends["direction"]
+        lines.append(
+            f"Of {len(trends)} trends of Table 2 (a feature in a tract), {int(same.sum())} have the published "
+            f"direction here, {int(trends['agrees'].sum())} of them with p < .05 after Holm's correction."
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,136 @@
+"""The study of Fiscone et al. (2023) from feature tables alone: every table of the stage, by its file name."""
+
+from __future__ import annotations
+
+import logging
+
+import pandas as pd
+import pyarrow.dataset as ds
+
+from chiomics.core.errors import InputError
+from chiomics.robustness.analysis import analyse, cohorts_of
+from chiomics.robustness.counts import count_robust, optimal_setting, reported_setting
+from chiomics.robustness.fiscone2023.tracts import (
+    check_contradictions,
+    compare_trends,
+    session_volumes,
+    tabulate_distributions,
+)
+from chiomics.robustness.fiscone2023.volumes import adjust_volumes
+from chiomics.robustness.ratings import Axis, Ratings, read_ratings
+from chiomics.robustness.robust_features import compare_groups, list_missing, list_robust
+from chiomics.robustness.settings import ECHO_SETS, Settings
+from chiomics.robustness.sides import compare_sides
+
+log = logging.getLogger(__name__)
+
+
+def analyse_agreement(features: ds.Dataset, settings: Settings) -> dict[str, pd.DataFrame]:
+    """Measure how far features agree along every axis, and count those that are robust.
+
+    Parameters
+    ----------
+    features : pyarrow.dataset.Dataset
+        From `chiomics.robustness.feature_tables.open_features`.
+    settings : Settings
+        What to analyse.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        ``icc.parquet``, ``counts.tsv``, ``optimal_gray_level.tsv``, ``missing.tsv``, ``sides.tsv``, ``groups.tsv``
+        and ``whitelist.tsv``.
+
+    Raises
+    ------
+    InputError
+        Where the study's own axis cannot be analysed.
+    """
+    settings = settings.with_found(features)
+    keep = {"preset": settings.presets, "voi": settings.vois, "n_gray_levels": settings.gray_levels}
+    tables: dict[str, list[pd.DataFrame]] = {}
+    sides, cohorts, setting = pd.DataFrame(), {}, {}
+    for axis in settings.all_axes():
+        try:
+            ratings = read_ratings(features, axis, keep=keep, group_column=settings.group_column)
+        except InputError as error:
+            if axis.name == ECHO_SETS:
+                raise
+            log.warning("axis %s is left out: %s", axis.name, error)
+            continue
+        analysis = analyse(ratings, axis.name, settings)
+        found = {
+            "icc.parquet": analysis.icc,
+            "counts.tsv": count_robust(analysis, axis.name, settings),
+            "optimal_gray_level.tsv": optimal_setting(analysis, axis.name, settings),
+            "missing.tsv": list_missing(features, axis, ratings, keep),
+        }
+        for name, frame in found.items():
+            tables.setdefault(name, []).append(frame)
+        if axis.name == ECHO_SETS:
+            setting = reported_setting(found["optimal_gray_level.tsv"], settings)
+            log.info("reported at %s", ", ".join(f"{name} {value}" for name, value in setting.items()))
+            sides = compare_sides(ratings, axis.name, setting, settings)
+            cohorts = _sizes(ratings, settings)
+    whole = {name: _join(frames) for name, frames in tables.items()}
+    inputs = (whole["icc.parquet"], whole["optimal_gray_level.tsv"], whole["counts.tsv"])
+    return {
+        **whole,
+        "sides.tsv": sides,
+        "groups.tsv": compare_groups(*inputs, setting, settings, cohorts),
+        "whitelist.tsv": list_robust(whole["icc.parquet"], setting),
+    }
+
+
+def describe_tracts(
+    features: ds.Dataset, optimal: pd.DataFrame, settings: Settings, brain_volumes: pd.DataFrame | None = None
+) -> dict[str, pd.DataFrame]:
+    """Describe volumes, first-order and texture features of the regions on the reference map.
+
+    Parameters
+    ----------
+    features : pyarrow.dataset.Dataset
+        From `chiomics.robustness.feature_tables.open_features`.
+    optimal : pandas.DataFrame
+        The table ``optimal_gray_level.tsv``.
+    settings : Settings
+        What to analyse.
+    brain_volumes : pandas.DataFrame, optional
+        Of every session, see `chiomics.robustness.fiscone2023.volumes`.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        ``volumes.tsv``, ``distributions.parquet``, ``trends.tsv`` and ``contradictions.tsv``.
+    """
+    settings = settings.with_found(features)
+    setting = reported_setting(optimal, settings)
+    study = settings.all_axes()[0]
+    reference = Axis("reference", ECHO_SETS, settings.echo_sets[:1], study.where)
+    by_number = setting["n_gray_levels"] == setting["n_gray_levels"]
+    keep = {
+        "preset": (setting["preset"],),
+        "voi": settings.vois,
+        "n_gray_levels" if by_number else "bin_width": (setting["n_gray_levels" if by_number else "bin_width"],),
+    }
+    ratings = read_ratings(features, reference, keep=keep, group_column=settings.group_column)
+    volumes = adjust_volumes(session_volumes(ratings), brain_volumes, whole=settings.whole)
+    distributions = tabulate_distributions(ratings, volumes)
+    return {
+        "volumes.tsv": volumes,
+        "distributions.parquet": distributions,
+        "trends.tsv": compare_trends(distributions, settings),
+        "contradictions.tsv": check_contradictions(distributions, settings),
+    }
+
+
+def _sizes(ratings: Ratings, settings: Settings) -> dict[str, tuple[int, int]]:
+    """Count the sessions and the participants of the cohort and its subsets."""
+    cohorts = cohorts_of(ratings.sessions["group"], settings)
+    participants = ratings.sessions["participant"]
+    return {name: (int(rows.sum()), participants[rows].nunique()) for name, rows in cohorts.items()}
+
+
+def _join(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else frames[0]

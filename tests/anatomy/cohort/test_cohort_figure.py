@@ -1,0 +1,92 @@
+"""The cohort's table and picture of anatomy: what sessions' files hold, and who stands out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chiomics.anatomy.cohort import figure as cohort_figure
+from chiomics.anatomy.cohort.figure import draw_cohort, tabulate_anatomy
+from chiomics.core.figures import SIMULATED_MARK, save_figure
+
+NUMBER, ODD = 9, 4
+
+
+@pytest.fixture(scope="module")
+def files():
+    """Nine sessions that differ a little, of which one has a putamen of twice the size, and lesions."""
+    volumes, consistency, sidecars = {}, {}, {}
+    for number in range(NUMBER):
+        session = f"sub-{number}"
+        scale = 1 + 0.01 * number
+        rows = [
+            ("PUT", "L", 4000 * scale * (1 + (number == ODD))),
+            ("PUT", "R", 4100 * scale),
+            ("NAWM", np.nan, 4e5 * scale),
+        ]
+        rows += [("lesion1", "n/a", 30.0), ("lesion2", "n/a", 12.0)] if number == ODD else []
+        table = pd.DataFrame(rows, columns=["voi", "hemisphere", "volume_mm3"])
+        volumes[session] = table.assign(brain_mm3=1.4e6 * scale, parenchyma_mm3=1.1e6 * scale)
+        consistency[session] = pd.DataFrame(
+            {"voi": ["PUT"], "hemisphere": ["L"], "dice_with_atlas": [0.9 - 0.01 * number], "distance_mm": [scale]}
+        )
+        quality = {"overlap": 0.9 * scale, "mutual_information": 0.5 * scale, "sharpness": 0.1 * scale, "trusted": True}
+        sidecars[session] = {"Segmentation": {"Registrations": {"T1w to template": quality}}}
+    return volumes, consistency, sidecars
+
+
+@pytest.fixture(scope="module")
+def frame(files):
+    return tabulate_anatomy(*files)
+
+
+def test_a_row_per_session_holds_what_its_files_hold(frame, files):
+    assert list(frame["session"]) == list(files[0])
+    row = frame.iloc[ODD]
+    assert (row["PUT_L_mm3"], row["PUT_R_mm3"]) == pytest.approx((8000 * 1.04, 4100 * 1.04))
+    assert row["NAWM_mm3"] == pytest.approx(4e5 * 1.04)
+    assert (row["brain_mm3"], row["parenchyma_mm3"]) == pytest.approx((1.4e6 * 1.04, 1.1e6 * 1.04))
+    assert (row["PUT_L_dice"], row["PUT_L_shift_mm"]) == pytest.approx((0.86, 1.04))
+    assert row["overlap_T1w_to_template"] == pytest.approx(0.9 * 1.04)
+
+
+def test_lesions_are_counted_and_summed_and_are_no_outliers(frame):
+    assert list(frame["lesions"]) == [2 if number == ODD else 0 for number in range(NUMBER)]
+    assert frame["lesions_mm3"].iloc[ODD] == 42 and frame["lesions_mm3"].drop(ODD).eq(0).all()
+    assert not [name for name in frame if name.startswith("lesion1")]
+
+
+def test_the_session_that_stands_out_is_named_with_what_does(frame):
+    assert list(frame["outliers"]) == ["PUT_L_mm3" if number == ODD else "" for number in range(NUMBER)]
+
+
+def test_a_region_that_a_session_lacks_is_missing_and_no_zero(files):
+    volumes = dict(files[0])
+    volumes["sub-0"] = volumes["sub-0"].query("voi != 'NAWM'")
+    frame = tabulate_anatomy(volumes, *files[1:])
+    assert frame["NAWM_mm3"].isna().tolist() == [True] + [False] * (NUMBER - 1)
+    assert not frame["outliers"].iloc[0]
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_the_picture_shows_all_sessions_and_columns_and_dots_the_outliers(frame, tmp_path, monkeypatch, simulated):
+    drawn = []
+
+    def keep(figure, *paths, **options):
+        drawn.append(figure)
+        save_figure(figure, *paths, **options)
+
+    monkeypatch.setattr(cohort_figure, "save_figure", keep)
+    for name in ("a.png", "b.png", "c.svg"):
+        draw_cohort(frame, tmp_path / name, simulated=simulated, left_out=["sub-99: no T1w"])
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    axis = drawn[0].axes[0]
+    assert [label.get_text() for label in axis.get_xticklabels()] == list(frame["session"])
+    columns = [label.get_text() for label in axis.get_yticklabels()]
+    assert len(columns) == len(set(columns)) == frame.shape[1] - 4  # session, outliers, two columns of lesions
+    (dots,) = axis.lines
+    assert list(zip(*dots.get_data(), strict=True)) == [(ODD, columns.index("PUT L mm3"))]
+    text = (tmp_path / "c.svg").read_text(encoding="utf-8")
+    assert "sub-99: no T1w" in text
+    assert (SIMULATED_MARK in text) == simulated

@@ -1,0 +1,148 @@
+"""What the anatomy stage reads and makes, session by session and for the cohort."""
+
+#: Abbreviations of Yan et al. 2021 and Fiscone et al. 2023.
+TRACTS = ("AF", "CST", "FAT", "IFOF", "OR", "UF")
+LABEL_IMAGES = ("tissue", "lesions", "dgm", "nawm")
+#: What real brains are labelled by, where the configuration names nothing else.
+PUBLIC_ATLASES = {"nuclei": "allen2020", "tracts": "hcp842"}
+#: Folder of a session's T1w-space images and transforms.
+SEGMENTATION = "results/{folder}/anat/{subject}{run}_segmentation"
+TRACED = "results/{folder}/anat/{subject}{run}_tracts"
+ANATOMY_FIGURE = "results/qc/{folder}/{subject}{run}_anatomy.png"
+VOLUMES = derivative("volumes", ".tsv", desc="anatomy")
+CONSISTENCY = derivative("consistency", ".tsv", desc="anatomy")
+
+
+def anatomy_sessions():
+    """Give the sessions whose anatomy can be mapped: those with a magnitude to register."""
+    return [row for row in SESSIONS.values() if has_anatomy(row)]
+
+
+def wants_tracing(row):
+    """Say whether a session's tracts are traced on its own diffusion images."""
+    wanted = config["anatomy"]["tracts"]["route"] == "diffusion" and "tracts" in atlas_folders()
+    return wanted and bool(row["dwi"]) and bool(row["T1w"])
+
+
+def anatomy_groups():
+    """Group the sessions by the jobs that map their anatomy, as `qsm_groups` does."""
+    groups = defaultdict(list)
+    for row in anatomy_sessions():
+        tracing = wants_tracing(row)
+        groups[in_one_job(row) and not tracing, tracing].append(row)
+    for number, ((one_job, tracing), rows) in enumerate(groups.items(), start=1):
+        yield (f"_{number}" if len(groups) > 1 else ""), one_job, tracing, folder_pattern(rows)
+
+
+def structural_files(wildcards):
+    """Give the images that a session's anatomy is read from, by kind; none where it has none."""
+    columns = ("T1w", "FLAIR", "T1w_mask", "lesion_mask", "lesion_labels", "tissue_labels")
+    gre = {part: inputs_of(wildcards, part) for part in ("magnitude", "real", "imaginary")}
+    return gre | {column: inputs_of(wildcards, column) for column in columns}
+
+
+def brain_mask_of(wildcards):
+    """Give the brain mask on the GRE: the QSM stage's, else the user's."""
+    if session_of(wildcards)["input_kind"] != "chi_map":
+        return derivative("mask", desc="brain").format(**wildcards)
+    return inputs_of(wildcards, "brain_mask")
+
+
+def reference_chi(wildcards):
+    """Give the map that anatomy looks at: the first inversion of all echoes, else the user's."""
+    return chi_maps(wildcards)[:1]
+
+
+def diffusion_files(wildcards):
+    """Give a session's diffusion images and gradients."""
+    return {column: inputs_of(wildcards, column) for column in ("dwi", "bval", "bvec")}
+
+
+def atlas_named(kind):
+    """Give the atlas of a kind that the configuration means: a name of the catalogue, a folder, or none."""
+    named = config["anatomy"][kind]["atlas"]
+    if named != "auto":
+        return named
+    return f"{COHORT}/derivatives/atlas/{kind}" if SIMULATED else PUBLIC_ATLASES[kind]
+
+
+def atlas_source(wildcards):
+    """Give the folder of an atlas: fetched where it is one of the catalogue."""
+    named = atlas_named(wildcards.kind)
+    if named.startswith(COHORT):
+        return named
+    is_of_catalogue = re.fullmatch(r"[a-z0-9]+", named) is not None
+    return f"results/atlases/fetched/{named}" if is_of_catalogue else beside_snakefile(named)
+
+
+def atlas_folders():
+    """Give the prepared atlases by kind, those that the configuration names."""
+    return {kind: f"results/atlases/{kind}" for kind in PUBLIC_ATLASES if atlas_named(kind) is not None}
+
+
+def anatomy_results():
+    """Name what the anatomy stage keeps of a session on the GRE's voxels."""
+    images = {
+        f"{name}_{part}": derivative("dseg", extension, desc=name)
+        for name in LABEL_IMAGES
+        for part, extension in (("labels", ".nii.gz"), ("table", ".tsv"))
+    }
+    sides = [(side, tract) for tract in TRACTS for side in ("L", "R")] if "tracts" in atlas_folders() else []
+    return images | {
+        "tracts": [derivative("mask", hemi=side, label=tract) for side, tract in sides],
+        "reference": derivative("reference", ".json", desc="ventricles"),
+        "sidecar": derivative("anatomy", ".json"),
+        "volumes": VOLUMES,
+        "consistency": CONSISTENCY,
+    }
+
+
+def anatomy_targets():
+    """Give the files that the anatomy stage makes for the cohort."""
+    names = [*(anatomy_results()[f"{name}_labels"] for name in LABEL_IMAGES), ANATOMY_FIGURE]
+    of_sessions = [name.format(**session_wildcards(row)) for row in anatomy_sessions() for name in names]
+    return of_sessions + (["results/qc/anatomy.png"] if of_sessions else []) + chi_atlas_targets()
+
+
+def anatomy_figure():
+    """Name the page of a session, as it goes into the report."""
+    return report(
+        ANATOMY_FIGURE, caption="../report/anatomy.rst", category="Anatomy", labels={"session": "{subject}{run}"}
+    )
+
+
+def anatomy_tables(pattern, wildcards):
+    """Give one of the session tables for the cohort."""
+    return [pattern.format(**session_wildcards(row)) for row in anatomy_sessions()]
+
+
+def reference_of(wildcards):
+    """Give the sidecar of the reference that the radiomics stage subtracts, none where the map's own serves."""
+    if config["radiomics"]["reference"] == "qsm":
+        return []
+    return anatomy_results()["reference"].format(**wildcards)
+
+
+def control_sessions():
+    """Give the sessions of the χ atlas: controls with a map."""
+    groups = config["anatomy"]["chi_atlas"]["groups"]
+    return [row for row in anatomy_sessions() if row.get("group") in groups]
+
+
+def chi_atlas_targets():
+    """Give the files of the cohort's χ atlas, none where there are too few controls."""
+    return ["results/anatomy/desc-mean_Chimap.nii.gz"] if len(control_sessions()) >= 2 else []
+
+
+def of_controls(function, wildcards):
+    """Give one kind of file of every control."""
+    paths = []
+    for row in control_sessions():
+        found = function(wildcards_of(row))
+        paths += [found] if isinstance(found, str) else found
+    return paths
+
+
+def segmentation_of(wildcards):
+    """Name the folder of a session's segmentation."""
+    return SEGMENTATION.format(**wildcards)

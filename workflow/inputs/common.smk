@@ -1,0 +1,189 @@
+"""Reads the manifest, and names the sessions and files that the rules share."""
+
+import os
+import re
+from collections import defaultdict
+from contextlib import contextmanager
+from functools import partial
+
+from chiomics.core.bids import build_name
+from chiomics.core.errors import InputError
+from chiomics.core.logs import start_log
+from chiomics.index import (
+    index_files,
+    read_manifest,
+    update_manifest,
+    write_manifest,
+)
+from chiomics.phantom import list_sessions, load_recipe
+from snakemake.exceptions import WorkflowError
+from snakemake.iocontainers import Wildcards
+from snakemake.logging import logger
+
+MANIFEST = "results/manifest.tsv"
+COHORT = "results/phantom"
+SIMULATED = config["bids_dir"] is None and config["features"] is None
+
+
+def beside_snakefile(path):
+    """Resolve a path of the configuration, so that --directory moves the results and not the input."""
+    return path and os.path.normpath(os.path.join(workflow.basedir, path))
+
+
+BIDS_DIR = COHORT if SIMULATED else beside_snakefile(config["bids_dir"])
+if config["features"] and config["bids_dir"]:
+    raise WorkflowError("both features and bids_dir are given: a paper starts from one of them")
+
+
+@contextmanager
+def bad_input_explained():
+    """Let bad input stop the workflow with its message alone, without the calls that led there."""
+    try:
+        yield
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+with bad_input_explained():
+    RECIPE = load_recipe(config["phantom"]) if SIMULATED else None
+    SUBJECTS = list_sessions(RECIPE) if SIMULATED else []
+
+# Jobs find the package in this checkout, in the one pip environment and in conda environments alike.
+SOURCE = os.path.join(workflow.basedir, "src")
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
+
+
+wildcard_constraints:
+    folder=r"sub-[a-zA-Z0-9+]+(/ses-[a-zA-Z0-9+]+)?",
+    subject=r"sub-[a-zA-Z0-9+]+(_ses-[a-zA-Z0-9+]+)?",
+    run=r"(_run-[0-9]+)?",
+    participant=r"sub-[a-zA-Z0-9+]+",
+
+
+# What a preset chooses where the configuration leaves it open: the best measured, and what the papers did.
+PRESET_CHOICES = {
+    "default": {"inversions": ["tv"], "data_weights": True},
+    "published": {"inversions": ["ilsqr"], "data_weights": False},
+}
+for key, choice in PRESET_CHOICES[config["qsm"]["preset"]].items():
+    if config["qsm"][key] is None:
+        config["qsm"][key] = choice
+
+if config["anatomy"]["registration"]["preset"] == "auto":
+    config["anatomy"]["registration"]["preset"] = "fast" if SIMULATED else "accurate"
+
+# Where a job remembers that a session's voxels cannot be used, and the settings under which that holds.
+ON_FAILURE = {
+    "failed_dir": "results/qc/failed",
+    "settings": {
+        key: config["qsm"][key] for key in ("brain_mask", "preset", "phase", "phase_scale", "phase_sign", "bipolar")
+    },
+}
+# The same for what the anatomy stage finds; other settings of it re-run no susceptibility map.
+ANATOMY_ON_FAILURE = ON_FAILURE | {"settings": {"anatomy": config["anatomy"]}}
+
+
+def write_cohort_manifest():
+    """Index the input; the simulated cohort's files are foretold by its recipe."""
+    if SIMULATED:
+        files = [path for subject in SUBJECTS for path in subject.files]
+        constants = {subject.participant_id: vars(subject) for subject in SUBJECTS}
+        rows = index_files(files, [subject.participant for subject in SUBJECTS], constants=constants)
+        write_manifest(rows, MANIFEST)
+    else:
+        settings = ON_FAILURE["settings"] | ANATOMY_ON_FAILURE["settings"]
+        options = config["index"] | ON_FAILURE | {"settings": settings}
+        options["qc_exclude"] = beside_snakefile(options["qc_exclude"])
+        update_manifest(BIDS_DIR, MANIFEST, on_bad_session=config["on_bad_session"], **options)
+
+
+# Jobs are started with this same file, on other machines too: only the main process indexes.
+if workflow.is_main_process:
+    start_log()
+    if not config["features"]:
+        with bad_input_explained():
+            write_cohort_manifest()
+
+ROWS = [] if config["features"] else read_manifest(MANIFEST)
+SESSIONS = {row["session"]: row for row in ROWS if row["status"] == "included"}
+
+
+def derivative(suffix, extension=".nii.gz", datatype="anat", **entities):
+    """Name a derivative, with the wildcards folder, subject and run for the session."""
+    name = build_name(suffix, extension, sub="SUBJECT", run="RUN", **entities)
+    name = name.replace("sub-SUBJECT", "{subject}").replace("_run-RUN", "{run}")
+    return f"results/{{folder}}/{datatype}/{name}"
+
+
+def job_file(kind, rule_name, extension):
+    """Name the log or benchmark file of a rule that runs once per session."""
+    return f"results/{kind}/{{folder}}/{{subject}}{{run}}_{rule_name}{extension}"
+
+
+def session_wildcards(row):
+    """Give the wildcards that name a session's files."""
+    parts = [row["participant_id"], row["session_id"]]
+    return {
+        "folder": "/".join(filter(None, parts)),
+        "subject": "_".join(filter(None, parts)),
+        "run": f"_run-{row['run']}" if row["run"] else "",
+    }
+
+
+def wildcards_of(row):
+    """Give what an input function takes for a session."""
+    return Wildcards(fromdict=session_wildcards(row))
+
+
+def session_of(wildcards):
+    """Give the manifest's row of a job."""
+    return SESSIONS[wildcards.subject + wildcards.run]
+
+
+def inputs_of(wildcards, column):
+    """Give the paths in one column of a session's row, none where it is empty."""
+    paths = session_of(wildcards)[column] or []
+    return [os.path.join(BIDS_DIR, path) for path in ([paths] if isinstance(paths, str) else paths)]
+
+
+def voxels_of(wildcards):
+    """Count the voxels of one echo of a session."""
+    nx, ny, nz = session_of(wildcards)["shape"]
+    return nx * ny * nz
+
+
+def threads_for_size(wildcards):
+    """Give large images more threads: below two million voxels starting them costs more than they save."""
+    return 4 if voxels_of(wildcards) > 2_000_000 else 1
+
+
+def megabytes_for_size(wildcards, copies):
+    """Memory of a job that holds `copies` float32 volumes of the session's size, above what imports take."""
+    return int(600 + copies * voxels_of(wildcards) * 4 / 1e6)
+
+
+def minutes_for_size(wildcards, attempt, minutes_per_megavoxel):
+    """Run time with a margin, more at every retry."""
+    return int(attempt * (10 + minutes_per_megavoxel * voxels_of(wildcards) / 1e6))
+
+
+def in_one_job(row):
+    """Say whether a session is small enough for one job to take all steps of a stage."""
+    nx, ny, nz = row["shape"]
+    return nx * ny * nz < config["one_job_below"]
+
+
+def folder_pattern(rows):
+    """Write a pattern for the folder wildcard that holds for these sessions and runs only."""
+    names = [session_wildcards(row) for row in rows]
+    return "|".join(re.escape(name["folder"]) + (f"(?=/.*{name['run']}[_.])" if name["run"] else "") for name in names)
+
+
+def has_anatomy(row):
+    """Say whether the anatomy stage maps a session: it takes a magnitude to register."""
+    return bool(row["magnitude"] or row["real"])
+
+
+def radiomics_sessions():
+    """Give the sessions that have volumes of interest."""
+    return [row for row in SESSIONS.values() if row["voi_labels"] or has_anatomy(row)]

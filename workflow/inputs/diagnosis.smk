@@ -1,0 +1,70 @@
+"""What the diagnosis stage and the study of Yan et al. 2021 read and make."""
+
+from chiomics.diagnosis.models import complete_settings, list_jobs, list_models
+
+YAN = config["papers"]["yan2021"]
+YAN_SETTINGS = {key: value for key, value in YAN.items() if key not in ("include", "jobs_per_batch")}
+YAN_MODELS = [
+    f"results/diagnosis/models/{name}.json"
+    for name, model in list_models(complete_settings(YAN_SETTINGS)).items()
+    if model.main
+]
+YAN_TABLES = ("table1", "table2", "table3", "table4", "selection_counts", "enrolment", "clear_checklist")
+#: Figures that come from tables and one session; the workflow (3) beside them.
+YAN_DRAWN = ("1", "2", "4", "5", "S1", "S2", "S3", "S4", "S5")
+#: Tables of the diagnosis stage with their format.
+EVALUATION_TABLES = dict.fromkeys(("predictions", "selected", "permutation"), ".parquet") | dict.fromkeys(
+    (
+        "performance",
+        "delong",
+        "confounding",
+        "selection_counts",
+        "selection_stability",
+        "roc",
+        "calibration",
+        "decision_curve",
+    ),
+    ".tsv",
+)
+
+
+def batches(kind):
+    """Cut the evaluations or the permutations of all models into batches: lists of model, scheme and chunk."""
+    jobs = list_jobs(complete_settings(YAN_SETTINGS))[kind]
+    size = YAN["jobs_per_batch"]
+    return [jobs[start : start + size] for start in range(0, len(jobs), size)]
+
+
+def jobs_of_batch(kind, wildcards):
+    """Give the evaluations or permutations of one batch."""
+    return [list(job) for job in batches(kind)[int(wildcards.batch)]]
+
+
+def batch_files(kind, pattern):
+    """Name a file of every batch."""
+    return [pattern.format(batch=number) for number in range(len(batches(kind)))]
+
+
+def manifest_of_cohort(wildcards):
+    """Give the manifest, which says who was left out and why; none where the cohort is a table."""
+    return [] if GIVEN_FEATURES else MANIFEST
+
+
+def example_session():
+    """Give the map and the nuclei of the first patient, for the picture of the regions."""
+    positive = [row for row in anatomy_sessions() if row.get("group") == YAN["positive"]]
+    if GIVEN_FEATURES or not positive or "nuclei" not in atlas_folders():
+        return {}
+    wildcards, results = wildcards_of(positive[0]), anatomy_results()
+    found = {
+        "nuclei": results["dgm_labels"].format(**wildcards),
+        "nuclei_table": results["dgm_table"].format(**wildcards),
+    }
+    return found | {"chi": reference_chi(wildcards)[0]}
+
+
+def yan2021_targets(wildcards):
+    """Give the tables, figures and models of Yan et al. 2021."""
+    folder = "results/papers/yan2021"
+    figures = [f"{folder}/figure{name}.png" for name in ("3", *YAN_DRAWN)]
+    return paper_targets("yan2021", [f"{folder}/README.md", *figures, *YAN_MODELS])

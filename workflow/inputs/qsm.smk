@@ -1,0 +1,143 @@
+"""What the QSM stage reads and makes, session by session."""
+
+QSM_FIGURE = "results/qc/{folder}/{subject}{run}_qsm.png"
+QSM_SETTINGS = (
+    "brain_mask",
+    "preset",
+    "phase",
+    "bipolar",
+    "inversions",
+    "parameters",
+    "data_weights",
+    "reference",
+    "backend",
+)
+
+
+def gre_files(wildcards):
+    """Give a session's gradient-echo images by the part that they hold."""
+    return {part: inputs_of(wildcards, part) for part in ("magnitude", "phase", "real", "imaginary")}
+
+
+def gre_parameters(wildcards):
+    """Give what a job has to know of a session's acquisition."""
+    row = session_of(wildcards)
+    return {
+        "kind": row["input_kind"],
+        "echo_times": row["echo_times"],
+        "field_strength": row["field_strength"],
+        "phase_scale": config["qsm"]["phase_scale"],
+        "phase_sign": config["qsm"]["phase_sign"],
+    }
+
+
+def echo_sets_of(row):
+    """Give the configured echo sets that a session can serve, as echo numbers from 1; "all" always exists."""
+    echoes = [1] if row["input_kind"] == "phase_difference" else list(range(1, row["n_echoes"] + 1))
+    configured = config["qsm"]["echo_sets"].items()
+    return {"all": echoes} | {name: numbers for name, numbers in configured if set(numbers) <= set(echoes)}
+
+
+def echo_sets_of_job(wildcards):
+    """Give the echo sets of a job's session."""
+    return echo_sets_of(session_of(wildcards))
+
+
+def has_r2star(row):
+    """Say whether R2* can be fitted: it takes three echoes."""
+    return row["input_kind"] != "phase_difference" and row["n_echoes"] >= 3
+
+
+def qsm_sessions():
+    """Give the sessions with phase; those with nothing but a susceptibility map start after this stage."""
+    return [row for row in SESSIONS.values() if row["input_kind"] != "chi_map"]
+
+
+def qsm_groups():
+    """Group the sessions by what the rules of the QSM stage write for them, since a rule's outputs are fixed.
+
+    One group in most cohorts. Gives for each the suffix of its rules' names, the names of its echo sets, whether R2* can
+    be fitted, whether one job takes all steps, and a pattern for the folder wildcard.
+    """
+    groups = defaultdict(list)
+    for row in qsm_sessions():
+        groups[tuple(echo_sets_of(row)), has_r2star(row), in_one_job(row)].append(row)
+    for number, ((sets, r2star, one_job), rows) in enumerate(groups.items(), start=1):
+        yield (f"_{number}" if len(groups) > 1 else ""), sets, r2star, one_job, folder_pattern(rows)
+
+
+def qsm_results(sets, r2star):
+    """Name what the QSM stage keeps for a session with these echo sets."""
+    maps = [(inversion, name) for inversion in config["qsm"]["inversions"] for name in sets]
+    paths = {
+        "brain_mask": derivative("mask", desc="brain"),
+        "brain_sidecar": derivative("mask", ".json", desc="brain"),
+        "local_fields": [derivative("fieldmap", desc=name) for name in sets],
+        "field_sidecars": [derivative("fieldmap", ".json", desc=name) for name in sets],
+        "weights": derivative("weights", desc="local"),
+        "mask": derivative("mask", desc="qsm"),
+        "maps": [derivative("Chimap", rec=inversion, desc=name) for inversion, name in maps],
+        "map_sidecars": [derivative("Chimap", ".json", rec=inversion, desc=name) for inversion, name in maps],
+        "reference_mask": derivative("mask", desc="reference"),
+    }
+    return paths | ({"r2star": derivative("R2starmap")} if r2star else {})
+
+
+def qsm_targets():
+    """Give the files that the QSM stage makes for the cohort."""
+    targets = []
+    for row in qsm_sessions():
+        results = qsm_results(echo_sets_of(row), has_r2star(row))
+        targets += [path.format(**session_wildcards(row)) for path in [*results["maps"], QSM_FIGURE]]
+    return targets
+
+
+def qsm_figure():
+    """Name the picture of a session, as it goes into the report."""
+    return report(QSM_FIGURE, caption="../report/qsm.rst", category="QSM", labels={"session": "{subject}{run}"})
+
+
+def log_skipped_echo_sets():
+    """Say which sessions lack the echoes of a configured set."""
+    for name, numbers in config["qsm"]["echo_sets"].items():
+        without = [row["session"] for row in qsm_sessions() if name not in echo_sets_of(row)]
+        if without:
+            shown = ", ".join(without[:5]) + (", ..." if len(without) > 5 else "")
+            logger.info(f"echo set {name} {numbers} is skipped for {len(without)} sessions with fewer echoes: {shown}")
+
+
+def map_names(row):
+    """Name a session's χ maps by inversion and echo set; one of the user's own goes by its place in both."""
+    inversions = config["qsm"]["inversions"] if row["input_kind"] != "chi_map" else []
+    names = [[inversion, echo_set] for inversion in inversions for echo_set in echo_sets_of(row)]
+    return names + ([["given", "given"]] if row["chi_map"] else [])
+
+
+def map_names_of_job(wildcards):
+    """Name the χ maps of a job's session."""
+    return map_names(session_of(wildcards))
+
+
+def chi_maps(wildcards):
+    """Give a session's χ maps in the order of their names."""
+    made = [name for name in map_names_of_job(wildcards) if name[0] != "given"]
+    paths = [derivative("Chimap", rec=inversion, desc=echo_set) for inversion, echo_set in made]
+    return [path.format(**wildcards) for path in paths] + inputs_of(wildcards, "chi_map")
+
+
+def r2star_of(wildcards):
+    """Give the R2* map of a session that has one."""
+    row = session_of(wildcards)
+    made = row["input_kind"] != "chi_map" and has_r2star(row)
+    return derivative("R2starmap").format(**wildcards) if made else []
+
+
+def valid_mask(wildcards):
+    """Give the mask in which all maps hold values: the QSM stage's, else the user's brain mask."""
+    if session_of(wildcards)["input_kind"] != "chi_map":
+        return derivative("mask", desc="qsm").format(**wildcards)
+    return inputs_of(wildcards, "brain_mask")
+
+
+if workflow.is_main_process:
+    log_skipped_echo_sets()

@@ -1,0 +1,57 @@
+"""What the robustness stage and the study of Fiscone et al. 2023 read and make."""
+
+FISCONE = config["papers"]["fiscone2023"]
+FISCONE_SETTINGS = {key: value for key, value in FISCONE.items() if key != "include"}
+AGREEMENT_TABLES = ("counts.tsv", "optimal_gray_level.tsv", "missing.tsv", "sides.tsv", "groups.tsv", "whitelist.tsv")
+TRACT_TABLES = ("volumes.tsv", "trends.tsv", "contradictions.tsv")
+#: Figures that come from tables; the workflow (1) and the χ atlas (5) beside them.
+FISCONE_DRAWN = ("2", "2_subsets", "3", "4", "6", "S1", "S6", "S7", "S8", "S9", "_published")
+
+
+def robustness_features(wildcards=None):
+    """Give the tables whose features are compared: of every session as it is, and perturbed where that is asked for."""
+    if GIVEN_FEATURES or not FISCONE["perturbations"]:
+        return cohort_features()
+    perturbed = derivative("features", ".parquet", datatype="radiomics", desc="perturbed")
+    return feature_tables() + [perturbed.format(**session_wildcards(row)) for row in radiomics_sessions()]
+
+
+def sessions_with_t1w():
+    """Give the sessions whose whole brain the anatomy stage measures: on the T1w, as the GRE may be a slab."""
+    return [] if GIVEN_FEATURES else [row for row in radiomics_sessions() if has_anatomy(row) and row["T1w"]]
+
+
+def sessions_without_t1w():
+    """Give the other sessions that have a brain mask on the GRE."""
+    rows = [] if GIVEN_FEATURES else radiomics_sessions()
+    return [row for row in rows if not (has_anatomy(row) and row["T1w"]) and brain_mask_of_row(row)]
+
+
+def identities(rows):
+    """Name sessions by participant, session and run."""
+    return [[row["participant_id"], row["session_id"], row["run"]] for row in rows]
+
+
+def brain_mask_of_row(row):
+    """Give the brain mask of a session as a list, empty where it has none."""
+    paths = brain_mask_of(wildcards_of(row))
+    return [paths] if isinstance(paths, str) else paths
+
+
+def valid_mask_as_list(wildcards):
+    """Give the mask in which all maps hold values as a list, empty where there is none."""
+    paths = valid_mask(wildcards)
+    return [paths] if isinstance(paths, str) else paths
+
+
+def fiscone2023_targets(wildcards):
+    """Give the tables and figures of Fiscone et al. 2023."""
+    folder = "results/papers/fiscone2023"
+    figures = [f"{folder}/figure{name}.png" for name in fiscone_figures()]
+    return paper_targets("fiscone2023", [f"{folder}/README.md", f"{folder}/published.tsv", *figures])
+
+
+def fiscone_figures():
+    """Number the figures that this cohort can give: the χ atlas takes the maps of controls."""
+    without_atlas = GIVEN_FEATURES or not chi_atlas_targets()
+    return ["1", *([] if without_atlas else ["5"]), *FISCONE_DRAWN]
