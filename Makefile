@@ -4,18 +4,28 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 READY := $(VENV)/.ready
+# TORCH=no leaves the networks out; TORCH_INDEX names an index of CPU builds.
+TORCH ?= yes
+TORCH_INDEX ?=
 
 .PHONY: install demo test test-all lint format bench lock clean
 
 install: $(READY)
 
-$(READY): requirements-build.lock requirements.lock pyproject.toml
+$(READY): requirements-build.lock requirements.lock requirements-torch.txt requirements-deepbet.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "chiomics needs Python 3.11, and no python3 was found. Install it or call: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "chiomics needs Python 3.11 (pyradiomics 3.0.1 does not build on 3.12), but $(PYTHON) is $$($(PYTHON) --version 2>&1). Install it or call: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@command -v cc >/dev/null || command -v gcc >/dev/null || { echo "chiomics needs a C compiler (pyradiomics is built from source): install gcc" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements-build.lock
 	$(BIN)/pip install --quiet --require-hashes --no-build-isolation -r requirements.lock
+	@if [ "$(TORCH)" = no ]; then \
+		echo "Without torch: the networks of zhang2022, wang2020 and seok2023 and brain extraction by a network are left out."; \
+	else \
+		$(BIN)/pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -r requirements-torch.txt && \
+		$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements-deepbet.lock || \
+		echo "torch could not be installed: the networks of zhang2022, wang2020 and seok2023 and brain extraction by a network are left out, everything else works. Try: make install TORCH_INDEX=<index of CPU builds>" >&2; \
+	fi
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -25,13 +25,13 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/inputs/common.smk"
-include: "workflow/inputs/papers.smk"
 include: "workflow/inputs/phantom.smk"
 include: "workflow/inputs/qsm.smk"
 include: "workflow/inputs/anatomy.smk"
 include: "workflow/inputs/radiomics.smk"
 include: "workflow/inputs/robustness.smk"
 include: "workflow/inputs/diagnosis.smk"
+include: "workflow/inputs/papers.smk"
 
 
 if SIMULATED:

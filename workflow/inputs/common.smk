@@ -5,10 +5,13 @@ import re
 from collections import defaultdict
 from contextlib import contextmanager
 from functools import partial
+from glob import glob
 
 from chiomics.core.bids import build_name
 from chiomics.core.errors import InputError
+from chiomics.core.feature_files import says_simulated
 from chiomics.core.logs import start_log
+from chiomics.core.papers import Paper
 from chiomics.index import (
     index_files,
     read_manifest,
@@ -187,3 +190,15 @@ def has_anatomy(row):
 def radiomics_sessions():
     """Give the sessions that have volumes of interest."""
     return [row for row in SESSIONS.values() if row["voi_labels"] or has_anatomy(row)]
+
+
+#: Features of one table in place of images: the whole cohort.
+GIVEN_FEATURES = beside_snakefile(config["features"])
+GIVEN_TABLES = [GIVEN_FEATURES] if GIVEN_FEATURES and "*" not in GIVEN_FEATURES else sorted(glob(GIVEN_FEATURES or ""))
+if GIVEN_FEATURES and not GIVEN_TABLES:
+    raise WorkflowError(f"features: no file has a name like {GIVEN_FEATURES}")
+FROM_SIMULATED = SIMULATED or any(map(says_simulated, GIVEN_TABLES))
+COHORT_NAME = GIVEN_FEATURES or ("the embedded simulated cohort" if SIMULATED else BIDS_DIR)
+
+#: One record per paper, by its key; the inputs file of its stage adds it.
+PAPER_RECORDS = {}

@@ -137,7 +137,3 @@ def valid_mask(wildcards):
     if session_of(wildcards)["input_kind"] != "chi_map":
         return derivative("mask", desc="qsm").format(**wildcards)
     return inputs_of(wildcards, "brain_mask")
-
-
-if workflow.is_main_process:
-    log_skipped_echo_sets()

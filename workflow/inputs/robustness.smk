@@ -1,5 +1,9 @@
 """What the robustness stage and the study of Fiscone et al. 2023 read and make."""
 
+#: Echoes of the four reconstructions that Fiscone et al. 2023 compare; "all" is the fourth.
+FISCONE_ECHO_SETS = {"3TE": [1, 3, 5], "2TE": [1, 5], "1TE": [5]}
+#: Fewer sessions give no intraclass correlation worth the name.
+MIN_SESSIONS = 5
 FISCONE = config["papers"]["fiscone2023"]
 FISCONE_SETTINGS = {key: value for key, value in FISCONE.items() if key != "include"}
 AGREEMENT_TABLES = ("counts.tsv", "optimal_gray_level.tsv", "missing.tsv", "sides.tsv", "groups.tsv", "whitelist.tsv")
@@ -44,14 +48,45 @@ def valid_mask_as_list(wildcards):
     return [paths] if isinstance(paths, str) else paths
 
 
-def fiscone2023_targets(wildcards):
+def fiscone2023_targets():
     """Give the tables and figures of Fiscone et al. 2023."""
     folder = "results/papers/fiscone2023"
     figures = [f"{folder}/figure{name}.png" for name in fiscone_figures()]
-    return paper_targets("fiscone2023", [f"{folder}/README.md", f"{folder}/published.tsv", *figures])
+    return [f"{folder}/README.md", f"{folder}/published.tsv", *figures]
 
 
 def fiscone_figures():
     """Number the figures that this cohort can give: the χ atlas takes the maps of controls."""
     without_atlas = GIVEN_FEATURES or not chi_atlas_targets()
     return ["1", *([] if without_atlas else ["5"]), *FISCONE_DRAWN]
+
+
+def lacking_for_fiscone2023():
+    """Say what the cohort lacks for the study of robustness, nothing where it lacks nothing."""
+    sets = config["qsm"]["echo_sets"]
+    wanted = FISCONE_ECHO_SETS if sets is None else sets
+    echoes = min((max(numbers) for numbers in wanted.values()), default=None)
+    if echoes is None:
+        return "qsm.echo_sets is empty, and robustness compares reconstructions"
+    able = [row for row in radiomics_sessions() if (row["n_echoes"] or 0) >= echoes]
+    if len(able) < MIN_SESSIONS:
+        return f"{len(able)} sessions have the {echoes} echoes of a second reconstruction, {MIN_SESSIONS} are needed"
+    return ""
+
+
+def cohort_features(wildcards=None):
+    """Give the feature tables of the cohort, the user's or those of the radiomics stage."""
+    if config["feature_columns"]:
+        return ["results/robustness/features.parquet"]
+    return GIVEN_TABLES or feature_tables()
+
+
+PAPER_RECORDS["fiscone2023"] = Paper(
+    title="Fiscone 2023",
+    lacking=lacking_for_fiscone2023,
+    targets=fiscone2023_targets,
+    workflow_figure="figure1",
+    presets={"fiscone107": {}},
+    echo_sets=FISCONE_ECHO_SETS,
+    from_features=True,
+)

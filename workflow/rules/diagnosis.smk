@@ -8,7 +8,7 @@ chunks of repeats or permutations, so that cores and clusters can share it.
 rule yan2021:
     """Make every table and figure of Yan et al. 2021, as published and without its leak."""
     input:
-        yan2021_targets,
+        partial(files_of_paper, paper="yan2021"),
 
 
 rule gather_cohort:

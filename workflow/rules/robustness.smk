@@ -8,7 +8,7 @@ the radiomics stage, or with `--config features=my.parquet` from a table of your
 rule fiscone2023:
     """Make every table and figure of Fiscone et al. 2023."""
     input:
-        fiscone2023_targets,
+        partial(files_of_paper, paper="fiscone2023"),
 
 
 rule import_features:
