@@ -3,6 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
+# Processes of the tests, each about 2 GB.
+JOBS ?= auto
+PYTEST := $(BIN)/pytest -q -n $(JOBS) --maxprocesses 4 --dist loadfile
 READY := $(VENV)/.ready
 # TORCH=no leaves the networks out; TORCH_INDEX names an index of CPU builds.
 TORCH ?= yes
@@ -38,10 +41,10 @@ demo: install
 	@echo "One page with all of it:    $(BIN)/snakemake --configfile config/demo.yaml --report report.html"
 
 test: install
-	$(BIN)/pytest -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: install
-	$(BIN)/pytest -q
+	$(PYTEST)
 
 lint: install
 	$(BIN)/ruff check .

@@ -16,3 +16,8 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("real test data (../shared/data) is not on this machine")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the runs of the workflow, the longest files, so that no process is left alone with them at the end."""
+    items.sort(key=lambda item: "tests/workflow/" not in item.path.as_posix())
