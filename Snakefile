@@ -10,7 +10,7 @@ Every key of the configuration is explained in config/README.md.
 
 import os
 
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
 min_version("9.1")
 
@@ -18,7 +18,7 @@ min_version("9.1")
 configfile: os.path.join(workflow.basedir, "config", "config.yaml")
 
 
-validate(config, os.path.join(workflow.basedir, "workflow", "schemas", "config.schema.yaml"))
+include: "workflow/inputs/settings.smk"
 
 
 report: "workflow/report/workflow.rst"

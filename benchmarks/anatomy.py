@@ -30,7 +30,7 @@ NOISE = 0.01
 
 
 def settings(preset: str) -> dict:
-    """Give the section `anatomy` of the configuration with its defaults."""
+    """Return the section `anatomy` of the configuration with its defaults."""
     return {
         "registration": {"program": "ants", "preset": preset, "parameters": {}},
         "tissue": {},

@@ -76,8 +76,8 @@ def run_chain(subject: SimulatedSubject, acquisition: dict, preset: str, overrid
     brain, _ = mend_by_template(brain_mask(magnitude, voxel_size=size), subject.affine)
     total = estimate_total_fields(magnitude, phase, brain, field_strength=acquisition["field_strength"], **settings)
     local = remove_background_fields(
-        total["fields"], total["mask"], names=total["names"], precision=total["precision"],
-        consistency=total["consistency"], b0_direction=b0_direction(subject.affine), **settings,
+        total["fields"], total["mask"], names=total["names"], inverse_sd=total["inverse_sd"],
+        quality=total["quality"], b0_direction=b0_direction(subject.affine), **settings,
     )  # fmt: skip
     return local | {"seconds": time.process_time() - start, "magnitude": magnitude, "brain": brain, "total": total}
 

@@ -252,7 +252,7 @@ def _priors(points: np.ndarray) -> np.ndarray:
 
 
 def _bump(points: tuple, centre: tuple, width: tuple) -> np.ndarray:
-    """Give a Gaussian bump of height 1."""
+    """Return a Gaussian bump of height 1."""
     return np.exp(-sum(((p - c) / w) ** 2 for p, c, w in zip(points, centre, width, strict=True)))
 
 

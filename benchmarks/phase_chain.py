@@ -20,7 +20,7 @@ from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.field_noise import field_noise
 from chiomics.qsm.invert import invert
 from chiomics.qsm.metrics import detrended_nrmse, nrmse, region_slope_error, xsim
-from chiomics.qsm.source_projection import remove_background_projection
+from chiomics.qsm.pdf import remove_background_pdf
 from chiomics.qsm.vsharp import remove_background_vsharp
 
 PEERS_BACKGROUND = {"iSMV": 25.6, "RESHARP": 27.2, "SHARP": 29.9, "LBV": 34.5, "V-SHARP": 37.3}
@@ -54,8 +54,8 @@ def main() -> None:
         print(f"  QSM.rs {name:12s} {value:6.1f} %")
     (found, inner), seconds = timed(remove_background_vsharp, total, brain, voxel_size=(1, 1, 1))
     weight = brain.astype(np.float32)
-    (projected,), more = timed(remove_background_projection, total[None], brain, weight, **GEOMETRY)
-    for name, field, spent in (("V-SHARP", found, seconds), ("source projection", projected, more)):
+    (projected,), more = timed(remove_background_pdf, total[None], brain, weight, **GEOMETRY)
+    for name, field, spent in (("V-SHARP", found, seconds), ("PDF with TFI", projected, more)):
         print(
             f"  {name:19s} {nrmse(field, local, brain):6.1f} %  {spent:5.1f} s  "
             f"(in V-SHARP's mask {nrmse(field, local, inner):.1f} %)"
@@ -76,7 +76,7 @@ def main() -> None:
         )
         result, second = timed(
             remove_background_fields, fields["fields"], fields["mask"], names=fields["names"],
-            precision=fields["precision"], consistency=fields["consistency"], b0_direction=(0, 0, 1), **settings,
+            inverse_sd=fields["inverse_sd"], quality=fields["quality"], b0_direction=(0, 0, 1), **settings,
         )  # fmt: skip
         inside = result["mask"] & brain
         print(

@@ -1,4 +1,4 @@
-"""Cost of the features of the study of Fiscone et al. (S-41) against pyradiomics and pictologics, and their equality.
+"""Cost of the features of the study of Fiscone et al. against pyradiomics and pictologics, and their equality.
 
     python -m benchmarks.radiomics [CASE ...] [--measure-shape]
 
@@ -121,7 +121,7 @@ def largest_difference(found: dict, reference: dict) -> float:
 
 
 def named(frame: object, n_bins: int) -> dict:
-    """Give the values at one number of bins under pyradiomics' names."""
+    """Return the values at one number of bins under pyradiomics' names."""
     rows = frame[frame["n_gray_levels"] == n_bins]
     keys = rows["image_type"] + "_" + rows["feature_class"] + "_" + rows["feature"]
     return dict(zip(keys, rows["value"], strict=True))

@@ -104,7 +104,7 @@ def main() -> None:
     )  # fmt: skip
     local = clock(
         "background", remove_background_fields, total["fields"], total["mask"], names=total["names"],
-        precision=total["precision"], consistency=total["consistency"], b0_direction=geometry["b0_direction"],
+        inverse_sd=total["inverse_sd"], quality=total["quality"], b0_direction=geometry["b0_direction"],
         **settings, **resources,
     )  # fmt: skip
     for name, field, weight in zip(local["names"], local["local_fields"], local["weights"], strict=True):

@@ -89,8 +89,8 @@ def map_subject(subject: SimulatedSubject, acquisition: dict, workers: int) -> d
             magnitude, phase, brain, field_strength=acquisition["field_strength"], preset_name=preset, **settings
         )
         local = remove_background_fields(
-            total["fields"], total["mask"], names=total["names"], precision=total["precision"],
-            consistency=total["consistency"], b0_direction=b0, preset_name=preset, **settings,
+            total["fields"], total["mask"], names=total["names"], inverse_sd=total["inverse_sd"],
+            quality=total["quality"], b0_direction=b0, preset_name=preset, **settings,
         )  # fmt: skip
         fluid = csf_mask(r2star, local["mask"], voxel_size=size)
 
@@ -129,7 +129,7 @@ def draw_all(subject: SimulatedSubject, stages: dict, folder: Path) -> None:
     # Through the basal ganglia, and where the echoes disagree most.
     third = nuclei.shape[2] // 3
     middle = third + int(np.argmax(nuclei[:, :, third:].sum(axis=(0, 1))))
-    low = int(np.argmax(((1 - default["total"]["consistency"]) * deep)[:, :, :middle].sum(axis=(0, 1))))
+    low = int(np.argmax(((1 - default["total"]["quality"]) * deep)[:, :, :middle].sum(axis=(0, 1))))
     ganglia = np.nonzero(nuclei)
     coronal, sagittal = int(np.median(ganglia[1])), int(np.median(np.nonzero(brain)[0])) + 8
     chi, reference = default["maps"]["TV"]
@@ -160,11 +160,11 @@ def draw_all(subject: SimulatedSubject, stages: dict, folder: Path) -> None:
             ("total field, truth (ppm)", np.where(brain, subject.total_field, 0), TOTAL, plane, index, []),
         ] for plane, index in (("axial", middle), ("sagittal", sagittal))
     ])  # fmt: skip
-    inconsistent = np.where(stages["brain"], np.maximum(1 - default["total"]["consistency"], 1e-6), 0)
+    inconsistent = np.where(stages["brain"], np.maximum(1 - default["total"]["quality"], 1e-6), 0)
     draw("qsm-reliability", [
         [
             ("magnitude, echo 5 (a.u.)", magnitude[-1], bright, plane, index, []),
-            ("1 - consistency of the echoes", inconsistent, (0, 0.05), plane, index,
+            ("1 - phase quality", inconsistent, (0, 0.05), plane, index,
              [(stages["brain"], "deepskyblue"), (mask, "orange")]),
             ("data weight (mean 1)", default["local"]["weights"][0], (0, 2), plane, index, []),
         ] for plane, index in (("axial", low), ("sagittal", sagittal))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from chiomics.anatomy.atlases.atlas import read_atlas
-from chiomics.anatomy.atlases.on_grid import atlas_coordinates, shares_on_grid
+from chiomics.anatomy.atlases.on_grid import atlas_coordinates, fractions_on_grid
 from chiomics.anatomy.atlases.tracts import tract_masks
 from chiomics.anatomy.cohort.atlas import SessionMap, build_atlas, maps_on_template, summarise_tracts
 from chiomics.anatomy.cohort.atlas_figure import draw_cohort_atlas
@@ -14,7 +14,7 @@ from chiomics.core.chi_reference import read_reference
 from chiomics.core.logs import start_log
 
 log = start_log(snakemake.log[0])
-settings = {"resolution": 1.0, "least_share": 0.8} | snakemake.params.settings
+settings = {"resolution": 1.0, "min_share": 0.8} | snakemake.params.settings
 names = list(snakemake.params.sessions)
 offsets = [read_reference(path) for path in snakemake.input.references] or [0.0] * len(names)
 inputs = zip(
@@ -25,12 +25,12 @@ sessions = [
     for name, chi, mask, segmentation, offset in inputs
 ]
 template = template_brain(settings["resolution"])
-average = build_atlas(maps_on_template(sessions, template), least_share=settings["least_share"])
+average = build_atlas(maps_on_template(sessions, template), min_share=settings["min_share"])
 tracts = {}
 if snakemake.input.tracts:
     atlas = read_atlas(snakemake.input.tracts)
-    shares = shares_on_grid(atlas.structures(), atlas_coordinates(template, atlas.to_template()))
-    tracts = {key: template.like(mask) for key, mask in tract_masks(shares, template.voxels.shape).items()}
+    fractions = fractions_on_grid(atlas.structures(), atlas_coordinates(template, atlas.to_template()))
+    tracts = {key: template.like(mask) for key, mask in tract_masks(fractions, template.voxels.shape).items()}
 for name, image in (("mean", average.mean), ("variance", average.variance), ("coverage", average.count)):
     image.write(snakemake.output[name])
 write_table(snakemake.output.tracts, summarise_tracts(average, tracts))

@@ -25,7 +25,7 @@ with (
     TemporaryDirectory() as folder,
     remembered_failure(session=session, inputs=raw, **snakemake.params.on_failure),
 ):
-    names = ("total_fields", "precision", "consistency", "reliable_mask")
+    names = ("total_fields", "inverse_sd", "quality", "reliable_mask")
     total = {name: str(Path(folder, f"{name}.nii")) for name in names}
     total_sidecar = str(Path(folder, "total.json"))
     given_mask = next(iter(snakemake.input.given_mask), None)

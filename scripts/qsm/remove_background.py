@@ -7,8 +7,8 @@ start_log(snakemake.log[0])
 echo_sets = snakemake.params.echo_sets
 remove_background(
     total_fields=snakemake.input.total_fields,
-    precision=snakemake.input.precision,
-    consistency=snakemake.input.consistency,
+    inverse_sd=snakemake.input.inverse_sd,
+    quality=snakemake.input.quality,
     reliable_mask=snakemake.input.reliable_mask,
     total_sidecar=snakemake.input.total_sidecar,
     echo_sets=echo_sets,

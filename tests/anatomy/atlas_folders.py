@@ -14,14 +14,14 @@ SHAPE = (71, 61, 51)
 
 
 def affine_of(spacing: float = 1.0) -> np.ndarray:
-    """Give a grid around the origin that meets x = 0 with a voxel."""
+    """Return a grid around the origin that meets x = 0 with a voxel."""
     affine = np.diag([spacing, spacing, spacing, 1.0])
     affine[:3, 3] = [-35 * spacing, -30 * spacing, -25 * spacing]
     return affine
 
 
 def world(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
-    """Give the world coordinates of a grid's voxels, shape (3, ...)."""
+    """Return the world coordinates of a grid's voxels, shape (3, ...)."""
     return np.tensordot(affine[:3, :3], np.indices(shape), 1) + affine[:3, 3, None, None, None]
 
 
@@ -31,7 +31,7 @@ def ball(points: np.ndarray, centre: tuple[float, ...], radius: float) -> np.nda
 
 
 def mirrored(centre: tuple[float, ...], side: str) -> tuple[float, ...]:
-    """Give the place of a right-hand centre on a side."""
+    """Return the place of a right-hand centre on a side."""
     return (centre[0] if side == "R" else -centre[0], *centre[1:])
 
 
@@ -45,7 +45,7 @@ def nuclei_labels(points: np.ndarray, *, shared: bool = False) -> np.ndarray:
 
 
 def description(**changes: object) -> dict:
-    """Give the description of an atlas of labels with a label per side."""
+    """Return the description of an atlas of labels with a label per side."""
     fields = {
         "name": "Test atlas",
         "version": "1",

@@ -19,7 +19,7 @@ def simulated_cohort(
 
 
 def as_cohort(wide: pd.DataFrame, regions: tuple[str, ...]) -> pd.DataFrame:
-    """Give the generator's table the columns of the stage's own, with the features of some nuclei."""
+    """Return the generator's table the columns of the stage's own, with the features of some nuclei."""
     features = [
         name for name in wide if name.partition(".")[0] in regions and "." in name and not name.endswith("_score")
     ]

@@ -32,7 +32,7 @@ def test_counts_and_rims_match_their_targets(group):
     rims = np.mean([lesion.rim for lesion in everything])
     expected = parameters["rim_share"]
     assert abs(rims - expected) <= 4 * math.sqrt(expected * (1 - expected) / len(everything))
-    assert all(lesion.diameter >= parameters["rim_least_diameter"] for lesion in everything if lesion.rim)
+    assert all(lesion.diameter >= parameters["rim_min_diameter"] for lesion in everything if lesion.rim)
     low, high = parameters["diameter_range"]
     assert all(low <= lesion.diameter <= high for lesion in everything)
     for site, wanted in parameters["sites"].items():

@@ -12,7 +12,7 @@ from scipy import ndimage
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image, write_image
 from chiomics.phantom import tissue
-from chiomics.phantom.real_anatomy import simulate_on_anatomy, tissue_shares
+from chiomics.phantom.real_anatomy import simulate_on_anatomy, tissue_fractions
 
 RECIPE = {
     "acquisition": {
@@ -30,7 +30,7 @@ def test_tissue_shares_come_back_from_intensities():
     rng = np.random.default_rng(0)
     truth = rng.choice(3, (40, 40, 40), p=[0.2, 0.4, 0.4])
     intensity = np.array([80.0, 240, 320])[truth] + 12 * rng.standard_normal(truth.shape)
-    grey, white = tissue_shares(intensity, np.ones(truth.shape, bool))
+    grey, white = tissue_fractions(intensity, np.ones(truth.shape, bool))
     found = np.stack([1 - grey - white, grey, white]).argmax(axis=0)
     assert np.mean(found == truth) > 0.99  # classes are six standard deviations apart
     assert ((grey >= 0) & (white >= 0) & (grey + white <= 1.000001)).all()

@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from chiomics.core.errors import InputError
-from chiomics.qsm.source_projection import remove_background_projection
+from chiomics.qsm.pdf import remove_background_pdf
 from chiomics.qsm.vsharp import remove_background_vsharp
 from tests.qsm.heads import B0, VOXEL_SIZE, Head, nrmse
 
@@ -55,7 +55,7 @@ def test_a_mask_thinner_than_every_ball_is_refused(head: Head) -> None:
 
 def test_projection_is_nearer_to_the_local_field_than_vsharp(head: Head) -> None:
     weight = head.mask.astype(np.float32)
-    projected = remove_background_projection(
+    projected = remove_background_pdf(
         head.total_field[None], head.mask, weight, voxel_size=VOXEL_SIZE, b0_direction=B0
     )[0]
     filtered, mask = remove_background_vsharp(head.total_field, head.mask, voxel_size=VOXEL_SIZE)
@@ -69,7 +69,7 @@ def test_projection_fills_voxels_without_weight(head: Head) -> None:
     field = head.total_field + 2.6 * wrong
     weight = (head.mask & ~wrong).astype(np.float32)
     clean, filled = (
-        remove_background_projection(f[None], head.mask, w, bad, voxel_size=VOXEL_SIZE, b0_direction=B0)[0]
+        remove_background_pdf(f[None], head.mask, w, bad, voxel_size=VOXEL_SIZE, b0_direction=B0)[0]
         for f, w, bad in ((head.total_field, head.mask.astype(np.float32), None), (field, weight, wrong))
     )
     assert nrmse(filled, clean, head.mask & ~wrong) < 0.1
@@ -79,7 +79,7 @@ def test_projection_fills_voxels_without_weight(head: Head) -> None:
 
 def test_the_second_field_of_a_projection_differs_by_the_difference(head: Head) -> None:
     weight = head.mask.astype(np.float32)
-    both = remove_background_projection(
+    both = remove_background_pdf(
         np.stack([head.total_field, head.total_field]), head.mask, weight, voxel_size=VOXEL_SIZE, b0_direction=B0
     )
     assert np.array_equal(both[0], both[1])
@@ -87,7 +87,7 @@ def test_the_second_field_of_a_projection_differs_by_the_difference(head: Head) 
 
 def test_refinement_takes_the_local_field_back_from_the_outside(head: Head) -> None:
     plain, refined = (
-        remove_background_projection(
+        remove_background_pdf(
             head.total_field[None], head.mask, head.mask.astype(np.float32),
             voxel_size=VOXEL_SIZE, b0_direction=B0, refinements=refinements,
         )[0]
@@ -100,7 +100,7 @@ def test_refinement_takes_the_local_field_back_from_the_outside(head: Head) -> N
 
 def test_a_field_without_background_stays(head: Head) -> None:
     """Nothing outside to explain: what is lost is what the local field shares with fields of outside sources."""
-    local = remove_background_projection(
+    local = remove_background_pdf(
         head.local_field[None], head.mask, head.mask.astype(np.float32), voxel_size=VOXEL_SIZE, b0_direction=B0
     )[0]
     # To the very edge, where fields of inside and outside are most alike; V-SHARP above loses as much 3 voxels in.
@@ -109,13 +109,13 @@ def test_a_field_without_background_stays(head: Head) -> None:
 
 def test_zero_fields_stay_zero(head: Head) -> None:
     nothing = np.zeros((2, *head.mask.shape), np.float32)
-    local = remove_background_projection(
+    local = remove_background_pdf(
         nothing, head.mask, head.mask.astype(np.float32), voxel_size=VOXEL_SIZE, b0_direction=B0
     )
     assert not local.any()
 
 
-@pytest.mark.parametrize("method", ["projection", "vsharp"])
+@pytest.mark.parametrize("method", ["pdf", "vsharp"])
 def test_torch_equals_numpy(head: Head, method: str) -> None:
     if importlib.util.find_spec("torch") is None:
         pytest.skip("PyTorch is not installed")
@@ -127,7 +127,7 @@ def test_torch_equals_numpy(head: Head, method: str) -> None:
         ]
     else:
         fields = [
-            remove_background_projection(
+            remove_background_pdf(
                 np.stack([head.total_field, head.total_field + 0.1 * head.local_field]), head.mask,
                 head.mask.astype(np.float32), unreliable, voxel_size=VOXEL_SIZE, b0_direction=B0, backend=backend,
             )

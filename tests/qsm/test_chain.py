@@ -29,8 +29,8 @@ def local_fields(
         preset_name=name, overrides=overrides,
     )  # fmt: skip
     return total | remove_background_fields(
-        total["fields"], total["mask"], names=total["names"], precision=total["precision"],
-        consistency=total["consistency"], echo_times=times, voxel_size=size, b0_direction=b0, echo_sets=sets,
+        total["fields"], total["mask"], names=total["names"], inverse_sd=total["inverse_sd"],
+        quality=total["quality"], echo_times=times, voxel_size=size, b0_direction=b0, echo_sets=sets,
         preset_name=name, overrides=overrides,
     )  # fmt: skip
 
@@ -109,7 +109,7 @@ def test_whole_turns_do_not_matter(head: Head, default: dict) -> None:
 
 @pytest.mark.parametrize(
     ("name", "overrides"),
-    [("default", {"background": "vsharp"}), ("published", {"background": "projection"}),
+    [("default", {"background": "vsharp"}), ("published", {"background": "pdf"}),
      ("default", {"combine": "average"}), ("published", {"combine": "fit"}), ("default", {"unwrap": "cosine"})],
 )  # fmt: skip
 def test_every_choice_of_a_preset_can_be_changed(head: Head, name: str, overrides: dict) -> None:
@@ -122,9 +122,7 @@ def test_phase_difference_gives_the_field(head: Head) -> None:
     difference = np.angle(np.exp(1j * (head.phase[1] - head.phase[0])))
     magnitude, phase, times = phase_difference_as_echo(head.magnitude[:2], difference, echo_times=ECHO_TIMES[:2])
     assert times == [pytest.approx(0.006)]
-    result = local_fields(
-        magnitude, phase, head.mask, times=times, sets={"all": [1]}, overrides={"background": "projection"}
-    )
+    result = local_fields(magnitude, phase, head.mask, times=times, sets={"all": [1]}, overrides={"background": "pdf"})
     # The offset cancels exactly, noise of 6 ms is five times that of all echoes.
     assert nrmse(result["local_fields"][0], head.local_field, result["mask"]) < 0.5
 
@@ -135,18 +133,18 @@ def test_the_offset_of_one_echo_does_not_stay_in_the_local_field(head: Head) -> 
     x, y, z = np.meshgrid(*axes, indexing="ij", sparse=True)
     offset = (2 * (x**2 + y**2 + z**2) / 40**2).astype(np.float32)  # 2 rad from the centre to the surface
     remains = {}
-    for background in ("of the preset", "projection"):
+    for background in ("of the preset", "pdf"):
         without, with_offset = (
             local_fields(
                 head.magnitude[2:3], np.angle(np.exp(1j * phase)), head.mask, times=ECHO_TIMES[2:3], sets={"all": [1]},
-                overrides={"background": background} if background == "projection" else None,
+                overrides={"background": background} if background == "pdf" else None,
             )
             for phase in (head.phase[2:3], head.phase[2:3] + offset)
         )  # fmt: skip
         inside = ndimage.binary_erosion(without["mask"] & with_offset["mask"], iterations=2)
         difference = with_offset["local_fields"][0] - without["local_fields"][0]
         remains[background] = difference[inside].std() / head.local_field[inside].std()
-    assert remains["of the preset"] < 0.7 * remains["projection"]  # its radius changes near the surface: not all
+    assert remains["of the preset"] < 0.7 * remains["pdf"]  # its radius changes near the surface: not all
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,11 @@ def test_echoes_are_unwrapped_over_time_exactly() -> None:
     assert spacing == pytest.approx(0.006)
     assert np.allclose(wrap(angle - np.float32(spacing) * RATE * 8), 0, atol=1e-3)
     assert np.allclose(strength, (MAGNITUDE[1:] * MAGNITUDE[:-1]).sum(axis=0), rtol=1e-4)
-    unwrapped, consistency = unwrap_over_echoes(
+    unwrapped, quality = unwrap_over_echoes(
         MAGNITUDE, phase, RATE * 8 * np.float32(1.02), MASK, echo_times=TIMES, start_spacing=spacing
     )
     assert np.allclose(unwrapped[:, MASK], (COLUMN * RATE * 8)[:, MASK], atol=1e-3)
-    assert consistency[MASK].min() > 0.9999
+    assert quality[MASK].min() > 0.9999
     assert not unwrapped[:, ~MASK].any()
 
 
@@ -66,8 +66,8 @@ def test_consistency_finds_voxels_whose_echoes_disagree() -> None:
     wrong = np.zeros(SHAPE, bool)
     wrong[20:24, 18:22, 14:18] = True
     phase[:, wrong] = np.random.default_rng(1).uniform(-np.pi, np.pi, phase[:, wrong].shape)
-    _, consistency = unwrap_over_echoes(MAGNITUDE, phase, RATE, MASK, echo_times=TIMES, start_spacing=0.006)
-    assert np.median(consistency[wrong]) < 0.8 < consistency[MASK & ~wrong].min()
+    _, quality = unwrap_over_echoes(MAGNITUDE, phase, RATE, MASK, echo_times=TIMES, start_spacing=0.006)
+    assert np.median(quality[wrong]) < 0.8 < quality[MASK & ~wrong].min()
 
 
 def test_field_has_the_least_noise_with_its_weights() -> None:
@@ -75,10 +75,10 @@ def test_field_has_the_least_noise_with_its_weights() -> None:
     noise = np.random.default_rng(7).standard_normal((4, *SHAPE)).astype(np.float32) / MAGNITUDE / 100
     unwrapped = COLUMN * RATE + noise
     rate = radians_per_ppm(3.0, 1.0)
-    field, precision = fit_field(MAGNITUDE, unwrapped, echo_times=TIMES, radians_per_second_per_ppm=rate)
+    field, inverse_sd = fit_field(MAGNITUDE, unwrapped, echo_times=TIMES, radians_per_second_per_ppm=rate)
     error = field - RATE / np.float32(rate)
     # 61,440 samples: the standard deviation is known to 0.3 %.
-    assert error.std() * precision.mean() * 100 == pytest.approx(1, rel=0.02)
+    assert error.std() * inverse_sd.mean() * 100 == pytest.approx(1, rel=0.02)
     for power in (0, 1, 3):
         weight = MAGNITUDE**power * COLUMN
         other = (weight * unwrapped).sum(axis=0) / (weight * COLUMN).sum(axis=0) / rate
@@ -115,18 +115,18 @@ def test_combination_weights() -> None:
 
 
 def test_data_weight_falls_with_noise_and_disagreement() -> None:
-    precision = np.full(SHAPE, 5.0, np.float32)
-    consistency = np.ones(SHAPE, np.float32)
-    consistency[10:20], precision[30:] = 0.98, 2.5
-    agreement = echo_agreement(consistency, MASK, voxel_size=(2, 2, 2), inconsistency_scale=0.02, edge_factor=0.5)
-    weight = inversion_weight(precision, agreement, MASK)
+    inverse_sd = np.full(SHAPE, 5.0, np.float32)
+    quality = np.ones(SHAPE, np.float32)
+    quality[10:20], inverse_sd[30:] = 0.98, 2.5
+    agreement = echo_agreement(quality, MASK, voxel_size=(2, 2, 2), quality_scale=0.02, edge_factor=0.5)
+    weight = inversion_weight(inverse_sd, agreement, MASK)
     assert weight[MASK].mean() == pytest.approx(1, rel=1e-5)
     assert not weight[~MASK].any()
     plain = weight[24, 20, 16]
     assert weight[15, 20, 16] / plain == pytest.approx(np.exp(-1), rel=1e-4)
     assert weight[32, 20, 16] / plain == pytest.approx(0.5)
     edge = MASK & ~np.roll(MASK, 1, axis=1)
-    assert np.allclose(agreement[edge & (consistency == 1)], 0.5)
+    assert np.allclose(agreement[edge & (quality == 1)], 0.5)
 
 
 @pytest.mark.parametrize(("voxel", "layers"), [(3.0, 1), (2.0, 1), (1.0, 1), (0.5, 3)])

@@ -50,17 +50,17 @@ def test_noise_is_no_brain() -> None:
 
 
 def test_unreliable_edge_is_left_out_and_veins_stay() -> None:
-    consistency = np.ones(SHAPE, np.float32)
+    quality = np.ones(SHAPE, np.float32)
     sinus = BRAIN & (Y > 50) & (np.abs(X) < 20) & (Z < 0)
     vein = (np.abs(X) < 3) & (np.abs(Y) < 3) & (np.abs(Z) < 6)
-    consistency[sinus | vein] = 0.2
-    found = reliable_mask(BRAIN, consistency, voxel_size=SIZE)
+    quality[sinus | vein] = 0.2
+    found = reliable_mask(BRAIN, quality, voxel_size=SIZE)
     assert not (found & ~BRAIN).any()
     assert (found & sinus).sum() < 0.3 * sinus.sum()  # smoothing keeps about a voxel of its border
     assert found[vein].all()
     # Nothing else may go: a mask never shrinks silently.
     assert found.sum() > 0.99 * (BRAIN & ~sinus).sum()
-    assert np.array_equal(reliable_mask(BRAIN, consistency, voxel_size=SIZE, least_consistency=0), BRAIN)
+    assert np.array_equal(reliable_mask(BRAIN, quality, voxel_size=SIZE, min_quality=0), BRAIN)
 
 
 def test_holes_are_filled_by_size_and_only_inside() -> None:

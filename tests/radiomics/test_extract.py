@@ -80,10 +80,10 @@ def test_forms_of_one_image_give_one_table(case, tmp_path):
     ("preset", "number", "per_class"),
     [
         ("fiscone107", 107, {"firstorder": 18, "shape": 14, "glcm": 24, "glrlm": 16, "glszm": 16, "ngtdm": 5,
-                             "gldm": 14}),  # S-39
+                             "gldm": 14}),  # Fiscone et al. 2023
         ("yan874", 874, {"firstorder": 180, "shape": 14, "glcm": 220, "glrlm": 160, "glszm": 160,
-                         "gldm": 140}),  # S-12
-        ("zhang527", 527, {"firstorder": 162, "shape": 14, "glcm": 207, "glrlm": 144}),  # S-90
+                         "gldm": 140}),  # Yan et al. 2021
+        ("zhang527", 527, {"firstorder": 162, "shape": 14, "glcm": 207, "glrlm": 144}),  # Zhang et al. 2022
     ],
 )  # fmt: skip
 def test_presets_have_the_published_number_of_features(case, preset, number, per_class):
@@ -96,12 +96,12 @@ def test_presets_have_the_published_number_of_features(case, preset, number, per
 
 
 def test_fiscone107_has_the_published_grey_levels():
-    """S-41."""
+    """Fiscone et al. 2023, Methods."""
     assert load_settings("fiscone107").gray_levels == (8, 16, 32, 64, 128, 256, 512)
 
 
 def test_yan874_resamples_to_one_millimetre_and_merges_the_sides():
-    """S-11 and S-10."""
+    """Yan et al. 2021, Features and Atlas."""
     settings = load_settings("yan874")
     assert settings.get("resampledPixelSpacing") == [1, 1, 1]
     assert settings.get("interpolator") == "sitkLinear"
@@ -124,7 +124,7 @@ def test_presets_equal_pyradiomics(case, preset):
 
 
 def test_bin_width_of_zhang527_is_in_ppb(case):
-    """E-24: 25 ppm would put a whole lesion into one bin."""
+    """Zhang et al. 2022: 25 ppm would put a whole lesion into one bin."""
     image, mask = case
     lesion = (mask == 2).astype(np.uint8)
     with pytest.raises(InputError, match="unit"):
@@ -138,7 +138,7 @@ def test_bin_width_of_zhang527_is_in_ppb(case):
 
 
 def test_first_order_depends_on_grey_levels_in_entropy_and_uniformity_only(case):
-    """E-12: the published claim that the whole class does not is wrong."""
+    """Fiscone et al. 2023: the published claim that the whole class does not is wrong."""
     image, mask = case
     frame = extract(image, (mask == 1).astype(np.uint8), spacing=SPACING, gray_levels=(8, 64))
     wide = frame[frame["feature_class"] == "firstorder"].pivot(index="feature", columns="n_gray_levels", values="value")
@@ -146,7 +146,7 @@ def test_first_order_depends_on_grey_levels_in_entropy_and_uniformity_only(case)
 
 
 def test_fixed_width_and_fixed_count_are_both_offered(case):
-    """E-11: the published text asks for both."""
+    """Fiscone et al. 2023: the published text asks for both."""
     image, mask = case
     one = (mask == 1).astype(np.uint8)
     frame = extract(image, one, spacing=SPACING, bin_width=(0.01, 0.05))

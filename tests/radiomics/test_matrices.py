@@ -49,7 +49,7 @@ class TestEqualToPyradiomicsCode:
         )
 
     def place(self, angles):
-        """Give the place of each of their directions in ours; theirs leave out those without room."""
+        """Return the place of each of their directions in ours; theirs leave out those without room."""
         ours = [tuple(offset) for offset in self.near.offsets]
         return [ours.index(tuple(angle)) for angle in angles]
 

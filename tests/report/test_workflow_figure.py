@@ -45,7 +45,7 @@ GRAPHS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), min_size=1,
 
 
 def reach(edges):
-    """Give what can be reached from each node, by brute force."""
+    """Return what can be reached from each node, by brute force."""
     found = {node: {node} for edge in edges for node in edge}
     for _ in found:
         for tail, head in edges:

@@ -20,13 +20,13 @@ AFFINE = np.diag([0.8, 0.8, 2.4, 1.0])
 
 
 def ball(radius, affine, shape=SHAPE):
-    """Give the voxels whose centre lies within a radius in mm of the image's middle."""
+    """Return the voxels whose centre lies within a radius in mm of the image's middle."""
     world = np.indices(shape).reshape(3, -1) - (np.array(shape)[:, None] - 1) / 2
     return (np.linalg.norm(affine[:3, :3] @ world, axis=0) <= radius).reshape(shape)
 
 
 def oblique(sizes, angle=0.4):
-    """Give an affine with a flip, a permutation of axes and an oblique angle."""
+    """Return an affine with a flip, a permutation of axes and an oblique angle."""
     c, s = np.cos(angle), np.sin(angle)
     affine = np.eye(4)
     turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array([[0, -1, 0], [-1, 0, 0], [0, 0, 1]])

@@ -37,7 +37,7 @@ class Workflow:
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def plan(self, *targets: str, config: dict | None = None) -> dict[str, int]:
-        """Give the number of jobs by rule that a run would start."""
+        """Return the number of jobs by rule that a run would start."""
         done = self.run(*targets, config=config, options=("--dry-run",))
         assert done.returncode == 0, done.stdout + done.stderr
         table = re.search(r"Job stats:\n(.*?)\n\n", done.stdout + done.stderr, flags=re.DOTALL)
@@ -49,7 +49,7 @@ class Workflow:
 
 @pytest.fixture
 def workflow(tmp_path):
-    """Give a function that makes a workflow over a BIDS folder, or over the embedded cohort."""
+    """Return a function that makes a workflow over a BIDS folder, or over the embedded cohort."""
 
     def make(bids_dir: Path | None = None, name: str = "out folder") -> Workflow:
         return Workflow(tmp_path / name, bids_dir)

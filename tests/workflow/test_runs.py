@@ -33,7 +33,7 @@ def simulated(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def bids(simulated, tmp_path) -> Path:
-    """Give a copy that a test may damage; a space is in its name."""
+    """Return a copy that a test may damage; a space is in its name."""
     return Path(shutil.copytree(simulated, tmp_path / "my bids"))
 
 

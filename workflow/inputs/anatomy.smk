@@ -14,12 +14,12 @@ CONSISTENCY = derivative("consistency", ".tsv", desc="anatomy")
 
 
 def anatomy_sessions():
-    """Give the sessions whose anatomy can be mapped: those with a magnitude to register."""
+    """Return the sessions whose anatomy can be mapped: those with a magnitude to register."""
     return [row for row in SESSIONS.values() if has_anatomy(row)]
 
 
 def wants_tracing(row):
-    """Say whether a session's tracts are traced on its own diffusion images."""
+    """Return whether a session's tracts are traced on its own diffusion images."""
     wanted = config["anatomy"]["tracts"]["route"] == "diffusion" and "tracts" in atlas_folders()
     return wanted and bool(row["dwi"]) and bool(row["T1w"])
 
@@ -35,31 +35,31 @@ def anatomy_groups():
 
 
 def structural_files(wildcards):
-    """Give the images that a session's anatomy is read from, by kind; none where it has none."""
+    """Return the images that a session's anatomy is read from, by kind; none where it has none."""
     columns = ("T1w", "FLAIR", "T1w_mask", "lesion_mask", "lesion_labels", "tissue_labels")
     gre = {part: inputs_of(wildcards, part) for part in ("magnitude", "real", "imaginary")}
     return gre | {column: inputs_of(wildcards, column) for column in columns}
 
 
 def brain_mask_of(wildcards):
-    """Give the brain mask on the GRE: the QSM stage's, else the user's."""
+    """Return the brain mask on the GRE: the QSM stage's, else the user's."""
     if session_of(wildcards)["input_kind"] != "chi_map":
         return derivative("mask", desc="brain").format(**wildcards)
     return inputs_of(wildcards, "brain_mask")
 
 
 def reference_chi(wildcards):
-    """Give the map that anatomy looks at: the first inversion of all echoes, else the user's."""
+    """Return the map that anatomy looks at: the first inversion of all echoes, else the user's."""
     return chi_maps(wildcards)[:1]
 
 
 def diffusion_files(wildcards):
-    """Give a session's diffusion images and gradients."""
+    """Return a session's diffusion images and gradients."""
     return {column: inputs_of(wildcards, column) for column in ("dwi", "bval", "bvec")}
 
 
 def atlas_named(kind):
-    """Give the atlas of a kind that the configuration means: a name of the catalogue, a folder, or none."""
+    """Return the atlas of a kind that the configuration means: a name of the catalogue, a folder, or none."""
     named = config["anatomy"][kind]["atlas"]
     if named != "auto":
         return named
@@ -67,7 +67,7 @@ def atlas_named(kind):
 
 
 def atlas_source(wildcards):
-    """Give the folder of an atlas: fetched where it is one of the catalogue."""
+    """Return the folder of an atlas: fetched where it is one of the catalogue."""
     named = atlas_named(wildcards.kind)
     if named.startswith(COHORT):
         return named
@@ -76,7 +76,7 @@ def atlas_source(wildcards):
 
 
 def atlas_folders():
-    """Give the prepared atlases by kind, those that the configuration names."""
+    """Return the prepared atlases by kind, those that the configuration names."""
     return {kind: f"results/atlases/{kind}" for kind in PUBLIC_ATLASES if atlas_named(kind) is not None}
 
 
@@ -98,7 +98,7 @@ def anatomy_results():
 
 
 def anatomy_targets():
-    """Give the files that the anatomy stage makes for the cohort."""
+    """Return the files that the anatomy stage makes for the cohort."""
     names = [*(anatomy_results()[f"{name}_labels"] for name in LABEL_IMAGES), ANATOMY_FIGURE]
     of_sessions = [name.format(**session_wildcards(row)) for row in anatomy_sessions() for name in names]
     return of_sessions + (["results/qc/anatomy.png"] if of_sessions else []) + chi_atlas_targets()
@@ -112,30 +112,30 @@ def anatomy_figure():
 
 
 def anatomy_tables(pattern, wildcards):
-    """Give one of the session tables for the cohort."""
+    """Return one of the session tables for the cohort."""
     return [pattern.format(**session_wildcards(row)) for row in anatomy_sessions()]
 
 
 def reference_of(wildcards):
-    """Give the sidecar of the reference that the radiomics stage subtracts, none where the map's own serves."""
+    """Return the sidecar of the reference that the radiomics stage subtracts, none where the map's own serves."""
     if config["radiomics"]["reference"] == "qsm":
         return []
     return anatomy_results()["reference"].format(**wildcards)
 
 
 def control_sessions():
-    """Give the sessions of the χ atlas: controls with a map."""
+    """Return the sessions of the χ atlas: controls with a map."""
     groups = config["anatomy"]["chi_atlas"]["groups"]
     return [row for row in anatomy_sessions() if row.get("group") in groups]
 
 
 def chi_atlas_targets():
-    """Give the files of the cohort's χ atlas, none where there are too few controls."""
+    """Return the files of the cohort's χ atlas, none where there are too few controls."""
     return ["results/anatomy/desc-mean_Chimap.nii.gz"] if len(control_sessions()) >= 2 else []
 
 
 def of_controls(function, wildcards):
-    """Give one kind of file of every control."""
+    """Return one kind of file of every control."""
     paths = []
     for row in control_sessions():
         found = function(wildcards_of(row))

@@ -3,12 +3,10 @@
 import os
 import re
 from collections import defaultdict
-from contextlib import contextmanager
 from functools import partial
 from glob import glob
 
 from chiomics.core.bids import build_name
-from chiomics.core.errors import InputError
 from chiomics.core.feature_files import says_simulated
 from chiomics.core.logs import start_log
 from chiomics.core.papers import Paper
@@ -19,7 +17,6 @@ from chiomics.index import (
     write_manifest,
 )
 from chiomics.phantom import list_sessions, load_recipe
-from snakemake.exceptions import WorkflowError
 from snakemake.iocontainers import Wildcards
 from snakemake.logging import logger
 
@@ -36,15 +33,6 @@ def beside_snakefile(path):
 BIDS_DIR = COHORT if SIMULATED else beside_snakefile(config["bids_dir"])
 if config["features"] and config["bids_dir"]:
     raise WorkflowError("both features and bids_dir are given: a paper starts from one of them")
-
-
-@contextmanager
-def bad_input_explained():
-    """Let bad input stop the workflow with its message alone, without the calls that led there."""
-    try:
-        yield
-    except InputError as error:
-        raise WorkflowError(str(error)) from None
 
 
 with bad_input_explained():
@@ -124,7 +112,7 @@ def job_file(kind, rule_name, extension):
 
 
 def session_wildcards(row):
-    """Give the wildcards that name a session's files."""
+    """Return the wildcards that name a session's files."""
     parts = [row["participant_id"], row["session_id"]]
     return {
         "folder": "/".join(filter(None, parts)),
@@ -134,17 +122,17 @@ def session_wildcards(row):
 
 
 def wildcards_of(row):
-    """Give what an input function takes for a session."""
+    """Return what an input function takes for a session."""
     return Wildcards(fromdict=session_wildcards(row))
 
 
 def session_of(wildcards):
-    """Give the manifest's row of a job."""
+    """Return the manifest's row of a job."""
     return SESSIONS[wildcards.subject + wildcards.run]
 
 
 def inputs_of(wildcards, column):
-    """Give the paths in one column of a session's row, none where it is empty."""
+    """Return the paths in one column of a session's row, none where it is empty."""
     paths = session_of(wildcards)[column] or []
     return [os.path.join(BIDS_DIR, path) for path in ([paths] if isinstance(paths, str) else paths)]
 
@@ -156,7 +144,7 @@ def voxels_of(wildcards):
 
 
 def threads_for_size(wildcards):
-    """Give large images more threads: below two million voxels starting them costs more than they save."""
+    """Return large images more threads: below two million voxels starting them costs more than they save."""
     return 4 if voxels_of(wildcards) > 2_000_000 else 1
 
 
@@ -171,7 +159,7 @@ def minutes_for_size(wildcards, attempt, minutes_per_megavoxel):
 
 
 def in_one_job(row):
-    """Say whether a session is small enough for one job to take all steps of a stage."""
+    """Return whether a session is small enough for one job to take all steps of a stage."""
     nx, ny, nz = row["shape"]
     return nx * ny * nz < config["one_job_below"]
 
@@ -183,12 +171,12 @@ def folder_pattern(rows):
 
 
 def has_anatomy(row):
-    """Say whether the anatomy stage maps a session: it takes a magnitude to register."""
+    """Return whether the anatomy stage maps a session: it takes a magnitude to register."""
     return bool(row["magnitude"] or row["real"])
 
 
 def radiomics_sessions():
-    """Give the sessions that have volumes of interest."""
+    """Return the sessions that have volumes of interest."""
     return [row for row in SESSIONS.values() if row["voi_labels"] or has_anatomy(row)]
 
 

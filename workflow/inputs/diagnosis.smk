@@ -36,7 +36,7 @@ def batches(kind):
 
 
 def jobs_of_batch(kind, wildcards):
-    """Give the evaluations or permutations of one batch."""
+    """Return the evaluations or permutations of one batch."""
     return [list(job) for job in batches(kind)[int(wildcards.batch)]]
 
 
@@ -46,12 +46,12 @@ def batch_files(kind, pattern):
 
 
 def manifest_of_cohort(wildcards):
-    """Give the manifest, which says who was left out and why; none where the cohort is a table."""
+    """Return the manifest, which says who was left out and why; none where the cohort is a table."""
     return [] if GIVEN_FEATURES else MANIFEST
 
 
 def example_session():
-    """Give the map and the nuclei of the first patient, for the picture of the regions."""
+    """Return the map and the nuclei of the first patient, for the picture of the regions."""
     positive = [row for row in anatomy_sessions() if row.get("group") == YAN["positive"]]
     if GIVEN_FEATURES or not positive or "nuclei" not in atlas_folders():
         return {}
@@ -64,7 +64,7 @@ def example_session():
 
 
 def yan2021_targets():
-    """Give the tables, figures and models of Yan et al. 2021."""
+    """Return the tables, figures and models of Yan et al. 2021."""
     folder = "results/papers/yan2021"
     figures = [f"{folder}/figure{name}.png" for name in ("3", *YAN_DRAWN)]
     return [f"{folder}/README.md", *figures, *YAN_MODELS]

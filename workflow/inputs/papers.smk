@@ -5,7 +5,7 @@ LACKING = {key: paper.lacking() for key, paper in PAPER_RECORDS.items()}
 
 
 def included(paper):
-    """Say whether a paper is part of `all`: by the configuration, or by what the cohort can serve."""
+    """Return whether a paper is part of `all`: by the configuration, or by what the cohort can serve."""
     choice = config["papers"][paper]["include"]
     if config["features"]:
         return choice != False and PAPER_RECORDS[paper].from_features
@@ -23,19 +23,19 @@ def why_left_out(paper):
 
 
 def paper_targets(paper):
-    """Give a paper's files, or stop with what the cohort lacks for it."""
+    """Return a paper's files, or stop with what the cohort lacks for it."""
     if paper not in PAPERS:
         raise WorkflowError(f"{paper}: this cohort cannot serve it: {why_left_out(paper)}")
     return PAPER_RECORDS[paper].targets()
 
 
 def files_of_paper(wildcards, paper):
-    """Give a paper's files to the rule that its key names."""
+    """Return a paper's files to the rule that its key names."""
     return paper_targets(paper)
 
 
 def paper_files(wildcards):
-    """Give the files of every paper that this cohort serves."""
+    """Return the files of every paper that this cohort serves."""
     return [path for paper in PAPERS for path in paper_targets(paper)]
 
 

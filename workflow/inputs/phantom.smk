@@ -11,6 +11,6 @@ def phantom_files(participant):
 
 
 def phantom_targets():
-    """Give the files of the simulated cohort."""
+    """Return the files of the simulated cohort."""
     of_subjects = [path for subject in SUBJECTS for path in phantom_files(subject.participant_id)]
     return of_subjects + [f"{COHORT}/participants.tsv"] if SIMULATED else []

@@ -15,12 +15,12 @@ QSM_SETTINGS = (
 
 
 def gre_files(wildcards):
-    """Give a session's gradient-echo images by the part that they hold."""
+    """Return a session's gradient-echo images by the part that they hold."""
     return {part: inputs_of(wildcards, part) for part in ("magnitude", "phase", "real", "imaginary")}
 
 
 def gre_parameters(wildcards):
-    """Give what a job has to know of a session's acquisition."""
+    """Return what a job has to know of a session's acquisition."""
     row = session_of(wildcards)
     return {
         "kind": row["input_kind"],
@@ -32,24 +32,24 @@ def gre_parameters(wildcards):
 
 
 def echo_sets_of(row):
-    """Give the configured echo sets that a session can serve, as echo numbers from 1; "all" always exists."""
+    """Return the configured echo sets that a session can serve, as echo numbers from 1; "all" always exists."""
     echoes = [1] if row["input_kind"] == "phase_difference" else list(range(1, row["n_echoes"] + 1))
     configured = config["qsm"]["echo_sets"].items()
     return {"all": echoes} | {name: numbers for name, numbers in configured if set(numbers) <= set(echoes)}
 
 
 def echo_sets_of_job(wildcards):
-    """Give the echo sets of a job's session."""
+    """Return the echo sets of a job's session."""
     return echo_sets_of(session_of(wildcards))
 
 
 def has_r2star(row):
-    """Say whether R2* can be fitted: it takes three echoes."""
+    """Return whether R2* can be fitted: it takes three echoes."""
     return row["input_kind"] != "phase_difference" and row["n_echoes"] >= 3
 
 
 def qsm_sessions():
-    """Give the sessions with phase; those with nothing but a susceptibility map start after this stage."""
+    """Return the sessions with phase; those with nothing but a susceptibility map start after this stage."""
     return [row for row in SESSIONS.values() if row["input_kind"] != "chi_map"]
 
 
@@ -84,7 +84,7 @@ def qsm_results(sets, r2star):
 
 
 def qsm_targets():
-    """Give the files that the QSM stage makes for the cohort."""
+    """Return the files that the QSM stage makes for the cohort."""
     targets = []
     for row in qsm_sessions():
         results = qsm_results(echo_sets_of(row), has_r2star(row))
@@ -119,21 +119,21 @@ def map_names_of_job(wildcards):
 
 
 def chi_maps(wildcards):
-    """Give a session's χ maps in the order of their names."""
+    """Return a session's χ maps in the order of their names."""
     made = [name for name in map_names_of_job(wildcards) if name[0] != "given"]
     paths = [derivative("Chimap", rec=inversion, desc=echo_set) for inversion, echo_set in made]
     return [path.format(**wildcards) for path in paths] + inputs_of(wildcards, "chi_map")
 
 
 def r2star_of(wildcards):
-    """Give the R2* map of a session that has one."""
+    """Return the R2* map of a session that has one."""
     row = session_of(wildcards)
     made = row["input_kind"] != "chi_map" and has_r2star(row)
     return derivative("R2starmap").format(**wildcards) if made else []
 
 
 def valid_mask(wildcards):
-    """Give the mask in which all maps hold values: the QSM stage's, else the user's brain mask."""
+    """Return the mask in which all maps hold values: the QSM stage's, else the user's brain mask."""
     if session_of(wildcards)["input_kind"] != "chi_map":
         return derivative("mask", desc="qsm").format(**wildcards)
     return inputs_of(wildcards, "brain_mask")

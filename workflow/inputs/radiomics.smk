@@ -7,7 +7,7 @@ RADIOMICS_FIGURE = "results/qc/{folder}/{subject}{run}_radiomics.png"
 
 
 def voi_files(wildcards):
-    """Give a session's masks and label images: those of the anatomy stage, and the user's own."""
+    """Return a session's masks and label images: those of the anatomy stage, and the user's own."""
     own = inputs_of(wildcards, "voi_labels")
     if not has_anatomy(session_of(wildcards)):
         return own
@@ -17,26 +17,26 @@ def voi_files(wildcards):
 
 
 def label_tables(wildcards):
-    """Give the tables beside the label images, which name their labels."""
+    """Return the tables beside the label images, which name their labels."""
     if not has_anatomy(session_of(wildcards)):
         return []
     return [anatomy_results()[f"{name}_table"].format(**wildcards) for name in ("dgm", "lesions", "nawm")]
 
 
 def session_identity(wildcards):
-    """Give the columns that name a session and its group: those of participants.tsv besides."""
+    """Return the columns that name a session and its group: those of participants.tsv besides."""
     row = session_of(wildcards)
     names = {"participant": row["participant_id"], "session": row["session_id"], "run": row["run"]}
     return names | {key: str(row[key]) for key in row if key not in MANIFEST_COLUMNS and key not in names}
 
 
 def feature_tables(wildcards=None):
-    """Give the feature tables of the cohort."""
+    """Return the feature tables of the cohort."""
     return [FEATURES.format(**session_wildcards(row)) for row in radiomics_sessions()]
 
 
 def radiomics_targets():
-    """Give what the radiomics stage makes for the cohort."""
+    """Return what the radiomics stage makes for the cohort."""
     if not radiomics_sessions():
         return []
     cohort = ["results/qc/radiomics_features.png"]

@@ -13,7 +13,7 @@ FISCONE_DRAWN = ("2", "2_subsets", "3", "4", "6", "S1", "S6", "S7", "S8", "S9", 
 
 
 def robustness_features(wildcards=None):
-    """Give the tables whose features are compared: of every session as it is, and perturbed where that is asked for."""
+    """Return the tables whose features are compared: of every session as it is, and perturbed where that is asked for."""
     if GIVEN_FEATURES or not FISCONE["perturbations"]:
         return cohort_features()
     perturbed = derivative("features", ".parquet", datatype="radiomics", desc="perturbed")
@@ -21,12 +21,12 @@ def robustness_features(wildcards=None):
 
 
 def sessions_with_t1w():
-    """Give the sessions whose whole brain the anatomy stage measures: on the T1w, as the GRE may be a slab."""
+    """Return the sessions whose whole brain the anatomy stage measures: on the T1w, as the GRE may be a slab."""
     return [] if GIVEN_FEATURES else [row for row in radiomics_sessions() if has_anatomy(row) and row["T1w"]]
 
 
 def sessions_without_t1w():
-    """Give the other sessions that have a brain mask on the GRE."""
+    """Return the other sessions that have a brain mask on the GRE."""
     rows = [] if GIVEN_FEATURES else radiomics_sessions()
     return [row for row in rows if not (has_anatomy(row) and row["T1w"]) and brain_mask_of_row(row)]
 
@@ -37,19 +37,19 @@ def identities(rows):
 
 
 def brain_mask_of_row(row):
-    """Give the brain mask of a session as a list, empty where it has none."""
+    """Return the brain mask of a session as a list, empty where it has none."""
     paths = brain_mask_of(wildcards_of(row))
     return [paths] if isinstance(paths, str) else paths
 
 
 def valid_mask_as_list(wildcards):
-    """Give the mask in which all maps hold values as a list, empty where there is none."""
+    """Return the mask in which all maps hold values as a list, empty where there is none."""
     paths = valid_mask(wildcards)
     return [paths] if isinstance(paths, str) else paths
 
 
 def fiscone2023_targets():
-    """Give the tables and figures of Fiscone et al. 2023."""
+    """Return the tables and figures of Fiscone et al. 2023."""
     folder = "results/papers/fiscone2023"
     figures = [f"{folder}/figure{name}.png" for name in fiscone_figures()]
     return [f"{folder}/README.md", f"{folder}/published.tsv", *figures]
@@ -75,7 +75,7 @@ def lacking_for_fiscone2023():
 
 
 def cohort_features(wildcards=None):
-    """Give the feature tables of the cohort, the user's or those of the radiomics stage."""
+    """Return the feature tables of the cohort, the user's or those of the radiomics stage."""
     if config["feature_columns"]:
         return ["results/robustness/features.parquet"]
     return GIVEN_TABLES or feature_tables()

@@ -120,7 +120,7 @@ for group, one_job, tracing, folders in anatomy_groups():
         if tracing:
 
             rule:
-                """Trace the six tracts per side on the session's diffusion images, where MRtrix3 is (S-33, S-34, S-37)."""
+                """Trace the six tracts per side on the session's diffusion images, where MRtrix3 is (Fiscone et al. 2023, Methods)."""
                 name:
                     f"trace_tracts{group}"
                 input:
@@ -212,7 +212,7 @@ rule compare_anatomy:
 
 
 rule average_chi:
-    """Average the controls' maps in template space, with their variance, overall and by tract (S-53)."""
+    """Average the controls' maps in template space, with their variance, overall and by tract (Fiscone et al. 2023, Fig. 5)."""
     input:
         chi=partial(of_controls, reference_chi),
         valid_masks=partial(of_controls, valid_mask),

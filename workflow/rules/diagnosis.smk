@@ -33,7 +33,7 @@ rule gather_cohort:
 
 
 rule evaluate_models:
-    """Cross-validate models as published, and with every selection inside the folds (S-14 to S-20, E-01)."""
+    """Cross-validate models as published, and with every selection inside the folds (Yan et al. 2021, Model)."""
     input:
         cohort="results/diagnosis/cohort.parquet",
     output:

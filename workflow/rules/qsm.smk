@@ -86,8 +86,8 @@ for group, sets, r2star, one_job, folders in qsm_groups():
             output:
                 **({"r2star": results["r2star"]} if r2star else {}),
                 total_fields=temp(derivative("fieldmap", ".nii", desc="total")),
-                precision=temp(derivative("precision", ".nii", desc="total")),
-                consistency=temp(derivative("consistency", ".nii", desc="total")),
+                inverse_sd=temp(derivative("inverseSD", ".nii", desc="total")),
+                quality=temp(derivative("quality", ".nii", desc="total")),
                 reliable_mask=temp(derivative("mask", desc="reliable")),
                 total_sidecar=temp(derivative("fieldmap", ".json", desc="total")),
             log:
@@ -116,8 +116,8 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 f"remove_background{group}"
             input:
                 total_fields=derivative("fieldmap", ".nii", desc="total"),
-                precision=derivative("precision", ".nii", desc="total"),
-                consistency=derivative("consistency", ".nii", desc="total"),
+                inverse_sd=derivative("inverseSD", ".nii", desc="total"),
+                quality=derivative("quality", ".nii", desc="total"),
                 reliable_mask=derivative("mask", desc="reliable"),
                 total_sidecar=derivative("fieldmap", ".json", desc="total"),
             output:

@@ -12,7 +12,7 @@ rule radiomics:
 
 
 rule extract_features:
-    """Extract all features of one session; numbers of features are those of the papers (S-39, S-12, S-90)."""
+    """Extract all features of one session; numbers of features are those of the papers."""
     input:
         maps=chi_maps,
         valid_mask=valid_mask,

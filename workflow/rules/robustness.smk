@@ -12,7 +12,7 @@ rule fiscone2023:
 
 
 rule import_features:
-    """Turn a wide table of features from elsewhere into a tidy one, by a map of its columns (S-58)."""
+    """Turn a wide table of features from elsewhere into a tidy one, by a map of its columns."""
     input:
         tables=GIVEN_TABLES,
         column_map=beside_snakefile(config["feature_columns"]) or [],
@@ -63,7 +63,7 @@ rule perturb_session:
 
 
 rule compute_icc:
-    """Compute the agreement of every feature, its intervals, and which features are robust (S-42 to S-48)."""
+    """Compute the agreement of every feature, its intervals, and which features are robust (Fiscone et al. 2023, Figs. 2 and 3, Table 1)."""
     input:
         features=robustness_features,
     output:
@@ -87,7 +87,7 @@ rule compute_icc:
 
 
 rule describe_tracts:
-    """Collect volumes and textures of the regions on the reference map, and the trends among tracts (S-51 to S-54)."""
+    """Collect volumes and textures of the regions on the reference map, and the trends among tracts (Fig. 4, Table 2)."""
     input:
         features=robustness_features,
         optimal="results/robustness/optimal_gray_level.tsv",

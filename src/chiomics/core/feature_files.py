@@ -9,7 +9,7 @@ SIMULATED_KEY = b"chiomics.simulated"
 
 
 def says_simulated(path: str | Path) -> bool:
-    """Say whether a table of features says that its subjects are simulated; only Parquet can."""
+    """Return whether a table of features says that its subjects are simulated; only Parquet can."""
     import pyarrow.parquet as pq
 
     path = Path(path)

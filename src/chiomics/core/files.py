@@ -37,7 +37,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside `path` and rename it when the block ends without an error."""
+    """Return a temporary name beside `path` and rename it when the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".nii.gz") else path.suffix

@@ -84,7 +84,7 @@ def write_image(path: str | Path, voxels: np.ndarray, affine: np.ndarray) -> Non
 
 
 def voxel_size(affine: np.ndarray) -> np.ndarray:
-    """Return the voxel edge lengths in mm, one per voxel axis."""
+    """Return the voxel size in mm, one per voxel axis."""
     return np.linalg.norm(np.asarray(affine, dtype=float)[:3, :3], axis=0)
 
 

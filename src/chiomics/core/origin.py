@@ -12,5 +12,5 @@ GIVEN = "These numbers come from the cohort that was given. Research use only: t
 
 
 def say_origin(*, simulated: bool) -> str:
-    """Give the sentences, in Markdown."""
+    """Return the sentences, in Markdown."""
     return SIMULATED if simulated else GIVEN

@@ -15,7 +15,7 @@ from chiomics.core.errors import InputError
 
 #: ComBat's iteration ends when no estimate moves by more, relative to itself.
 TOLERANCE = 1e-4
-MOST_ITERATIONS = 500
+MAX_ITERATIONS = 500
 
 
 class _DropsCovariates(TransformerMixin, BaseEstimator):
@@ -67,7 +67,7 @@ class ConfounderRegression(_DropsCovariates):
 
 
 class ComBat(_DropsCovariates):
-    """Give the features of all sites one location and scale.
+    """Return the features of all sites one location and scale.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def _shrink(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     shape = 2 + variance.mean() ** 2 / spread
     rate = variance.mean() * (shape - 1)
     found, scale = location, variance
-    for _ in range(MOST_ITERATIONS):
+    for _ in range(MAX_ITERATIONS):
         new = (count * prior_variance * location + scale * prior_mean) / (count * prior_variance + scale)
         squares = ((z - new) ** 2).sum(axis=0)
         new_scale = (rate + squares / 2) / (count / 2 + shape - 1)

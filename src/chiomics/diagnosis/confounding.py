@@ -1,4 +1,6 @@
-"""What the hybrid model gains over demographics alone, with and without variables that differ by design (E-09).
+"""What the hybrid model gains over demographics alone, with and without variables that differ by design.
+
+In Table 1 of Yan et al. 2021 sex and EDSS differ.
 
 In the paper's cohort sex and EDSS differ between the diseases, so part of what a hybrid model gains may be theirs. The
 gain is worked out again with these variables left out of both models.

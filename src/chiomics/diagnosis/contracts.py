@@ -23,11 +23,11 @@ Functions that others call (S = settings, every key of `DEFAULTS`, from ``models
 
 from __future__ import annotations
 
-#: Class that a score close to 1 means (S-25: only MS as positive gives the published integers).
+#: Class that a score close to 1 means (Yan et al. 2021, Table 4: only MS as positive gives the published integers).
 POSITIVE = "MS"
 #: Selection on all subjects before cross-validation, as published; all selection inside the training folds.
 SCHEMES = ("as_published", "nested")
-#: Steps of the selection with the number of features they leave (S-15 to S-17).
+#: Steps of the selection with the number of features they leave (Yan et al. 2021, Radiomic features-only model).
 STEPS = ("extracted", "univariate", "spearman", "aic")
 #: Where a table speaks of a model trained on every subject: the fold of the as-published selection, the final model.
 ALL_SUBJECTS = -1

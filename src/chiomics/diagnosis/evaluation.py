@@ -1,8 +1,8 @@
 """Cross-validation of one model, as published and without its leak.
 
 ``as_published``: features are imputed, standardised and selected on all subjects, then the logistic regression alone is
-cross-validated (Yan et al. 2021, S-14 to S-18). Test subjects took part in the selection, so on noise alone the AUC
-comes near 0.85. ``nested``: the whole recipe is fitted on the training subjects of every fold (Ambroise and McLachlan
+cross-validated (Yan et al. 2021, Model). Test subjects took part in the selection, so on noise alone the AUC comes
+near 0.85. ``nested``: the whole recipe is fitted on the training subjects of every fold (Ambroise and McLachlan
 2002, PNAS 99:6562).
 
 A score is the probability of the positive class from the model of its fold. The scores of one repeat, each session

@@ -1,4 +1,4 @@
-"""Tests of a variable between two groups, from values or from published summaries (Yan et al. 2021, S-21, Table 1)."""
+"""Tests of a variable between two groups, from values or from published summaries (Yan et al. 2021, Table 1)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class GroupTest:
 
 
 def compare_counts(table: np.ndarray, *, yates: bool = False) -> GroupTest:
-    """Compare shares by Pearson's χ² test; the paper's p needs no Yates correction (E-09).
+    """Compare shares by Pearson's χ² test; the paper's p needs no Yates correction (Table 1).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Missing and abnormal feature values become the median of the training subjects (Yan et al. 2021, S-14).
+"""Missing and abnormal feature values become the median of the training subjects (Yan et al. 2021, Features).
 
 The paper does not define abnormal: here it is a value that is not finite or, if asked for, one that lies more than
 `abnormal_z` standard deviations from the training mean.

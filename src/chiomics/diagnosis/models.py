@@ -1,4 +1,4 @@
-"""Which models are compared, and the jobs that evaluate them (Yan et al. 2021, S-19). Imports nothing heavy.
+"""Which models are compared, and the jobs that evaluate them (Yan et al. 2021, Model). Imports nothing heavy.
 
 One model per nucleus from radiomics alone, one from demographics alone, and the hybrid of one nucleus' features and the
 demographic variables. Others come from the configuration.

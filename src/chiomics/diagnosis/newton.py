@@ -13,7 +13,7 @@ from scipy.special import expit
 
 #: Fits stop when the log-likelihood has grown by less: the next step would gain about the square of it.
 TOLERANCE = 1e-6
-MOST_ITERATIONS = 40
+MAX_ITERATIONS = 40
 #: A deviance below it is that of separated classes: no probability is far from 0 or 1.
 SEPARATED_DEVIANCE = 1e-2
 
@@ -44,7 +44,7 @@ def maximise(
     coefficients = np.array(start, dtype=float)
     loglik = _loglik(designs, coefficients, y)
     active = np.arange(len(designs))
-    for _ in range(MOST_ITERATIONS):
+    for _ in range(MAX_ITERATIONS):
         design, beta = designs[active], coefficients[active]
         step = _newton_step(design, beta, y)
         trial = beta + step
@@ -73,7 +73,7 @@ def information(design: np.ndarray, coefficients: np.ndarray) -> tuple[np.ndarra
 
 
 def separates(design: np.ndarray, y: np.ndarray) -> bool:
-    """Tell whether a linear combination of the columns separates the classes, completely or but for ties.
+    """Return whether a linear combination of the columns separates the classes, completely or but for ties.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ import numpy as np
 
 from chiomics.diagnosis.newton import information
 
-MOST_ITERATIONS = 100
+MAX_ITERATIONS = 100
 #: Newton's method stops when no coefficient moves by more.
 TOLERANCE = 1e-8
 #: Longest step of a coefficient, as in the R package logistf.
@@ -88,7 +88,7 @@ def _climb(
     objective: Callable[[np.ndarray], float], step: Callable[[np.ndarray], np.ndarray], beta: np.ndarray
 ) -> tuple[np.ndarray, int]:
     value = objective(beta)
-    for count in range(1, MOST_ITERATIONS + 1):
+    for count in range(1, MAX_ITERATIONS + 1):
         move = step(beta)
         move *= min(1.0, LONGEST_STEP / max(float(np.abs(move).max()), 1e-300))
         for _ in range(20):

@@ -1,4 +1,4 @@
-"""Performance of every model under both schemes, and the tests between models (Yan et al. 2021, S-20, S-24 to S-27).
+"""Performance of every model under both schemes, and the tests between models (Yan et al. 2021, Tables 3 and 4).
 
 The AUC is the mean over repeats of the AUC of all out-of-fold scores of a repeat; its intervals take in the scatter of
 participants and of repeats (`chiomics.core.scores.delong`). Sensitivity, specificity and accuracy
@@ -26,8 +26,8 @@ from chiomics.diagnosis.calibration import brier_score, calibration_intercept, c
 from chiomics.diagnosis.contracts import DELONG, PERFORMANCE, ROC
 from chiomics.diagnosis.permutation import permutation_p
 
-#: Fewer events per predictor give unstable coefficients (Peduzzi et al. 1996), E-07.
-LEAST_EVENTS = 10
+#: Fewer events per predictor give unstable coefficients (Peduzzi et al. 1996).
+MIN_EVENTS = 10
 FPR_GRID = np.linspace(0, 1, 101)
 
 
@@ -168,7 +168,7 @@ def _describe(part: pd.DataFrame, chosen: pd.DataFrame, null: np.ndarray, settin
 
 
 def _intervals(model: Concordance, row: dict, settings: dict) -> dict[str, tuple[float, float]]:
-    """Give the three intervals of the AUC, and those of the shares of positives and negatives called rightly."""
+    """Return the three intervals of the AUC, and those of the shares of positives and negatives called rightly."""
     confidence, seed = settings["confidence"], stream_seed(settings, BOOTSTRAP)
     positives, negatives = row["n_positive"], row["n_negative"]
     return {
@@ -198,8 +198,8 @@ def _warning(row: dict, scheme: str) -> str:
     parts = []
     if scheme == "as_published":
         parts.append("selected on all subjects: biased upwards")
-    if row["events_per_variable"] < LEAST_EVENTS:
-        parts.append(f"{row['events_per_variable']:.1f} events per variable, fewer than {LEAST_EVENTS}")
+    if row["events_per_variable"] < MIN_EVENTS:
+        parts.append(f"{row['events_per_variable']:.1f} events per variable, fewer than {MIN_EVENTS}")
     return "; ".join(parts)
 
 

@@ -85,7 +85,7 @@ def predict(record: dict, tidy: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sessions(tidy: pd.DataFrame) -> pd.DataFrame:
-    """Give one row per session with what is known of its participant."""
+    """Return one row per session with what is known of its participant."""
     if tidy.empty:
         raise InputError("the features hold none of the model's regions")
     identity = list(tidy.columns[: tidy.columns.get_loc("voi")])

@@ -1,4 +1,4 @@
-"""The recipe that a model is fitted by (Yan et al. 2021, S-14 to S-19).
+"""The recipe that a model is fitted by (Yan et al. 2021, Features to Model).
 
 Radiomics: median imputation, standardisation, univariate filter, redundancy filter, stepwise AIC. Demographic
 variables: imputation, standardisation. Then one logistic regression of all that is left. Every step is learned from the

@@ -1,4 +1,4 @@
-"""Redundancy filter: of two features with Spearman |ρ| above a cutoff, one goes (Yan et al. 2021, S-16).
+"""Redundancy filter: of two features with Spearman |ρ| above a cutoff, one goes (Yan et al. 2021, Model).
 
 Which one goes is not published. Here features are taken in order of their AUC's distance from 0.5, best first (ties:
 the earlier column), and each is kept unless it correlates too strongly with one kept before. The result does not

@@ -1,4 +1,4 @@
-"""How many features each step leaves (Yan et al. 2021, S-15 to S-17), which ones, and how steadily.
+"""How many features each step leaves (Yan et al. 2021, Radiomic features-only model), which ones, and how steadily.
 
 Stability over training sets after Nogueira, Sechidis and Brown (2018, JMLR 18:174): 1 where every set gives the same
 features, 0 where they agree as by chance.

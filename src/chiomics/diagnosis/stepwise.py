@@ -1,4 +1,4 @@
-"""Stepwise logistic regression by Akaike's criterion (Yan et al. 2021, S-17).
+"""Stepwise logistic regression by Akaike's criterion (Yan et al. 2021, Radiomic features-only model).
 
 From the intercept alone, every step looks at all models with one feature more and all with one feature less and takes
 the one of least AIC = 2 · parameters − 2 · log-likelihood, until none is lower: what `stepAIC` of R does in both
@@ -23,9 +23,9 @@ from chiomics.diagnosis.newton import SEPARATED_DEVIANCE, information, maximise
 #: A column is not added where the model explains more than this share of it (weighted R²).
 COLLINEAR = 1 - 1e-6
 #: A step has to lower the criterion by more.
-LEAST_GAIN = 1e-5
+MIN_GAIN = 1e-5
 #: Numbers in the designs that are fitted at once: 64 MB.
-MOST_NUMBERS = 8_000_000
+MAX_NUMBERS = 8_000_000
 
 
 class StepwiseAIC(SelectorMixin, BaseEstimator):
@@ -86,13 +86,13 @@ class StepwiseAIC(SelectorMixin, BaseEstimator):
                 steps += self._adds(Z, y, chosen, coefficients)
             if not steps:
                 break
-            # Equal within LEAST_GAIN counts as equal, so that the choice does not hang on the last digits.
+            # Equal within MIN_GAIN counts as equal, so that the choice does not hang on the last digits.
             least = min(step[0] for step in steps)
             criterion, _, action, column, beta = min(
-                (step for step in steps if step[0] < least + LEAST_GAIN), key=lambda step: step[1]
+                (step for step in steps if step[0] < least + MIN_GAIN), key=lambda step: step[1]
             )
             forced = len(chosen) < self.min_features
-            if criterion > self.criterion_ - LEAST_GAIN and not forced:
+            if criterion > self.criterion_ - MIN_GAIN and not forced:
                 break
             chosen = [*chosen, column] if action == "add" else [other for other in chosen if other != column]
             coefficients, self.criterion_ = beta, criterion
@@ -131,7 +131,7 @@ class StepwiseAIC(SelectorMixin, BaseEstimator):
         self, Z: np.ndarray, y: np.ndarray, models: np.ndarray, starts: np.ndarray
     ) -> Iterator[tuple[float, np.ndarray]]:
         """Fit models of equal size, a few at a time, and give their criteria and coefficients."""
-        at_once = max(1, MOST_NUMBERS // (len(Z) * (models.shape[-1] + 1)))
+        at_once = max(1, MAX_NUMBERS // (len(Z) * (models.shape[-1] + 1)))
         for first in range(0, len(models), at_once):
             features = Z[:, models[first : first + at_once]].transpose(1, 0, 2)
             designs = np.concatenate([np.ones((*features.shape[:2], 1)), features], axis=2)

@@ -1,4 +1,4 @@
-"""Univariate filter: features that differ between the two classes (Yan et al. 2021, S-15 and S-21).
+"""Univariate filter: features that differ between the two classes (Yan et al. 2021, Statistical analysis).
 
 Per feature, Student's t test where the Lilliefors test rejects normality in neither class, else the Mann-Whitney test
 (normal approximation with corrections for ties and continuity), two-sided. No correction for multiple testing, as

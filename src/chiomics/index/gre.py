@@ -127,7 +127,7 @@ def assemble(images: list[GreImage]) -> GreInput:
 
 
 def has_phase(images: list[GreImage]) -> bool:
-    """Tell whether any image carries phase, be it as a difference or as real and imaginary parts."""
+    """Return whether any image carries phase, be it as a difference or as real and imaginary parts."""
     return any(_is_phase(image) for image in images)
 
 
@@ -173,7 +173,7 @@ def _pair(parts: dict[str, dict[int | None, NamedFile]], warnings: list[str]) ->
 
 
 def _join_phase_difference(images: list[GreImage]) -> list[GreImage]:
-    """Give a phase difference without magnitudes of its own spelling to the one acquisition it can belong to."""
+    """Return a phase difference without magnitudes of its own spelling to the one acquisition it can belong to."""
     by_label: dict[tuple, list[GreImage]] = {}
     for image in images:
         by_label.setdefault(_label(image), []).append(image)

@@ -77,7 +77,7 @@ def check_content(file: NamedFile) -> None:
 
 
 def same_grid(one: Header, other: Header) -> bool:
-    """Tell whether two images have the same shape and the same affine to within `CORNER_TOLERANCE`."""
+    """Return whether two images have the same shape and the same affine to within `CORNER_TOLERANCE`."""
     if one.shape != other.shape:
         return False
     if one.raw == other.raw:

@@ -94,7 +94,7 @@ def name_file(path: str, size: int = 0) -> NamedFile | None:
 
 
 def is_misnamed(file: NamedFile) -> bool:
-    """Tell whether an image's name is not BIDS, or names another participant or session than its folder."""
+    """Return whether an image's name is not BIDS, or names another participant or session than its folder."""
     if not file.path.endswith(IMAGES):
         return False
     if file.extension not in IMAGES or not file.entities:
@@ -127,7 +127,7 @@ def read_gre(file: NamedFile) -> GreImage | None:
 
 
 def matches_acquisition(image: GreImage, acquisition: str) -> bool:
-    """Tell whether an image is of the acquisition that the operator names.
+    """Return whether an image is of the acquisition that the operator names.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A subject's anatomy on a grid: one label per voxel, tissue shares, tracts and lesions."""
+"""A subject's anatomy on a grid: one label per voxel, partial-volume fractions, tracts and lesions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Anatomy:
     labels : ndarray of uint8, shape (X, Y, Z)
         One label per voxel (`tissue.tsv`; right-hand nuclei + 100).
     grey, white : ndarray, shape (X, Y, Z)
-        Shares of tissue, 0 to 1, for contrasts with partial volume.
+        Partial-volume fractions of tissue, 0 to 1, for the contrasts.
     brain : ndarray of bool, shape (X, Y, Z)
         Brain with its fluid.
     lesion_index : ndarray of int16, shape (X, Y, Z)

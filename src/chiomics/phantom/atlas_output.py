@@ -21,7 +21,7 @@ from chiomics.phantom.real_anatomy import AffineSpace
 from chiomics.phantom.template import load_template
 from chiomics.phantom.tracts import TRACTS, place_tracts
 
-#: Edge of the voxels in mm: the substantia nigra is 6 mm thick, tracts are as smooth as the 1 mm template.
+#: Voxel size in mm: the substantia nigra is 6 mm thick, tracts are as smooth as the 1 mm template.
 NUCLEI_SPACING, TRACT_SPACING = 0.5, 1.0
 #: Boxes that hold all nuclei and all tracts, template mm: first and last voxel.
 NUCLEI_BOX = np.array([[-36.0, -70.0, -45.0], [36.0, 36.0, 28.0]])

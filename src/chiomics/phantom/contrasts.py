@@ -81,7 +81,7 @@ def structural_image(
 
 
 def receive_bias(rng: np.random.Generator, shape: tuple[int, ...], *, amplitude: float = 0.06) -> np.ndarray:
-    """Give a smooth multiplicative bias around 1: a random polynomial of second order."""
+    """Return a smooth multiplicative bias around 1: a random polynomial of second order."""
     x, y, z = np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in shape), indexing="ij", sparse=True)
     weights = (amplitude * rng.standard_normal(9)).astype(np.float32)
     terms = (x, y, z, x * x, y * y, z * z, x * y, y * z, z * x)

@@ -107,7 +107,7 @@ def spread_directions(count: int) -> np.ndarray:
 
 
 def _tensors(anatomy: Anatomy) -> dict[tuple[int, int], np.ndarray]:
-    """Give the six elements of the diffusion tensor in mm²/s, in the world axes of the GRE."""
+    """Return the six elements of the diffusion tensor in mm²/s, in the world axes of the GRE."""
     mean = tissue.lookup(MEAN_DIFFUSIVITY)[anatomy.labels]
     pairs = [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)]
     elements = {(i, j): mean.copy() if i == j else np.zeros_like(mean) for i, j in pairs}

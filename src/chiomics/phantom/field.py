@@ -30,7 +30,7 @@ def dipole_field(
     chi : ndarray, shape (X, Y, Z)
         Susceptibility in ppm.
     voxel_size : array_like, shape (3,)
-        Voxel edge lengths in mm.
+        voxel size in mm.
     b0_direction : array_like, shape (3,)
         Direction of B0 in voxel axes.
     exterior : float
@@ -73,7 +73,7 @@ def dipole_kernel(shape: tuple[int, ...], *, voxel_size: np.ndarray, b0_directio
     shape : tuple of int
         Shape of the volume before the transform.
     voxel_size : array_like, shape (3,)
-        Voxel edge lengths in mm.
+        voxel size in mm.
     b0_direction : array_like, shape (3,)
         Direction of B0 in voxel axes.
 
@@ -104,7 +104,7 @@ def shim(field: np.ndarray, mask: np.ndarray, *, voxel_size: np.ndarray, order: 
     mask : ndarray of bool, shape (X, Y, Z)
         Where the field is made homogeneous.
     voxel_size : array_like, shape (3,)
-        Voxel edge lengths in mm.
+        voxel size in mm.
     order : int
         0 centre frequency, 1 gradients, 2 second order.
 

@@ -18,7 +18,7 @@ from chiomics.phantom.space import SubjectSpace
 #: Tries to place one lesion before it is made smaller, and shrinkings before the recipe is refused.
 TRIES, SHRINKINGS = 40, 12
 #: Share of the ellipsoid that must lie in tissue that may become lesion.
-LEAST_INSIDE = 0.55
+MIN_INSIDE = 0.55
 #: Free space between two lesions in mm.
 CLEARANCE = 3.0
 
@@ -61,7 +61,7 @@ def draw_lesions(rng: np.random.Generator, parameters: dict) -> list[Lesion]:
         diameter = math.inf
         while not parameters["diameter_range"][0] <= diameter <= parameters["diameter_range"][1]:
             diameter = rng.lognormal(math.log(parameters["diameter_median"]), parameters["diameter_log_sd"])
-        large = diameter >= parameters["rim_least_diameter"]
+        large = diameter >= parameters["rim_min_diameter"]
         lesions.append(
             Lesion(diameter, str(rng.choice(sites, p=shares)), bool(rng.random() < rim_probability) and large)
         )
@@ -69,19 +69,19 @@ def draw_lesions(rng: np.random.Generator, parameters: dict) -> list[Lesion]:
 
 
 def rim_probability_when_large(parameters: dict) -> float:
-    """Give the probability of a rim on a lesion that is large enough, so that the share among all is as asked."""
+    """Return the probability of a rim on a lesion that is large enough, so that the share among all is as asked."""
     mu, sigma = math.log(parameters["diameter_median"]), parameters["diameter_log_sd"]
 
     def below(diameter: float) -> float:
         return 0.5 * (1 + math.erf((math.log(diameter) - mu) / (sigma * math.sqrt(2))))
 
     low, high = parameters["diameter_range"]
-    large = (below(high) - below(max(parameters["rim_least_diameter"], low))) / (below(high) - below(low))
+    large = (below(high) - below(max(parameters["rim_min_diameter"], low))) / (below(high) - below(low))
     if parameters["rim_share"] > large:
         raise InputError(
             "more rims are asked for than lesions are large enough",
             found=f"rim_share {parameters['rim_share']}",
-            expected=f"at most {large:.3f}, or a smaller rim_least_diameter",
+            expected=f"at most {large:.3f}, or a smaller rim_min_diameter",
         )
     return parameters["rim_share"] / large if parameters["rim_share"] else 0.0
 
@@ -150,7 +150,7 @@ def place_lesions(
             if (np.linalg.norm(occupied[:, :3] - world, axis=1) < occupied[:, 3] + reach + CLEARANCE).any():
                 continue
             voxels, depth, full = _ellipsoid_voxels(rng, world, axes, frame, allowed, affine)
-            if len(depth) >= max(LEAST_INSIDE * full, 2):
+            if len(depth) >= max(MIN_INSIDE * full, 2):
                 is_rim = (depth < rim_thickness) & lesion.rim
                 placed.append(PlacedLesion(wanted, centre, voxels, is_rim))
                 occupied = np.vstack([occupied, [*world, reach]])

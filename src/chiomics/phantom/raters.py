@@ -16,7 +16,7 @@ from chiomics.core.errors import InputError
 
 
 def rater_rates(prevalence: float, *, kappa: float, marginal_ratio: float) -> tuple[float, float]:
-    """Give the sensitivity and the false positive rate that make the asked agreement.
+    """Return the sensitivity and the false positive rate that make the asked agreement.
 
     Parameters
     ----------

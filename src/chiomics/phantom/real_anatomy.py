@@ -157,7 +157,7 @@ def real_anatomy(
             found="less than half a litre",
             expected="images in MNI space, or --to-mni",
         )
-    grey, white = tissue_shares(intensity, inside)
+    grey, white = tissue_fractions(intensity, inside)
     shares = np.stack([1 - grey - white, grey, white])[:, inside]
     filled[inside] = np.array([tissue.CSF, tissue.GREY, tissue.WHITE], np.uint8)[shares.argmax(axis=0)]
     # A real brain is not the template's: what its hull leaves over is fluid inside the skull.
@@ -195,8 +195,8 @@ def real_anatomy(
     return Anatomy(filled, grey, white, inside, lesion_index, found, placed_tracts, points)
 
 
-def tissue_shares(intensity: np.ndarray, brain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Estimate the shares of grey and white matter from T1w intensities.
+def tissue_fractions(intensity: np.ndarray, brain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate the partial-volume fractions of grey and white matter from T1w intensities.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def _real_lesions(
         voxels = tuple(axis + span.start for axis, span in zip(local, box, strict=True))
         volume = len(local[0]) * abs(np.linalg.det(affine[:3, :3]))
         diameter = float((6 * volume / np.pi) ** (1 / 3))
-        rim = bool(rng.random() < probability) and diameter >= parameters["rim_least_diameter"]
+        rim = bool(rng.random() < probability) and diameter >= parameters["rim_min_diameter"]
         centre = points[(slice(None), *voxels)].mean(axis=1)
         is_rim = (depth[voxels] <= parameters["rim_thickness"]) & rim
         placed.append(PlacedLesion(Lesion(diameter, "real", rim), centre, voxels, is_rim))

@@ -18,6 +18,7 @@ import yaml
 
 from chiomics.core.bids import build_name
 from chiomics.core.errors import InputError
+from chiomics.core.renamed import check_renamed
 from chiomics.phantom.demographics import GROUPS, draw_participant, known_demographics
 from chiomics.phantom.nuclei import NUCLEI
 
@@ -82,6 +83,7 @@ def load_recipe(recipe: str | Path | dict | None = None) -> dict:
     if isinstance(recipe, (str, Path)):
         file, recipe = recipe, yaml.safe_load(Path(recipe).read_text(encoding="utf-8")) or {}
     recipe = recipe or {}
+    check_renamed(recipe)
     completed = _merge(deepcopy(_packaged("defaults.yaml")), recipe, file=file)
     profiles = _packaged("profiles.yaml")
     if completed["profile"] not in profiles:
@@ -148,7 +150,7 @@ def find_session(recipe: dict, participant_id: str) -> Session:
 
 
 def random_stream(recipe: dict, participant_id: str, purpose: str) -> np.random.Generator:
-    """Give the random numbers of one subject for one purpose; streams do not depend on one another."""
+    """Return the random numbers of one subject for one purpose; streams do not depend on one another."""
     digest = hashlib.sha256(f"{participant_id}/{purpose}".encode()).digest()
     return np.random.default_rng(np.random.SeedSequence([recipe["seed"], int.from_bytes(digest[:16], "little")]))
 

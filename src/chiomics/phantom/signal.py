@@ -25,7 +25,7 @@ PHASE_FLAVOURS = {
 def steady_state(
     proton_density: np.ndarray, t1: np.ndarray, *, repetition_time: float, flip_angle: float
 ) -> np.ndarray:
-    """Give the spoiled gradient echo's transverse magnetisation just after excitation.
+    """Return the spoiled gradient echo's transverse magnetisation just after excitation.
 
     Parameters
     ----------

@@ -120,7 +120,7 @@ def relaxation_maps(anatomy: Anatomy, properties: SubjectTissue) -> tuple[np.nda
     Parameters
     ----------
     anatomy : Anatomy
-        Labels and tissue shares.
+        Labels and partial-volume fractions.
     properties : SubjectTissue
         What was drawn for the subject.
 
@@ -138,7 +138,7 @@ def relaxation_maps(anatomy: Anatomy, properties: SubjectTissue) -> tuple[np.nda
 
 
 def mixed_map(anatomy: Anatomy, values: dict[int, float]) -> np.ndarray:
-    """Fill labels with values, mixing those of fluid, grey and white matter by their shares."""
+    """Fill labels with values, mixing those of fluid, grey and white matter by their partial-volume fractions."""
     filled = tissue.lookup(values)[anatomy.labels]
     mixed = anatomy.brain & (
         (anatomy.labels == tissue.CSF) | (anatomy.labels == tissue.GREY) | (anatomy.labels == tissue.WHITE)

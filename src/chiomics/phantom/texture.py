@@ -24,7 +24,7 @@ def random_field(
     correlation : float
         Standard deviation ℓ in mm of the Gaussian that smooths the noise.
     voxel_size : array_like, shape (3,)
-        Voxel edge lengths in mm.
+        voxel size in mm.
 
     Returns
     -------

@@ -70,13 +70,13 @@ def place_tracts(
 
 
 def course_in_world(space: SubjectSpace, hemisphere: str, tract: str) -> np.ndarray:
-    """Give a tract's course in a subject's world, points every half millimetre, shape (N, 3)."""
+    """Return a tract's course in a subject's world, points every half millimetre, shape (N, 3)."""
     mirror = -1 if hemisphere == "L" else 1
     course = resample_curve(np.array(tract_table()[tract]["course"]) * [mirror, 1, 1], step=0.5)
     return space.from_template(course.T).T.astype(float)
 
 
 def tract_chi(tract: str, direction: np.ndarray) -> np.ndarray:
-    """Give a tract's susceptibility in ppm for fibre directions in world axes (B0 along z), shape (N, 3)."""
+    """Return a tract's susceptibility in ppm for fibre directions in world axes (B0 along z), shape (N, 3)."""
     row = tract_table()[tract]
     return (row["chi_0"] + row["chi_anisotropy"] * direction[:, 2] ** 2).astype(np.float32)

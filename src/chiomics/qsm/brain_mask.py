@@ -25,7 +25,7 @@ CLOSING = 5.0
 #: Tissue is brighter than this share of the bright level; below it lie air, bone and noise.
 AIR_LEVEL = 0.2
 #: An image with less than this share of dark voxels has no background.
-LEAST_BACKGROUND = 0.03
+MIN_BACKGROUND = 0.03
 #: The threshold is at most this share of the local mean: Otsu's may fall between grey and white matter.
 LARGEST_THRESHOLD = 0.65
 #: Finer images are averaged over blocks of at most this edge in mm, since the steps are all wider.
@@ -56,13 +56,13 @@ def brain_mask(magnitude: np.ndarray, *, voxel_size: Sequence[float], opening: f
     InputError
         Where no brain of a plausible size is found.
     """
-    edges = np.asarray(voxel_size, float)
-    factors = np.maximum(1, np.floor(WORKING_EDGE / edges + 1e-6)).astype(int)
-    brain = _find_brain(_block_means(_combined(magnitude), factors), edges * factors, opening)
+    size = np.asarray(voxel_size, float)
+    factors = np.maximum(1, np.floor(WORKING_EDGE / size + 1e-6)).astype(int)
+    brain = _find_brain(_block_means(_combined(magnitude), factors), size * factors, opening)
     shape = magnitude.shape[-3:]
     if (factors > 1).any():
         brain = _enlarge(brain, factors, shape)
-    litres = brain.sum() * edges.prod() * 1e-6
+    litres = brain.sum() * size.prod() * 1e-6
     log.info("brain mask: %d voxels, %.2f l, %.1f %% of the image", brain.sum(), litres, 100 * brain.mean())
     if not brain.all() and not 0.1 < litres < 3.0:
         raise InputError(
@@ -99,25 +99,25 @@ def _enlarge(mask: np.ndarray, factors: np.ndarray, shape: tuple[int, ...]) -> n
     return smooth > 0.5
 
 
-def _find_brain(signal: np.ndarray, edges: np.ndarray, opening: float) -> np.ndarray:
+def _find_brain(signal: np.ndarray, size: np.ndarray, opening: float) -> np.ndarray:
     """Threshold, open, keep the largest piece, grow back, close."""
-    signal = ndimage.gaussian_filter(signal, SMOOTHING / edges, mode="nearest")
+    signal = ndimage.gaussian_filter(signal, SMOOTHING / size, mode="nearest")
     bright = np.percentile(signal[signal > signal.mean()], 90)
-    if np.mean(signal < AIR_LEVEL * bright) < LEAST_BACKGROUND:
+    if np.mean(signal < AIR_LEVEL * bright) < MIN_BACKGROUND:
         log.info("brain mask: the image has no background and is taken whole")
         return np.ones(signal.shape, bool)
-    flat = _flatten(signal, edges, AIR_LEVEL * bright)
+    flat = _flatten(signal, size, AIR_LEVEL * bright)
     tissue = flat > min(_otsu(flat[signal > 0.05 * bright]), LARGEST_THRESHOLD)
-    core = _largest_piece(_erode(tissue, edges, opening))
-    brain = tissue & _dilate(core, edges, opening + 1.0)
-    brain = _erode(_dilate(brain, edges, CLOSING), edges, CLOSING)
+    core = _largest_piece(_erode(tissue, size, opening))
+    brain = tissue & _dilate(core, size, opening + 1.0)
+    brain = _erode(_dilate(brain, size, CLOSING), size, CLOSING)
     return _fill_holes(brain)
 
 
-def _flatten(signal: np.ndarray, edges: np.ndarray, level: float) -> np.ndarray:
+def _flatten(signal: np.ndarray, size: np.ndarray, level: float) -> np.ndarray:
     """Divide by the local mean of the tissue, so that one threshold fits near and far from the coil."""
     tissue = (signal > level).astype(np.float32)
-    sigma = BIAS_SMOOTHING / edges
+    sigma = BIAS_SMOOTHING / size
     bias = ndimage.gaussian_filter(signal * tissue, sigma, mode="constant", truncate=2)
     bias /= ndimage.gaussian_filter(tissue, sigma, mode="constant", truncate=2) + 0.02
     return signal / np.maximum(bias, 0.3 * level)
@@ -135,13 +135,13 @@ def _otsu(values: np.ndarray) -> float:
     return float(middles[np.nanargmax(between)])
 
 
-def _erode(mask: np.ndarray, edges: np.ndarray, radius: float) -> np.ndarray:
+def _erode(mask: np.ndarray, size: np.ndarray, radius: float) -> np.ndarray:
     """Erode by a ball in mm; the faces of the array do not erode."""
-    return ndimage.distance_transform_edt(mask, sampling=edges) > radius
+    return ndimage.distance_transform_edt(mask, sampling=size) > radius
 
 
-def _dilate(mask: np.ndarray, edges: np.ndarray, radius: float) -> np.ndarray:
-    return ndimage.distance_transform_edt(~mask, sampling=edges) <= radius if mask.any() else mask
+def _dilate(mask: np.ndarray, size: np.ndarray, radius: float) -> np.ndarray:
+    return ndimage.distance_transform_edt(~mask, sampling=size) <= radius if mask.any() else mask
 
 
 def _largest_piece(mask: np.ndarray) -> np.ndarray:

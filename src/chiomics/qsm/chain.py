@@ -1,10 +1,10 @@
 """From wrapped phase to the local field of every echo set, by one of two presets.
 
 `default` unwraps once for all echo sets, removes the phase offset, fits the field over the echoes of each set, leaves
-unreliable voxels at the brain's edge out, and removes the background by projection onto sources. `published` is the
-pipeline of Fiscone et al. 2023: Laplacian unwrapping and V-SHARP echo by echo, then the average of the echoes' local
-fields over each set. What the sets share is computed once: offset, unwrapping, mask and background; in `published`
-everything but the average.
+unreliable voxels at the brain's edge out, and removes the background by PDF with TFI preconditioning. `published` is
+the pipeline of Fiscone et al. 2023: Laplacian unwrapping and V-SHARP echo by echo, then the average of the echoes'
+local fields over each set. What the sets share is computed once: offset, unwrapping, mask and background; in
+`published` everything but the average.
 
 Echo numbers count from 1, as in BIDS.
 """
@@ -16,16 +16,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, SettingError
 from chiomics.core.units import radians_per_ppm
 from chiomics.qsm.combine_echoes import combine_local_fields
 from chiomics.qsm.data_weight import echo_agreement, inversion_weight
 from chiomics.qsm.echo_inputs import check_echoes, phase_difference_as_echo
 from chiomics.qsm.fit_echoes import echo_product, fit_field, unwrap_over_echoes
+from chiomics.qsm.pdf import FURTHER_ITERATIONS, remove_background_pdf
 from chiomics.qsm.phase_offset import remove_bipolar, remove_offset
 from chiomics.qsm.presets import PRESETS, preset
 from chiomics.qsm.reliable_mask import phase_quality, reliable_mask
-from chiomics.qsm.source_projection import FURTHER_ITERATIONS, remove_background_projection
 from chiomics.qsm.unwrap_laplacian import unwrap_cosine, unwrap_fourier
 from chiomics.qsm.unwrap_quality import unwrap_quality
 from chiomics.qsm.vsharp import remove_background_vsharp
@@ -78,8 +78,8 @@ def estimate_total_fields(
     -------
     dict
         ``fields`` (n, x, y, z) in ppm, float32: one per echo set ("default") or per echo ("published");
-        ``names``: what each field belongs to; ``precision`` (n, x, y, z): inverse noise, any unit;
-        ``consistency`` (x, y, z): agreement of the echoes, 0 to 1; ``mask``: voxels to go on with; ``info``: dict for
+        ``names``: what each field belongs to; ``inverse_sd`` (n, x, y, z): inverse noise, any unit;
+        ``quality`` (x, y, z): agreement of the echoes, 0 to 1; ``mask``: voxels to go on with; ``info``: dict for
         the sidecar.
 
     Raises
@@ -98,16 +98,16 @@ def estimate_total_fields(
     if bipolar:
         phase = remove_bipolar(magnitude, phase, brain, echo_times=times, voxel_size=voxel_size)
     estimate = _fit_echo_sets if parameters["combine"] == "fit" else _field_of_each_echo
-    fields, precision, consistency, names = estimate(
+    fields, inverse_sd, quality, names = estimate(
         magnitude, phase, brain, times, field_strength, voxel_size, echo_sets, parameters, workers
     )
-    kept = reliable_mask(brain, consistency, voxel_size=voxel_size, least_consistency=parameters["least_consistency"])
+    kept = reliable_mask(brain, quality, voxel_size=voxel_size, min_quality=parameters["min_quality"])
     whole = _Whole(mask.shape, bounds)
     return {
         "fields": whole.stack(fields),
         "names": names,
-        "precision": whole.stack(precision),
-        "consistency": whole(consistency),
+        "inverse_sd": whole.stack(inverse_sd),
+        "quality": whole(quality),
         "mask": whole(kept),
         "info": {
             "PhaseChain": preset_name,
@@ -125,8 +125,8 @@ def remove_background_fields(
     mask: np.ndarray,
     *,
     names: Sequence[str],
-    precision: np.ndarray,
-    consistency: np.ndarray,
+    inverse_sd: np.ndarray,
+    quality: np.ndarray,
     echo_times: Sequence[float],
     voxel_size: Sequence[float],
     b0_direction: Sequence[float],
@@ -140,13 +140,13 @@ def remove_background_fields(
 
     Parameters
     ----------
-    fields, precision : ndarray, shape (n, x, y, z)
+    fields, inverse_sd : ndarray, shape (n, x, y, z)
         From `estimate_total_fields`.
     mask : ndarray of bool, shape (x, y, z)
         From `estimate_total_fields`.
     names : sequence of str
         From `estimate_total_fields`.
-    consistency : ndarray, shape (x, y, z)
+    quality : ndarray, shape (x, y, z)
         From `estimate_total_fields`.
     echo_times : sequence of float
         In s.
@@ -171,23 +171,25 @@ def remove_background_fields(
     """
     parameters = preset(preset_name, overrides, echoes=len(echo_times))
     agreement = echo_agreement(
-        consistency,
+        quality,
         mask,
         voxel_size=voxel_size,
-        inconsistency_scale=parameters["inconsistency_scale"],
+        quality_scale=parameters["quality_scale"],
         edge_factor=parameters["edge_factor"],
     )
-    if parameters["background"] == "projection":
+    if parameters["background"] not in ("pdf", "vsharp"):
+        raise SettingError("unknown background removal", found=str(parameters["background"]), expected="pdf, vsharp")
+    if parameters["background"] == "pdf":
         inner = mask
         # The set of most echoes has the best field and is fitted in full; single echoes hold offsets of their own.
         order = sorted(range(len(fields)), key=lambda n: -len(echo_sets.get(names[n], ())))
         averaged = parameters["combine"] == "average"
         local = np.empty(fields.shape, np.float32)
-        local[order] = remove_background_projection(
+        local[order] = remove_background_pdf(
             fields[order],
             mask,
-            inversion_weight(precision[order[0]], agreement, mask),
-            mask & (agreement < parameters["least_agreement"]),
+            inversion_weight(inverse_sd[order[0]], agreement, mask),
+            mask & (agreement < parameters["min_agreement"]),
             voxel_size=voxel_size,
             b0_direction=b0_direction,
             tissue_scale=parameters["tissue_scale"],
@@ -214,14 +216,14 @@ def remove_background_fields(
         for echoes in echo_sets.values():
             chosen = [numbers.index(echo) for echo in echoes]
             times = [echo_times[echo - 1] for echo in echoes]
-            # The precision of one echo is m·TE, so the magnitude is recovered up to a factor.
-            signal = precision[chosen] / np.asarray(times, np.float32)[:, None, None, None]
+            # The inverse SD of one echo is m·TE, so the magnitude is recovered up to a factor.
+            signal = inverse_sd[chosen] / np.asarray(times, np.float32)[:, None, None, None]
             averages.append(
                 combine_local_fields(local[chosen], signal, echo_times=times, weights=parameters["echo_weights"])
             )
-            combined.append(np.sqrt(np.einsum("exyz,exyz->xyz", precision[chosen], precision[chosen])))
-        local, precision = np.stack(averages), combined
-    weights = np.stack([inversion_weight(values, agreement, inner) for values in precision])
+            combined.append(np.sqrt(np.einsum("exyz,exyz->xyz", inverse_sd[chosen], inverse_sd[chosen])))
+        local, inverse_sd = np.stack(averages), combined
+    weights = np.stack([inversion_weight(values, agreement, inner) for values in inverse_sd])
     log.info("local field: %d of %d mask voxels are kept", inner.sum(), mask.sum())
     return {
         "local_fields": local,
@@ -252,10 +254,10 @@ def _fit_echo_sets(
     rate = _unwrap(angle, mask, parameters["unwrap"], strength, voxel_size, workers) / np.float32(spacing)
     if len(times) > 1:
         phase = remove_offset(magnitude, phase, rate, mask, echo_times=times, voxel_size=voxel_size)
-    unwrapped, consistency = unwrap_over_echoes(magnitude, phase, rate, mask, echo_times=times, start_spacing=spacing)
+    unwrapped, quality = unwrap_over_echoes(magnitude, phase, rate, mask, echo_times=times, start_spacing=spacing)
     if len(times) == 1:
-        consistency = np.where(mask, phase_quality(phase[0]), np.float32(0))
-    fields, precision = [], []
+        quality = np.where(mask, phase_quality(phase[0]), np.float32(0))
+    fields, inverse_sd = [], []
     for echoes in echo_sets.values():
         chosen = [echo - 1 for echo in echoes]
         field, precise = fit_field(
@@ -265,8 +267,8 @@ def _fit_echo_sets(
             radians_per_second_per_ppm=radians_per_ppm(field_strength, 1.0),
         )
         fields.append(field)
-        precision.append(precise)
-    return fields, precision, consistency, list(echo_sets)
+        inverse_sd.append(precise)
+    return fields, inverse_sd, quality, list(echo_sets)
 
 
 def _field_of_each_echo(
@@ -282,12 +284,12 @@ def _field_of_each_echo(
 ) -> tuple:
     """Unwrap every echo that a set needs on its own."""
     needed = sorted({echo for echoes in echo_sets.values() for echo in echoes})
-    fields, precision = [], []
+    fields, inverse_sd = [], []
     for echo in needed:
         unwrapped = _unwrap(phase[echo - 1], mask, parameters["unwrap"], magnitude[echo - 1], voxel_size, workers)
         fields.append(unwrapped / np.float32(radians_per_ppm(field_strength, times[echo - 1])))
-        precision.append(magnitude[echo - 1] * np.float32(times[echo - 1]))
-    return fields, precision, mask.astype(np.float32), [f"echo-{echo}" for echo in needed]
+        inverse_sd.append(magnitude[echo - 1] * np.float32(times[echo - 1]))
+    return fields, inverse_sd, mask.astype(np.float32), [f"echo-{echo}" for echo in needed]
 
 
 def _unwrap(

@@ -40,7 +40,7 @@ class Echoes:
 
     @property
     def voxel_size(self) -> np.ndarray:
-        """Voxel edge lengths in mm."""
+        """Voxel size in mm."""
         return voxel_size(self.affine)
 
     @property

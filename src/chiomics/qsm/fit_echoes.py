@@ -5,7 +5,7 @@ The phase of echo e is φ_e = 2π·γB0·ΔB·TE_e once the offset is removed, w
 nonlinear complex fit of Liu et al. 2013 (MEDI) to first order in the residual and has no iterations to fail. The
 products of neighbouring echoes carry no offset and the least wraps; their phase is unwrapped in space once and predicts
 how many turns each echo holds, so every echo set shares one unwrapping. How well the echoes agree with the fitted line,
-the consistency |Σ m²·exp i(φ-φ̂)| / Σ m², tells reliable voxels from others.
+the phase quality |Σ m²·exp i(φ-φ̂)| / Σ m², tells reliable voxels from others.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def unwrap_over_echoes(
     -------
     unwrapped : ndarray, float32, shape (e, x, y, z)
         Phase in rad.
-    consistency : ndarray, float32, shape (x, y, z)
+    quality : ndarray, float32, shape (x, y, z)
         Agreement of the echoes with one line through the origin, 0 to 1.
     """
     times = np.asarray(echo_times, np.float32)
@@ -110,7 +110,7 @@ def fit_field(
     -------
     field : ndarray, float32, shape (x, y, z)
         Total field in ppm; zero where there is no signal.
-    precision : ndarray, float32, shape (x, y, z)
+    inverse_sd : ndarray, float32, shape (x, y, z)
         sqrt(Σ m²·TE²)·rate in signal units/ppm: 1/σ of the field for unit noise.
     """
     above = np.zeros(unwrapped.shape[1:], np.float32)
@@ -138,7 +138,7 @@ def _unwrap_over_echoes(
 ) -> tuple:
     echoes, voxels = phase.shape
     unwrapped = np.zeros((echoes, voxels), np.float32)
-    consistency = np.zeros(voxels, np.float32)
+    quality = np.zeros(voxels, np.float32)
     for voxel in range(voxels):
         if not mask[voxel]:
             continue
@@ -160,8 +160,8 @@ def _unwrap_over_echoes(
             total += strength
             real += strength * np.cos(angle - rate * times[echo])
             imaginary += strength * np.sin(angle - rate * times[echo])
-        consistency[voxel] = np.sqrt(real * real + imaginary * imaginary) / total
+        quality[voxel] = np.sqrt(real * real + imaginary * imaginary) / total
     return (
         unwrapped.reshape((echoes, shape[1], shape[2], shape[3])),
-        consistency.reshape((shape[1], shape[2], shape[3])),
+        quality.reshape((shape[1], shape[2], shape[3])),
     )

@@ -109,7 +109,7 @@ class Grid:
     mask : ndarray of bool, shape (nx, ny, nz)
         Voxels to invert.
     voxel_size : sequence of float
-        Voxel edges in mm.
+        Voxel size in mm.
     padding : float
         Zeros between the two sides of the box, in mm.
     backend : {"numpy", "torch", "cupy"}

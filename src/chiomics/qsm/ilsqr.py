@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 #: Percentiles of the field's Laplacian between which the data weight falls from 1 to the least.
 LAPLACIAN_PERCENTILES = (60.0, 99.9)
 #: Data weight at and above the upper percentile.
-LEAST_WEIGHT = 0.2
+MIN_WEIGHT = 0.2
 #: Percentiles of the FastQSM gradient between which a voxel's share in the streak estimate falls from 1 to 0.
 GRADIENT_PERCENTILES = (50.0, 70.0)
 #: FastQSM: exponent of |D|, and percentiles of |D| over which a sample passes from smoothed to its own value.
@@ -121,7 +121,7 @@ def laplacian_weight(grid: Grid, spectrum: Array) -> Array:
     laplacian = xp.abs(grid.ifft(grid.backend.asarray(kx**2 + ky**2 + kz**2) * spectrum))
     low, high = percentiles(grid, laplacian[grid.mask > 0], LAPLACIAN_PERCENTILES)
     weight = xp.clip((laplacian - low) / (high - low), 0, 1)
-    weight *= LEAST_WEIGHT - 1
+    weight *= MIN_WEIGHT - 1
     weight += 1
     weight *= grid.mask
     return weight

@@ -1,7 +1,7 @@
 """Inversion with a quadratic gradient penalty, in closed form.
 
 Bilgic, Fan, Polimeni, Cauley, Bianciardi, Adalsteinsson, Wald, Setsompop 2014 (MRM 72:1444):
-χ = argmin ½‖D·χ − φ‖² + ½β²·h²·‖∇χ‖² = F⁻¹[ D·Fφ / (D² + (β·h)²·Σ|E_d|²) ], h the mean voxel edge.
+χ = argmin ½‖D·χ − φ‖² + ½β²·h²·‖∇χ‖² = F⁻¹[ D·Fφ / (D² + (β·h)²·Σ|E_d|²) ], h the mean voxel size.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def l2(
     weight : ndarray, optional
         Not used: the closed form has no place for it.
     regularisation : float
-        β, per voxel of the mean edge: the same share of k-space is damped at any resolution.
+        β, per voxel of the mean size: the same share of k-space is damped at any resolution.
     workers : int
         Threads.
     backend : {"numpy", "torch", "cupy"}

@@ -158,9 +158,9 @@ def smooth_angle(angle: np.ndarray, weight: np.ndarray, *, voxel_size: Sequence[
 def _intercept(
     magnitude: np.ndarray, phase: np.ndarray, rate: np.ndarray, mask: np.ndarray, times: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Phase at TE = 0 of the weighted line through all echoes, and its inverse variance times the consistency."""
+    """Phase at TE = 0 of the weighted line through all echoes, and its inverse variance times the quality."""
     angle = np.zeros(mask.shape, np.float32)
-    precision = np.zeros(mask.shape, np.float32)
+    inverse_sd = np.zeros(mask.shape, np.float32)
     for i, j, k in np.ndindex(mask.shape):
         if not mask[i, j, k]:
             continue
@@ -185,5 +185,5 @@ def _intercept(
         angle[i, j, k] = (by_square * by_phase - by_time * by_both) / determinant
         # An intercept beyond half a radian is a wrap or a vein, not what smoothing left over.
         if abs(angle[i, j, k]) < 0.5:
-            precision[i, j, k] = determinant / by_square
-    return angle, precision
+            inverse_sd[i, j, k] = determinant / by_square
+    return angle, inverse_sd

@@ -12,15 +12,15 @@ PRESETS: dict[str, dict] = {
     "default": {
         "combine": "fit",
         "unwrap": "quality",
-        "least_consistency": 0.5,
-        "inconsistency_scale": 0.0125,
+        "min_quality": 0.5,
+        "quality_scale": 0.0125,
         "edge_factor": 0.3,
-        "background": "projection",
+        "background": "pdf",
         "tissue_scale": 1 / 30,
         "rise": 3.0,
         "iterations": 60,
         "refinements": 2,
-        "least_agreement": 0.6,
+        "min_agreement": 0.6,
         "largest_radius": 18.0,
         "threshold": 0.08,
         "echo_weights": "SNR",
@@ -28,24 +28,24 @@ PRESETS: dict[str, dict] = {
     "published": {
         "combine": "average",
         "unwrap": "fourier",
-        "least_consistency": 0.0,
-        "inconsistency_scale": 0.25,
+        "min_quality": 0.0,
+        "quality_scale": 0.25,
         "edge_factor": 1.0,
         "background": "vsharp",
         "tissue_scale": 1 / 30,
         "rise": 3.0,
         "iterations": 60,
         "refinements": 2,
-        "least_agreement": 0.0,
+        "min_agreement": 0.0,
         "largest_radius": 12.0,
         "threshold": 0.05,
         "echo_weights": "TE",
     },
 }
-#: With one echo the spatial quality of the phase stands in for the consistency of the echoes, on a wider scale, and the
+#: With one echo the spatial quality of the phase stands in for the agreement of the echoes, on a wider scale, and the
 #: phase offset stays in the field. It is no field of sources anywhere, so V-SHARP, which takes what is smooth, leaves
 #: an error of χ of 60 % where the projection leaves 72 % (simulated head, 2.5 mm; slope of the nuclei 14 and 32 % off).
-ONE_ECHO: dict[str, dict] = {"default": {"background": "vsharp", "inconsistency_scale": 0.25, "least_agreement": 0.3}}
+ONE_ECHO: dict[str, dict] = {"default": {"background": "vsharp", "quality_scale": 0.25, "min_agreement": 0.3}}
 
 
 def preset(name: str, overrides: Mapping | None = None, *, echoes: int | None = None) -> dict:

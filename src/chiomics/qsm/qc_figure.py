@@ -51,7 +51,7 @@ def write_qc_figure(
         True marks the picture as simulated.
     """
     to_ras = NearestRAS(affine, mask.shape)
-    outline, edges = to_ras(mask.astype(np.float32)), to_ras.edges
+    outline, size = to_ras(mask.astype(np.float32)), to_ras.voxel_size
     bright = np.percentile(magnitude[mask], 99) * 1.2
     rows = [
         ("magnitude (a.u.)", magnitude, 0, bright),
@@ -65,7 +65,7 @@ def write_qc_figure(
     for row, (label, image, low, high) in enumerate(rows):
         volume = to_ras(image.astype(np.float32))
         for column, axis in enumerate((2, 1, 0)):
-            _draw_plane(axes[row, column], volume, outline, axis, centre[axis], edges, low, high)
+            _draw_plane(axes[row, column], volume, outline, axis, centre[axis], size, low, high)
         scalar = mpl.cm.ScalarMappable(mpl.colors.Normalize(low, high), "gray")
         bar = figure.colorbar(scalar, ax=axes[row], fraction=0.03, pad=0.01)
         bar.set_label(label, color="white")
@@ -81,7 +81,7 @@ def _draw_plane(
     outline: np.ndarray,
     axis: int,
     index: int,
-    edges: Sequence[float],
+    size: Sequence[float],
     low: float,
     high: float,
 ) -> None:
@@ -90,7 +90,7 @@ def _draw_plane(
     letters = ("LR", "PA", "IS")
     axes.imshow(
         np.take(volume, index, axis=axis).T, origin="lower", cmap="gray", vmin=low, vmax=high,
-        aspect=edges[up] / edges[across], interpolation="nearest",
+        aspect=size[up] / size[across], interpolation="nearest",
     )  # fmt: skip
     edge = np.take(outline, index, axis=axis).T
     if edge.min() < 0.5 < edge.max():

@@ -25,7 +25,7 @@ CENTRAL_RADIUS, DEPTH = 30.0, 10.0
 #: Groups of voxels taken inside the sphere (MEDI).
 GROUPS = 3
 #: A region needs this volume in mm³, and a spread below this in ppm, to be trusted.
-LEAST_VOLUME, LARGEST_SPREAD = 250.0, 0.03
+MIN_VOLUME, LARGEST_SPREAD = 250.0, 0.03
 #: Voxels further from the median than this many scaled MADs are left out of the mean.
 TRIM = 3.0
 METHODS = ("csf", "whole_brain", "none")
@@ -92,22 +92,22 @@ def csf_mask(r2star: np.ndarray, brain_mask: np.ndarray, *, voxel_size: Sequence
     ----------
     Liu et al. 2018, Magn Reson Med 79:2795.
     """
-    edges = np.asarray(voxel_size, float)
-    deep = ndimage.distance_transform_edt(brain_mask, sampling=edges) > DEPTH
+    size = np.asarray(voxel_size, float)
+    deep = ndimage.distance_transform_edt(brain_mask, sampling=size) > DEPTH
     candidates = deep & (r2star < CSF_R2STAR)
     groups, count = ndimage.label(candidates)
     if count == 0:
         return candidates
     centre = np.array(ndimage.center_of_mass(brain_mask))
     axes = np.ogrid[tuple(slice(n) for n in brain_mask.shape)]
-    distance = sum(((axis - middle) * edge) ** 2 for axis, middle, edge in zip(axes, centre, edges, strict=True))
+    distance = sum(((axis - middle) * length) ** 2 for axis, middle, length in zip(axes, centre, size, strict=True))
     central = np.bincount(groups[distance <= CENTRAL_RADIUS**2], minlength=count + 1)
     central[0] = 0
     largest = np.argsort(central, kind="stable")[::-1][:GROUPS]
     region = np.isin(groups, largest[central[largest] > 0])
     # One voxel of erosion keeps partial volume out, unless nothing would be left.
     eroded = ndimage.binary_erosion(region)
-    return eroded if eroded.sum() * edges.prod() >= LEAST_VOLUME else region
+    return eroded if eroded.sum() * size.prod() >= MIN_VOLUME else region
 
 
 def find_reference(
@@ -151,13 +151,13 @@ def find_reference(
     if method == "csf":
         fluid = np.zeros_like(brain_mask) if region is None else region & brain_mask
         volume = float(fluid.sum() * np.prod(voxel_size))
-        if volume >= LEAST_VOLUME:
+        if volume >= MIN_VOLUME:
             reference = _trimmed("csf", chi, fluid)
             if not reference.trusted:
                 log.warning("χ varies by %.3f ppm (SD) in the reference region", reference.spread)
             return reference
         found = "no R2* map" if region is None else f"{volume:.0f} mm³ of fluid"
-        log.warning("reference: %s, %.0f mm³ are needed; the whole brain is used", found, LEAST_VOLUME)
+        log.warning("reference: %s, %.0f mm³ are needed; the whole brain is used", found, MIN_VOLUME)
         trusted = False
     values = chi[brain_mask].astype(np.float64)
     return Reference("whole_brain", float(values.mean()), values.size, float(values.std()), trusted, brain_mask)

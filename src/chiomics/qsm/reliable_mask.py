@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-#: Least local consistency of the echoes (mean over about 3 mm); found on simulated heads with sinuses.
-LEAST_CONSISTENCY = 0.85
-#: Smoothing of the consistency, standard deviation in mm.
+#: Least local phase quality (mean over about 3 mm); found on simulated heads with sinuses.
+MIN_QUALITY = 0.85
+#: Smoothing of the quality, standard deviation in mm.
 SMOOTHING = 1.0
 #: Enclosed holes up to this volume in mm³ are filled.
 LARGEST_HOLE = 300.0
@@ -26,10 +26,10 @@ log = logging.getLogger(__name__)
 
 def reliable_mask(
     brain_mask: np.ndarray,
-    consistency: np.ndarray,
+    quality: np.ndarray,
     *,
     voxel_size: Sequence[float],
-    least_consistency: float = LEAST_CONSISTENCY,
+    min_quality: float = MIN_QUALITY,
     largest_hole: float = LARGEST_HOLE,
 ) -> np.ndarray:
     """Leave unreliable voxels at the edge out of the brain mask.
@@ -38,11 +38,11 @@ def reliable_mask(
     ----------
     brain_mask : ndarray of bool, shape (x, y, z)
         Brain.
-    consistency : ndarray, shape (x, y, z)
+    quality : ndarray, shape (x, y, z)
         Agreement of the echoes, or quality of the phase, 0 to 1.
     voxel_size : sequence of 3 floats
         In mm.
-    least_consistency : float
+    min_quality : float
         Voxels below are left out; 0 keeps all.
     largest_hole : float
         Enclosed holes up to this volume in mm³ are filled.
@@ -52,13 +52,13 @@ def reliable_mask(
     ndarray of bool, shape (x, y, z)
         One connected piece within `brain_mask`.
     """
-    edges = np.asarray(voxel_size, float)
+    size = np.asarray(voxel_size, float)
     inside = brain_mask.astype(np.float32)
-    sigma = SMOOTHING / edges
-    local = ndimage.gaussian_filter(consistency * inside, sigma)
+    sigma = SMOOTHING / size
+    local = ndimage.gaussian_filter(quality * inside, sigma)
     local /= np.maximum(ndimage.gaussian_filter(inside, sigma), 1e-3)
-    reliable = largest_piece(brain_mask & (local >= least_consistency))
-    reliable = fill_small_holes(reliable, brain_mask, largest_voxels=largest_hole / edges.prod())
+    reliable = largest_piece(brain_mask & (local >= min_quality))
+    reliable = fill_small_holes(reliable, brain_mask, largest_voxels=largest_hole / size.prod())
     log.info(
         "reliable mask: %.1f %% of %d brain voxels", 100 * reliable.sum() / max(brain_mask.sum(), 1), brain_mask.sum()
     )

@@ -77,8 +77,8 @@ def unwrap_phase(
     echo_sets: Mapping[str, Sequence[int]],
     settings: Mapping,
     total_fields: str,
-    precision: str,
-    consistency: str,
+    inverse_sd: str,
+    quality: str,
     reliable_mask: str,
     r2star: str | None,
     sidecar: str,
@@ -96,7 +96,7 @@ def unwrap_phase(
         Echo numbers, from 1, of every set.
     settings : mapping
         ``preset``, ``phase`` (its overrides) and ``bipolar``.
-    total_fields, precision, consistency, reliable_mask : str
+    total_fields, inverse_sd, quality, reliable_mask : str
         Images to write, see `estimate_total_fields`.
     r2star : str, optional
         R2* map in 1/s to write; needs three echoes.
@@ -108,16 +108,16 @@ def unwrap_phase(
     echoes = files.read()
     brain = read_image(mask)[0] > 0
     # A phase difference is the one echo that holds no offset.
-    own = {"background": "projection"} if files.kind == "phase_difference" and settings["preset"] == "default" else {}
+    own = {"background": "pdf"} if files.kind == "phase_difference" and settings["preset"] == "default" else {}
     total = estimate_total_fields(
         echoes.magnitude, echoes.phase, brain,
         echo_times=echoes.echo_times, field_strength=echoes.field_strength, voxel_size=echoes.voxel_size,
         echo_sets=echo_sets, preset_name=settings["preset"], overrides=own | dict(settings["phase"]),
         bipolar=settings["bipolar"], workers=workers,
     )  # fmt: skip
-    for path, volumes in ((total_fields, total["fields"]), (precision, total["precision"])):
+    for path, volumes in ((total_fields, total["fields"]), (inverse_sd, total["inverse_sd"])):
         write_image(path, np.moveaxis(volumes, 0, -1), echoes.affine)
-    write_image(consistency, total["consistency"], echoes.affine)
+    write_image(quality, total["quality"], echoes.affine)
     write_image(reliable_mask, total["mask"], echoes.affine)
     if r2star is not None:
         write_image(r2star, fit_r2star(echoes.magnitude, brain, echo_times=echoes.echo_times), echoes.affine)
@@ -128,8 +128,8 @@ def unwrap_phase(
 def remove_background(
     *,
     total_fields: str,
-    precision: str,
-    consistency: str,
+    inverse_sd: str,
+    quality: str,
     reliable_mask: str,
     total_sidecar: str,
     echo_sets: Mapping[str, Sequence[int]],
@@ -144,7 +144,7 @@ def remove_background(
 
     Parameters
     ----------
-    total_fields, precision, consistency, reliable_mask, total_sidecar : str
+    total_fields, inverse_sd, quality, reliable_mask, total_sidecar : str
         From `unwrap_phase`.
     echo_sets, settings
         As for `unwrap_phase`.
@@ -159,8 +159,8 @@ def remove_background(
     info = read_sidecar(total_sidecar)
     local = remove_background_fields(
         _volumes_first(fields), read_image(reliable_mask)[0] > 0,
-        names=info["TotalFields"], precision=_volumes_first(read_image(precision)[0]),
-        consistency=read_image(consistency)[0], echo_times=info["EchoTimes"], voxel_size=voxel_size(affine),
+        names=info["TotalFields"], inverse_sd=_volumes_first(read_image(inverse_sd)[0]),
+        quality=read_image(quality)[0], echo_times=info["EchoTimes"], voxel_size=voxel_size(affine),
         b0_direction=b0_direction(affine), echo_sets=echo_sets, preset_name=settings["preset"],
         overrides=info["PhaseChainParameters"], workers=workers, backend=settings["backend"],
     )  # fmt: skip
@@ -216,9 +216,9 @@ def invert_dipole(
         Threads.
     """
     inside, affine = read_image(mask)
-    inside, edges = inside > 0, voxel_size(affine)
+    inside, size = inside > 0, voxel_size(affine)
     data_weights = _volumes_first(read_image(weights)[0])
-    fluid = None if r2star is None else csf_mask(read_image(r2star)[0], inside, voxel_size=edges)
+    fluid = None if r2star is None else csf_mask(read_image(r2star)[0], inside, voxel_size=size)
     echoes = files.read_magnitude()[0]
     magnitude = np.sqrt(np.mean(np.square(echoes), axis=0))
     for number, (echo_set, field_path) in enumerate(local_fields.items()):
@@ -229,12 +229,12 @@ def invert_dipole(
             log.info("echo set %s, inversion %s", echo_set, inversion)
             chi = invert(
                 inversion, field, inside, parameters=parameters,
-                voxel_size=edges, b0_direction=b0_direction(affine),
+                voxel_size=size, b0_direction=b0_direction(affine),
                 weight=data_weights[number] if settings["data_weights"] else None,
                 noise=noise, magnitude=magnitude, csf_mask=fluid, workers=workers, backend=settings["backend"],
             )  # fmt: skip
-            reference = find_reference(chi, inside, voxel_size=edges, method=settings["reference"], region=fluid)
-            contrast, warning = check_phase_sign(chi, echoes[-1], inside, voxel_size=edges)
+            reference = find_reference(chi, inside, voxel_size=size, method=settings["reference"], region=fluid)
+            contrast, warning = check_phase_sign(chi, echoes[-1], inside, voxel_size=size)
             if warning is not None:
                 log.warning("%s, %s: %s", echo_set, inversion, warning)
             chi[inside] -= np.float32(reference.value)

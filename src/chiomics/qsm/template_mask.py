@@ -23,7 +23,7 @@ LOWEST = -20.0
 OUTER_MARGIN, INNER_MARGIN = 6.0, 8.0
 #: A registration counts where the masks overlap by this Dice coefficient, and no axis is scaled by more than the range:
 #: adult heads differ by some 15 %.
-LEAST_DICE, SCALES = 0.9, (0.75, 1.35)
+MIN_DICE, SCALES = 0.9, (0.75, 1.35)
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +70,12 @@ def mend_by_template(mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, 
     scales = np.linalg.svd(ants.read_transform(path[0]).parameters[:9].reshape(3, 3), compute_uv=False)
     overlap = 2 * (expected & mask & above).sum() / max((expected & above).sum() + (mask & above).sum(), 1)
     log.info("template brain: overlap %.3f, scales %s", overlap, np.round(scales, 2).tolist())
-    if overlap < LEAST_DICE or not SCALES[0] <= scales.min() <= scales.max() <= SCALES[1]:
+    if overlap < MIN_DICE or not SCALES[0] <= scales.min() <= scales.max() <= SCALES[1]:
         log.warning("the template does not fit the brain mask, which stays as the intensity gave it")
         return mask, False
-    edges = voxel_size(affine)
-    outside = ndimage.distance_transform_edt(~expected, sampling=edges)
-    inside = ndimage.distance_transform_edt(expected, sampling=edges)
+    size = voxel_size(affine)
+    outside = ndimage.distance_transform_edt(~expected, sampling=size)
+    inside = ndimage.distance_transform_edt(expected, sampling=size)
     mended = ndimage.binary_fill_holes((mask & (outside <= OUTER_MARGIN)) | (inside > INNER_MARGIN))
     pieces, _ = ndimage.label(mended)
     return pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:]), True

@@ -54,8 +54,8 @@ def unwrap_cosine(
         laplacian[_along(axis, slice(1, None))] -= step
     spectrum = fft.dctn(laplacian, type=2, norm="ortho", overwrite_x=True, workers=workers)
     eigenvalues = np.zeros((1, 1, 1), np.float32)
-    for axis, (size, edge) in enumerate(zip(phase.shape, voxel_size, strict=True)):
-        values = 2 * (np.cos(np.pi * np.arange(size) / size) - 1) / edge**2
+    for axis, (size, length) in enumerate(zip(phase.shape, voxel_size, strict=True)):
+        values = 2 * (np.cos(np.pi * np.arange(size) / size) - 1) / length**2
         eigenvalues = eigenvalues + values.astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
     eigenvalues[0, 0, 0] = 1
     spectrum /= eigenvalues

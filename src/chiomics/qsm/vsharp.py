@@ -49,7 +49,7 @@ def remove_background_vsharp(
     voxel_size : sequence of 3 floats
         In mm.
     largest_radius, smallest_radius : float
-        Radii of the balls in mm. The smallest defaults to the largest voxel edge, which costs one voxel at the edge of
+        Radii of the balls in mm. The smallest defaults to the largest voxel size, which costs one voxel at the edge of
         the mask.
     radii : int
         How many radii, equally spaced.
@@ -106,8 +106,8 @@ def remove_background_vsharp(
 def ball_spectrum(grid: Grid, radius: float) -> tuple[Array, int]:
     """Return the real half-spectrum of a ball of `radius` mm with sum 1, and its number of voxels."""
     squared = np.zeros((1, 1, 1), np.float32)
-    for axis, (size, edge) in enumerate(zip(grid.shape, grid.voxel_size, strict=True)):
-        distance = np.minimum(np.arange(size), size - np.arange(size)) * np.float32(edge)
+    for axis, (size, length) in enumerate(zip(grid.shape, grid.voxel_size, strict=True)):
+        distance = np.minimum(np.arange(size), size - np.arange(size)) * np.float32(length)
         squared = squared + (distance.astype(np.float32) ** 2).reshape([-1 if a == axis else 1 for a in range(3)])
     ball = squared <= np.float32(radius**2 * (1 + 1e-5))
     voxels = int(ball.sum())

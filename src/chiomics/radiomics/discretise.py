@@ -63,7 +63,7 @@ def width_edges(values: np.ndarray, bin_width: float) -> np.ndarray:
 
 
 def discretise(values: np.ndarray, edges: np.ndarray) -> GreyLevels:
-    """Give each value the number of edges at or below it, as `numpy.digitize` does."""
+    """Return the number of edges at or below each value, as `numpy.digitize` does."""
     bins = _count_edges_below(values, edges)
     return _ranked(bins, edges)
 

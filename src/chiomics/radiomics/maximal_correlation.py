@@ -19,7 +19,7 @@ TOLERANCE = 1e-8
 #: Up to this many grey levels diagonalising the whole matrix costs less.
 FEW_LEVELS = 64
 #: Steps of the recursion before the matrix is diagonalised after all, and between two looks at the error bound.
-MOST_STEPS, CHECK_EVERY = 160, 8
+MAX_STEPS, CHECK_EVERY = 160, 8
 
 
 def maximal_correlation(joint: tuple[np.ndarray, np.ndarray, np.ndarray], *, symmetrical: bool = True) -> float:
@@ -55,7 +55,7 @@ def maximal_correlation(joint: tuple[np.ndarray, np.ndarray, np.ndarray], *, sym
 def _second_by_lanczos(first: np.ndarray, starts: np.ndarray, columns: np.ndarray, values: np.ndarray) -> float:
     """Return the second largest absolute eigenvalue, or -1 where the recursion does not settle."""
     n = first.size
-    most = min(MOST_STEPS, n - 1)
+    most = min(MAX_STEPS, n - 1)
     basis = np.empty((most + 1, n))
     diagonal, beside = np.zeros(most), np.zeros(most)
     # The second vector of a texture is close to a straight line over the grey levels; a little of every other direction

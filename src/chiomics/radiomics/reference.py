@@ -1,4 +1,4 @@
-"""The same rows from pyradiomics itself: ``engine: pyradiomics``, the oracle that the fast engine is tested against."""
+"""The same rows from pyradiomics itself, the reference implementation that the fast engine is tested against."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def region_values(
     options: Mapping,
     valid_mask: str | Path | None = None,
 ) -> dict[str, np.ndarray]:
-    """Give the values of the first map in each region of a preset, for a picture.
+    """Return the values of the first map in each region of a preset, for a picture.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ def read_maps(chi_maps: Mapping[tuple[str, str], str | Path]) -> dict[tuple[str,
 
 
 def valid_voxels(maps: Mapping[tuple[str, str], Volume], valid_mask: str | Path | None) -> np.ndarray:
-    """Give the voxels in which all maps hold values: a mask, or without it where none of them is exactly 0.
+    """Return the voxels in which all maps hold values: a mask, or without it where none of them is exactly 0.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ FEATURE_COLUMNS = ("image_type", "feature_class", "feature")
 
 
 def widen(tidy: pd.DataFrame) -> pd.DataFrame:
-    """Give each feature a column under pyradiomics' full name, and each region and grey-level setting a row.
+    """Pivot: a column per feature under pyradiomics' full name, and for each region and grey-level setting a row.
 
     Parameters
     ----------

@@ -92,7 +92,7 @@ def as_volume(image: object, spacing: tuple[float, float, float] | None = None) 
         return read_volume(image)
     if isinstance(image, np.ndarray):
         if spacing is None or len(spacing) != 3:
-            raise InputError("an array needs its spacing", found=str(spacing), expected="three voxel edges in mm")
+            raise InputError("an array needs its spacing", found=str(spacing), expected="a voxel size in mm per axis")
         _check_3d(image.ndim)
         return Volume(image.T, tuple(float(edge) for edge in spacing[::-1]))
     if hasattr(image, "GetPixelIDTypeAsString"):
@@ -109,12 +109,12 @@ def as_volume(image: object, spacing: tuple[float, float, float] | None = None) 
         while voxels.ndim > 3 and voxels.shape[-1] == 1:
             voxels = voxels[..., 0]
         _check_3d(voxels.ndim)
-        edges = voxel_size(image.affine)
+        size = voxel_size(image.affine)
         flip = np.array([-1.0, -1.0, 1.0])  # nibabel's axes point right and forward, SimpleITK's left and back
-        direction = flip[:, None] * image.affine[:3, :3] / edges
+        direction = flip[:, None] * image.affine[:3, :3] / size
         return Volume(
             voxels.T,
-            tuple(edges[::-1].tolist()),
+            tuple(size[::-1].tolist()),
             tuple((flip * image.affine[:3, 3]).tolist()),
             tuple(direction.ravel().tolist()),
         )

@@ -113,7 +113,7 @@ def _descendants(edges: Sequence[Edge]) -> dict[Hashable, set]:
 
 
 def _layers(edges: Sequence[Edge]) -> dict[Hashable, int]:
-    """Give each node the longest path that leads to it; one that nothing leads to stands just above its first user."""
+    """Return the length of the longest path to each node; what nothing leads to stands above its first user."""
     parents, children = _neighbours(edges, 1), _neighbours(edges, 0)
     layer: dict[Hashable, int] = {}
     order = _topological(edges)

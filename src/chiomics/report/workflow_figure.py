@@ -184,7 +184,7 @@ def _plan(edges: list[tuple[str, str]], boxes: Mapping[str, tuple[str, str]]) ->
 
 
 def _texts(name: str, about: str) -> tuple[str, str]:
-    """Give the two texts of a box: the rule's name, broken where it stands alone and is long, and what it does."""
+    """Return the two texts of a box: the rule's name, broken where it stands alone and is long, and what it does."""
     if about:
         return name, "\n".join(textwrap.wrap(_REFERENCE.sub("", about).rstrip("."), LETTERS_ABOUT))
     return _label(name), ""

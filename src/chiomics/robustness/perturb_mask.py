@@ -59,10 +59,10 @@ def dilate(mask: np.ndarray, affine: np.ndarray, *, distance: float) -> np.ndarr
     """
     if not mask.any():
         return mask.copy()
-    edges = voxel_size(affine)
-    box = _box(mask, np.ceil(distance / edges).astype(int) + 1)
+    size = voxel_size(affine)
+    box = _box(mask, np.ceil(distance / size).astype(int) + 1)
     dilated = np.zeros_like(mask)
-    dilated[box] = mask[box] | (_distance_to(mask[box], edges) <= distance)
+    dilated[box] = mask[box] | (_distance_to(mask[box], size) <= distance)
     return dilated
 
 
@@ -131,33 +131,33 @@ def move(mask: np.ndarray, affine: np.ndarray, motion: np.ndarray, *, interpolat
 
 
 def centre_of(masks: list[np.ndarray], affine: np.ndarray) -> np.ndarray:
-    """Give the centre of several regions taken together, voxels of each counted, in world coordinates in mm."""
+    """Return the centre of several regions taken together, voxels of each counted, in world coordinates in mm."""
     voxels = np.concatenate([np.argwhere(mask) for mask in masks])
     centre = voxels.mean(axis=0) if len(voxels) else np.zeros(3)
     return affine[:3, :3] @ centre + affine[:3, 3]
 
 
-def _distance_to(target: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Give the distance in mm from each voxel's centre to the outline of the target, infinite without any.
+def _distance_to(target: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Return the distance in mm from each voxel's centre to the outline of the target, infinite without any.
 
     The outline lies half a voxel before the centre of the nearest target voxel, as thick as voxels are that way. To the
     voxels' corners instead, every slanted face would stand out, and a ball lose half a voxel too much.
     """
     if not target.any():
         return np.full(target.shape, np.inf, dtype=np.float32)
-    nearest = ndimage.distance_transform_edt(~target, sampling=edges, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(~target, sampling=size, return_distances=False, return_indices=True)
     squared, thickness = np.zeros((2, *target.shape), dtype=np.float32)
-    for axis, edge in enumerate(edges):
+    for axis, thick in enumerate(size):
         own = np.arange(target.shape[axis]).reshape([-1 if other == axis else 1 for other in range(3)])
-        step = ((nearest[axis] - own) * edge).astype(np.float32) ** 2
+        step = ((nearest[axis] - own) * thick).astype(np.float32) ** 2
         squared += step
-        thickness += step * np.float32(edge) ** 2
+        thickness += step * np.float32(thick) ** 2
     length = np.sqrt(squared)
     return length - np.float32(HALF) * np.sqrt(np.divide(thickness, squared, out=thickness, where=squared > 0))
 
 
 def _box(mask: np.ndarray, margin: np.ndarray) -> tuple[slice, ...]:
-    """Give the box around a region with a margin in voxels, cut at the image's edge."""
+    """Return the box around a region with a margin in voxels, cut at the image's edge."""
     box = ndimage.find_objects(mask.astype(np.uint8))[0]
     return tuple(
         slice(max(side.start - wide, 0), min(side.stop + wide, size))
@@ -166,7 +166,7 @@ def _box(mask: np.ndarray, margin: np.ndarray) -> tuple[slice, ...]:
 
 
 def _landing_box(mask: np.ndarray, to_target: np.ndarray) -> tuple[slice, ...]:
-    """Give the box of voxels that a moved region can reach."""
+    """Return the box of voxels that a moved region can reach."""
     if not mask.any():
         return (slice(0, 0),) * 3
     box = ndimage.find_objects(mask.astype(np.uint8))[0]

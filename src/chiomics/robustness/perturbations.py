@@ -121,7 +121,7 @@ def perturb_session(
 
 
 def generator(seed: int, session: str, draw: str) -> np.random.Generator:
-    """Give the random numbers of one draw in one session: the same on each run, others for each."""
+    """Return the random numbers of one draw in one session: the same on each run, others for each."""
     return np.random.default_rng([seed, zlib.crc32(session.encode()), zlib.crc32(draw.encode())])
 
 

@@ -154,9 +154,9 @@ def _over_regions(part: pd.DataFrame) -> pd.DataFrame:
         {
             "n_regions": number["size"],
             "n_robust": number["sum"],
-            "least_icc": worst["icc"].replace(-np.inf, np.nan),
-            "least_voi": worst["voi"],
-            "least_hemisphere": worst["hemisphere"],
+            "min_icc": worst["icc"].replace(-np.inf, np.nan),
+            "min_icc_voi": worst["voi"],
+            "min_icc_hemisphere": worst["hemisphere"],
             "robust": number["size"] == number["sum"],
         }
     ).reset_index()

@@ -52,7 +52,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     # One row per feature, at the reported grey level: its least coefficient over the regions and where, and whether it
     # is robust in all; `published` says whether the paper lists it.
     "whitelist.tsv": (
-        *STRATUM, *FEATURE, "n_regions", "n_robust", "least_icc", "least_voi", "least_hemisphere", "robust",
+        *STRATUM, *FEATURE, "n_regions", "n_robust", "min_icc", "min_icc_voi", "min_icc_hemisphere", "robust",
         "published",
     ),
     # One row per subset and treatment of the sides, at its own optimum for the reported threshold; the last three
@@ -134,7 +134,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 _TEXT = {
-    *REGION, *FEATURE, *SESSION, "cohort", "sides", "perturbation", "preset", "reason", "rater", "least_voi",
-    "least_hemisphere", "source", "quantity", "mark", "direction", "found", "other", "adjusted_by",
+    *REGION, *FEATURE, *SESSION, "cohort", "sides", "perturbation", "preset", "reason", "rater", "min_icc_voi",
+    "min_icc_hemisphere", "source", "quantity", "mark", "direction", "found", "other", "adjusted_by",
     "subjects",
 }  # fmt: skip

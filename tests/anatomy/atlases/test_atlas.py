@@ -9,7 +9,7 @@ import pytest
 
 from chiomics.anatomy.atlases.atlas import read_atlas
 from chiomics.anatomy.atlases.description import STRUCTURES
-from chiomics.anatomy.atlases.on_grid import atlas_coordinates, shares_on_grid
+from chiomics.anatomy.atlases.on_grid import atlas_coordinates, fractions_on_grid
 from chiomics.anatomy.atlases.prepare import prepare_atlas
 from chiomics.anatomy.registration.settings import settings
 from chiomics.core.errors import InputError
@@ -179,7 +179,7 @@ def test_shares_keep_volume_and_place_on_coarse_oblique_grids(tmp_path: Path, po
     shift[:3, 3] = [3, -4, 5]
     grid = Volume(np.zeros((50, 50, 25), np.float32), affine)
     chain = Chain.from_matrix(shift, tmp_path / "shift.mat")
-    for key, (box, share) in shares_on_grid(structures, atlas_coordinates(grid, chain)).items():
+    for key, (box, share) in fractions_on_grid(structures, atlas_coordinates(grid, chain)).items():
         volume, centre = _volume_and_centre(structures[key])
         whole = np.zeros(grid.voxels.shape, np.float32)
         whole[box] = share

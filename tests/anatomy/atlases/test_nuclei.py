@@ -9,7 +9,7 @@ import pytest
 
 from chiomics.anatomy.atlases.atlas import read_atlas
 from chiomics.anatomy.atlases.nuclei import LABELS, label_nuclei, label_of
-from chiomics.anatomy.atlases.on_grid import BoxedShare, atlas_coordinates, shares_on_grid
+from chiomics.anatomy.atlases.on_grid import BoxedFraction, atlas_coordinates, fractions_on_grid
 from chiomics.anatomy.atlases.refine_nuclei import RefineSettings, refine_nuclei
 from chiomics.anatomy.atlases.tracts import tract_masks
 from chiomics.anatomy.registration.ants import register
@@ -37,8 +37,8 @@ def ellipsoid(centre: tuple, axes: tuple, affine: np.ndarray = AFFINE, shape: tu
     return sum(((x - c) / a) ** 2 for x, c, a in zip(points, centre, axes, strict=True)) < 1
 
 
-def boxed(mask: np.ndarray) -> BoxedShare:
-    return BoxedShare(WHOLE, mask.astype(np.float32))
+def boxed(mask: np.ndarray) -> BoxedFraction:
+    return BoxedFraction(WHOLE, mask.astype(np.float32))
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:
@@ -58,7 +58,7 @@ def test_a_thin_plate_keeps_its_volume_in_thick_slices(thickness: float, offset:
     x, y, z = world((41, 61, 41), fine)
     plate = (np.hypot(x + 10, y) < 6) & (np.abs(z - offset) < thickness / 2 + 1e-6)
     structures = {("SN", "L"): Volume(plate.astype(np.float32), fine)}
-    shares = shares_on_grid(structures, atlas_coordinates(Volume(np.zeros(SHAPE), AFFINE), Chain()))
+    shares = fractions_on_grid(structures, atlas_coordinates(Volume(np.zeros(SHAPE), AFFINE), Chain()))
     labels = label_nuclei(shares, SHAPE)
     volume = np.count_nonzero(labels == label_of("SN", "L")) * SIZE.prod()
     # One voxel is rounded off, and half a millimetre of sampling blurs a 1 mm plate by a tenth.
@@ -73,7 +73,9 @@ def test_neighbours_share_out_voxels_by_the_larger_share() -> None:
     putamen[10:20, 10:20, 8:16] = 0.6
     pallidum = np.zeros(SHAPE, np.float32)
     pallidum[15:25, 10:20, 8:16] = 1
-    labels = label_nuclei({("PUT", "L"): BoxedShare(WHOLE, putamen), ("GP", "L"): BoxedShare(WHOLE, pallidum)}, SHAPE)
+    labels = label_nuclei(
+        {("PUT", "L"): BoxedFraction(WHOLE, putamen), ("GP", "L"): BoxedFraction(WHOLE, pallidum)}, SHAPE
+    )
     assert (labels[15:25, 10:20, 8:16] == label_of("GP", "L")).all()
     assert set(np.unique(labels[10:15, 10:20, 8:16])) <= {0, label_of("PUT", "L")}
     # A probability of 0.6 in 800 voxels is a volume of 480; 400 of them are free.
@@ -203,7 +205,7 @@ def test_the_result_is_the_same_on_a_rerun_and_mirrored_when_the_input_is() -> N
     assert np.count_nonzero(mirrored[::-1] != first) <= 2
 
 
-@pytest.mark.parametrize("wrong", [{"nuclei": ("GPi",)}, {"uncertainty": 0}, {"most_change": 0.5}, {"reach": -1}])
+@pytest.mark.parametrize("wrong", [{"nuclei": ("GPi",)}, {"uncertainty": 0}, {"max_change": 0.5}, {"reach": -1}])
 def test_settings_out_of_range_are_refused(wrong: dict) -> None:
     with pytest.raises(SettingError):
         RefineSettings(**wrong)
@@ -224,7 +226,7 @@ def test_nuclei_and_tracts_of_a_simulated_subject_are_found(tmp_path: Path) -> N
     write_phantom_atlas(tmp_path / "atlas")
     coordinates = atlas_coordinates(gre, onto_template.inverse().then(from_gre.inverse()))
 
-    shares = shares_on_grid(read_atlas(tmp_path / "atlas" / "dgm").structures(), coordinates)
+    shares = fractions_on_grid(read_atlas(tmp_path / "atlas" / "dgm").structures(), coordinates)
     images = [subject.chi, subject.r2star]
     moved, _ = refine_nuclei(shares, images, subject.brain, voxel_size=gre.voxel_size, settings=RefineSettings())
     overlaps = {}
@@ -243,6 +245,6 @@ def test_nuclei_and_tracts_of_a_simulated_subject_are_found(tmp_path: Path) -> N
     assert np.mean(list(overlaps["refined"].values())) > np.mean(list(overlaps["atlas"].values()))
 
     tracts = read_atlas(tmp_path / "atlas" / "tracts").structures()
-    masks = tract_masks(shares_on_grid(tracts, coordinates), gre.voxels.shape)
+    masks = tract_masks(fractions_on_grid(tracts, coordinates), gre.voxels.shape)
     # Tubes 6 mm thick: an error of 1.2 mm, as registrations have, leaves three quarters.
     assert np.mean([dice(mask, subject.tract_masks[key[::-1]]) for key, mask in masks.items()]) > 0.7

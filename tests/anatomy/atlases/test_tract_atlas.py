@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chiomics.anatomy.atlases.atlas import read_atlas
-from chiomics.anatomy.atlases.on_grid import atlas_coordinates, shares_on_grid
+from chiomics.anatomy.atlases.on_grid import atlas_coordinates, fractions_on_grid
 from chiomics.anatomy.atlases.tracts import tract_masks
 from chiomics.core.space.transforms import Chain
 from chiomics.core.space.volume import Volume
@@ -33,7 +33,7 @@ def bundles(tmp_path: Path) -> dict:
 @pytest.mark.parametrize("threshold", [0.25, 0.5, 0.75])
 def test_masks_end_where_the_density_meets_the_threshold(bundles: dict, threshold: float) -> None:
     grid = Volume(np.zeros(SHAPE, np.float32), affine_of())
-    masks = tract_masks(shares_on_grid(bundles, atlas_coordinates(grid, Chain())), SHAPE, threshold=threshold)
+    masks = tract_masks(fractions_on_grid(bundles, atlas_coordinates(grid, Chain())), SHAPE, threshold=threshold)
     x, _, z = world(SHAPE, affine_of())
     # Density and threshold meet 8 (1 - t) mm from the middle; a voxel is 1 mm.
     distance = np.hypot(x + 15, z)
@@ -43,7 +43,7 @@ def test_masks_end_where_the_density_meets_the_threshold(bundles: dict, threshol
 
 def test_tracts_may_overlap_and_keep_their_sides(bundles: dict) -> None:
     grid = Volume(np.zeros(SHAPE, np.float32), affine_of())
-    masks = tract_masks(shares_on_grid(bundles, atlas_coordinates(grid, Chain())), SHAPE, threshold=0.25)
+    masks = tract_masks(fractions_on_grid(bundles, atlas_coordinates(grid, Chain())), SHAPE, threshold=0.25)
     assert (masks["CST", "L"] & masks["IFOF", "L"]).any()
     x = world(SHAPE, affine_of())[0]
     for (_, side), mask in masks.items():
@@ -54,6 +54,6 @@ def test_a_tract_outside_the_grid_is_empty(bundles: dict) -> None:
     affine = affine_of()
     affine[0, 3] += 500
     grid = Volume(np.zeros((10, 10, 10), np.float32), affine)
-    masks = tract_masks(shares_on_grid(bundles, atlas_coordinates(grid, Chain())), (10, 10, 10))
+    masks = tract_masks(fractions_on_grid(bundles, atlas_coordinates(grid, Chain())), (10, 10, 10))
     assert list(masks) == list(bundles)
     assert not any(mask.any() for mask in masks.values())

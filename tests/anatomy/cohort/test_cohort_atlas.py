@@ -30,7 +30,7 @@ def cohort() -> tuple[np.ndarray, np.ndarray]:
 
 
 def stream(maps: np.ndarray, seen: np.ndarray) -> Iterator[tuple[Volume, Volume]]:
-    """Give one map after the other in the same memory, so that whoever keeps one is found out."""
+    """Return one map after the other in the same memory, so that whoever keeps one is found out."""
     chi, mask = np.empty(SHAPE, np.float32), np.empty(SHAPE, bool)
     for values, valid in zip(maps, seen, strict=True):
         chi[:], mask[:] = values, valid
@@ -40,7 +40,7 @@ def stream(maps: np.ndarray, seen: np.ndarray) -> Iterator[tuple[Volume, Volume]
 
 @pytest.fixture
 def atlas() -> CohortAtlas:
-    return build_atlas(stream(*cohort()), least_share=0.5)
+    return build_atlas(stream(*cohort()), min_share=0.5)
 
 
 def test_mean_and_variance_are_those_of_numpy(atlas: CohortAtlas) -> None:
@@ -58,7 +58,7 @@ def test_mean_and_variance_are_those_of_numpy(atlas: CohortAtlas) -> None:
 
 def test_the_order_of_subjects_does_not_matter(atlas: CohortAtlas) -> None:
     maps, seen = cohort()
-    other = build_atlas(stream(maps[::-1], seen[::-1]), least_share=0.5)
+    other = build_atlas(stream(maps[::-1], seen[::-1]), min_share=0.5)
     np.testing.assert_allclose(other.variance.voxels, atlas.variance.voxels, rtol=1e-6)  # float32
 
 
@@ -73,7 +73,7 @@ def test_what_lies_outside_a_subjects_mask_has_no_part() -> None:
 def test_a_voxel_needs_two_subjects_whatever_the_share() -> None:
     maps, seen = cohort()
     seen[1:, 3, 3, 3], seen[0, 3, 3, 3] = False, True
-    assert not build_atlas(stream(maps, seen), least_share=0.0).seen.voxels[3, 3, 3]
+    assert not build_atlas(stream(maps, seen), min_share=0.0).seen.voxels[3, 3, 3]
 
 
 def test_one_subject_and_other_grids_are_refused() -> None:
@@ -107,7 +107,7 @@ def write_sessions(folder: Path, offsets: tuple[float, ...]) -> list[SessionMap]
 
 def test_offsets_and_edges_are_no_variance(tmp_path: Path) -> None:
     onto = Volume(np.zeros(SHAPE, np.float32), AFFINE)
-    atlas = build_atlas(maps_on_template(write_sessions(tmp_path, (0.0, 0.2, -0.4)), onto), least_share=1.0)
+    atlas = build_atlas(maps_on_template(write_sessions(tmp_path, (0.0, 0.2, -0.4)), onto), min_share=1.0)
     assert atlas.seen.voxels.sum() > 500
     # A voxel at the edge mixes up to 1 % of what is not valid, which is 0.
     np.testing.assert_allclose(atlas.mean.voxels[atlas.seen.voxels], 0.05, atol=0.01 * 0.05 + 1e-6)

@@ -61,7 +61,7 @@ open(options["out"] + ".eddy_parameters", "w").write("0")
 
 @pytest.fixture
 def path_of_stubs(tmp_path, monkeypatch):
-    """Give a function that puts stubs, and nothing else, on the PATH."""
+    """Return a function that puts stubs, and nothing else, on the PATH."""
 
     def install(*names: str, **scripts: str) -> None:
         folder = tmp_path / "bin"

@@ -22,9 +22,9 @@ from tests.anatomy.template_heads import reoriented, rigid
 MOTION = rigid((7, -4, 9), (4, -3, 5))
 
 
-def grid(shape: tuple[int, int, int], edges: tuple[float, float, float], axes: str) -> Volume:
+def grid(shape: tuple[int, int, int], size: tuple[float, float, float], axes: str) -> Volume:
     """Smooth noise on an oblique grid, stored in the given order and directions."""
-    affine = rigid((11, -6, 14), (0, 0, 0)) @ np.diag([*edges, 1.0])
+    affine = rigid((11, -6, 14), (0, 0, 0)) @ np.diag([*size, 1.0])
     affine[:3, 3] = -affine[:3, :3] @ (np.array(shape) - 1) / 2 + [3, -2, 1]
     voxels = ndimage.gaussian_filter(np.random.default_rng(sum(shape)).standard_normal(shape), 2)
     return reoriented(Volume(voxels.astype(np.float32), affine), axes)

@@ -191,7 +191,7 @@ def test_wrong_input_is_refused() -> None:
     with pytest.raises(InputError, match="different voxels"):
         assemble_regions(given["tissue"], Volume(BRAIN, np.eye(4)))
     with pytest.raises(SettingError):
-        VoiSettings(least_voxels=0)
+        VoiSettings(min_voxels=0)
 
 
 def test_both_sides_together_count_shared_voxels_once(regions: Regions) -> None:

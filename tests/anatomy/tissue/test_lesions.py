@@ -16,7 +16,7 @@ LESIONS = (((30, 10, 10), 5.0), ((-28, -20, 5), 4.0), ((-25, 30, 0), 3.5), ((17,
 
 
 def radius(*axes: float, centre: tuple = (0, 0, 0)) -> np.ndarray:
-    """Give each voxel's distance from the centre, 1 on the ellipsoid of these half axes in mm."""
+    """Return each voxel's distance from the centre, 1 on the ellipsoid of these half axes in mm."""
     points = (np.indices(SHAPE).T - (np.array(SHAPE) - 1) / 2).T * VOXEL
     return np.sqrt(sum(((points[i] - centre[i]) / axes[i]) ** 2 for i in range(3)))
 
@@ -50,7 +50,7 @@ def segment(images: dict, affine: np.ndarray | None = None, **settings):
 
 
 def dice(first: np.ndarray, second: np.ndarray) -> float:
-    """Give the overlap of two masks."""
+    """Return the overlap of two masks."""
     return 2 * np.count_nonzero(first & second) / (np.count_nonzero(first) + np.count_nonzero(second))
 
 
@@ -136,7 +136,7 @@ def test_settings_bound_the_lesions(patient, found):
     strict = segment(patient, threshold=0.8)
     assert not (strict.mask.voxels & ~found.mask.voxels).any()
     assert strict.mask.voxels.sum() < found.mask.voxels.sum()
-    large = segment(patient, least_volume=300.0, split=False)
+    large = segment(patient, min_volume=300.0, split=False)
     sizes = np.bincount(large.labels.voxels.ravel())[1:] * VOXEL**3
     assert sizes.size
     assert sizes.min() >= 300.0
@@ -160,7 +160,7 @@ def test_input_that_cannot_be_read_is_refused(patient):
         segment(patient | {"t1w": patient["t1w"][:-1]})
 
 
-@pytest.mark.parametrize("settings", [{"threshold": 0.0}, {"threshold": 1.0}, {"least_volume": -1.0}, {"split": 1}])
+@pytest.mark.parametrize("settings", [{"threshold": 0.0}, {"threshold": 1.0}, {"min_volume": -1.0}, {"split": 1}])
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(SettingError):
         LesionSettings(**settings)

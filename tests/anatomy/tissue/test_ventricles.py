@@ -10,7 +10,7 @@ from chiomics.anatomy.tissue.tissue import FLUID, VENTRICLES, WHITE
 from chiomics.anatomy.tissue.ventricles import (
     LARGEST_SPREAD,
     LATERAL,
-    LEAST_VOLUME,
+    MIN_VOLUME,
     OTHER,
     mark_ventricles,
     measure_offset,
@@ -101,7 +101,7 @@ def test_susceptibility_comes_back_beside_plexus_and_calcification(tissue: Volum
     assert offset.value == pytest.approx(FLUID_CHI, abs=NOISE / 4)
     assert offset.spread == pytest.approx(NOISE, rel=0.15)
     assert offset.trusted
-    assert offset.voxels * EDGE**3 > LEAST_VOLUME
+    assert offset.voxels * EDGE**3 > MIN_VOLUME
 
 
 def test_the_border_and_high_relaxation_are_left_out(tissue: Volume) -> None:

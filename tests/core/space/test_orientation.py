@@ -38,5 +38,5 @@ def test_every_stored_orientation_comes_to_the_same_image(axes):
     to_ras = NearestRAS(affine, voxels.shape)
     np.testing.assert_array_equal(to_ras(voxels), straight)
     np.testing.assert_allclose(to_ras.affine, straight_affine, atol=1e-9)  # sums of a few numbers of some mm
-    np.testing.assert_allclose(to_ras.edges, SIZES, rtol=1e-12)
+    np.testing.assert_allclose(to_ras.voxel_size, SIZES, rtol=1e-12)
     assert nib.aff2axcodes(to_ras.affine) == ("R", "A", "S")

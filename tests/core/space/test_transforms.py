@@ -18,7 +18,7 @@ OBLIQUE = rigid((12, 7, -9), (0, 0, 0))
 
 @pytest.fixture(scope="module")
 def blobs() -> Volume:
-    """Smooth noise on an oblique grid with unequal edges."""
+    """Smooth noise on an oblique grid with voxels of unequal sides."""
     voxels = ndimage.gaussian_filter(np.random.default_rng(3).standard_normal((44, 40, 30)), 2.5)
     affine = OBLIQUE @ np.diag([1.5, 1.75, 2.0, 1.0])
     affine[:3, 3] = [-30, -38, -25]

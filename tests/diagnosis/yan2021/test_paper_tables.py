@@ -165,7 +165,7 @@ def test_texts_say_whether_subjects_are_simulated(tables, study, facts):
 
 def test_the_readme_has_every_departure_and_the_null(tables, study, facts):
     text = write_readme(tables["table4"], study.tables, facts, simulated=True, clear="58 reported")
-    assert set(departures()["flag"]) >= {f"E-0{number}" for number in range(1, 10)}
+    assert departures()["flag"].is_unique and len(departures()) >= 18
     for flag in departures()["flag"]:
         assert f"| {flag} |" in text
     # Text beside the table: permuted labels of both schemes, over models with radiomic features.

@@ -1,4 +1,4 @@
-"""Numbers that Yan et al. (2021) print and that follow from others they print (R-01 to R-03, E-04, E-07, E-09)."""
+"""Numbers that Yan et al. (2021) print and that follow from others they print."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_figures_fit_a_page_and_no_text_lies_on_other_text(figures, which, name)
 
 
 def _overlap(one, other):
-    """Say whether two boxes share more than half a point along each axis."""
+    """Return whether two boxes share more than half a point along each axis."""
     across = min(one.x1, other.x1) - max(one.x0, other.x0)
     up = min(one.y1, other.y1) - max(one.y0, other.y0)
     return across > 0.5 and up > 0.5
@@ -207,7 +207,7 @@ def test_a_bin_width_has_its_own_axis(cohort):
 
 
 def in_bins_of_fixed_width(table):
-    """Give a table's rows as of bins of a fixed width."""
+    """Return a table's rows as of bins of a fixed width."""
     return table.assign(bin_width=0.128 / table["n_gray_levels"], n_gray_levels=np.nan)
 
 

@@ -137,8 +137,8 @@ def test_features_that_fail_in_one_region_are_not_on_the_list(tables: dict[str, 
     assert len(whitelist) == WITHOUT_SHAPE
     assert (whitelist["n_regions"] == len(REGIONS)).all()
     assert whitelist.index[~whitelist["robust"]].tolist() == ["MCC"]
-    assert np.isnan(whitelist.loc["MCC", "least_icc"])
-    assert whitelist.loc["MCC", "least_voi"] == "CST"
+    assert np.isnan(whitelist.loc["MCC", "min_icc"])
+    assert whitelist.loc["MCC", "min_icc_voi"] == "CST"
     assert choose(tables["whitelist.tsv"], sides="separate")["robust"].all()
     assert whitelist.loc["Mean", "published"]
     assert not whitelist.loc["Entropy", "published"]

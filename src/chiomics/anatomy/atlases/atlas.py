@@ -69,12 +69,12 @@ class Atlas:
         return fields
 
     def to_template(self) -> Chain:
-        """Give the way from the atlas' space to the template's; the identity where none was given."""
+        """Return the way from the atlas' space to the template's; the identity where none was given."""
         folder = self.description.get("to_template")
         return Chain.read(self.folder / folder) if folder else Chain()
 
     def structures(self) -> dict[tuple[str, str], Volume]:
-        """Read the share of each structure in each voxel.
+        """Read the fraction of each structure in each voxel.
 
         Returns
         -------
@@ -90,18 +90,18 @@ class Atlas:
         """
         reader = {"labels": self._label_reader, "volumes": self._volume_reader, "files": self._file_reader}
         read = reader[self.description["encoding"]]()
-        shares = {}
+        fractions = {}
         for name in STRUCTURES[self.kind]:
             for side, sources in self.sources.get(name, {}).items():
-                share = read(f"structures.{name}", sources)
-                halves = _halves(share) if side == "LR" else {side: share}
+                fraction = read(f"structures.{name}", sources)
+                halves = _halves(fraction) if side == "LR" else {side: fraction}
                 for half, volume in halves.items():
                     self._check_side(f"structures.{name}", half, volume)
-                    shares[name, half] = volume
-        return shares
+                    fractions[name, half] = volume
+        return fractions
 
     def _label_reader(self) -> Callable[[str, tuple], Volume]:
-        """Give a function from labels to the share that they hold together."""
+        """Return a function from labels to the fraction that they hold together."""
         path = self.folder / self.description["image"]
         image = _open(path, dimensions=3)
         voxels = np.asanyarray(image.dataobj)
@@ -121,7 +121,7 @@ class Atlas:
         return read
 
     def _volume_reader(self) -> Callable[[str, tuple], Volume]:
-        """Give a function from indices of volumes to the share that they hold together."""
+        """Return a function from indices of volumes to the fraction that they hold together."""
         path = self.folder / self.description["image"]
         image = _open(path, dimensions=4)
 
@@ -135,18 +135,18 @@ class Atlas:
         return read
 
     def _file_reader(self) -> Callable[[str, tuple], Volume]:
-        """Give a function from file names to the share that they hold together."""
+        """Return a function from file names to the fraction that they hold together."""
 
         def read(key: str, files: tuple) -> Volume:
             return _merge(key, self.folder, [Volume.read(self.folder / file) for file in files])
 
         return read
 
-    def _check_side(self, key: str, side: str, share: Volume) -> None:
+    def _check_side(self, key: str, side: str, fraction: Volume) -> None:
         """Refuse a structure that is empty or lies on the other side than it is said to."""
-        if not share.voxels.any():
+        if not fraction.voxels.any():
             raise InputError(f"{key} is empty on side {side}", file=self.folder)
-        centre = float((share.voxels * _world_x(share)).sum() / share.voxels.sum())
+        centre = float((fraction.voxels * _world_x(fraction)).sum() / fraction.voxels.sum())
         if (centre < 0) != (side == "L"):
             raise InputError(
                 f"{key}.{side} lies on the other side",
@@ -208,14 +208,14 @@ def _volume(image: nib.Nifti1Image, index: int) -> np.ndarray:
 
 
 def _merge(key: str, file: Path, parts: list[Volume]) -> Volume:
-    """Add up the shares of the parts of a structure, all on one grid."""
+    """Add up the fractions of the parts of a structure, all on one grid."""
     first = parts[0]
     for part in parts:
         if part.voxels.shape != first.voxels.shape or not np.allclose(part.affine, first.affine, atol=1e-3):
             raise InputError(f"{key}: its images differ in grid", file=file)
         if not (part.voxels.min() >= 0 and part.voxels.max() <= 1 + ROUNDING):
             raise InputError(
-                f"{key} holds values that are no shares",
+                f"{key} holds values that are no fractions",
                 file=file,
                 found=f"{part.voxels.min():g} to {part.voxels.max():g}",
                 expected="masks or probabilities, 0 to 1",
@@ -225,10 +225,10 @@ def _merge(key: str, file: Path, parts: list[Volume]) -> Volume:
     return _crop(first.like(np.minimum(sum(part.voxels for part in parts), 1)))
 
 
-def _halves(share: Volume) -> dict[str, Volume]:
+def _halves(fraction: Volume) -> dict[str, Volume]:
     """Split at x = 0 of the atlas' space; what lies on the midline goes to both sides by half."""
-    right = 0.5 + 0.5 * np.sign(_world_x(share))
-    return {side: _crop(share.like(share.voxels * part)) for side, part in (("L", 1 - right), ("R", right))}
+    right = 0.5 + 0.5 * np.sign(_world_x(fraction))
+    return {side: _crop(fraction.like(fraction.voxels * part)) for side, part in (("L", 1 - right), ("R", right))}
 
 
 def _world_x(volume: Volume) -> np.ndarray:

@@ -39,7 +39,7 @@ def known_atlases() -> dict[str, dict]:
 
 
 def default_cache() -> Path:
-    """Give the folder of fetched atlases in the user's cache (``XDG_CACHE_HOME``, else ``~/.cache``)."""
+    """Return the folder of fetched atlases in the user's cache (``XDG_CACHE_HOME``, else ``~/.cache``)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chiomics" / "atlases"
 
 

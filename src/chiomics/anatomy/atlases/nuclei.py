@@ -1,8 +1,8 @@
-"""Deep grey nuclei: from the shares that an atlas gives to one label per voxel, each nucleus with its volume.
+"""Deep grey nuclei: from the fractions that an atlas gives to one label per voxel, each nucleus with its volume.
 
-A voxel belongs to the nucleus with the largest share of it. Of its voxels a nucleus keeps those with the largest
-shares, so many that its volume is the sum of its shares: a threshold of one half would shrink what is thinner than
-two voxels.
+A voxel belongs to the nucleus with the largest fraction of it. Of its voxels a nucleus keeps those with the largest
+fractions, so many that its volume is the sum of its fractions: a threshold of one half would shrink what is thinner
+than two voxels.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ import numpy as np
 from scipy import ndimage
 
 from chiomics.anatomy.atlases.description import STRUCTURES
-from chiomics.anatomy.atlases.on_grid import BoxedShare
+from chiomics.anatomy.atlases.on_grid import BoxedFraction
 
 #: Labels on images: those of the left; the right has `RIGHT` added.
 LABELS = {name: 11 + position for position, name in enumerate(STRUCTURES["dgm"])}
 RIGHT = 100
-#: Least share of a voxel that a nucleus can win.
-LEAST_SHARE = 0.1
-#: Weight of a voxel's surroundings in the order of its shares.
+#: Smallest fraction of a voxel that a nucleus can win.
+MIN_FRACTION = 0.1
+#: Weight of a voxel's surroundings in the order of its fractions.
 TIE_BREAK = 1e-2
 
 
 def label_of(nucleus: str, hemisphere: str) -> int:
-    """Give the label of a nucleus."""
+    """Return the label of a nucleus."""
     return LABELS[nucleus] + (RIGHT if hemisphere == "R" else 0)
 
 
-def label_nuclei(shares: Mapping[tuple[str, str], BoxedShare], shape: tuple[int, int, int]) -> np.ndarray:
-    """Turn shares into labels.
+def label_nuclei(fractions: Mapping[tuple[str, str], BoxedFraction], shape: tuple[int, int, int]) -> np.ndarray:
+    """Turn fractions into labels.
 
     Parameters
     ----------
-    shares : dict of (nucleus, hemisphere) to BoxedShare
-        Of `shares_on_grid`, or refined.
+    fractions : dict of (nucleus, hemisphere) to BoxedFraction
+        Of `fractions_on_grid`, or refined.
     shape : tuple of int
         Shape of the grid.
 
@@ -46,17 +46,17 @@ def label_nuclei(shares: Mapping[tuple[str, str], BoxedShare], shape: tuple[int,
     """
     largest = np.zeros(shape, np.float32)
     winner = np.zeros(shape, np.uint8)
-    for key, (box, share) in shares.items():
-        wins = share > np.maximum(largest[box], LEAST_SHARE)
-        largest[box][wins] = share[wins]
+    for key, (box, fraction) in fractions.items():
+        wins = fraction > np.maximum(largest[box], MIN_FRACTION)
+        largest[box][wins] = fraction[wins]
         winner[box][wins] = label_of(*key)
     labels = np.zeros(shape, np.uint8)
-    for key, (box, share) in shares.items():
-        # Of equal shares the inner ones come first.
-        inner = share + TIE_BREAK * ndimage.gaussian_filter(share, 1.0)
+    for key, (box, fraction) in fractions.items():
+        # Of equal fractions the inner ones come first.
+        inner = fraction + TIE_BREAK * ndimage.gaussian_filter(fraction, 1.0)
         own = np.where(winner[box] == label_of(*key), inner, 0).ravel()
-        kept = np.argsort(-own, kind="stable")[: round(float(share.sum()))]
+        kept = np.argsort(-own, kind="stable")[: round(float(fraction.sum()))]
         inside = np.zeros(own.shape, bool)
         inside[kept[own[kept] > 0]] = True
-        labels[box][inside.reshape(share.shape)] = label_of(*key)
+        labels[box][inside.reshape(fraction.shape)] = label_of(*key)
     return labels

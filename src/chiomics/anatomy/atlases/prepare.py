@@ -55,10 +55,10 @@ def prepare_atlas(folder: str | Path, out_dir: str | Path, *, settings: Settings
 def _write_structures(atlas: Atlas, out_dir: Path) -> dict[str, dict[str, str]]:
     """Write each structure's image and list the files."""
     files: dict[str, dict[str, str]] = {}
-    for (name, side), share in atlas.structures().items():
-        binary = np.isin(share.voxels, (0, 1)).all()
+    for (name, side), fraction in atlas.structures().items():
+        binary = np.isin(fraction.voxels, (0, 1)).all()
         file = f"hemi-{side}_label-{name}_{'mask' if binary else 'probseg'}.nii.gz"
-        (share.like(share.voxels.astype(np.uint8)) if binary else share).write(out_dir / file)
+        (fraction.like(fraction.voxels.astype(np.uint8)) if binary else fraction).write(out_dir / file)
         files.setdefault(name, {})[side] = file
     return files
 

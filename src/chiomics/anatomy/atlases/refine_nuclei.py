@@ -17,21 +17,21 @@ import numpy as np
 from scipy import ndimage
 
 from chiomics.anatomy.atlases.description import STRUCTURES
-from chiomics.anatomy.atlases.on_grid import BoxedShare
+from chiomics.anatomy.atlases.on_grid import BoxedFraction
 from chiomics.core.errors import SettingError
 
 #: Neighbours through a face, each with the same weight.
 NEIGHBOURS = ndimage.generate_binary_structure(3, 1).astype(np.float32) / 6
 NEIGHBOURS[1, 1, 1] = 0
 #: The prior's odds stay within these, so that no voxel in reach is decided before it is seen.
-LEAST_PRIOR = 1e-4
+MIN_PRIOR = 1e-4
 #: Standard deviation of a normal distribution over its median absolute deviation.
 MAD_TO_SD = 1.4826
 #: Floor of a class's variance, as a share of that of all voxels around: a quarter of their standard deviation. Without
 #: it a nucleus in a smooth image would be so narrow a class that the mixed voxels at its edge fall out of it.
-LEAST_VARIANCE = 0.06
+MIN_VARIANCE = 0.06
 #: Fewest voxels from which a class is told.
-LEAST_VOXELS = 5
+MIN_VOXELS = 5
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,9 @@ class RefineSettings:
         Farthest from the atlas' nucleus in mm that the refined one can lie.
     agreement : float
         Log odds that six agreeing neighbours add.
-    least_contrast : float
+    min_contrast : float
         Distance between nucleus and surroundings in standard deviations, below which the atlas is kept.
-    most_change : float
+    max_change : float
         Factor by which the volume may grow or shrink.
     iterations : int
         Of expectation and maximisation.
@@ -62,31 +62,31 @@ class RefineSettings:
     uncertainty: float = 1.0
     reach: float = 3.0
     agreement: float = 1.5
-    least_contrast: float = 1.0
-    most_change: float = 2.0
+    min_contrast: float = 1.0
+    max_change: float = 2.0
     iterations: int = 10
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(self.nuclei) - set(STRUCTURES["dgm"])):
             raise SettingError("unknown nuclei to refine", found=", ".join(unknown), expected=str(STRUCTURES["dgm"]))
-        if min(self.uncertainty, self.reach, self.iterations) <= 0 or self.most_change < 1 or self.agreement < 0:
+        if min(self.uncertainty, self.reach, self.iterations) <= 0 or self.max_change < 1 or self.agreement < 0:
             raise SettingError("the refinement of nuclei has a setting out of range", found=str(self))
 
 
 def refine_nuclei(
-    shares: Mapping[tuple[str, str], BoxedShare],
+    fractions: Mapping[tuple[str, str], BoxedFraction],
     images: Sequence[np.ndarray],
     valid: np.ndarray,
     *,
     voxel_size: np.ndarray,
     settings: RefineSettings,
-) -> tuple[dict[tuple[str, str], BoxedShare], dict[tuple[str, str], str]]:
+) -> tuple[dict[tuple[str, str], BoxedFraction], dict[tuple[str, str], str]]:
     """Move the nuclei's edges to where the images change.
 
     Parameters
     ----------
-    shares : dict of (nucleus, hemisphere) to BoxedShare
-        Of `chiomics.anatomy.atlases.on_grid.shares_on_grid`.
+    fractions : dict of (nucleus, hemisphere) to BoxedFraction
+        Of `chiomics.anatomy.atlases.on_grid.fractions_on_grid`.
     images : sequence of ndarray, shape (x, y, z)
         χ in ppm first, then R2* in 1/s or a magnitude where there is one, any units.
     valid : ndarray of bool, shape (x, y, z)
@@ -98,81 +98,82 @@ def refine_nuclei(
 
     Returns
     -------
-    shares : dict of (nucleus, hemisphere) to BoxedShare
+    fractions : dict of (nucleus, hemisphere) to BoxedFraction
         Probability of each voxel to belong to the nucleus.
     kept : dict of (nucleus, hemisphere) to str
         Where the atlas was kept, and why.
     """
     voxel_size = np.asarray(voxel_size, float)
     cores = np.zeros(valid.shape, np.uint8)
-    for number, (box, share) in enumerate(shares.values(), start=1):
-        cores[box][share > 0.5] = number
-    refined, kept = dict(shares), {}
+    for number, (box, fraction) in enumerate(fractions.values(), start=1):
+        cores[box][fraction > 0.5] = number
+    refined, kept = dict(fractions), {}
     margin = np.ceil(settings.reach / voxel_size).astype(int) + 1
-    for number, (key, boxed) in enumerate(shares.items(), start=1):
+    for number, (key, boxed) in enumerate(fractions.items(), start=1):
         if key[0] not in settings.nuclei:
             kept[key] = "not asked for"
             continue
-        if not (boxed.share > 0).any():
+        if not (boxed.fraction > 0).any():
             kept[key] = "outside the image"
             continue
-        wide, share = _widened(boxed, margin, valid.shape)
-        near = ndimage.distance_transform_edt(share < share.max() / 2, sampling=voxel_size) <= settings.reach
-        share = np.where(near, share, 0)
+        wide, fraction = _widened(boxed, margin, valid.shape)
+        near = ndimage.distance_transform_edt(fraction < fraction.max() / 2, sampling=voxel_size) <= settings.reach
+        fraction = np.where(near, fraction, 0)
         around = (cores[wide] == 0) | (cores[wide] == number)
         seen = near & valid[wide]
         compared = [
-            np.count_nonzero(seen & side & around) for side in (share > share.max() / 2, share <= share.max() / 2)
+            np.count_nonzero(seen & side & around)
+            for side in (fraction > fraction.max() / 2, fraction <= fraction.max() / 2)
         ]
-        if min(compared) < LEAST_VOXELS:
+        if min(compared) < MIN_VOXELS:
             kept[key] = f"only {compared[0]} voxels inside and {compared[1]} around it to compare"
             continue
         probability, contrast, brighter = _fit(
-            share, [image[wide] for image in images], seen, around, voxel_size, settings
+            fraction, [image[wide] for image in images], seen, around, voxel_size, settings
         )
-        change = float(probability.sum() / share.sum())
+        change = float(probability.sum() / fraction.sum())
         if not brighter:
             kept[key] = "not brighter on χ than its surroundings"
-        elif contrast < settings.least_contrast:
+        elif contrast < settings.min_contrast:
             kept[key] = f"contrast {contrast:.1f}"
-        elif not 1 / settings.most_change <= change <= settings.most_change:
+        elif not 1 / settings.max_change <= change <= settings.max_change:
             kept[key] = f"volume would change by a factor of {change:.2f}"
         else:
-            refined[key] = BoxedShare(wide, probability)
+            refined[key] = BoxedFraction(wide, probability)
     if kept:
         log.info("atlas kept: %s", "; ".join(f"{name} {side}: {why}" for (name, side), why in kept.items()))
     return refined, kept
 
 
-def _widened(boxed: BoxedShare, by: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[slice, ...], np.ndarray]:
+def _widened(boxed: BoxedFraction, by: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[slice, ...], np.ndarray]:
     """Grow a box within the grid."""
     wide = tuple(
         slice(max(edge.start - int(n), 0), min(edge.stop + int(n), length))
         for edge, n, length in zip(boxed.box, by, shape, strict=True)
     )
-    share = np.zeros([edge.stop - edge.start for edge in wide], np.float32)
+    fraction = np.zeros([edge.stop - edge.start for edge in wide], np.float32)
     inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(boxed.box, wide, strict=True))
-    share[inner] = boxed.share
-    return wide, share
+    fraction[inner] = boxed.fraction
+    return wide, fraction
 
 
 def _fit(
-    share: np.ndarray,
+    fraction: np.ndarray,
     images: list[np.ndarray],
     seen: np.ndarray,
     around: np.ndarray,
     voxel_size: np.ndarray,
     settings: RefineSettings,
 ) -> tuple[np.ndarray, float, bool]:
-    """Give the probability of the nucleus, its contrast, and whether it is brighter than what surrounds it."""
-    prior = ndimage.gaussian_filter(share, settings.uncertainty / voxel_size)[seen]
-    prior = np.clip(prior, LEAST_PRIOR, 1 - LEAST_PRIOR)
+    """Return the probability of the nucleus, its contrast, and whether it is brighter than what surrounds it."""
+    prior = ndimage.gaussian_filter(fraction, settings.uncertainty / voxel_size)[seen]
+    prior = np.clip(prior, MIN_PRIOR, 1 - MIN_PRIOR)
     expected = np.log(prior / (1 - prior))
     values = np.stack([image[seen] for image in images]).astype(float)
     values /= np.maximum(values.std(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    own, others, half = share[seen], around[seen], share.max() / 2
+    own, others, half = fraction[seen], around[seen], fraction.max() / 2
     inside, outside = (_robust_normal(values[:, where]) for where in (own > half, (own <= half) & others))
-    field = np.zeros(share.shape, np.float32)
+    field = np.zeros(fraction.shape, np.float32)
     for iteration in range(settings.iterations):
         if iteration:
             inside, outside = _normal(values, own), _normal(values, (1 - own) * others)
@@ -184,28 +185,28 @@ def _fit(
     (mean_in, spread_in), (mean_out, spread_out) = inside, outside
     apart = mean_in - mean_out
     contrast = float(np.sqrt(apart @ np.linalg.solve((spread_in + spread_out) / 2, apart)))
-    probability = share.copy()
+    probability = fraction.copy()
     probability[seen] = own
     return _one_piece(probability), contrast, bool(apart[0] > 0)
 
 
 def _robust_normal(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give median and spread of values, shape (images, voxels): a start that a displaced edge does not spoil."""
+    """Return median and spread of values, shape (images, voxels): a start that a displaced edge does not spoil."""
     centre = np.median(values, axis=1)
     spread = MAD_TO_SD * np.median(np.abs(values - centre[:, None]), axis=1)
-    return centre, np.diag(spread**2 + LEAST_VARIANCE)
+    return centre, np.diag(spread**2 + MIN_VARIANCE)
 
 
 def _normal(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give mean and covariance of weighted values, shape (images, voxels)."""
+    """Return mean and covariance of weighted values, shape (images, voxels)."""
     total = max(float(weights.sum()), 1.0)
     mean = values @ weights / total
     centred = values - mean[:, None]
-    return mean, (weights * centred) @ centred.T / total + LEAST_VARIANCE * np.eye(len(values))
+    return mean, (weights * centred) @ centred.T / total + MIN_VARIANCE * np.eye(len(values))
 
 
 def _log_density(values: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Give the logarithm of a normal density, up to a constant."""
+    """Return the logarithm of a normal density, up to a constant."""
     centred = values - mean[:, None]
     return -0.5 * ((centred * np.linalg.solve(spread, centred)).sum(axis=0) + np.linalg.slogdet(spread)[1])
 

@@ -6,34 +6,37 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from chiomics.anatomy.atlases.on_grid import BoxedShare
+from chiomics.anatomy.atlases.on_grid import BoxedFraction
 
-#: A voxel belongs to a tract that fills more than this share of it, or passes it in more than this share of people.
+#: A voxel belongs to a tract that fills more than this fraction of it, or passes it in this fraction of people.
 DEFAULT_THRESHOLD = 0.5
 
 
 def tract_masks(
-    shares: Mapping[tuple[str, str], BoxedShare], shape: tuple[int, int, int], *, threshold: float = DEFAULT_THRESHOLD
+    fractions: Mapping[tuple[str, str], BoxedFraction],
+    shape: tuple[int, int, int],
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
 ) -> dict[tuple[str, str], np.ndarray]:
-    """Turn shares into masks.
+    """Turn fractions into masks.
 
     Parameters
     ----------
-    shares : dict of (tract, hemisphere) to BoxedShare
-        Of `chiomics.anatomy.atlases.on_grid.shares_on_grid`: share of the voxel that a binary bundle fills, or the
-        probability of a probabilistic one.
+    fractions : dict of (tract, hemisphere) to BoxedFraction
+        Of `chiomics.anatomy.atlases.on_grid.fractions_on_grid`: fraction of the voxel that a binary bundle fills, or
+        the probability of a probabilistic one.
     shape : tuple of int
         Shape of the grid.
     threshold : float
-        Largest share that is still outside, from 0 to below 1.
+        Largest fraction that is still outside, from 0 to below 1.
 
     Returns
     -------
     dict of (tract, hemisphere) to ndarray of bool, shape (x, y, z)
-        In the order of `shares`.
+        In the order of `fractions`.
     """
     masks = {}
-    for key, (box, share) in shares.items():
+    for key, (box, fraction) in fractions.items():
         masks[key] = np.zeros(shape, bool)
-        masks[key][box] = share > threshold
+        masks[key][box] = fraction > threshold
     return masks

@@ -109,14 +109,14 @@ def maps_on_template(sessions: Iterable[SessionMap], onto: Volume) -> Iterator[t
         yield moved, onto.like(seen.voxels >= VALID_SHARE)
 
 
-def build_atlas(maps: Iterable[tuple[Volume, Volume]], *, least_share: float = 0.8) -> CohortAtlas:
+def build_atlas(maps: Iterable[tuple[Volume, Volume]], *, min_share: float = 0.8) -> CohortAtlas:
     """Average the maps of a cohort.
 
     Parameters
     ----------
     maps : iterable of (Volume, Volume)
         χ in ppm and where it is valid, all on one grid; read once.
-    least_share : float
+    min_share : float
         Share of the subjects that must have seen a voxel, 0 to 1.
 
     Returns
@@ -144,7 +144,7 @@ def build_atlas(maps: Iterable[tuple[Volume, Volume]], *, least_share: float = 0
         subjects += 1
     if subjects < 2:
         raise InputError("a variance over subjects needs two of them", found=str(subjects))
-    enough = count >= max(2, np.ceil(least_share * subjects - 1e-9))
+    enough = count >= max(2, np.ceil(min_share * subjects - 1e-9))
     variance = np.where(enough, squares / np.maximum(count - 1, 1), 0)
     return CohortAtlas(
         grid.like(np.where(enough, mean, 0).astype(np.float32)),

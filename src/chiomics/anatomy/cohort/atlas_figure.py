@@ -115,7 +115,7 @@ class _Scene:
         self.brightest = float(np.percentile(self.variance[shown], BRIGHTEST)) or float(np.finfo(np.float32).tiny)
         centre = np.linalg.solve(to_ras.affine, [*CENTRE, 1])[:3] - [part.start for part in box]
         self.centre = np.clip(np.rint(centre).astype(int), 0, np.array(self.seen.shape) - 1)
-        self.edges = to_ras.edges
+        self.voxel_size = to_ras.voxel_size
 
     def draw_slice(self, axes: mpl.axes.Axes, letter: str, view: int) -> None:
         """Draw one slice of row a, b or c."""
@@ -158,7 +158,7 @@ class _Scene:
         across, up = (axis for axis in range(3) if axis != view)
         axes.imshow(
             picture.T, origin="lower", cmap=colours, vmin=limits[0], vmax=limits[1], interpolation="nearest",
-            alpha=None if alpha is None else alpha.T, aspect=self.edges[up] / self.edges[across],
+            alpha=None if alpha is None else alpha.T, aspect=self.voxel_size[up] / self.voxel_size[across],
         )  # fmt: skip
         axes.set_axis_off()
         axes.set_anchor("N")

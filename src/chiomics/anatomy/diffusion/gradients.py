@@ -48,7 +48,7 @@ class Gradients:
         return self.b_values == 0
 
     def shells(self) -> dict[float, int]:
-        """Give the mean b of each shell in s/mm², lowest first, and how many distinct directions it has."""
+        """Return the mean b of each shell in s/mm², lowest first, and how many distinct directions it has."""
         found: dict[float, int] = {}
         rest = np.flatnonzero(~self.unweighted)
         while rest.size:

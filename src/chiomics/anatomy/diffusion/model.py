@@ -123,7 +123,7 @@ def fit_orientations(prepared: PreparedDiffusion, *, brain: Volume, region: Volu
 
 
 def highest_order(gradients: Gradients) -> int:
-    """Give the largest even harmonic order whose (l + 1)(l + 2) / 2 terms the richest shell's directions determine."""
+    """Return the largest even harmonic order whose (l + 1)(l + 2) / 2 terms the richest shell determines."""
     directions = max(gradients.shells().values())
     return max(order for order in range(0, LARGEST_ORDER + 1, 2) if (order + 1) * (order + 2) // 2 <= directions)
 

@@ -55,7 +55,7 @@ def missing_programs(*optional: str) -> tuple[str, ...]:
 
 
 def command_of(name: str) -> str:
-    """Give the command by which a program of FSL goes on this machine."""
+    """Return the command by which a program of FSL goes on this machine."""
     return next(command for command in OPTIONAL[name] if shutil.which(command))
 
 

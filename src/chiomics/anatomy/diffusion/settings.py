@@ -9,7 +9,7 @@ from chiomics.core.errors import SettingError
 
 #: Values that the settings may take: above the first, up to the second.
 RANGES = {
-    "margin": (0, 20), "end_share": (0, 0.45), "streamlines": (0, 1e6), "least_streamlines": (0, 1e6),
+    "margin": (0, 20), "end_share": (0, 0.45), "streamlines": (0, 1e6), "min_streamlines": (0, 1e6),
     "cutoff": (0, 1), "angle": (0, 90), "edge": (0, 1),
 }  # fmt: skip
 
@@ -28,7 +28,7 @@ class DiffusionSettings:
         Share of the way between the bundle's tips that each of the two ends has, which streamlines must visit.
     streamlines : int
         Per tract and side.
-    least_streamlines : int
+    min_streamlines : int
         Below it a tract counts as not traced.
     cutoff : float
         Amplitude of the orientation distribution below which streamlines end (MRtrix3's default).
@@ -43,7 +43,7 @@ class DiffusionSettings:
     margin: float = 5.0
     end_share: float = 0.25
     streamlines: int = 300
-    least_streamlines: int = 100
+    min_streamlines: int = 100
     cutoff: float = 0.1
     angle: float = 45.0
     edge: float = 0.6

@@ -28,7 +28,7 @@ SEED = 1
 #: Sections of a tract that are told apart along it.
 SECTIONS = 5
 #: Pieces of a tract that hold no more than this share of its voxels are strays.
-LEAST_PIECE = 0.05
+MIN_PIECE = 0.05
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ def tract_core(share: np.ndarray, position: np.ndarray, *, edge: float) -> np.nd
     pieces, _ = ndimage.label(core, np.ones((3, 3, 3)))
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
-    return (sizes > LEAST_PIECE * core.sum())[pieces]
+    return (sizes > MIN_PIECE * core.sum())[pieces]
 
 
 def _finer_grid(mask: np.ndarray, affine: np.ndarray) -> Volume:

@@ -30,7 +30,7 @@ from chiomics.core.space.volume import Volume
 __all__ = ["DiffusionSeries", "DiffusionSettings", "Tracts", "missing_programs", "trace_tracts"]
 
 #: Least Dice coefficient of the two brains: the mask of the diffusion images is rough and may hold soft tissue.
-LEAST_OVERLAP = 0.6
+MIN_OVERLAP = 0.6
 log = logging.getLogger(__name__)
 
 
@@ -81,7 +81,7 @@ def trace_tracts(
     bundles : dict of (str, str) to Volume
         By tract and hemisphere (``L``, ``R``), masks or shares on grids of the atlas' world.
     anatomy, anatomy_mask : Volume
-        Image that the diffusion images are registered to, the T1w (S-34) or else the GRE's magnitude, and its brain.
+        Image that the diffusion images are registered to, the T1w or else the GRE's magnitude, and its brain.
     atlas_to_anatomy, anatomy_to_gre : Chain
         From the atlas' world to that of `anatomy`, and from there to the GRE's.
     gre : Volume
@@ -119,7 +119,7 @@ def trace_tracts(
         )  # fmt: skip
         quality = assess(
             prepared.unweighted, anatomy, to_anatomy, (prepared.mask, anatomy_mask),
-            thresholds={"overlap": LEAST_OVERLAP},
+            thresholds={"overlap": MIN_OVERLAP},
         )  # fmt: skip
         notes = {**prepared.steps, "Registration": _numbers(quality)}
         if quality.failed:
@@ -150,7 +150,7 @@ def trace_tracts(
     positions = _carried(made, gre, atlas_to_anatomy.then(anatomy_to_gre))
     masks, reasons = {}, {}
     for key, traced in densities.items():
-        if reason := _too_few(traced, settings.least_streamlines):
+        if reason := _too_few(traced, settings.min_streamlines):
             reasons[key] = reason
             continue
         share = resample(traced.share, gre, to_anatomy.then(anatomy_to_gre))
@@ -170,7 +170,7 @@ def trace_tracts(
 
 
 def _nothing(bundles: Mapping[tuple[str, str], Volume], reason: str, **notes: object) -> Tracts:
-    """Give no tract at all, and why."""
+    """Return no tract at all, and why."""
     log.warning("tracts are not traced: %s", reason)
     return Tracts({}, dict.fromkeys(bundles, reason), sidecar={"TractRoute": "none", "Reason": reason, **notes})
 

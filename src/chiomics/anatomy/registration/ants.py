@@ -215,7 +215,7 @@ def _best_start(moving: Volume, fixed: Volume, moving_mask: Volume | None, fixed
 
 
 def _centre(volume: Volume, mask: Volume | None) -> np.ndarray:
-    """Give the centre in mm of the mask, or of what is brighter than the air."""
+    """Return the centre in mm of the mask, or of what is brighter than the air."""
     if mask is None:
         inside, affine = volume.voxels > _foreground(volume), volume.affine
     else:
@@ -224,7 +224,7 @@ def _centre(volume: Volume, mask: Volume | None) -> np.ndarray:
 
 
 def _foreground(volume: Volume) -> float:
-    """Give a threshold above the air: a quarter of the 98th percentile."""
+    """Return a threshold above the air: a quarter of the 98th percentile."""
     return 0.25 * float(np.percentile(volume.voxels[::2, ::2, ::2], 98))
 
 

@@ -40,11 +40,11 @@ SEARCH_RESOLUTION, SHELL = 8.0, 6.0
 SHIFTS = {"y": (-24, -12, 0, 12, 24), "z": (-30, -20, -10, 0, 10)}
 TURNS = {"pitch": (-24, -12, 0, 12, 24), "roll": (-10, 0, 10), "yaw": (-10, 0, 10)}
 #: Share of the template's brain that an image holds at least, for slabs.
-LEAST_COVERED = 0.5
+MIN_COVERED = 0.5
 #: Poses that are refined, and the range of head sizes relative to the template.
 BEST_POSES, SIZES = 2, (0.8, 1.25)
 #: Depth of skull and scalp in mm at the top of the head, and the least area in mm² of a slice of a head.
-SCALP, LEAST_SLICE = 10.0, 2000.0
+SCALP, MIN_SLICE = 10.0, 2000.0
 #: Share of the 98th percentile above which a voxel is no air.
 FOREGROUND = 0.2
 #: Overlap (Dice) of what is not air with the template's brain from which on the skull is off already: with skull and
@@ -142,7 +142,7 @@ def find_pose(image: Volume) -> np.ndarray:
         world = linear @ (points - centre[:, None]) + (guess + pose[:3])[:, None]
         where = to_voxels[:3, :3] @ world + to_voxels[:3, 3:]
         within = ((where >= 0) & (where <= last)).all(0)
-        if within.mean() < LEAST_COVERED:
+        if within.mean() < MIN_COVERED:
             return 0.0
         seen = ndimage.map_coordinates(head.voxels, where[:, within], order=1)
         return -normalised_mutual_information(template[within], seen)
@@ -185,20 +185,20 @@ def find_edge(image: Volume, expected: Volume, *, settings: ExtractionSettings) 
     near = expected.like(expected.voxels > 0.5)
     reach = settings.closing + settings.margin
     coarse, prior = (coarsen(crop(part, near, reach), settings.edge_resolution) for part in (image, expected))
-    edges = coarse.voxel_size
-    inside = ndimage.distance_transform_edt(prior.voxels > 0.5, sampling=edges)
-    outside = ndimage.distance_transform_edt(prior.voxels <= 0.5, sampling=edges)
+    size = coarse.voxel_size
+    inside = ndimage.distance_transform_edt(prior.voxels > 0.5, sampling=size)
+    outside = ndimage.distance_transform_edt(prior.voxels <= 0.5, sampling=size)
     core = inside > settings.core
     level = np.median(coarse.voxels[core])
     relative = coarse.voxels / level
     tissue = (relative > settings.darkest) & (relative < settings.brightest) & (outside < settings.margin)
-    depth = ndimage.distance_transform_edt(tissue | core, sampling=edges)
+    depth = ndimage.distance_transform_edt(tissue | core, sampling=size)
     seeds = _largest(depth > settings.erosion)
-    grown = ndimage.distance_transform_edt(~seeds, sampling=edges) <= settings.erosion + edges.max() / 2
+    grown = ndimage.distance_transform_edt(~seeds, sampling=size) <= settings.erosion + size.max() / 2
     brain = (grown & tissue) | core
-    closed = ndimage.distance_transform_edt(~brain, sampling=edges) <= settings.closing
+    closed = ndimage.distance_transform_edt(~brain, sampling=size) <= settings.closing
     # What lies beyond the grid is open, so that a brain that the grid cuts is not worn off there.
-    closed = ndimage.distance_transform_edt(closed, sampling=edges) > settings.closing
+    closed = ndimage.distance_transform_edt(closed, sampling=size) > settings.closing
     mask = ndimage.binary_fill_holes(_largest(brain | (closed & (outside < settings.margin))))
     fine = resample(coarse.like(mask.astype(np.float32)), image, Chain())
     return image.like(fine.voxels > 0.5)
@@ -210,7 +210,7 @@ def _guess_centre(head: Volume, brain_points: np.ndarray) -> np.ndarray:
     world = head.affine[:3, :3] @ np.argwhere(inside).T + head.affine[:3, 3:]
     slices = np.round(world[2] / SEARCH_RESOLUTION).astype(int)
     areas = np.bincount(slices - slices.min()) * abs(np.linalg.det(head.affine[:3, :3])) / SEARCH_RESOLUTION
-    top = (np.flatnonzero(areas > LEAST_SLICE).max(initial=0) + slices.min()) * SEARCH_RESOLUTION
+    top = (np.flatnonzero(areas > MIN_SLICE).max(initial=0) + slices.min()) * SEARCH_RESOLUTION
     height = np.ptp(brain_points[2])
     upper = world[:, (world[2] > top - height * 0.6)]
     middle = (np.percentile(upper, 2, axis=1) + np.percentile(upper, 98, axis=1)) / 2

@@ -141,7 +141,7 @@ def world_displacement(field: np.ndarray, grid: Volume, other: Volume) -> np.nda
 
 
 def _to_world(volume: Volume) -> np.ndarray:
-    """Give the matrix from FSL's millimetres of an image to its world."""
+    """Return the matrix from FSL's millimetres of an image to its world."""
     scaling = np.diag([*volume.voxel_size, 1.0])
     if np.linalg.det(volume.affine[:3, :3]) > 0:
         scaling[0, 0] *= -1
@@ -206,7 +206,7 @@ def _write_field(source: Path, grid: Volume, other: Volume, target: Path) -> Non
 
 
 def _interfaces(*programs: str):
-    """Give nipype's interfaces of FSL once the programs are there."""
+    """Return nipype's interfaces of FSL once the programs are there."""
     for program in programs:
         if shutil.which(program) is None:
             raise SettingError(

@@ -20,7 +20,7 @@ class BiasSettings:
     Parameters
     ----------
     resolution : float
-        Edge of the voxels in mm at which the bias is estimated; it is applied at the image's own.
+        Voxel size in mm at which the bias is estimated; it is applied at the image's own.
     iterations : tuple of int
         Most iterations per level; the control points double from level to level.
     spline_distance : float
@@ -39,7 +39,7 @@ class ExtractionSettings:
     Parameters
     ----------
     edge_resolution : float
-        Edge of the voxels at which the edge is found.
+        Voxel size in mm at which the edge is found.
     method : str
         ``template``, or ``bet`` for FSL's BET, which takes none of the other settings.
     darkest, brightest : float
@@ -75,7 +75,7 @@ class LevelSettings:
     Parameters
     ----------
     resolution : float
-        Edge of the voxels in mm to which images are brought; coarser ones stay as they are.
+        Voxel size in mm to which images are brought; coarser ones stay as they are.
     iterations : tuple of int
         Most iterations per level.
     shrink_factors : tuple of int
@@ -167,7 +167,7 @@ PRESETS = {
 
 
 def settings(preset: str = "fast", overrides: Mapping[str, Any] | None = None) -> Settings:
-    """Give a preset with some of its keys changed.
+    """Return a preset with some of its keys changed.
 
     Parameters
     ----------

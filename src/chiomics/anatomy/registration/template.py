@@ -22,12 +22,12 @@ FULL_SCALE = 255.0
 
 
 def template_brain(resolution: float = 1.0) -> Volume:
-    """Give the template's T1w picture, 0 outside the brain and 1 at its brightest.
+    """Return the template's T1w picture, 0 outside the brain and 1 at its brightest.
 
     Parameters
     ----------
     resolution : float
-        Edge of the voxels in mm, 1 or more.
+        Voxel size in mm, 1 or more.
 
     Returns
     -------
@@ -38,18 +38,18 @@ def template_brain(resolution: float = 1.0) -> Volume:
 
 
 def template_mask(resolution: float = 1.0) -> Volume:
-    """Give the template's brain with its inner and outer fluid, as booleans; parameters as `template_brain`."""
+    """Return the template's brain with its inner and outer fluid, as booleans; parameters as `template_brain`."""
     brain = _template("mask", float(resolution))
     return brain.like(brain.voxels > 0.5)
 
 
 def template_priors(resolution: float = 1.0) -> dict[str, Volume]:
-    """Give the shares of tissue in template space.
+    """Return the shares of tissue in template space.
 
     Parameters
     ----------
     resolution : float
-        Edge of the voxels in mm, 1 or more.
+        Voxel size in mm, 1 or more.
 
     Returns
     -------

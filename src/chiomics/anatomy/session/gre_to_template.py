@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from chiomics.anatomy.atlases.on_grid import atlas_coordinates, shares_on_grid
+from chiomics.anatomy.atlases.on_grid import atlas_coordinates, fractions_on_grid
 from chiomics.anatomy.registration.ants import register
 from chiomics.anatomy.registration.brain_extraction import find_pose
 from chiomics.anatomy.registration.settings import Settings
@@ -103,6 +103,6 @@ def template_chi(nuclei: Mapping[tuple[str, str], Volume], to_template: Chain) -
     """
     onto = template_brain(1.0)
     painted = np.zeros(onto.voxels.shape, np.float32)
-    for (nucleus, _), (box, share) in shares_on_grid(nuclei, atlas_coordinates(onto, to_template)).items():
-        painted[box] += np.float32(NUCLEUS_CHI[nucleus]) * share
+    for (nucleus, _), (box, fraction) in fractions_on_grid(nuclei, atlas_coordinates(onto, to_template)).items():
+        painted[box] += np.float32(NUCLEUS_CHI[nucleus]) * fraction
     return onto.like(ndimage.gaussian_filter(painted, CHI_SMOOTHING))

@@ -84,7 +84,7 @@ def write_anatomy_page(
     axes = figure.subplots(len(rows), len(planes), squeeze=False)
     for row, (label, image, limits, contours, filled) in zip(axes, rows, strict=True):
         for axis, plane in zip(row, planes, strict=True):
-            _draw(axis, image, plane, nearest.edges, limits, contours, filled, fill=filled is regions[1])
+            _draw(axis, image, plane, nearest.voxel_size, limits, contours, filled, fill=filled is regions[1])
         row[0].text(-0.06, 0.5, label, transform=row[0].transAxes, color="white", rotation=90, va="center", ha="right")
         colours = {name: LINES[name] for name in contours} | {name: COLOUR_OF.get(name, "white") for name in filled}
         handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
@@ -122,7 +122,7 @@ def _draw(
     axes: mpl.axes.Axes,
     image: np.ndarray,
     plane: tuple[int, int],
-    edges: np.ndarray,
+    size: np.ndarray,
     limits: tuple[float, float],
     contours: Mapping[str, np.ndarray],
     regions: Mapping[str, np.ndarray],
@@ -134,7 +134,7 @@ def _draw(
     across, up = (other for other in range(3) if other != axis)
     axes.imshow(
         np.take(image, index, axis=axis).T, origin="lower", cmap="gray", vmin=limits[0], vmax=limits[1],
-        aspect=edges[up] / edges[across], interpolation="nearest",
+        aspect=size[up] / size[across], interpolation="nearest",
     )  # fmt: skip
     for name, mask in (*contours.items(), *regions.items()):
         area = np.take(mask, index, axis=axis).T

@@ -16,7 +16,7 @@ from scipy import ndimage
 from chiomics.anatomy import files as kept
 from chiomics.anatomy.atlases.atlas import Atlas, read_atlas
 from chiomics.anatomy.atlases.nuclei import label_nuclei, label_of
-from chiomics.anatomy.atlases.on_grid import atlas_coordinates, shares_on_grid
+from chiomics.anatomy.atlases.on_grid import atlas_coordinates, fractions_on_grid
 from chiomics.anatomy.atlases.refine_nuclei import RefineSettings, refine_nuclei
 from chiomics.anatomy.atlases.tracts import tract_masks
 from chiomics.anatomy.diffusion.session import read_traced
@@ -129,8 +129,10 @@ def define_regions(
     tracts: dict[tuple[str, str], Volume] = {}
     if "tracts" in atlases:
         atlas = read_atlas(atlases["tracts"])
-        shares = shares_on_grid(atlas.structures(), atlas_coordinates(gre, atlas.to_template().then(from_template)))
-        masks = tract_masks(shares, gre.voxels.shape, threshold=settings["tracts"]["threshold"])
+        fractions = fractions_on_grid(
+            atlas.structures(), atlas_coordinates(gre, atlas.to_template().then(from_template))
+        )
+        masks = tract_masks(fractions, gre.voxels.shape, threshold=settings["tracts"]["threshold"])
         tracts = {key: gre.like(mask) for key, mask in masks.items()}
         sidecar["Tracts"] = {"TractRoute": "atlas", **atlas.sidecar()}
     if traced is not None:
@@ -158,8 +160,8 @@ def _carry_lesions(lesions: Volume, gre: Volume, to_gre: Chain) -> Volume:
     """Carry lesions as one mask, which keeps their volume, and give each of its voxels the nearest lesion's label."""
     if same_grid(lesions, gre):  # drawn on the GRE
         return lesions
-    share = resample(lesions.like((lesions.voxels > 0).astype(np.float32)), gre, to_gre).voxels
-    inside = share >= 0.5
+    fraction = resample(lesions.like((lesions.voxels > 0).astype(np.float32)), gre, to_gre).voxels
+    inside = fraction >= 0.5
     labels = resample(lesions, gre, to_gre, interpolation="nearest").voxels
     if inside.any() and labels.any():
         nearest = ndimage.distance_transform_edt(
@@ -177,16 +179,16 @@ def _nuclei(
         raise InputError("not an atlas of the deep nuclei", file=atlas.folder, found=atlas.kind, expected="dgm")
     coordinates = atlas_coordinates(gre, atlas.to_template().then(from_template))
     structures = atlas.structures()
-    shares = shares_on_grid(structures, coordinates)
-    unrefined = label_nuclei(shares, gre.voxels.shape)
+    fractions = fractions_on_grid(structures, coordinates)
+    unrefined = label_nuclei(fractions, gre.voxels.shape)
     sidecar = {**atlas.sidecar(), "Refined": False}
     if settings["refine"] and images["chi"] is not None:
         seen = [images["chi"].voxels, images["second"].voxels]
         chosen = read_settings(RefineSettings, settings["parameters"], where="anatomy.nuclei.parameters")
         valid = images["valid"].voxels > 0
-        shares, reasons = refine_nuclei(shares, seen, valid, voxel_size=gre.voxel_size, settings=chosen)
+        fractions, reasons = refine_nuclei(fractions, seen, valid, voxel_size=gre.voxel_size, settings=chosen)
         sidecar |= {"Refined": True, "KeptFromAtlas": {f"{side} {name}": why for (name, side), why in reasons.items()}}
-    labels = label_nuclei(shares, gre.voxels.shape)
+    labels = label_nuclei(fractions, gre.voxels.shape)
     found = {key: (labels == label_of(*key), unrefined == label_of(*key)) for key in structures}
     return gre.like(labels), compare_nuclei(found, structures, coordinates), sidecar
 

@@ -52,7 +52,7 @@ class VoiSettings:
 
     Parameters
     ----------
-    least_voxels : int
+    min_voxels : int
         Smaller volumes are dropped.
     lesion_margin : float
         Distance from lesions, mm, that normal-appearing white matter and tracts keep as well.
@@ -60,13 +60,13 @@ class VoiSettings:
         Whether tracts are cut to the white matter.
     """
 
-    least_voxels: int = 10
+    min_voxels: int = 10
     lesion_margin: float = 0.0
     tracts_in_white_matter: bool = False
 
     def __post_init__(self) -> None:
-        if self.least_voxels < 1 or self.lesion_margin < 0:
-            raise SettingError("least_voxels must be 1 or more and lesion_margin not negative")
+        if self.min_voxels < 1 or self.lesion_margin < 0:
+            raise SettingError("min_voxels must be 1 or more and lesion_margin not negative")
 
 
 @dataclass(frozen=True)
@@ -138,11 +138,11 @@ def assemble_regions(
 
     regions = Regions()
     _add(regions, "desc-tissue_dseg", _masked(tissue, inside), _class_names(), 1)
-    _add(regions, "desc-lesions_dseg", _masked(lesions, inside), _lesion_names(lesions), settings.least_voxels)
+    _add(regions, "desc-lesions_dseg", _masked(lesions, inside), _lesion_names(lesions), settings.min_voxels)
     if nuclei is not None:
-        _add(regions, "desc-dgm_dseg", _masked(nuclei, inside), _nucleus_names(nuclei), settings.least_voxels)
+        _add(regions, "desc-dgm_dseg", _masked(nuclei, inside), _nucleus_names(nuclei), settings.min_voxels)
     nawm = tissue.like((white & normal & inside).astype(np.uint8))
-    _add(regions, "desc-nawm_dseg", nawm, {1: ("normal-appearing white matter", "NAWM", "")}, settings.least_voxels)
+    _add(regions, "desc-nawm_dseg", nawm, {1: ("normal-appearing white matter", "NAWM", "")}, settings.min_voxels)
     for (tract, hemisphere), mask in tracts.items():
         if hemisphere not in SIDES:
             raise InputError(f"tract {tract} has no side", found=repr(hemisphere), expected="L or R")
@@ -151,7 +151,7 @@ def assemble_regions(
             kept &= white
         name = f"{SIDES[hemisphere]} {TRACT_NAMES.get(tract, tract)}"
         key = f"hemi-{hemisphere}_label-{tract}_mask"
-        _add(regions, key, tissue.like(kept), {1: (name, f"{tract}_{hemisphere}", hemisphere)}, settings.least_voxels)
+        _add(regions, key, tissue.like(kept), {1: (name, f"{tract}_{hemisphere}", hemisphere)}, settings.min_voxels)
     return regions
 
 

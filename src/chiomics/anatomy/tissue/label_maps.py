@@ -109,7 +109,7 @@ def _present(labels: Volume) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _class_of(label: int) -> int:
-    """Give the class of a label, 0 for background, -1 for an unknown one."""
+    """Return the class of a label, 0 for background, -1 for an unknown one."""
     if label == 0:
         return 0
     for tissue, numbers in STRUCTURES.items():

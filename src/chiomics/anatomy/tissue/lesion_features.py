@@ -21,7 +21,7 @@ NAMES = (
     "brightness_in_grey", "brightness_at_depth", "contrast_in_fluid",
 )  # fmt: skip
 #: Prior above which a voxel levels the white matter, and the fewest such voxels.
-SURE_WHITE, LEAST_VOXELS = 0.8, 500
+SURE_WHITE, MIN_VOXELS = 0.8, 500
 #: Brightness below which a voxel is left out of its neighbours' mean: fluid and its partial volume.
 DARK = -0.4
 #: Widths of the boxes (averaged twice) whose mean is the background of the two contrasts, mm.
@@ -63,11 +63,11 @@ def lesion_features(
         Where the priors leave no white matter in the brain, or the tissue has not the contrast of FLAIR and T1w.
     """
     white = brain & (priors[WHITE] > SURE_WHITE)
-    if white.sum() < LEAST_VOXELS:
+    if white.sum() < MIN_VOXELS:
         raise InputError(
             "the priors leave no white matter inside the brain mask",
             found=f"{white.sum()} voxels with a prior above {SURE_WHITE}",
-            expected=f"{LEAST_VOXELS} or more",
+            expected=f"{MIN_VOXELS} or more",
         )
     flair, t1w = (level_white_matter(np.float32(image), white, voxel_size) for image in (flair, t1w))
     normal = measure_tissue(flair[brain], t1w[brain], priors[:, brain])

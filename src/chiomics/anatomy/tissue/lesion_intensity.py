@@ -18,17 +18,17 @@ from chiomics.core.errors import InputError
 #: Order of the classes.
 WHITE, GREY, FLUID = range(3)
 #: Width in mm of the neighbourhood in which white matter is brought to one level, and the least weight of it there.
-LEVEL_WIDTH, LEAST_WEIGHT = 45.0, 0.02
+LEVEL_WIDTH, MIN_WEIGHT = 45.0, 0.02
 #: Share of the brain, by prior, where a class starts.
 CORE = 0.02
 #: Share that every class keeps everywhere, as the folds of a head are not the template's.
-LEAST_PRIOR = 0.05
+MIN_PRIOR = 0.05
 #: Share of voxels that fit no class before they are seen; their density is that of a class at this many spreads.
 OUTLIER_SHARE, OUTLIER_DISTANCE = 0.02, 3.0
 #: Posterior share above which a voxel refines its class, the fewest such voxels, and the rounds.
-SURE_SHARE, LEAST_VOXELS, ROUNDS = 0.9, 200, 5
+SURE_SHARE, MIN_VOXELS, ROUNDS = 0.9, 200, 5
 #: A spread is never below this share of the image's own, so that images without noise can be read.
-LEAST_SPREAD = 1e-3
+MIN_SPREAD = 1e-3
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def level_white_matter(image: np.ndarray, white: np.ndarray, voxel_size: np.ndar
     centre = np.median(image[inside])
     weight = wide_mean(inside.astype(np.float32), LEVEL_WIDTH, voxel_size)
     offset = wide_mean(np.where(inside, image - centre, 0).astype(np.float32), LEVEL_WIDTH, voxel_size)
-    return image - offset / (np.maximum(weight, 0) + LEAST_WEIGHT * weight.max())
+    return image - offset / (np.maximum(weight, 0) + MIN_WEIGHT * weight.max())
 
 
 def measure_tissue(flair: np.ndarray, t1w: np.ndarray, priors: np.ndarray) -> NormalTissue:
@@ -93,7 +93,7 @@ def measure_tissue(flair: np.ndarray, t1w: np.ndarray, priors: np.ndarray) -> No
         Where fluid is not darkest in both images, or grey matter not darker than white in the T1w.
     """
     values = np.stack([flair, t1w]).astype(np.float64)
-    priors = np.maximum(priors, LEAST_PRIOR)
+    priors = np.maximum(priors, MIN_PRIOR)
     priors = (1 - OUTLIER_SHARE) * priors / priors.sum(axis=0)
     centre, spread = np.empty((3, 2)), np.empty((3, 2))
     for k in (WHITE, GREY, FLUID):
@@ -101,13 +101,13 @@ def measure_tissue(flair: np.ndarray, t1w: np.ndarray, priors: np.ndarray) -> No
         if k == FLUID:  # beside narrow ventricles the core holds tissue
             core = core[:, core[1] <= np.median(core[1])]
         centre[k], spread[k] = _centre_and_spread(core)
-    least = LEAST_SPREAD * values.std(axis=1)
+    least = MIN_SPREAD * values.std(axis=1)
     spread = np.maximum(spread, least)
     for _ in range(ROUNDS):
         share = _posterior(values, NormalTissue(centre, spread), priors)
         for k in (WHITE, GREY):  # fluid keeps its core: sulci and choroid plexus are not pure
             sure = values[:, share[k] > SURE_SHARE]
-            if sure.shape[1] >= LEAST_VOXELS:
+            if sure.shape[1] >= MIN_VOXELS:
                 centre[k], spread[k] = _centre_and_spread(sure)
         spread = np.maximum(spread, least)
     if not (centre[FLUID, 0] < centre[WHITE, 0] and centre[FLUID, 1] < centre[GREY, 1] < centre[WHITE, 1]):
@@ -128,13 +128,13 @@ def wide_mean(image: np.ndarray, width: float, voxel_size: np.ndarray) -> np.nda
 
 
 def _centre_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give median and scaled median deviation of each row."""
+    """Return median and scaled median deviation of each row."""
     centre = np.median(values, axis=1)
     return centre, 1.4826 * np.median(np.abs(values - centre[:, None]), axis=1)
 
 
 def _posterior(values: np.ndarray, normal: NormalTissue, priors: np.ndarray) -> np.ndarray:
-    """Give each voxel's shares of the three classes, shape (3, n); what is missing to 1 fits none."""
+    """Return each voxel's shares of the three classes, shape (3, n); what is missing to 1 fits none."""
     density = np.empty(priors.shape)
     for k in range(3):
         squared = sum(((values[i] - normal.centre[k, i]) / normal.spread[k, i]) ** 2 for i in range(2))

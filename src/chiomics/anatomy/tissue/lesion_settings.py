@@ -15,20 +15,20 @@ class LesionSettings:
     ----------
     threshold : float
         Probability from which on a voxel is lesion, between 0 and 1.
-    least_volume : float
+    min_volume : float
         Smallest lesion that is kept, mm³; 10 mm³ is a ball of 2.7 mm, below the 3 mm that radiologists count.
     split : bool
         Whether confluent lesions are split into single ones at their centres.
     """
 
     threshold: float = 0.5
-    least_volume: float = 10.0
+    min_volume: float = 10.0
     split: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:
             raise SettingError("lesions: threshold", found=str(self.threshold), expected="a number between 0 and 1")
-        if not 0 <= self.least_volume < float("inf"):
-            raise SettingError("lesions: least_volume", found=str(self.least_volume), expected="mm³, 0 or more")
+        if not 0 <= self.min_volume < float("inf"):
+            raise SettingError("lesions: min_volume", found=str(self.min_volume), expected="mm³, 0 or more")
         if not isinstance(self.split, bool):
             raise SettingError("lesions: split", found=str(self.split), expected="true or false")

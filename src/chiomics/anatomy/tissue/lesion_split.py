@@ -15,16 +15,16 @@ from chiomics.anatomy.tissue.lesion_settings import LesionSettings
 from chiomics.core.space.volume import Volume
 
 #: Smoothing over the half thickness of the confluent lesion, and its least value, mm.
-SMOOTHING_SHARE, LEAST_SMOOTHING = 0.5, 1.0
+SMOOTHING_SHARE, MIN_SMOOTHING = 0.5, 1.0
 #: A centre's curvature is this share of the sharpest in its lesion, or more: a long lesion's ridge is nearly straight.
-LEAST_CURVATURE = 0.02
+MIN_CURVATURE = 0.02
 #: Smallest volume of a centre and of a lesion that is searched for several, mm³.
-LEAST_CENTRE, LEAST_CONFLUENT = 3.0, 60.0
+MIN_CENTRE, MIN_CONFLUENT = 3.0, 60.0
 CORNERS = np.ones((3, 3, 3), bool)
 
 
 def split_lesions(probability: Volume, *, settings: LesionSettings | None = None) -> Volume:
-    """Give each lesion a label of its own.
+    """Label each lesion on its own.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def split_lesions(probability: Volume, *, settings: LesionSettings | None = None
         following = count + 1
         for number, box in enumerate(ndimage.find_objects(connected), start=1):
             here = connected[box] == number
-            if here.sum() * probability.voxel_volume < LEAST_CONFLUENT:
+            if here.sum() * probability.voxel_volume < MIN_CONFLUENT:
                 continue
             parts = _nearest_centre(np.where(here, share[box], 0), here, probability.voxel_size)
             further = here & (parts > 1)
@@ -58,19 +58,19 @@ def split_lesions(probability: Volume, *, settings: LesionSettings | None = None
 
 
 def _nearest_centre(share: np.ndarray, lesion: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
-    """Give the voxels of one connected lesion the number of their nearest centre, from 1."""
+    """Return the voxels of one connected lesion the number of their nearest centre, from 1."""
     thickness = ndimage.distance_transform_edt(np.pad(lesion, 1), sampling=voxel_size).max()
-    sigma = max(SMOOTHING_SHARE * thickness, LEAST_SMOOTHING)
+    sigma = max(SMOOTHING_SHARE * thickness, MIN_SMOOTHING)
     room = np.ceil(3 * sigma / voxel_size).astype(int)
     inner = tuple(slice(n, n + size) for n, size in zip(room, lesion.shape, strict=True))
     smooth = ndimage.gaussian_filter(np.pad(share, [(n, n) for n in room]), sigma / voxel_size, truncate=4)
     # ascending: the last eigenvalue is the one nearest to, or above, zero
     curvature = np.linalg.eigvalsh(_hessian(smooth, voxel_size)[inner][lesion])
     peak = np.zeros(lesion.shape, bool)
-    peak[lesion] = curvature[:, 2] < LEAST_CURVATURE * min(float(curvature.min()), 0.0)
+    peak[lesion] = curvature[:, 2] < MIN_CURVATURE * min(float(curvature.min()), 0.0)
     centres, count = ndimage.label(peak, CORNERS)
     volumes = np.bincount(centres.ravel(), minlength=count + 1)[1:] * np.prod(voxel_size)
-    kept = volumes >= LEAST_CENTRE
+    kept = volumes >= MIN_CENTRE
     if kept.sum() < 2:
         return lesion.astype(np.int32)
     centres = np.concatenate([[0], np.where(kept, kept.cumsum(), 0)])[centres]
@@ -91,7 +91,7 @@ def _hessian(image: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
 
 
 def _in_order(labels: np.ndarray, grid: Volume) -> np.ndarray:
-    """Give numbers from 1, largest first, then by the world coordinates of the centroid."""
+    """Return numbers from 1, largest first, then by the world coordinates of the centroid."""
     voxels = np.nonzero(labels)
     if not voxels[0].size:
         return labels

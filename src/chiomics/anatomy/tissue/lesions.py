@@ -31,7 +31,7 @@ PRIORS = ("WM", "GM", "CSF")
 #: Neighbourhood of a voxel in which the lesion's own brightness is looked for, and its smoothing, mm.
 PEAK_REACH, PEAK_SMOOTHING = 4.0, 0.5
 #: Evidence of a voxel whose brightness counts as a lesion's, and the least brightness of one.
-SURE, LEAST_PEAK = 0.5, 0.05
+SURE, MIN_PEAK = 0.5, 0.05
 #: Share of the lesion's brightness at its edge. Half would be the edge of a large lesion; those of a few voxels do not
 #: reach their full brightness, so that a little less keeps their volume (on simulated subjects).
 EDGE = 0.4
@@ -107,7 +107,7 @@ def segment_lesions(
             np.stack([priors[name].voxels[box] for name in PRIORS]),
             flair.voxel_size,
         )
-    kept = _without_small(probability >= settings.threshold, settings.least_volume / flair.voxel_volume)
+    kept = _without_small(probability >= settings.threshold, settings.min_volume / flair.voxel_volume)
     labels = split_lesions(flair.like(np.where(kept, probability, 0)), settings=settings)
     log.info(
         "%d lesions, %.2f ml, in a brain of %.0f ml",
@@ -121,7 +121,7 @@ def segment_lesions(
 def lesion_probability(
     flair: np.ndarray, t1w: np.ndarray, brain: np.ndarray, priors: np.ndarray, voxel_size: np.ndarray
 ) -> np.ndarray:
-    """Give each voxel's probability of lesion; parameters as `lesion_features.lesion_features` takes them."""
+    """Return each voxel's probability of lesion; parameters as `lesion_features.lesion_features` takes them."""
     features, brightness = lesion_features(flair, t1w, brain, priors, voxel_size)
     coefficients, intercept = coefficients_of_model()
     evidence = np.zeros(brain.shape, np.float32)
@@ -151,7 +151,7 @@ def edge_at_share(brightness: np.ndarray, evidence: np.ndarray, voxel_size: np.n
     """
     smooth = ndimage.gaussian_filter(np.clip(brightness, -1, 1.5), PEAK_SMOOTHING / voxel_size, truncate=3)
     peak = _local_maximum(np.where(evidence > SURE, smooth, 0), PEAK_REACH, voxel_size)
-    share = np.divide(smooth, np.maximum(peak, LEAST_PEAK), out=np.zeros_like(smooth), where=peak > 0)
+    share = np.divide(smooth, np.maximum(peak, MIN_PEAK), out=np.zeros_like(smooth), where=peak > 0)
     return np.where(peak > 0, np.clip(share + 0.5 - EDGE, 0, 1), 0)
 
 
@@ -164,14 +164,14 @@ def coefficients_of_model() -> tuple[np.ndarray, float]:
 
 
 def _local_maximum(image: np.ndarray, reach: float, voxel_size: np.ndarray) -> np.ndarray:
-    """Give the largest value in a box that reaches `reach` mm to each side, at least one voxel."""
+    """Return the largest value in a box that reaches `reach` mm to each side, at least one voxel."""
     steps = np.maximum(np.round(reach / voxel_size).astype(int), 1)
     return ndimage.maximum_filter(image, tuple(2 * steps + 1), mode="nearest")
 
 
-def _without_small(mask: np.ndarray, least_voxels: float) -> np.ndarray:
+def _without_small(mask: np.ndarray, min_voxels: float) -> np.ndarray:
     """Drop connected groups of fewer voxels."""
     groups, _ = ndimage.label(mask, CORNERS)
-    keep = np.bincount(groups.ravel()) >= least_voxels
+    keep = np.bincount(groups.ravel()) >= min_voxels
     keep[0] = False
     return keep[groups]

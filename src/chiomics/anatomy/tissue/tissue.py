@@ -43,7 +43,7 @@ PRIOR_FLOOR = 0.02
 #: Weight of Atropos' own neighbourhood term, as antsAtroposN4.sh sets it; it is not on the scale of `mrf_weight`.
 ATROPOS_MRF = 0.1
 #: A class needs this many voxels.
-LEAST_VOXELS = 50
+MIN_VOXELS = 50
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def segment_tissue(
     lesions: Volume | None = None,
     nuclei: Volume | None = None,
 ) -> Volume:
-    """Give each voxel of the brain its tissue.
+    """Return the tissue of each voxel of the brain.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def segment_tissue(
     check_same_grid(t1w, brain_mask, *priors.values(), *known)
     brain = brain_mask.voxels > 0
     learnt = brain & ~np.logical_or.reduce([volume.voxels > 0 for volume in known] or [np.zeros_like(brain)])
-    if learnt.sum() < LEAST_VOXELS * len(PRIORS):
+    if learnt.sum() < MIN_VOXELS * len(PRIORS):
         raise InputError("the brain mask leaves nothing to segment", found=f"{learnt.sum()} voxels")
     shares = np.stack([np.clip(priors[name].voxels[brain], 0, 1) for name in PRIORS]) + np.float32(PRIOR_FLOOR)
     shares /= shares.sum(axis=0)
@@ -157,14 +157,14 @@ def relabel(tissue: Volume, *, lesions: Volume | None = None, nuclei: Volume | N
 
 
 def white_matter_mask(tissue: Volume) -> Volume:
-    """Give the white matter of the cerebrum, the cerebellum and the brain stem, lesions included, nuclei not."""
+    """Return the white matter of the cerebrum, the cerebellum and the brain stem, lesions included, nuclei not."""
     return tissue.like(tissue.voxels == WHITE)
 
 
 def _expectation_maximisation(
     intensity: np.ndarray, shares: np.ndarray, brain: np.ndarray, learnt: np.ndarray, settings: TissueSettings
 ) -> np.ndarray:
-    """Give the most probable class, from 1, of each voxel of the brain; shapes (N,), (3, N), (x, y, z), (N,)."""
+    """Return the most probable class, from 1, of each voxel of the brain; shapes (N,), (3, N), (x, y, z), (N,)."""
     intensity = intensity.astype(np.float32)
     log_prior = np.float32(settings.prior_weight) * np.log(shares)
     neighbours: np.ndarray | float = 0.0
@@ -224,11 +224,11 @@ def _check_order(t1w: np.ndarray, labels: np.ndarray, learnt: np.ndarray) -> Non
     """Refuse an image that is not T1-weighted, or a brain in which a class is missing."""
     regions = [learnt & (labels == label) for label in (FLUID, GREY, WHITE)]
     sizes = [int(region.sum()) for region in regions]
-    if min(sizes) < LEAST_VOXELS:
+    if min(sizes) < MIN_VOXELS:
         raise InputError(
             "a tissue was not found on the T1w image",
             found="voxels of CSF, GM, WM: " + ", ".join(map(str, sizes)),
-            expected=f"{LEAST_VOXELS} or more of each",
+            expected=f"{MIN_VOXELS} or more of each",
         )
     medians = [float(np.median(t1w[region])) for region in regions]
     if not medians[0] < medians[1] < medians[2]:

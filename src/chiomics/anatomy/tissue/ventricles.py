@@ -35,7 +35,7 @@ DEPTH = 1.5
 #: R2* of fluid lies below this, 1/s (Liu et al. 2018, Magn Reson Med 79:2795).
 FLUID_R2STAR = 5.0
 #: A reference needs this volume in mm³ and a spread below this in ppm; the same as those of the χ maps' own reference.
-LEAST_VOLUME, LARGEST_SPREAD = 250.0, 0.03
+MIN_VOLUME, LARGEST_SPREAD = 250.0, 0.03
 #: Voxels further from the median than this many scaled MADs are left out.
 TRIM = 3.0
 
@@ -106,7 +106,7 @@ def template_ventricles(fluid: Volume) -> Volume:
 
 
 def mark_ventricles(tissue: Volume, region: Volume, *, margin: float = MARGIN) -> Volume:
-    """Give the fluid of a subject's lateral ventricles its own label.
+    """Return the fluid of a subject's lateral ventricles its own label.
 
     Parameters
     ----------
@@ -165,13 +165,13 @@ def reference_region(ventricles: Volume, valid_mask: Volume, *, r2star: Volume |
     whole = (ventricles.voxels > 0) & (valid_mask.voxels > 0)
     if r2star is not None:
         whole &= r2star.voxels < FLUID_R2STAR
-    edges = ventricles.voxel_size
-    depth = ndimage.distance_transform_edt(ventricles.voxels > 0, sampling=edges)
-    deep = whole & (depth > max(DEPTH, edges.max()))
+    size = ventricles.voxel_size
+    depth = ndimage.distance_transform_edt(ventricles.voxels > 0, sampling=size)
+    deep = whole & (depth > max(DEPTH, size.max()))
     volume = deep.sum() * ventricles.voxel_volume
-    if volume >= LEAST_VOLUME:
+    if volume >= MIN_VOLUME:
         return ventricles.like(deep), ""
-    shortcoming = f"{volume:.0f} mm³ lie deeper than {max(DEPTH, edges.max()):.1f} mm, {LEAST_VOLUME:.0f} are needed"
+    shortcoming = f"{volume:.0f} mm³ lie deeper than {max(DEPTH, size.max()):.1f} mm, {MIN_VOLUME:.0f} are needed"
     log.warning("ventricles as reference: %s; their border is taken as well", shortcoming)
     return ventricles.like(whole), shortcoming
 
@@ -203,8 +203,8 @@ def measure_offset(chi: Volume, region: Volume, shortcoming: str = "") -> Offset
     kept = values[distance <= max(TRIM * 1.4826 * np.median(distance), 1e-6)]
     spread, volume = float(kept.std()), kept.size * region.voxel_volume
     reasons = [shortcoming] if shortcoming else []
-    if volume < LEAST_VOLUME:
-        reasons.append(f"{volume:.0f} mm³ of fluid, {LEAST_VOLUME:.0f} are needed")
+    if volume < MIN_VOLUME:
+        reasons.append(f"{volume:.0f} mm³ of fluid, {MIN_VOLUME:.0f} are needed")
     if spread > LARGEST_SPREAD:
         reasons.append(f"χ varies by {spread:.3f} ppm, {LARGEST_SPREAD} are allowed")
     if reasons:

@@ -2,7 +2,7 @@
 
 DeLong et al. 1988 on the logit scale (Pepe 2003), which keeps the interval within 0 and 1; the percentile bootstrap
 over participants, within each class; Hanley and McNeil 1982, Wald, which needs the AUC and the group sizes alone and is
-what gives the published interval of the hybrid model (E-04). A proportion: Wilson 1927.
+what gives the published interval of the hybrid model of Yan et al. 2021. A proportion: Wilson 1927.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ FOLDS, LABELS, BOOTSTRAP = 1, 2, 3
 def split(
     cohort: pd.DataFrame, y: np.ndarray, settings: dict, *, seeds: tuple[int, ...]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give training and test rows of every fold of one repeat.
+    """Return training and test rows of every fold of one repeat.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ TOLERANCE = 0.02
 
 
 def same_grid(first: Volume, second: Volume) -> bool:
-    """Tell whether two volumes lie on the same voxels."""
+    """Return whether two volumes lie on the same voxels."""
     return first.voxels.shape[:3] == second.voxels.shape[:3] and _apart(first, second) <= _allowed(first)
 
 
@@ -48,7 +48,7 @@ def coarsen(volume: Volume, resolution: float) -> Volume:
     volume : Volume
         Any orientation.
     resolution : float
-        Wanted edge of the voxels in mm.
+        Wanted voxel size in mm.
 
     Returns
     -------

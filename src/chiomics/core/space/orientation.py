@@ -22,14 +22,14 @@ class NearestRAS:
     ----------
     affine : ndarray, shape (4, 4)
         Voxel to world coordinates in mm, in the new order.
-    edges : ndarray, shape (3,)
-        Voxel edge lengths in mm, in the new order.
+    voxel_size : ndarray, shape (3,)
+        Voxel size in mm, in the new order.
     """
 
     def __init__(self, affine: np.ndarray, shape: tuple[int, ...]) -> None:
         self._codes = nib.orientations.io_orientation(affine)
         self.affine = affine @ nib.orientations.inv_ornt_aff(self._codes, shape)
-        self.edges = voxel_size(self.affine)
+        self.voxel_size = voxel_size(self.affine)
 
     def __call__(self, voxels: np.ndarray) -> np.ndarray:
         """Bring an image on that grid to the new order."""

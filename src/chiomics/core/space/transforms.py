@@ -68,7 +68,7 @@ class Chain:
     steps: tuple[Step, ...] = ()
 
     def inverse(self) -> Chain:
-        """Give the way back, from the fixed to the moving image."""
+        """Return the way back, from the fixed to the moving image."""
         return Chain(tuple(replace(step, inverted=not step.inverted) for step in reversed(self.steps)))
 
     def then(self, other: Chain) -> Chain:
@@ -81,7 +81,7 @@ class Chain:
         return all(step.is_matrix for step in self.steps)
 
     def matrix(self) -> np.ndarray:
-        """Give the matrix of a linear chain.
+        """Return the matrix of a linear chain.
 
         Returns
         -------

@@ -27,7 +27,7 @@ class Volume:
 
     @property
     def voxel_size(self) -> np.ndarray:
-        """Edge lengths of a voxel in mm."""
+        """Voxel size in mm, one per voxel axis."""
         return voxel_size(self.affine)
 
     @property

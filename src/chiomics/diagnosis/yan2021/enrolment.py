@@ -1,4 +1,4 @@
-"""Who entered the study and who did not, and why: the counts of the flow chart (Yan et al. 2021, Fig. 1, S-01).
+"""Who entered the study and who did not, and why: the counts of the flow chart (Yan et al. 2021, Fig. 1).
 
 From the manifest, which names every session with the reason of its exclusion, and from the cohort that was analysed.
 """

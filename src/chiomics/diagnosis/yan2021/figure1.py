@@ -1,4 +1,4 @@
-"""Figure 1: the flow from the data set to the participants analysed (Yan et al. 2021, S-01)."""
+"""Figure 1: the flow from the data set to the participants analysed (Yan et al. 2021, Participants)."""
 
 from __future__ import annotations
 

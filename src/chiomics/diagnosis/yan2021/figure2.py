@@ -1,4 +1,4 @@
-"""Figure 2: outlines of the deep grey nuclei on a session's susceptibility map (Yan et al. 2021, Fig. 2, S-10)."""
+"""Figure 2: outlines of the deep grey nuclei on a session's susceptibility map (Yan et al. 2021, Fig. 2)."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def draw_outlines(
     if not masks:
         raise InputError("the label image holds none of the nuclei", expected=", ".join(nuclei))
     to_ras = NearestRAS(affine, chi.shape)
-    chi, masks, size = to_ras(chi), {name: to_ras(mask) for name, mask in masks.items()}, to_ras.edges
+    chi, masks, size = to_ras(chi), {name: to_ras(mask) for name, mask in masks.items()}, to_ras.voxel_size
     window = _window(np.any(list(masks.values()), axis=0), size)
     colours = model_colours(nuclei)
     slices = _slices(masks)

@@ -1,4 +1,4 @@
-"""Figures 4 and 5: receiver operating characteristics, as published and nested (Yan et al. 2021, S-28)."""
+"""Figures 4 and 5: receiver operating characteristics, as published and nested (Yan et al. 2021, Figs. 4 and 5)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What each scheme finds where there is nothing to find: AUCs of permuted labels beside the observed one.
 
-The published recipe selects on all participants before it cross-validates: its null lies far above 0.5 (E-01).
+The published recipe selects on all participants before it cross-validates: its null lies far above 0.5.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from chiomics.diagnosis.yan2021.published_values import read_published
 
 STEP_NAMES = {"univariate": "univariate filter", "spearman": "|ρ| below cut-off", "aic": "AIC"}
 #: Features shown per model in the figure of stability.
-MOST = 6
+N_SHOWN = 6
 
 
 def draw_counts(counts: pd.DataFrame, models: Sequence[str], *, p_threshold: float) -> Figure:
@@ -96,7 +96,7 @@ def draw_stability(stability: pd.DataFrame, selected: pd.DataFrame, models: Sequ
         figure = blank(height=1.15 * -(-len(models) // 2) + 0.4)
         axes = list(figure.subplots(-(-len(models) // 2), 2, sharex=True, squeeze=False).flat)
         for axis, model in zip(axes, models, strict=False):
-            rows = rows_of(stability, model=model, scheme="nested", step="aic").head(MOST).iloc[::-1]
+            rows = rows_of(stability, model=model, scheme="nested", step="aic").head(N_SHOWN).iloc[::-1]
             own = set(rows_of(chosen, model=model)["feature"])
             paper = {f"{model}.{name}" for name in rows_of(printed, model=model)["feature"]}
             colours = [COLOURS[0] if name in own else "#BBCCDD" for name in rows["feature"]]
@@ -104,7 +104,7 @@ def draw_stability(stability: pd.DataFrame, selected: pd.DataFrame, models: Sequ
             names = [_short(name) + (" *" if name in paper else "") for name in rows["feature"]]
             axis.set_yticks(range(len(rows)), names, fontsize=5.5)
             axis.set_xlim(0, 100)
-            axis.set_ylim(len(rows) - 0.5 - MOST, len(rows) - 0.5)
+            axis.set_ylim(len(rows) - 0.5 - N_SHOWN, len(rows) - 0.5)
             axis.set_title(model, loc="left", pad=2)
             axis.tick_params(labelbottom=True)
         for axis in axes[len(models) :]:
@@ -112,8 +112,8 @@ def draw_stability(stability: pd.DataFrame, selected: pd.DataFrame, models: Sequ
         figure.supxlabel("training folds that choose the feature (%)", fontsize=8)
         add_note(
             figure,
-            f"The {MOST} features that the nested selection chooses most often per nucleus. Dark: also chosen on all "
-            "participants. *: in Table 2 of the paper.",
+            f"The {N_SHOWN} features that the nested selection chooses most often per nucleus. Dark: also chosen on "
+            "all participants. *: in Table 2 of the paper.",
         )
     return figure
 

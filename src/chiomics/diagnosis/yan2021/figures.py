@@ -23,7 +23,7 @@ SCHEME_TITLES = {
 
 
 def model_colours(models: Sequence[str]) -> dict[str, str]:
-    """Give each model a colour: nuclei always the same."""
+    """Return a colour per model: nuclei always the same."""
     taken = {NUCLEUS_COLOURS[name] for name in models if name in NUCLEUS_COLOURS}
     free = [colour for colour in COLOURS[::-1] if colour not in taken and colour != COLOURS[6]] or list(COLOURS)
     spare = cycle(free)
@@ -31,7 +31,7 @@ def model_colours(models: Sequence[str]) -> dict[str, str]:
 
 
 def rows_of(table: pd.DataFrame, **where: str) -> pd.DataFrame:
-    """Give the rows in which each named column has a value."""
+    """Return the rows in which each named column has a value."""
     return table.loc[np.logical_and.reduce([table[name] == value for name, value in where.items()])]
 
 

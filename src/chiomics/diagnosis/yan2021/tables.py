@@ -25,7 +25,7 @@ PUBLISHED = "published"
 
 
 def table1(cohort: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """Describe the participants (S-22): a row per variable, with the test that its values asked for (S-21).
+    """Describe the participants (Table 1): a row per variable, with the test that its values asked for.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def table1(cohort: pd.DataFrame, settings: dict) -> pd.DataFrame:
 
 
 def published_table1() -> pd.DataFrame:
-    """Lay out the published Table 1, and test its summaries anew where they allow it (R-01, R-02)."""
+    """Lay out the published Table 1, and test its summaries anew where they allow it."""
     summary = read_published("table1")
     groups = ("MS", "NMOSD")
     rows = [{"variable": "n"} | {f"published_{group}": f"{summary[group].iloc[0]:.0f}" for group in groups}]
@@ -71,7 +71,7 @@ def published_table1() -> pd.DataFrame:
 
 
 def table2(selected: pd.DataFrame, stability: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """List the selected features per model (S-23).
+    """List the selected features per model (Table 2).
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def table2(selected: pd.DataFrame, stability: pd.DataFrame, settings: dict) -> p
 
 
 def table3(delong: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """Lay out the p values of DeLong's test between the nuclei, upper triangle (S-24).
+    """Lay out the p values of DeLong's test between the nuclei, upper triangle (Table 3).
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def table3(delong: pd.DataFrame, settings: dict) -> pd.DataFrame:
 
 
 def table4(performance: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """Set published, as-published and nested performance side by side (S-25 to S-27).
+    """Set published, as-published and nested performance side by side (Table 4).
 
     Parameters
     ----------

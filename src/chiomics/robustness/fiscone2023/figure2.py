@@ -1,4 +1,4 @@
-"""Figure 2: robust features against grey levels, one line per threshold (Fiscone et al. 2023, Fig. 2; S-42, S-43).
+"""Figure 2: robust features against grey levels, one line per threshold (Fiscone et al. 2023, Fig. 2).
 
 Added to the study's figure: bands of the bootstrap over participants, and how often each grey level wins in it.
 """
@@ -82,7 +82,7 @@ def draw_gray_levels(optimal: pd.DataFrame, counts: pd.DataFrame, *, cohort: str
 
 
 def draw_subsets(optimal: pd.DataFrame, counts: pd.DataFrame, *, wanted: Sequence[str] = SUBSETS) -> Figure:
-    """Draw the same for every subset of the cohort, and for both sides as one region and each on its own (S-44).
+    """Draw the same for every subset of the cohort, and for both sides as one region and each on its own.
 
     Parameters
     ----------

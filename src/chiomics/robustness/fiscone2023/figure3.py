@@ -1,4 +1,4 @@
-"""Figure 3: robust features by region and class, numbers on lines and percent on spiders (Fiscone et al. 2023, S-46).
+"""Figure 3: robust features by region and class, numbers on lines and percent on spiders (Fiscone et al. 2023, Fig. 3).
 
 Added to the study's figure: intervals of the bootstrap over participants, and the published percentages.
 """
@@ -110,7 +110,7 @@ def draw_robust(
 
 
 def _by_region(here: pd.DataFrame, feature_class: str, regions: list[str]) -> pd.DataFrame:
-    """Give one row per region, in their order; NaN where there is none."""
+    """Return one row per region, in their order; NaN where there is none."""
     return choose(here, feature_class=feature_class).drop_duplicates("voi").set_index("voi").reindex(regions)
 
 

@@ -1,4 +1,4 @@
-"""Figure 4: volume and first-order features of the tracts as box plots over sessions (Fiscone et al. 2023, S-51, S-52).
+"""Figure 4: volume and first-order features of the tracts as box plots over sessions (Fiscone et al. 2023, Fig. 4).
 
 The same panels for texture features give the study's supplementary figures S6 to S8.
 """
@@ -32,7 +32,7 @@ FEWEST_FOR_BOX = 8
 #: Letters of a panel's title on one line.
 LONGEST_TITLE = 30
 #: Up to this many sessions each is drawn as a dot over its box.
-MOST_DOTS = 60
+MAX_DOTS = 60
 BOXES = "Boxes: quartiles and median, whiskers to 1.5 times the interquartile range. "
 
 
@@ -91,7 +91,7 @@ def draw_distributions(
             figure,
             f"{sessions} sessions, map of all echoes. "
             + ("" if sessions < FEWEST_FOR_BOX else BOXES)
-            + ("Dots: sessions. " if sessions <= MOST_DOTS else "Dots: sessions beyond. ")
+            + ("Dots: sessions. " if sessions <= MAX_DOTS else "Dots: sessions beyond. ")
             + (f"Volumes are adjusted in proportion to the brain's size, taken as: {adjusted_by}." if adjusted else ""),
             absent(TRACT_ORDER, regions, "tracts") if len(tracts) else "",
             f"Left out, for there are no values: {', '.join(missing)}." if missing else "",
@@ -102,7 +102,7 @@ def draw_distributions(
 def texture_panels(
     distributions: pd.DataFrame, classes: Sequence[str], *, only: str = "", but: str = ""
 ) -> list[tuple[str, str, str, str, float]]:
-    """Give the panels of the texture features that the table holds.
+    """Return the panels of the texture features that the table holds.
 
     Parameters
     ----------
@@ -155,10 +155,10 @@ def _draw_boxes(axis: Axes, values: list[np.ndarray], regions: list[str]) -> Non
             whiskerprops={"color": COLOURS[0], "linewidth": 0.8},
             capprops={"color": COLOURS[0], "linewidth": 0.8},
             flierprops={"marker": ".", "markersize": 2.5, "markeredgecolor": "0.4"},
-            showfliers=max(map(len, values)) > MOST_DOTS,
+            showfliers=max(map(len, values)) > MAX_DOTS,
         )
     for k, one in enumerate(values):
-        if len(one) <= MOST_DOTS:
+        if len(one) <= MAX_DOTS:
             # Spread in the order of the sessions, not at random, so that the figure is the same each time.
             aside = 0.18 * np.sin(2.4 * np.arange(len(one)))
             axis.plot(k + aside, one, ".", color="0.3", markersize=3, alpha=0.7, zorder=3)

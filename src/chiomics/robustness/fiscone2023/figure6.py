@@ -1,4 +1,4 @@
-"""Figure 6: robust features on the left and on the right, by tract and class (Fiscone et al. 2023, S-55).
+"""Figure 6: robust features on the left and on the right, by tract and class (Fiscone et al. 2023, Fig. 6).
 
 The study concludes from p > .05 that the sides do not differ, which is no evidence that they agree; the last panel
 shows the mean difference of the coefficients with its interval against a margin of equivalence instead.

@@ -1,4 +1,4 @@
-"""Figures S1 and S9: the coefficient of every feature in every region (Fiscone et al. 2023, S-57).
+"""Figures S1 and S9: the coefficient of every feature in every region (Fiscone et al. 2023, Figs. S1 and S9).
 
 The supplement itself was not at hand: the figures follow what the text says of them.
 """
@@ -89,7 +89,7 @@ def _columns(here: pd.DataFrame, whole: str) -> list[tuple[str, str]]:
 
 
 def _matrix(rows: pd.DataFrame, regions: list[tuple[str, str]]) -> pd.DataFrame:
-    """Give one row per feature, in the order of the table, and one column per region."""
+    """Return one row per feature, in the order of the table, and one column per region."""
     order = list(dict.fromkeys(rows["feature"]))
     wide = rows.pivot_table(index="feature", columns=["voi", "hemisphere"], values="icc", dropna=False)
     return wide.reindex(index=order, columns=pd.MultiIndex.from_tuples(regions)).astype(float)

@@ -27,7 +27,7 @@ SETTING_LABELS = {"n_gray_levels": "number of grey levels", "bin_width": "bin wi
 
 
 def choose(table: pd.DataFrame, **where: object) -> pd.DataFrame:
-    """Give the rows in which each named column has a value; numbers are compared to rounding, NaN with NaN."""
+    """Return the rows in which each named column has a value; numbers are compared to rounding, NaN with NaN."""
     chosen = np.ones(len(table), dtype=bool)
     for name, value in where.items():
         column = table[name]

@@ -1,4 +1,4 @@
-"""Background removal by weighted projection onto dipole sources outside and inside the brain.
+"""Background removal by projection onto dipole fields (PDF) with the preconditioning of total field inversion (TFI).
 
 Projection onto dipole fields (PDF; Liu et al. 2011, NMR Biomed 24:1129) explains the total field by sources outside the
 mask and takes what is left for the local field. It has two weak points: near the edge, outside sources also explain
@@ -52,7 +52,7 @@ REFINEMENT_ITERATIONS = 5
 log = logging.getLogger(__name__)
 
 
-def remove_background_projection(
+def remove_background_pdf(
     total_fields: np.ndarray,
     mask: np.ndarray,
     weight: np.ndarray,
@@ -129,7 +129,7 @@ def remove_background_projection(
             rest -= problem.outer_field(problem.solve(rest - tissue, REFINEMENT_ITERATIONS))
             rest += fill * (tissue - rest)
         local_fields[index] = grid.extract(rest) + (local_fields[0] if index else 0)
-    log.info("projection: %d voxels filled from the fitted sources", int(fill.sum()))
+    log.info("PDF: %d voxels filled from the fitted sources", int(fill.sum()))
     return local_fields
 
 
