@@ -16,5 +16,6 @@ with remembered_failure(session=session, inputs=files.raw, **snakemake.params.on
         atlases=dict(zip(snakemake.params.atlases, snakemake.input.atlases, strict=True)),
         settings=snakemake.params.settings,
         traced=snakemake.input.get("traced") or None,
+        notes=snakemake.params.notes,
     )
 write_session(found, snakemake.output, title=session, simulated=snakemake.params.simulated)

@@ -20,5 +20,5 @@ with (
 ):
     nuclei = atlases.get("nuclei")
     segment_session(files, segmentation, settings=settings, scratch=scratch, nuclei_atlas=nuclei)
-    found = define_regions(files, segmentation, atlases=atlases, settings=settings)
+    found = define_regions(files, segmentation, atlases=atlases, settings=settings, notes=snakemake.params.notes)
 write_session(found, snakemake.output, title=session, simulated=snakemake.params.simulated)

@@ -41,6 +41,11 @@ def structural_files(wildcards):
     return gre | {column: inputs_of(wildcards, column) for column in columns}
 
 
+def notes_on_images(wildcards):
+    """Give what the index said of a session's images, for its sidecar and its page."""
+    return session_of(wildcards)["warnings"]
+
+
 def brain_mask_of(wildcards):
     """Return the brain mask on the GRE: the QSM stage's, else the user's."""
     if session_of(wildcards)["input_kind"] != "chi_map":

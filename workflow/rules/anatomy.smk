@@ -83,6 +83,7 @@ for group, one_job, tracing, folders in anatomy_groups():
                 on_failure=ANATOMY_ON_FAILURE,
                 settings=config["anatomy"],
                 atlases=list(atlas_folders()),
+                notes=notes_on_images,
                 simulated=SIMULATED,
             script:
                 "../../scripts/anatomy/map_anatomy.py"
@@ -178,6 +179,7 @@ for group, one_job, tracing, folders in anatomy_groups():
                 on_failure=ANATOMY_ON_FAILURE,
                 settings=config["anatomy"],
                 atlases=list(atlas_folders()),
+                notes=notes_on_images,
                 simulated=SIMULATED,
             script:
                 "../../scripts/anatomy/define_regions.py"

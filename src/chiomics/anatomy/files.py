@@ -11,13 +11,14 @@ import numpy as np
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image
 from chiomics.core.space.grids import check_same_grid
+from chiomics.core.space.masks import read_mask
 from chiomics.core.space.volume import Volume
 
 #: What the folder of a segmentation holds, on the grid of the anatomical image but for FLAIR and lesions, which stay on
 #: the grid that they were taken or drawn on.
 ANATOMY, BRAIN, FLAIR = "anatomy.nii.gz", "brain_mask.nii.gz", "FLAIR.nii.gz"
 TISSUE, PROBABILITY, LESIONS = "tissue.nii.gz", "lesion_probability.nii.gz", "lesions.nii.gz"
-LABELS = "labels.nii.gz"
+LABELS, SEARCHED = "labels.nii.gz", "lesions_searched.nii.gz"
 #: Its chains: from the anatomical image to the GRE and to the template, from the FLAIR to the anatomical image.
 TO_GRE, TO_TEMPLATE, FLAIR_TO_ANATOMY = "to_GRE", "to_template", "FLAIR_to_anatomy"
 GRE_TO_TEMPLATE, LESIONS_TO_GRE = "GRE_to_template", "lesions_to_GRE"
@@ -95,9 +96,9 @@ class SessionFiles:
         """Read the brain mask of the GRE; without one, where the magnitude is not 0."""
         if self.brain_mask is None:
             return like.like(like.voxels > 0)
-        mask = Volume.read(self.brain_mask)
+        mask = read_mask(self.brain_mask, role="brain").volume
         check_same_grid(like, mask)
-        return mask.like(mask.voxels > 0)
+        return mask
 
 
 def _first_volume(path: Path) -> Volume:

@@ -38,15 +38,7 @@ def read_image(path: str | Path, *, dtype: type = np.float32) -> tuple[np.ndarra
     InputError
         Where the file is not an image, is cut short, or holds values that are not finite.
     """
-    try:
-        image = nib.load(path)
-        voxels = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, zlib.error, ValueError, nib.filebasedimages.ImageFileError) as error:
-        raise InputError(
-            "the image cannot be read, it may be cut short", file=path, found=str(error) or type(error).__name__
-        ) from error
-    while voxels.ndim > 3 and voxels.shape[-1] == 1:
-        voxels = voxels[..., 0]
+    voxels, affine = load_voxels(path)
     if not np.isfinite(voxels).all():
         raise InputError(
             "the image holds NaN or infinite voxels",
@@ -54,7 +46,63 @@ def read_image(path: str | Path, *, dtype: type = np.float32) -> tuple[np.ndarra
             found=f"{np.count_nonzero(~np.isfinite(voxels))} voxels that are not finite",
             expected="finite values",
         )
-    return voxels.astype(dtype, copy=False), image.affine
+    return voxels.astype(dtype, copy=False), affine
+
+
+def load_voxels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read the scaled voxels of an image in their own type, and its affine.
+
+    Parameters
+    ----------
+    path : path-like
+        Any file that nibabel reads with an affine.
+
+    Returns
+    -------
+    voxels : ndarray
+        Real numbers, NaN included; trailing axes of length 1 are dropped.
+    affine : ndarray, shape (4, 4)
+        Voxel to world coordinates in mm: the sform, or the qform where the sform spans no volume.
+
+    Raises
+    ------
+    InputError
+        Where the file is not an image, is cut short, has no usable affine, or holds colours or complex numbers.
+    """
+    try:
+        image = nib.load(path)
+        voxels = np.asanyarray(image.dataobj)
+    except (OSError, EOFError, zlib.error, ValueError, nib.filebasedimages.ImageFileError) as error:
+        raise InputError(
+            "the image cannot be read, it may be cut short", file=path, found=str(error) or type(error).__name__
+        ) from error
+    except nib.spatialimages.HeaderDataError as error:
+        raise InputError(
+            "the image's header contradicts itself", file=path, found=str(error), expected="a finite scale and offset"
+        ) from error
+    if voxels.dtype.kind not in "biuf":
+        raise InputError(
+            "the voxels are complex or colour values", file=path, found=str(voxels.dtype),
+            expected="one real number per voxel",
+        )  # fmt: skip
+    while voxels.ndim > 3 and voxels.shape[-1] == 1:
+        voxels = voxels[..., 0]
+    return voxels, _usable_affine(image, path)
+
+
+def _usable_affine(image: nib.spatialimages.SpatialImage, path: str | Path) -> np.ndarray:
+    """Give the affine of an image, of NIfTI the qform where the sform spans no volume."""
+    affine = image.affine
+    if affine is not None and not _spans(affine) and hasattr(image, "get_qform"):
+        affine = image.get_qform(coded=True)[0]
+    if affine is None or not _spans(affine):
+        raise InputError("the image's affine spans no volume", file=path, expected="a sform or qform that is finite")
+    return affine
+
+
+def _spans(affine: np.ndarray) -> bool:
+    """Tell whether an affine is finite and has three axes that differ."""
+    return bool(np.isfinite(affine).all() and (voxel_size(affine) > 0).all() and abs(np.linalg.det(affine)) > 1e-12)
 
 
 def write_image(path: str | Path, voxels: np.ndarray, affine: np.ndarray) -> None:

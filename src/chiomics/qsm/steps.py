@@ -15,6 +15,7 @@ import chiomics
 from chiomics.core.errors import InputError
 from chiomics.core.files import read_sidecar, write_sidecar
 from chiomics.core.images import b0_direction, read_image, voxel_size, write_image
+from chiomics.core.space.masks import read_mask
 from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles
@@ -37,7 +38,7 @@ def mask_brain(files: EchoFiles, *, given_mask: str | None, method: str, mask: s
     files : EchoFiles
         The run's images.
     given_mask : str, optional
-        The user's mask on the same grid; every voxel above zero is brain.
+        The user's mask on the same grid; probabilities are cut at one half.
     method : {"template", "intensity"}
         Whether a mask found by intensity is mended by a template.
     mask, sidecar : str
@@ -49,25 +50,25 @@ def mask_brain(files: EchoFiles, *, given_mask: str | None, method: str, mask: s
         For a given mask on another grid or without voxels, and where no brain is found.
     """
     magnitude, affine = files.read_magnitude()
+    notes = {}
     if given_mask is None:
         brain, source = brain_mask(magnitude, voxel_size=voxel_size(affine)), "intensity"
         if method == "template" and not brain.all():
             brain, fits = mend_by_template(brain, affine)
             source = "intensity, mended by a template" if fits else "intensity, the template did not fit"
     else:
-        voxels, mask_affine = read_image(given_mask)
-        brain, source = voxels > 0, given_mask
+        drawn, source = read_mask(given_mask, role="brain"), given_mask
+        brain, mask_affine = drawn.volume.voxels, drawn.volume.affine
+        notes = {key: value for key, value in drawn.notes.items() if key != "File"}
         if brain.shape != magnitude.shape[1:] or not np.allclose(mask_affine, affine, atol=1e-3):
             raise InputError(
                 "the brain mask is on another grid than the echoes",
                 file=given_mask, found=f"shape {brain.shape}, affine {mask_affine.tolist()}",
                 expected=f"shape {magnitude.shape[1:]}, affine {affine.tolist()}",
             )  # fmt: skip
-        if not brain.any():
-            raise InputError("the brain mask is empty", file=given_mask, expected="voxels above zero")
     log.info("brain mask from %s: %d voxels, %.1f %% of the image", source, brain.sum(), 100 * brain.mean())
     write_image(mask, brain, affine)
-    write_sidecar(sidecar, {"BrainMaskSource": source, "BrainVoxels": int(brain.sum())})
+    write_sidecar(sidecar, {"BrainMaskSource": source, "BrainVoxels": int(brain.sum()), **notes})
 
 
 def unwrap_phase(

@@ -5,7 +5,8 @@ Everything is carried over in one interpolation: from the T1w (tissue, lesions) 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +20,12 @@ from chiomics.anatomy.atlases.nuclei import label_nuclei, label_of
 from chiomics.anatomy.atlases.on_grid import atlas_coordinates, fractions_on_grid
 from chiomics.anatomy.atlases.refine_nuclei import RefineSettings, refine_nuclei
 from chiomics.anatomy.atlases.tracts import tract_masks
-from chiomics.anatomy.diffusion.session import read_traced
+from chiomics.anatomy.diffusion.session import ANISOTROPY, TO_ANATOMY, read_traced
 from chiomics.anatomy.files import SessionFiles
 from chiomics.anatomy.registration.ants import Chain, resample
 from chiomics.anatomy.session.consistency import compare_nuclei
+from chiomics.anatomy.session.coverage import measure_coverage, seen_by, structure_points, template_points
+from chiomics.anatomy.session.drawn import check_kept, seen_share
 from chiomics.anatomy.session.vois import Regions, VoiSettings, assemble_regions
 from chiomics.anatomy.session.volumes import brain_volumes, session_volumes
 from chiomics.anatomy.tissue.label_maps import nuclei_from_labels
@@ -33,6 +36,11 @@ from chiomics.core.files import read_sidecar
 from chiomics.core.settings import read_settings
 from chiomics.core.space.grids import same_grid
 from chiomics.core.space.volume import Volume
+
+#: A voxel of the gradient echo is no lesion below this share, however small the lesion.
+LEAST_SHARE = 0.25
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ def define_regions(
     atlases: Mapping[str, str | Path],
     settings: Mapping,
     traced: str | Path | None = None,
+    notes: Sequence[str] = (),
 ) -> SessionRegions:
     """Define every region of a session.
 
@@ -94,6 +103,8 @@ def define_regions(
         The section ``anatomy`` of the configuration.
     traced : path-like, optional
         Folder of tracts traced on diffusion images, which replace the atlas' where they were found.
+    notes : sequence of str
+        What the index said of the session's images, for the sidecar.
 
     Returns
     -------
@@ -112,9 +123,8 @@ def define_regions(
     from_template = Chain.read(segmentation / kept.TO_TEMPLATE).inverse().then(to_gre)
     of_anatomy = Volume.read(segmentation / kept.TISSUE, dtype=np.uint8)
     tissue = resample(of_anatomy, gre, to_gre, interpolation="label")
-    drawn = Volume.read(segmentation / kept.LESIONS, dtype=np.int32)
-    lesions = _carry_lesions(drawn, gre, Chain.read(segmentation / kept.LESIONS_TO_GRE))
     sidecar = {"Segmentation": read_sidecar(segmentation / kept.SIDECAR)}
+    lesions, searched = _lesions(segmentation, gre, sidecar["Segmentation"], files)
 
     nuclei, consistency = None, compare_nuclei({}, {}, np.zeros((3, 0)))
     if "nuclei" in atlases:
@@ -126,9 +136,13 @@ def define_regions(
         nuclei, notes = nuclei_from_labels(Volume.read(segmentation / kept.LABELS, dtype=np.int32))
         nuclei = resample(nuclei, gre, to_gre, interpolation="label")
         sidecar["Nuclei"] = {"Source": files.tissue_labels.name, "Notes": list(notes)}
+    points = template_points()
+    if "nuclei" in atlases:
+        points["nuclei"] = structure_points(atlas.structures(), atlas.to_template())
     tracts: dict[tuple[str, str], Volume] = {}
     if "tracts" in atlases:
         atlas = read_atlas(atlases["tracts"])
+        points["tracts"] = structure_points(atlas.structures(), atlas.to_template())
         fractions = fractions_on_grid(
             atlas.structures(), atlas_coordinates(gre, atlas.to_template().then(from_template))
         )
@@ -140,9 +154,13 @@ def define_regions(
         tracts |= found
 
     regions = assemble_regions(
-        tissue, brain, valid_mask=valid, lesions=lesions, nuclei=nuclei, tracts=tracts,
+        tissue, brain, valid_mask=valid, lesions=lesions, searched=searched, nuclei=nuclei, tracts=tracts,
         settings=read_settings(VoiSettings, settings["regions"], where="anatomy.regions"),
     )  # fmt: skip
+    sidecar["Coverage"], unseen = measure_coverage(points, _seen(segmentation, anatomy, gre, traced))
+    sidecar["Warnings"] = [*notes, *sidecar["Segmentation"].get("Warnings", []), *unseen]
+    for text in unseen:
+        log.warning("%s", text)
     return SessionRegions(
         regions=regions,
         volumes=session_volumes(regions, brain_volumes(of_anatomy)),
@@ -156,12 +174,49 @@ def define_regions(
     )
 
 
-def _carry_lesions(lesions: Volume, gre: Volume, to_gre: Chain) -> Volume:
-    """Carry lesions as one mask, which keeps their volume, and give each of its voxels the nearest lesion's label."""
-    if same_grid(lesions, gre):  # drawn on the GRE
+def _lesions(segmentation: Path, gre: Volume, notes: dict, files: SessionFiles) -> tuple[Volume, Volume]:
+    """Carry the lesions and where they were looked for onto the gradient echo, and write down what is left of them."""
+    drawn = Volume.read(segmentation / kept.LESIONS, dtype=np.int32)
+    chain = Chain.read(segmentation / kept.LESIONS_TO_GRE)
+    lesions = carry_lesions(drawn, gre, chain)
+    searched = Volume.read(segmentation / kept.SEARCHED)
+    if not same_grid(searched, gre):
+        searched = resample(searched, gre, chain)
+    volume = float((drawn.voxels > 0).sum() * drawn.voxel_volume * 1e-3)
+    within = seen_share(drawn, gre, chain) * volume
+    after = float((lesions.voxels > 0).sum() * gre.voxel_volume * 1e-3)
+    notes["Lesions"] |= {"VolumeMl": volume, "VolumeMlWithinGRE": within, "VolumeMlOnGRE": after}
+    given = files.lesion_labels or files.lesion_mask
+    if given is not None and notes["Lesions"].get("Source") == given.name:
+        check_kept(within, after, given)
+    return lesions, searched.like(searched.voxels > 0.5)
+
+
+def carry_lesions(lesions: Volume, gre: Volume, to_gre: Chain) -> Volume:
+    """Carry lesions as one mask, which keeps their volume, and give each of its voxels the nearest lesion's label.
+
+    Parameters
+    ----------
+    lesions : Volume
+        One label per lesion.
+    gre : Volume
+        Whose grid the result has.
+    to_gre : Chain
+        From the world of the lesions.
+
+    Returns
+    -------
+    Volume
+        Labels of `lesions`.
+    """
+    if same_grid(lesions, gre) and to_gre.is_linear and np.allclose(to_gre.matrix(), np.eye(4), atol=1e-4):
         return lesions
     fraction = resample(lesions.like((lesions.voxels > 0).astype(np.float32)), gre, to_gre).voxels
-    inside = fraction >= 0.5
+    # One half would lose lesions of a few voxels, whose fraction is below that everywhere: the border is put where the
+    # volume stays.
+    count = round(float(fraction.sum()))
+    level = np.partition(fraction.ravel(), -count)[-count] if count else 1.0
+    inside = fraction >= np.clip(level, LEAST_SHARE, 0.5)
     labels = resample(lesions, gre, to_gre, interpolation="nearest").voxels
     if inside.any() and labels.any():
         nearest = ndimage.distance_transform_edt(
@@ -169,6 +224,23 @@ def _carry_lesions(lesions: Volume, gre: Volume, to_gre: Chain) -> Volume:
         )
         labels = labels[tuple(nearest)]
     return gre.like(np.where(inside, labels, 0))
+
+
+def _seen(
+    segmentation: Path, anatomy: Volume, gre: Volume, traced: str | Path | None
+) -> dict[str, tuple[Volume, Chain]]:
+    """List what each image saw, with the way from the template to its world."""
+    onto_anatomy = Chain.read(segmentation / kept.TO_TEMPLATE).inverse()
+    seen = {"GRE": (seen_by(gre), onto_anatomy.then(Chain.read(segmentation / kept.TO_GRE)))}
+    if read_sidecar(segmentation / kept.SIDECAR)["AnatomicalImage"] == "T1w":
+        seen["T1w"] = (seen_by(anatomy), onto_anatomy)
+    if (segmentation / kept.FLAIR).is_file():
+        back = Chain.read(segmentation / kept.FLAIR_TO_ANATOMY).inverse()
+        seen["FLAIR"] = (seen_by(Volume.read(segmentation / kept.FLAIR)), onto_anatomy.then(back))
+    if traced is not None and (Path(traced) / ANISOTROPY).is_file() and (Path(traced) / TO_ANATOMY).is_dir():
+        back = Chain.read(Path(traced) / TO_ANATOMY).inverse()
+        seen["DWI"] = (seen_by(Volume.read(Path(traced) / ANISOTROPY)), onto_anatomy.then(back))
+    return seen
 
 
 def _nuclei(

@@ -7,6 +7,7 @@ result is a folder of images and chains, named in `chiomics.anatomy.files`.
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,16 +24,18 @@ from chiomics.anatomy.registration.quality import assess
 from chiomics.anatomy.registration.settings import Settings
 from chiomics.anatomy.registration.settings import settings as registration_settings
 from chiomics.anatomy.registration.template import template_brain, template_mask, template_priors
+from chiomics.anatomy.session.coverage import seen_by
+from chiomics.anatomy.session.drawn import TISSUE_ORDER, check_lesions, place, read_lesions
 from chiomics.anatomy.session.gre_to_template import register_gre_to_template, template_chi
 from chiomics.anatomy.tissue.label_maps import tissue_from_labels
-from chiomics.anatomy.tissue.lesion_split import split_lesions
 from chiomics.anatomy.tissue.lesions import LesionSettings, segment_lesions
 from chiomics.anatomy.tissue.tissue import FLUID, GREY, WHITE, TissueSettings, segment_tissue
 from chiomics.anatomy.tissue.ventricles import mark_ventricles, template_ventricles
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, SettingError
 from chiomics.core.files import write_sidecar
 from chiomics.core.settings import read_settings
-from chiomics.core.space.grids import same_grid
+from chiomics.core.space.masks import read_labels, read_mask
+from chiomics.core.space.structural import read_structural
 from chiomics.core.space.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -69,29 +72,27 @@ def segment_session(
     out_dir, scratch = Path(out_dir), Path(scratch)
     chosen = settings["registration"]
     registering = registration_settings(chosen["preset"], {"program": chosen["program"], **chosen["parameters"]})
-    session = _Session(files, out_dir, scratch, registering)
-    anatomy, brain, to_gre = session.with_t1w() if files.T1w else session.with_magnitude()
+    session = _Session(files, out_dir, scratch, registering, settings)
+    anatomy, brain, to_gre = session.with_t1w() if session.has_t1w else session.with_magnitude()
     to_template = session.onto_template(anatomy, brain, nuclei_atlas)
     to_gre.inverse().then(to_template).write(out_dir / kept.GRE_TO_TEMPLATE)
     priors = {
         name: resample(prior, anatomy, to_template.inverse()) for name, prior in template_priors(PRIOR_MM).items()
     }
-    flair, from_flair = session.flair(anatomy, brain) if files.FLAIR else (None, None)
-    spaces = {"anatomy": (anatomy, Chain()), "GRE": (session.gre, to_gre.inverse())}
-    spaces |= {"FLAIR": (flair, from_flair)} if flair else {}
-    probability, lesions, onto_anatomy = session.lesions(
-        brain, spaces, to_template, read_settings(LesionSettings, settings["lesions"], where="anatomy.lesions")
-    )
+    spaces = {"T1w": (anatomy, Chain())} if session.has_t1w else {}
+    spaces |= session.flair(anatomy, brain)
+    spaces |= {"GRE": (session.gre, to_gre.inverse())}
+    probability, lesions, searched, onto_anatomy = session.lesions(anatomy, brain, spaces, to_template, priors)
     onto_anatomy.then(to_gre).write(out_dir / kept.LESIONS_TO_GRE)
-    on_anatomy = lesions if lesions is None else _carry_mask(lesions, anatomy, onto_anatomy)
-    tissue = session.tissue(brain, spaces, priors, on_anatomy, TissueSettings(**settings["tissue"]))
+    on_anatomy = _carry_mask(lesions, anatomy, onto_anatomy)
+    tissue = session.tissue(anatomy, brain, spaces, priors, on_anatomy)
     ventricles = template_ventricles(template_priors(PRIOR_MM)["CSF"])
     region = resample(ventricles, anatomy, to_template.inverse(), interpolation="label")
     tissue = mark_ventricles(tissue, region)
 
     for name, image in (
-        (kept.ANATOMY, anatomy), (kept.BRAIN, brain), (kept.FLAIR, flair), (kept.TISSUE, tissue),
-        (kept.PROBABILITY, probability), (kept.LESIONS, lesions),
+        (kept.ANATOMY, anatomy), (kept.BRAIN, brain), (kept.FLAIR, spaces.get("FLAIR", (None,))[0]),
+        (kept.TISSUE, tissue), (kept.PROBABILITY, probability), (kept.LESIONS, lesions), (kept.SEARCHED, searched),
     ):  # fmt: skip
         if image is not None:
             image.write(out_dir / name)
@@ -110,17 +111,46 @@ class _Session:
     out_dir: Path
     scratch: Path
     registering: Settings
+    settings: Mapping
 
     def __post_init__(self) -> None:
-        self.notes: dict = {"Registrations": {}}
+        self.notes: dict = {"Registrations": {}, "Warnings": []}
+        self.t1w = self._read("T1w", self.files.T1w)
         self.affine: Chain | None = None
         self.gre = self.files.read_magnitude()
         self.gre_brain = self.files.read_brain(self.gre)
 
+    @property
+    def has_t1w(self) -> bool:
+        """Whether there is a T1w that can be read."""
+        return self.t1w is not None
+
+    def warn(self, text: str) -> None:
+        """Say something in the log, the sidecar and on the page."""
+        log.warning("%s", text)
+        self.notes["Warnings"].append(text)
+
+    def _read(self, name: str, path: Path | None) -> Volume | None:
+        """Read a structural image; one that cannot be used is left out by name, for that image alone."""
+        if path is None:
+            return None
+        try:
+            image, notes = read_structural(path)
+        except InputError as error:
+            self.notes[name] = {"File": path.name, "Refused": str(error)}
+            self.warn(f"the {name} is not used: {error}")
+            return None
+        self.notes[name] = {"File": str(path), **notes}
+        return image
+
     def with_t1w(self) -> tuple[Volume, Volume, Chain]:
         """Correct and extract the T1w and register it to the GRE."""
-        raw = Volume.read(self.files.T1w)
-        given = Volume.read(self.files.T1w_mask) if self.files.T1w_mask else None
+        raw, given = self.t1w, None
+        if self.files.T1w_mask:
+            try:
+                given = read_mask(self.files.T1w_mask, role="brain").volume
+            except InputError as error:
+                self.warn(f"the brain mask of the T1w is not used: {error}")
         roughly = correct_bias(raw, settings=self.registering.bias)
         found = extract_brain(roughly, settings=self.registering, out_dir=self.scratch / "brain", given=given)
         self.affine = found.to_template
@@ -144,7 +174,7 @@ class _Session:
         """Register the T1w to the template, or without one the magnitude and χ."""
         out_dir, target = self.out_dir / kept.TO_TEMPLATE, template_brain(1.0)
         inside = anatomy.like(np.where(brain.voxels, anatomy.voxels, 0).astype(np.float32))
-        if self.files.T1w:
+        if self.has_t1w:
             kind = "nonlinear" if self.affine is None else "deformable"  # the extraction has the affine part
             chain = register(inside, target, settings=self.registering, kind=kind, initial=self.affine, out_dir=out_dir)
         else:
@@ -158,79 +188,108 @@ class _Session:
         self.check("to template", inside, target, chain, brain, template_mask(1.0))
         return chain
 
-    def flair(self, anatomy: Volume, brain: Volume) -> tuple[Volume, Chain]:
-        """Correct the FLAIR on its own grid, and find its way to the anatomical image."""
-        raw = Volume.read(self.files.FLAIR)
-        chain = register(
-            raw, anatomy, settings=self.registering, kind="rigid", fixed_mask=brain,
-            out_dir=self.out_dir / kept.FLAIR_TO_ANATOMY,
-        )  # fmt: skip
-        self.check("FLAIR to anatomical image", raw, anatomy, chain, None, brain)
-        inside = _carry_mask(brain, raw, chain.inverse())
-        return correct_bias(raw, settings=self.registering.bias, mask=inside), chain
+    def flair(self, anatomy: Volume, brain: Volume) -> dict[str, tuple[Volume, Chain]]:
+        """Correct the FLAIR on its own grid, and find its way to the anatomical image; a bad one costs itself alone."""
+        raw, folder = self._read("FLAIR", self.files.FLAIR), self.out_dir / kept.FLAIR_TO_ANATOMY
+        if raw is None:
+            return {}
+        try:
+            chain = register(
+                raw, anatomy, settings=self.registering, kind="rigid", fixed_mask=brain, out_dir=folder
+            )  # fmt: skip
+            self.check("FLAIR to anatomical image", raw, anatomy, chain, None, brain)
+            inside = _carry_mask(brain, raw, chain.inverse())
+            return {"FLAIR": (correct_bias(raw, settings=self.registering.bias, mask=inside), chain)}
+        except SettingError:
+            raise
+        except Exception as error:
+            # The FLAIR is optional: whatever went wrong with it must not take the T1w, the nuclei and the maps along.
+            log.exception("the FLAIR %s cannot be used", self.files.FLAIR)
+            self.notes["FLAIR"]["Refused"] = str(error) or type(error).__name__
+            self.warn(f"the FLAIR is not used: {error}")
+            shutil.rmtree(folder, ignore_errors=True)
+            return {}
 
     def lesions(
-        self, brain: Volume, spaces: dict[str, tuple[Volume, Chain]], to_template: Chain, settings: LesionSettings
-    ) -> tuple[Volume | None, Volume, Chain]:
+        self,
+        anatomy: Volume,
+        brain: Volume,
+        spaces: dict[str, tuple[Volume, Chain]],
+        to_template: Chain,
+        priors: Mapping[str, Volume],
+    ) -> tuple[Volume | None, Volume, Volume, Chain]:
         """Take the user's lesions, or find them on the FLAIR's own grid.
 
-        Gives the probability where there is one, the labels, and the way from their grid to the anatomical image.
+        Gives the probability where there is one, the labels, where lesions were looked for, and the way from their grid
+        to the anatomical image.
         """
-        anatomy, _ = spaces["anatomy"]
+        settings = read_settings(LesionSettings, self.settings["lesions"], where="anatomy.lesions")
         given = self.files.lesion_labels or self.files.lesion_mask
+        nothing = anatomy.like(np.zeros(anatomy.voxels.shape, np.int32))
         if given is not None:
-            self.notes["Lesions"] = {"Source": given.name}
-            labels = Volume.read(given, dtype=np.int32)
-            if self.files.lesion_labels is None:
-                labels = split_lesions(labels.like((labels.voxels > 0).astype(np.float32)), settings=settings)
-            return None, labels, self.space_of(labels, spaces, given)
-        if "FLAIR" not in spaces or self.files.T1w is None:
+            try:
+                return self._given_lesions(given, brain, spaces, priors, settings)
+            except InputError as error:
+                reason = f"the given lesions are refused: {error}"
+                self.notes["Lesions"] = {"Source": "none", "File": given.name, "Refused": str(error), "Reason": reason}
+                self.warn(f"{reason}; lesions are not known, and no white matter counts as normal-appearing")
+                return None, nothing, nothing.like(nothing.voxels > 0), Chain()
+        if "FLAIR" not in spaces or not self.has_t1w:
             lacking = "T1w" if "FLAIR" in spaces else "FLAIR"
             self.notes["Lesions"] = {"Source": "none", "Reason": f"no {lacking} and no mask: lesions are not known"}
             log.warning("lesions are not known: no %s", lacking)
-            return None, anatomy.like(np.zeros(anatomy.voxels.shape, np.int32)), Chain()
+            return None, nothing, nothing.like(nothing.voxels == 0), Chain()
         flair, from_flair = spaces["FLAIR"]
         back = to_template.inverse().then(from_flair.inverse())
         priors = {name: resample(prior, flair, back) for name, prior in template_priors(PRIOR_MM).items()}
         t1w, inside = resample(anatomy, flair, from_flair.inverse()), _carry_mask(brain, flair, from_flair.inverse())
         found = segment_lesions(flair, t1w, inside, priors, settings=settings)
-        self.notes["Lesions"] = {"Source": "automatic, from FLAIR and T1w", "Settings": vars(settings)}
-        return found.probability, found.labels, from_flair
+        self.notes["Lesions"] = {
+            "Source": "automatic, from FLAIR and T1w", "Settings": vars(settings),
+            "Lesions": int(found.labels.voxels.max(initial=0)),
+        }  # fmt: skip
+        return found.probability, found.labels, seen_by(flair), from_flair
 
-    def tissue(
-        self,
-        brain: Volume,
-        spaces: dict[str, tuple[Volume, Chain]],
-        priors: dict,
-        lesions: Volume,
-        settings: TissueSettings,
-    ) -> Volume:
+    def _given_lesions(
+        self, path: Path, brain: Volume, spaces: dict, priors: Mapping[str, Volume], settings: LesionSettings
+    ) -> tuple[None, Volume, Volume, Chain]:
+        """Read the user's lesions, and check that they can be."""
+        placed = read_lesions(
+            path, spaces, numbered=path == self.files.lesion_labels, settings=settings,
+            drawn_on=self.settings["drawn_on"],
+        )  # fmt: skip
+        space = placed.notes["DrawnOn"]
+        flair = spaces["FLAIR"][0] if space == "FLAIR" else None
+        notes, warnings = check_lesions(placed, path, brain=brain, priors=priors, flair=flair)
+        self.notes["Lesions"] = placed.notes | notes
+        for text in [*placed.warnings, *warnings]:
+            self.warn(text)
+        return None, placed.labels, _carry_mask(seen_by(spaces[space][0]), placed.labels, Chain()), placed.chain
+
+    def tissue(self, anatomy: Volume, brain: Volume, spaces: dict, priors: dict, lesions: Volume) -> Volume:
         """Take the user's tissue, or tell it apart on the T1w, or take the template's."""
-        anatomy, _ = spaces["anatomy"]
-        if self.files.tissue_labels is not None:
-            labels = Volume.read(self.files.tissue_labels, dtype=np.int32)
-            chain = self.space_of(labels, spaces, self.files.tissue_labels)
-            labels = resample(labels, anatomy, chain, interpolation="nearest")
-            labels.write(self.out_dir / kept.LABELS)
-            self.notes["Tissue"] = {"Source": self.files.tissue_labels.name}
-            return tissue_from_labels(labels)
-        if self.files.T1w is not None:
+        settings, path = TissueSettings(**self.settings["tissue"]), self.files.tissue_labels
+        if path is not None:
+            try:
+                drawn = read_labels(path)
+                space, chain, notes, warnings = place(drawn.volume, path, spaces, order=TISSUE_ORDER)
+                labels = resample(drawn.volume, anatomy, chain, interpolation="nearest")
+                tissue = tissue_from_labels(labels)
+            except InputError as error:
+                self.warn(f"the tissue labels are not used: {error}")
+            else:
+                labels.write(self.out_dir / kept.LABELS)
+                self.notes["Tissue"] = {"Source": path.name, "DrawnOn": space, **notes, **drawn.notes}
+                for text in warnings:
+                    self.warn(text)
+                return tissue
+        if self.has_t1w:
             self.notes["Tissue"] = {"Source": "T1w", "Settings": vars(settings)}
             return segment_tissue(anatomy, brain, priors, settings=settings, lesions=lesions)
         self.notes["Tissue"] = {"Source": "the template's tissue maps alone, for there is no T1w"}
         shares = np.stack([priors[name].voxels for name in ("CSF", "GM", "WM")])
         classes = np.array([FLUID, GREY, WHITE], np.uint8)[shares.argmax(axis=0)]
         return anatomy.like(np.where(brain.voxels & (shares.sum(axis=0) > 0), classes, 0).astype(np.uint8))
-
-    @staticmethod
-    def space_of(drawn: Volume, spaces: dict[str, tuple[Volume, Chain]], path: Path) -> Chain:
-        """Find the grid that labels were drawn on, and give the way from there to the anatomical image."""
-        for image, chain in spaces.values():
-            if same_grid(drawn, image):
-                return chain
-        raise InputError(
-            "labels lie on the grid of none of the session's images", file=path, expected=", ".join(spaces)
-        )
 
     def check(
         self, name: str, moving: Volume, fixed: Volume, chain: Chain, moving_mask: Volume | None, fixed_mask: Volume

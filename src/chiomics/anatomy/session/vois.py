@@ -92,6 +92,7 @@ def assemble_regions(
     *,
     valid_mask: Volume | None = None,
     lesions: Volume | None = None,
+    searched: Volume | None = None,
     nuclei: Volume | None = None,
     tracts: Mapping[tuple[str, str], Volume] | None = None,
     settings: VoiSettings | None = None,
@@ -108,6 +109,8 @@ def assemble_regions(
         Not 0 where all maps of the session hold values.
     lesions : Volume, optional
         One label per lesion; none is no lesion.
+    searched : Volume, optional
+        Not 0 where lesions were looked for: elsewhere no white matter counts as normal-appearing.
     nuclei : Volume, optional
         Labels of `chiomics.anatomy.atlases.nuclei.label_of`.
     tracts : mapping of (str, str) to Volume, optional
@@ -126,7 +129,7 @@ def assemble_regions(
         Where grids differ, a label of `nuclei` is not known, or a tract has no side.
     """
     settings, tracts = settings or VoiSettings(), tracts or {}
-    given = [volume for volume in (valid_mask, lesions, nuclei) if volume is not None]
+    given = [volume for volume in (valid_mask, lesions, searched, nuclei) if volume is not None]
     check_same_grid(tissue, brain_mask, *given, *tracts.values())
     inside = brain_mask.voxels > 0
     if valid_mask is not None:
@@ -141,7 +144,8 @@ def assemble_regions(
     _add(regions, "desc-lesions_dseg", _masked(lesions, inside), _lesion_names(lesions), settings.min_voxels)
     if nuclei is not None:
         _add(regions, "desc-dgm_dseg", _masked(nuclei, inside), _nucleus_names(nuclei), settings.min_voxels)
-    nawm = tissue.like((white & normal & inside).astype(np.uint8))
+    known = True if searched is None else searched.voxels > 0
+    nawm = tissue.like((white & normal & inside & known).astype(np.uint8))
     _add(regions, "desc-nawm_dseg", nawm, {1: ("normal-appearing white matter", "NAWM", "")}, settings.min_voxels)
     for (tract, hemisphere), mask in tracts.items():
         if hemisphere not in SIDES:
