@@ -31,6 +31,7 @@ include: "workflow/inputs/anatomy.smk"
 include: "workflow/inputs/radiomics.smk"
 include: "workflow/inputs/robustness.smk"
 include: "workflow/inputs/diagnosis.smk"
+include: "workflow/inputs/rims_lesions.smk"
 include: "workflow/inputs/papers.smk"
 
 
@@ -44,6 +45,7 @@ include: "workflow/rules/anatomy.smk"
 include: "workflow/rules/radiomics.smk"
 include: "workflow/rules/robustness.smk"
 include: "workflow/rules/diagnosis.smk"
+include: "workflow/rules/rims_lesions.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -21,7 +21,8 @@ from chiomics.core.errors import InputError
 from chiomics.phantom import tissue
 from chiomics.phantom.anatomy import Anatomy, build_anatomy, lesion_sites
 from chiomics.phantom.contrasts import receive_bias
-from chiomics.phantom.lesions import draw_lesions, place_lesions
+from chiomics.phantom.lesion_places import place_lesions
+from chiomics.phantom.lesions import draw_lesions
 from chiomics.phantom.nuclei import NUCLEI
 from chiomics.phantom.recipe import load_recipe
 from chiomics.phantom.space import SubjectSpace, random_space
@@ -113,7 +114,7 @@ def _anatomy(rng: np.random.Generator, group: str, space: SubjectSpace, affine: 
         parameters["diameter_range"] = [2.5, 20]
     lesions = draw_lesions(rng, parameters) if group != "HC" else []
     anatomy = build_anatomy(
-        space, lesions, shape=SHAPE, affine=affine, vein_rng=rng, lesion_rng=rng, medullary_veins=40, rim_thickness=0,
+        space, lesions, shape=SHAPE, affine=affine, vein_rng=rng, lesion_rng=rng, medullary_veins=40,
         nucleus_scale=dict.fromkeys(NUCLEI, 1),
     )  # fmt: skip
     numbers = anatomy.lesion_index.astype(int)
@@ -122,7 +123,7 @@ def _anatomy(rng: np.random.Generator, group: str, space: SubjectSpace, affine: 
         labels = np.where(anatomy.labels == tissue.LESION, tissue.WHITE, anatomy.labels)
         allowed = (labels == tissue.WHITE) | ((labels == tissue.GREY) & (anatomy.white > 0.25))
         try:
-            placed = place_lesions(rng, more, lesion_sites(), space, allowed, rim_thickness=0, affine=affine)
+            placed = place_lesions(rng, more, lesion_sites(), space, allowed, affine=affine)
         except InputError:  # the head is full
             placed = []
         for number, lesion in enumerate(placed, start=int(numbers.max()) + 1):

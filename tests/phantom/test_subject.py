@@ -63,7 +63,6 @@ def anatomy():
         vein_rng=np.random.default_rng(2),
         lesion_rng=np.random.default_rng(3),
         medullary_veins=60,
-        rim_thickness=1.6,
         nucleus_scale={},
     )
 

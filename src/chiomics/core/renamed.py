@@ -19,6 +19,7 @@ KEYS = {
     "least_contrast": "min_contrast",
     "most_change": "max_change",
     "rim_least_diameter": "rim_min_diameter",
+    "rim_thickness": "kinds.rim_width",
 }
 #: Old value: new value, by key.
 VALUES = {"background": {"projection": "pdf"}}

@@ -9,7 +9,8 @@ import numpy as np
 from scipy import ndimage
 
 from chiomics.phantom import tissue
-from chiomics.phantom.lesions import Lesion, PlacedLesion, place_lesions
+from chiomics.phantom.lesion_places import PlacedLesion, place_lesions
+from chiomics.phantom.lesions import Lesion
 from chiomics.phantom.nuclei import NUCLEI, label_nuclei, nucleus_centre, nucleus_extent
 from chiomics.phantom.space import SubjectSpace
 from chiomics.phantom.template import (
@@ -69,7 +70,6 @@ def build_anatomy(
     vein_rng: np.random.Generator,
     lesion_rng: np.random.Generator,
     medullary_veins: int,
-    rim_thickness: float,
     nucleus_scale: dict[str, float],
 ) -> Anatomy:
     """Put a subject's anatomy on a grid.
@@ -86,8 +86,6 @@ def build_anatomy(
         Sources of veins and of lesion places.
     medullary_veins : int
         Number of small veins.
-    rim_thickness : float
-        In mm.
     nucleus_scale : dict of str to float
         Linear size of the nuclei over the table's.
 
@@ -125,7 +123,6 @@ def build_anatomy(
         lesion_sites(),
         space,
         (labels == tissue.WHITE) | ((labels == tissue.GREY) & (white > 0.25)),
-        rim_thickness=rim_thickness,
         affine=affine,
     )
     for number, lesion in enumerate(placed, start=1):

@@ -178,8 +178,14 @@ LESION_COLUMNS = [
     "chi_core",
     "chi_rim",
     "rim",
+    "kind",
+    "rim_fraction",
+    "rim_contrast",
+    "rim_width_mm",
+    "vein",
     "rater1",
     "rater2",
+    "rater3",
 ]
 
 #: Nominal parameters of the structural images; their contrast is tabulated, not computed from these.

@@ -67,7 +67,8 @@ desc-brain_mask         brain with its inner and sulcal fluid
 desc-truth_dseg         one label per voxel; the .tsv lists asked and realised susceptibility, on the finer grid of the
                         simulation (chi_mean) and on the voxels of the gradient echo (chi_mean_voxels: with partial
                         volume); white matter is asked its value outside the tracts
-desc-lesions_dseg       lesion numbers; the .tsv lists volume, place, rim (truth) and the calls of two raters
+desc-lesions_dseg       lesion numbers; the .tsv lists volume, place, kind and rim (truth), and the calls of two raters
+                        and of a third where they differ
 hemi-*_label-*_mask     tracts, which may overlap
 desc-mni_warp           MNI (ICBM 2009a symmetric) x, y, z in mm at every fourth voxel
 truth.json              noise, rigid displacement of the structural images, participant

@@ -73,3 +73,25 @@ def rate_rims(
         return np.zeros((2, has_rim.size), bool)
     sensitivity, false_positive_rate = rater_rates(prevalence, kappa=kappa, marginal_ratio=marginal_ratio)
     return rng.random((2, has_rim.size)) < np.where(has_rim, sensitivity, false_positive_rate)
+
+
+def call_rims(
+    rng: np.random.Generator, has_rim: np.ndarray, *, prevalence: float, kappa: float, marginal_ratio: float
+) -> dict[str, list[int | None]]:
+    """Let two raters call rims, and a third one decide where they differ, as in Zhang et al. 2022.
+
+    Parameters
+    ----------
+    rng, has_rim, prevalence, kappa, marginal_ratio
+        As in `rate_rims`.
+
+    Returns
+    -------
+    dict of str to list
+        ``rater1`` and ``rater2``: 0 or 1 per lesion; ``rater3``: the truth where the two differ, None elsewhere. That
+        the third one knows is a modelling choice: errors that both share remain in the consensus.
+    """
+    has_rim = np.asarray(has_rim, bool)
+    first, second = rate_rims(rng, has_rim, prevalence=prevalence, kappa=kappa, marginal_ratio=marginal_ratio)
+    third = [int(truth) if a != b else None for truth, a, b in zip(has_rim, first, second, strict=True)]
+    return {"rater1": first.astype(int).tolist(), "rater2": second.astype(int).tolist(), "rater3": third}

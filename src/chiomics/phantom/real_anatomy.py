@@ -9,7 +9,7 @@ are the phantom's, placed by the affine that leads from the image's world to MNI
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,9 @@ from chiomics.phantom import tissue
 from chiomics.phantom.anatomy import Anatomy, add_nuclei, add_veins, head_labels
 from chiomics.phantom.bids_output import write_subject
 from chiomics.phantom.dataset import write_dataset_files
-from chiomics.phantom.lesions import Lesion, PlacedLesion, rim_probability_when_large
+from chiomics.phantom.lesion_kinds import draw_appearance
+from chiomics.phantom.lesion_places import PlacedLesion
+from chiomics.phantom.lesions import Lesion, rim_probability_when_large
 from chiomics.phantom.recipe import Session, foretell_session, load_recipe, random_stream
 from chiomics.phantom.subject import acquisition_grid, image_subject
 from chiomics.phantom.susceptibility import chi_map, draw_tissue
@@ -237,13 +239,14 @@ def _class_means(values: np.ndarray) -> np.ndarray:
 def _real_lesions(
     recipe: dict, session: Session, mask: np.ndarray, labels: np.ndarray, affine: np.ndarray, points: np.ndarray
 ) -> list[PlacedLesion]:
-    """Turn the components of a lesion mask into lesions, some with a rim as the recipe's share has it."""
+    """Turn the components of a lesion mask into lesions, some with a rim as the recipe's share has it; no veins."""
     allowed = mask & np.isin(labels, (tissue.WHITE, tissue.GREY, tissue.CSF, tissue.VENTRICLES))
     regions, _ = ndimage.label(allowed, np.ones((3, 3, 3)))
     depth = ndimage.distance_transform_edt(allowed, sampling=voxel_size(affine))
     parameters = recipe["lesions"].get(session.participant["group"], recipe["lesions"]["MS"])
     probability = rim_probability_when_large(parameters)
     rng = random_stream(recipe, session.participant_id, "lesions")
+    looks = rng.spawn(1)[0]
     placed = []
     for number, box in enumerate(ndimage.find_objects(regions), start=1):
         local = np.nonzero(regions[box] == number)
@@ -254,8 +257,14 @@ def _real_lesions(
         diameter = float((6 * volume / np.pi) ** (1 / 3))
         rim = bool(rng.random() < probability) and diameter >= parameters["rim_min_diameter"]
         centre = points[(slice(None), *voxels)].mean(axis=1)
-        is_rim = (depth[voxels] <= parameters["rim_thickness"]) & rim
-        placed.append(PlacedLesion(Lesion(diameter, "real", rim), centre, voxels, is_rim))
+        appearance = draw_appearance(looks, rim, parameters["kinds"])
+        outward = points[(slice(None), *voxels)] - centre[:, None]
+        outward = outward / np.maximum(np.linalg.norm(outward, axis=0), 1e-6)
+        covered = np.array(appearance.opening) @ outward <= 2 * appearance.rim_fraction - 1
+        rim_share = (covered & (depth[voxels] <= max(appearance.rim_width, voxel_size(affine).max()))) & rim
+        nothing = (np.empty(0, int),) * 3
+        lesion = Lesion(diameter, "real", replace(appearance, vein="none"))
+        placed.append(PlacedLesion(lesion, centre, voxels, rim_share.astype(float), nothing, np.empty(0)))
     return placed
 
 

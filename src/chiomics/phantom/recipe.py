@@ -20,6 +20,7 @@ from chiomics.core.bids import build_name
 from chiomics.core.errors import InputError
 from chiomics.core.renamed import check_renamed
 from chiomics.phantom.demographics import GROUPS, draw_participant, known_demographics
+from chiomics.phantom.lesion_kinds import check_kinds
 from chiomics.phantom.nuclei import NUCLEI
 
 #: Keys whose content a recipe replaces as a whole instead of merging into the default.
@@ -85,7 +86,7 @@ def load_recipe(recipe: str | Path | dict | None = None) -> dict:
     recipe = recipe or {}
     check_renamed(recipe)
     completed = _merge(deepcopy(_packaged("defaults.yaml")), recipe, file=file)
-    profiles = _packaged("profiles.yaml")
+    profiles = packaged_profiles()
     if completed["profile"] not in profiles:
         raise InputError(
             "unknown acquisition profile", file=file, found=str(completed["profile"]), expected=", ".join(profiles)
@@ -196,6 +197,11 @@ def _truth_files(participant_id: str) -> list[str]:
     return [f"derivatives/truth/{participant_id}/anat/{name}" for name in names]
 
 
+def packaged_profiles() -> dict:
+    """Give the acquisition profiles by name; not to be changed."""
+    return _packaged("profiles.yaml")
+
+
 @lru_cache(maxsize=2)
 def _packaged(name: str) -> dict:
     text = (Path(__file__).parent / name).read_text(encoding="utf-8")
@@ -272,3 +278,9 @@ def _check(recipe: dict, file: str | Path | None) -> None:
             refuse(f"lesions.{group}.sites do not sum to 1", lesions["sites"], "shares")
         if not 0 <= lesions["rim_share"] <= 1:
             refuse(f"lesions.{group}.rim_share is not a share", lesions["rim_share"], "0 to 1")
+        check_kinds(group, lesions["kinds"], file=file)
+    patches = recipe["lesion_patches"]
+    if patches["profile"] not in packaged_profiles():
+        refuse("unknown lesion_patches.profile", patches["profile"], ", ".join(packaged_profiles()))
+    if abs(sum(share for *_, share in patches["rim_counts"]) - 1) > 1e-6:
+        refuse("the shares in lesion_patches.rim_counts do not sum to 1", patches["rim_counts"], "[from, to, share]")

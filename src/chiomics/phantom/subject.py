@@ -129,7 +129,6 @@ def simulate(recipe: dict, session: Session, *, workers: int = 1) -> SimulatedSu
         vein_rng=stream("veins"),
         lesion_rng=stream("lesion places"),
         medullary_veins=recipe["veins"]["medullary"],
-        rim_thickness=lesion_parameters["rim_thickness"] if lesion_parameters else 0.0,
         nucleus_scale=dict(zip(NUCLEI, sizes.tolist(), strict=True)),
     )
     log.info("%s: anatomy with %d lesions on %s voxels", session.participant_id, len(lesions), grid.shape)

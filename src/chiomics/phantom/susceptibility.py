@@ -13,6 +13,7 @@ import numpy as np
 
 from chiomics.phantom import tissue
 from chiomics.phantom.anatomy import Anatomy
+from chiomics.phantom.lesion_places import PlacedLesion
 from chiomics.phantom.nuclei import NUCLEI
 from chiomics.phantom.texture import random_field, region_texture
 from chiomics.phantom.tracts import tract_chi
@@ -110,7 +111,7 @@ def chi_map(
                     voxel_size=voxel_size,
                 )
     for lesion in anatomy.lesions:
-        chi[lesion.voxels] += np.float32(rows[tissue.LESION]["chi_sd"] * rng.standard_normal())
+        _add_lesion(chi, lesion, properties, rows[tissue.LESION]["chi_sd"] * rng.standard_normal())
     return chi
 
 
@@ -148,6 +149,16 @@ def mixed_map(anatomy: Anatomy, values: dict[int, float]) -> np.ndarray:
         values[tissue.CSF] * np.clip(1 - grey - white, 0, 1) + values[tissue.GREY] * grey + values[tissue.WHITE] * white
     )
     return filled
+
+
+def _add_lesion(chi: np.ndarray, lesion: PlacedLesion, properties: SubjectTissue, shift: float) -> None:
+    """Set a lesion's χ, with its rim and its vein in their shares of each voxel."""
+    looks = lesion.lesion.appearance
+    level = properties.chi[tissue.LESION] + shift + looks.shift
+    chi[lesion.voxels] = (level + looks.rim_contrast * lesion.rim_share).astype(np.float32)
+    chi[lesion.vein_voxels] += (lesion.vein_share * (properties.chi[tissue.VEIN] - chi[lesion.vein_voxels])).astype(
+        np.float32
+    )
 
 
 def _add_tracts(chi: np.ndarray, anatomy: Anatomy, properties: SubjectTissue) -> np.ndarray:

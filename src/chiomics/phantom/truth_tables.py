@@ -6,7 +6,7 @@ import numpy as np
 
 from chiomics.phantom import tissue
 from chiomics.phantom.anatomy import Anatomy
-from chiomics.phantom.raters import rate_rims
+from chiomics.phantom.raters import call_rims
 from chiomics.phantom.recipe import Session, random_stream
 from chiomics.phantom.susceptibility import SubjectTissue
 
@@ -61,7 +61,7 @@ def label_rows(
 def lesion_rows(
     recipe: dict, session: Session, anatomy: Anatomy, chi: np.ndarray, fine_voxel: np.ndarray
 ) -> list[dict]:
-    """List the lesions with the calls of the two raters.
+    """List the lesions with the calls of the raters.
 
     Parameters
     ----------
@@ -79,19 +79,19 @@ def lesion_rows(
     Returns
     -------
     list of dict
-        One row per lesion: size, place, susceptibility, rim, and what both raters call.
+        One row per lesion: size, place, susceptibility, rim, and what the raters call.
     """
     if not anatomy.lesions:
         return []
     prevalence = recipe["lesions"][session.participant["group"]]["rim_share"]
     has_rim = np.array([lesion.lesion.rim for lesion in anatomy.lesions])
-    calls = rate_rims(
+    calls = call_rims(
         random_stream(recipe, session.participant_id, "raters"), has_rim, prevalence=prevalence, **recipe["raters"]
     )
     return [
         {
             "index": number,
-            "volume_mm3": lesion.is_rim.size * float(np.prod(fine_voxel)),
+            "volume_mm3": len(lesion.voxels[0]) * float(np.prod(fine_voxel)),
             "diameter_mm": lesion.lesion.diameter,
             "location": lesion.lesion.site,
             "x": lesion.centre[0],
@@ -100,8 +100,12 @@ def lesion_rows(
             "chi_core": float(chi[lesion.voxels][~lesion.is_rim].mean()) if (~lesion.is_rim).any() else None,
             "chi_rim": float(chi[lesion.voxels][lesion.is_rim].mean()) if lesion.is_rim.any() else None,
             "rim": int(lesion.lesion.rim),
-            "rater1": int(first),
-            "rater2": int(second),
+            "kind": lesion.lesion.appearance.kind,
+            "rim_fraction": lesion.lesion.appearance.rim_fraction,
+            "rim_contrast": lesion.lesion.appearance.rim_contrast,
+            "rim_width_mm": lesion.lesion.appearance.rim_width,
+            "vein": lesion.lesion.appearance.vein,
+            **{rater: call[number - 1] for rater, call in calls.items()},
         }
-        for number, (lesion, first, second) in enumerate(zip(anatomy.lesions, *calls, strict=True), start=1)
+        for number, lesion in enumerate(anatomy.lesions, start=1)
     ]

@@ -1,0 +1,19 @@
+"""The lesions of a cohort in one table, one table of features and one array of patches."""
+
+from chiomics.core.logs import start_log
+from chiomics.rims.lesions.figure import draw_examples
+from chiomics.rims.lesions.files import FILES, join_lesions, read_lesions, write_lesions
+
+log = start_log(snakemake.log[0])
+parts = zip(*(snakemake.input[name] for name in FILES), strict=True)
+lesions = join_lesions([read_lesions(dict(zip(FILES, paths, strict=True))) for paths in parts])
+write_lesions(lesions, snakemake.output)
+draw_examples(lesions, snakemake.output.figure, simulated=bool(lesions.table["simulated"].all()))
+rated = lesions.table["consensus"].notna()
+log.info(
+    "%d lesions of %d participants, %d rated, %d with a rim",
+    len(rated),
+    lesions.table["participant_id"].nunique(),
+    rated.sum(),
+    (lesions.table["consensus"] == 1).sum(),
+)

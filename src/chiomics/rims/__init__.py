@@ -1,0 +1,1 @@
+"""Paramagnetic rim lesions: their table and ratings, detectors, evaluation and prediction."""

@@ -1,0 +1,1 @@
+"""Lesions as rim detectors see them: their table, ratings, places and patches."""

@@ -1,0 +1,213 @@
+"""The lesions of one session, from its images on the GRE's voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from chiomics.core.errors import InputError
+from chiomics.core.space.orientation import NearestRAS
+from chiomics.core.space.volume import Volume
+from chiomics.rims.lesions.patches import Patch, cut_patch, scale_flair
+from chiomics.rims.lesions.places import place_lesions
+from chiomics.rims.lesions.ratings import assign_ratings
+from chiomics.rims.lesions.table import measure_lesions
+
+#: Slices this much thicker than voxels are wide have a slice axis that matters.
+SLICED = 1.5
+#: Voxel sizes that differ less than this are the same for patches, relative.
+SAME_SIZE = 0.1
+
+
+@dataclass(frozen=True)
+class SessionImages:
+    """Images of one session on the GRE's voxels, axes nearest to right, anterior, superior.
+
+    Attributes
+    ----------
+    chi : ndarray, shape (x, y, z)
+        In ppm.
+    flair : ndarray or None
+        Any unit.
+    labels, tissue : ndarray of int
+        Lesion numbers, and the anatomy stage's tissue labels.
+    white, valid : ndarray of bool
+        Normal-appearing white matter, and where χ is known.
+    affine : ndarray, shape (4, 4)
+        Voxel to world coordinates in mm.
+    """
+
+    chi: np.ndarray
+    flair: np.ndarray | None
+    labels: np.ndarray
+    tissue: np.ndarray
+    white: np.ndarray
+    valid: np.ndarray
+    affine: np.ndarray
+
+    @property
+    def voxel_size(self) -> np.ndarray:
+        """Voxel size in mm."""
+        return np.linalg.norm(self.affine[:3, :3], axis=0)
+
+
+def read_session(
+    chi: str | Path,
+    labels: str | Path,
+    *,
+    tissue: str | Path,
+    white: str | Path,
+    valid: str | Path | None = None,
+    flair: str | Path | None = None,
+) -> SessionImages:
+    """Read the images of a session.
+
+    Parameters
+    ----------
+    chi, labels, tissue, white, valid, flair : path-like
+        On the same voxels; without `valid`, χ is known where it is not 0.
+
+    Returns
+    -------
+    SessionImages
+
+    Raises
+    ------
+    InputError
+        Where an image lies on other voxels, or the slices are not nearest to axial.
+    """
+    chi_map = Volume.read(chi)
+    order = NearestRAS(chi_map.affine, chi_map.voxels.shape)
+    thick = int(np.argmax(order.voxel_size))
+    if order.voxel_size[thick] > SLICED * np.median(order.voxel_size) and thick != 2:
+        raise InputError(
+            "the slices are not axial, and the patches of rim detectors have their short side along the body",
+            file=chi,
+            found=f"voxels of {' x '.join(f'{edge:.3g}' for edge in order.voxel_size)} mm (right, anterior, superior)",
+            expected="axial slices, or voxels with edges of nearly one length",
+        )
+
+    def read(path: str | Path | None, dtype: type) -> np.ndarray | None:
+        if path is None:
+            return None
+        image = Volume.read(path, dtype=dtype)
+        if image.voxels.shape != chi_map.voxels.shape or not np.allclose(image.affine, chi_map.affine, atol=1e-3):
+            raise InputError(
+                "the image does not lie on the voxels of the susceptibility map", file=path,
+                found=str(image.voxels.shape), expected=str(chi_map.voxels.shape),
+            )  # fmt: skip
+        return order(image.voxels)
+
+    known = read(valid, np.uint8)
+    ordered = order(chi_map.voxels)
+    return SessionImages(
+        chi=ordered,
+        flair=read(flair, np.float32),
+        labels=read(labels, np.int32),
+        tissue=read(tissue, np.int32),
+        white=read(white, np.uint8) > 0,
+        valid=ordered != 0 if known is None else known > 0,
+        affine=order.affine,
+    )
+
+
+def tabulate_session(
+    images: SessionImages,
+    *,
+    template: Callable[[np.ndarray], np.ndarray] | None = None,
+    ratings: Sequence[Mapping[str, str]] = (),
+    ratings_file: str | Path = "",
+    consensus: str = "exclude",
+    shape: Sequence[int] = (32, 32, 16),
+    surroundings: bool = False,
+    patch_voxel_size: Sequence[float] | None = None,
+) -> tuple[pd.DataFrame, list[Patch]]:
+    """Measure, place and rate the lesions of a session, and cut their patches.
+
+    Parameters
+    ----------
+    images : SessionImages
+        Of `read_session`.
+    template : callable, optional
+        Gives template coordinates, shape (3, N), of world points, shape (3, N), in mm; without it no lesion is known
+        to be infratentorial.
+    ratings, ratings_file, consensus
+        As in `assign_ratings`.
+    shape, surroundings
+        As in `cut_patch`.
+    patch_voxel_size : sequence of 3 floats, optional
+        Voxel size of the patches in mm, where it differs by more than a tenth; the images' own by default.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        One row per lesion in rising order of its number.
+    patches : list of Patch
+        In the same order.
+    """
+    scaled = None if images.flair is None else scale_flair(images.flair, images.white)
+    rows, patches = measure_lesions(
+        1000 * images.chi,
+        scaled,
+        images.labels,
+        images.affine,
+        brain=images.valid,
+        shape=tuple(shape),
+        surroundings=surroundings,
+    )
+    if not rows:
+        return pd.DataFrame(), []
+    centres = np.array([[row["x"], row["y"], row["z"]] for row in rows])
+    in_template = np.full_like(centres, np.nan) if template is None else template(centres.T).T
+    places = place_lesions(images.labels, images.tissue, in_template, voxel_size=images.voxel_size)
+    rated = assign_ratings(ratings, images.labels, images.affine, file=ratings_file, rule=consensus)
+    middle = float(np.median(images.flair[images.white])) if images.flair is not None else np.nan
+    for row in rows:
+        inside = images.labels == row["lesion"]
+        row["place"] = places[row["lesion"]]
+        row["flair_ratio"] = np.nan if images.flair is None else float(images.flair[inside].mean() / middle)
+        row.update(rated[row["lesion"]])
+    if patch_voxel_size is not None and _differs(images.voxel_size, patch_voxel_size):
+        patches = _resampled_patches(images, scaled, rows, patch_voxel_size, tuple(shape), surroundings)
+        for row, patch in zip(rows, patches, strict=True):
+            row["cropped"] = patch.cropped
+    return pd.DataFrame(rows), patches
+
+
+def _differs(found: np.ndarray, wanted: Sequence[float]) -> bool:
+    return bool((np.abs(found / np.asarray(wanted, float) - 1) > SAME_SIZE).any())
+
+
+def _resampled_patches(
+    images: SessionImages,
+    flair: np.ndarray | None,
+    rows: list[dict],
+    voxel_size: Sequence[float],
+    shape: tuple[int, ...],
+    surroundings: bool,
+) -> list[Patch]:
+    """Cut patches of another voxel size: χ and FLAIR linear, the lesion where it fills half of a voxel."""
+    factor = np.asarray(voxel_size, float) / images.voxel_size
+    patches = []
+    for row in rows:
+        inside = (images.labels == row["lesion"]).astype(np.float32)
+        centre = np.mean(np.nonzero(inside), axis=1)
+        # a grid of its own, one patch to either side, with a voxel's centre on the lesion's centre of mass
+        size = tuple(2 * length + 1 for length in shape)
+        first = centre - factor * np.array(shape)
+
+        def onto(voxels: np.ndarray, order: int = 1, first: np.ndarray = first, size: tuple = size) -> np.ndarray:
+            return ndimage.affine_transform(voxels, factor, first, output_shape=size, order=order)
+
+        chi = onto(1000 * images.chi.astype(np.float32))
+        lesion = onto(inside) >= 0.5
+        if not lesion.any():
+            lesion[shape] = True
+        scaled = np.zeros_like(chi) if flair is None else onto(flair)
+        patches.append(cut_patch(chi, scaled, lesion, shape=shape, surroundings=surroundings))
+    return patches

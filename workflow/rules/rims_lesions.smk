@@ -1,0 +1,58 @@
+"""Lesions for rim detectors: their table, ratings, features and patches, and simulated ones to train on.
+
+Methods stand in src/chiomics/rims/lesions and src/chiomics/phantom/lesion_patches.py, after Zhang et al. 2022.
+"""
+
+
+rule rims:
+    """Tabulate the lesions of every session, and gather those that the detectors are trained on."""
+    input:
+        rims_targets(),
+
+
+rule simulate_lesions:
+    """Scan the training lesions of some simulated subjects, each in a box of its own."""
+    output:
+        **simulated_lesions("{batch}"),
+    log:
+        "results/logs/simulate_lesions_{batch}.log",
+    benchmark:
+        "results/benchmarks/simulate_lesions_{batch}.tsv"
+    wildcard_constraints:
+        batch="[0-9]+",
+    conda:
+        "../../envs/radiomics.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        recipe=RECIPE,
+        settings=RIM_LESIONS,
+        participants=participants_of_batch,
+    script:
+        "../../scripts/rims/simulate_lesions.py"
+
+
+rule gather_lesions:
+    """Put the lesions of the cohort into one table, one table of features and one array of patches."""
+    input:
+        **gathered_parts(),
+    output:
+        **COHORT_LESIONS,
+        figure=report(
+            "results/qc/rims_lesions.png",
+            caption="../report/rims_lesions.rst",
+            category="Rims",
+            labels={"session": "cohort", "picture": "examples of lesions"},
+        ),
+    log:
+        "results/logs/gather_lesions.log",
+    benchmark:
+        "results/benchmarks/gather_lesions.tsv"
+    conda:
+        "../../envs/radiomics.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    script:
+        "../../scripts/rims/gather_lesions.py"
