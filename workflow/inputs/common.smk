@@ -16,11 +16,13 @@ from chiomics.index import (
     update_manifest,
     write_manifest,
 )
+from chiomics.index.rim_ratings import RATINGS, update_rim_ratings
 from chiomics.phantom import list_sessions, load_recipe
 from snakemake.iocontainers import Wildcards
 from snakemake.logging import logger
 
 MANIFEST = "results/manifest.tsv"
+RIM_RATINGS = "results/rim_ratings.tsv"
 COHORT = "results/phantom"
 SIMULATED = config["bids_dir"] is None and config["features"] is None
 
@@ -85,7 +87,8 @@ def write_cohort_manifest():
         settings = ON_FAILURE["settings"] | ANATOMY_ON_FAILURE["settings"]
         options = config["index"] | ON_FAILURE | {"settings": settings}
         options["qc_exclude"] = beside_snakefile(options["qc_exclude"])
-        update_manifest(BIDS_DIR, MANIFEST, on_bad_session=config["on_bad_session"], **options)
+        rows = update_manifest(BIDS_DIR, MANIFEST, on_bad_session=config["on_bad_session"], **options)
+        update_rim_ratings(os.path.join(BIDS_DIR, RATINGS), rows, RIM_RATINGS)
 
 
 # Jobs are started with this same file, on other machines too: only the main process indexes.

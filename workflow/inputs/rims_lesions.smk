@@ -1,5 +1,6 @@
 """What the lesions of the rims stage are read from, and where they go."""
 
+from chiomics.anatomy.files import GRE_TO_TEMPLATE
 from chiomics.phantom.lesion_patches import list_patch_subjects
 
 RIM_LESIONS = config["rims"]["lesions"]
@@ -27,12 +28,54 @@ def participants_of_batch(wildcards):
     return lesion_batches()[int(wildcards.batch)]
 
 
+def session_lesions():
+    """Name the files of one session's lesions."""
+    names = {key: name.split(".") for key, name in LESION_FILES.items()}
+    files = {
+        key: derivative(suffix, f".{extension}", datatype="rims", desc="lesions")
+        for key, (suffix, extension) in names.items()
+    }
+    return files | {"table": derivative("lesions", ".tsv", datatype="rims")}
+
+
+def flair_on_gre(wildcards):
+    """Give a session's FLAIR on the voxels of the GRE, none where it has no FLAIR."""
+    named = anatomy_results().get("gre_FLAIR")
+    return [named.format(**wildcards)] if named and session_of(wildcards)["FLAIR"] else []
+
+
+def truth_of_lesions(wildcards):
+    """Give the simulated lesions of a session with their table, none where it is no simulated one."""
+    folder = f"{COHORT}/derivatives/truth/{{folder}}/anat/{{subject}}_desc-lesions_dseg"
+    return [(folder + extension).format(**wildcards) for extension in (".nii.gz", ".tsv")] if SIMULATED else []
+
+
+def rim_ratings(wildcards):
+    """Give the checked table of ratings where the BIDS folder has one."""
+    return [] if SIMULATED or not os.path.isfile(os.path.join(BIDS_DIR, RATINGS)) else [RIM_RATINGS]
+
+
+def keys_of_session(wildcards):
+    """Give the columns that name a session."""
+    row = session_of(wildcards)
+    return {key: row[key] for key in ("participant_id", "session_id", "run")}
+
+
+def anatomy_result(wildcards, name):
+    """Give one file of a session's anatomy."""
+    return anatomy_results()[name].format(**wildcards)
+
+
 def gathered_parts():
-    """Return the sets of lesions that make up the cohort, by kind of file."""
-    parts = [simulated_lesions(number) for number in range(len(lesion_batches()))]
-    return {key: [part[key] for part in parts] for key in LESION_FILES}
+    """Give the sets of lesions that make up the cohort, by kind of file: simulated ones, or the user's sessions."""
+    if SIMULATED:
+        parts = [simulated_lesions(number) for number in range(len(lesion_batches()))]
+        return {key: [part[key] for part in parts] for key in LESION_FILES}
+    sessions = [session_wildcards(row) for row in anatomy_sessions()]
+    return {key: [session_lesions()[key].format(**names) for names in sessions] for key in LESION_FILES}
 
 
 def rims_targets():
-    """Return what the stage makes of lesions for this cohort."""
-    return list(COHORT_LESIONS.values()) if SIMULATED else []
+    """Give what the stage makes of lesions for this cohort."""
+    tables = [session_lesions()["table"].format(**session_wildcards(row)) for row in anatomy_sessions()]
+    return tables + (list(COHORT_LESIONS.values()) if SIMULATED or tables else [])

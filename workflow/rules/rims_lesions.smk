@@ -33,6 +33,40 @@ rule simulate_lesions:
         "../../scripts/rims/simulate_lesions.py"
 
 
+rule tabulate_lesions:
+    """Measure, place and rate the lesions of one session, and cut their patches after Zhang et al. 2022, Section 2."""
+    input:
+        chi=reference_chi,
+        flair=flair_on_gre,
+        labels=partial(anatomy_result, name="lesions_labels"),
+        tissue=partial(anatomy_result, name="tissue_labels"),
+        white=partial(anatomy_result, name="nawm_labels"),
+        sidecar=partial(anatomy_result, name="sidecar"),
+        segmentation=segmentation_of,
+        valid_mask=valid_mask,
+        ratings=rim_ratings,
+        truth=truth_of_lesions,
+    output:
+        **session_lesions(),
+    log:
+        job_file("logs", "tabulate_lesions", ".log"),
+    benchmark:
+        job_file("benchmarks", "tabulate_lesions", ".tsv")
+    conda:
+        "../../envs/radiomics.yaml"
+    resources:
+        mem_mb=partial(megabytes_for_size, copies=30),
+        runtime=partial(minutes_for_size, minutes_per_megavoxel=2),
+    params:
+        settings=RIM_LESIONS,
+        identity=keys_of_session,
+        origin={"simulated": SIMULATED, "cohort": COHORT_NAME},
+        to_template=GRE_TO_TEMPLATE,
+        ratings_file=os.path.join(BIDS_DIR or "", RATINGS),
+    script:
+        "../../scripts/rims/tabulate_lesions.py"
+
+
 rule gather_lesions:
     """Put the lesions of the cohort into one table, one table of features and one array of patches."""
     input:

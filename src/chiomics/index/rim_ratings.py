@@ -50,7 +50,10 @@ def update_rim_ratings(table: str | Path, rows: Sequence[dict], path: str | Path
         At the first line that cannot be used: an unknown session, no lesion, another call than 0 or 1, or a second
         call of one rater on one lesion.
     """
-    ratings = read_rim_ratings(table, rows) if Path(table).is_file() else []
+    if not Path(table).is_file():
+        Path(path).unlink(missing_ok=True)
+        return []
+    ratings = read_rim_ratings(table, rows)
     lines = ["\t".join(COLUMNS)] + ["\t".join(str(rating[column]) for column in COLUMNS) for rating in ratings]
     text = "\n".join(lines) + "\n"
     if not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != text:

@@ -20,6 +20,8 @@ from chiomics.rims.lesions.table import measure_lesions
 
 #: Slices this much thicker than voxels are wide have a slice axis that matters.
 SLICED = 1.5
+#: Patches with the images' own voxels.
+NATIVE = "native"
 #: Voxel sizes that differ less than this are the same for patches, relative.
 SAME_SIZE = 0.1
 
@@ -125,7 +127,7 @@ def tabulate_session(
     consensus: str = "exclude",
     shape: Sequence[int] = (32, 32, 16),
     surroundings: bool = False,
-    patch_voxel_size: Sequence[float] | None = None,
+    voxel_size: str | Sequence[float] = NATIVE,
 ) -> tuple[pd.DataFrame, list[Patch]]:
     """Measure, place and rate the lesions of a session, and cut their patches.
 
@@ -140,8 +142,8 @@ def tabulate_session(
         As in `assign_ratings`.
     shape, surroundings
         As in `cut_patch`.
-    patch_voxel_size : sequence of 3 floats, optional
-        Voxel size of the patches in mm, where it differs by more than a tenth; the images' own by default.
+    voxel_size : sequence of 3 floats, or "native"
+        Voxel size of the patches in mm; patches are resampled where the images' differs from it by more than a tenth.
 
     Returns
     -------
@@ -172,8 +174,8 @@ def tabulate_session(
         row["place"] = places[row["lesion"]]
         row["flair_ratio"] = np.nan if images.flair is None else float(images.flair[inside].mean() / middle)
         row.update(rated[row["lesion"]])
-    if patch_voxel_size is not None and _differs(images.voxel_size, patch_voxel_size):
-        patches = _resampled_patches(images, scaled, rows, patch_voxel_size, tuple(shape), surroundings)
+    if voxel_size != NATIVE and _differs(images.voxel_size, voxel_size):
+        patches = _resampled_patches(images, scaled, rows, voxel_size, tuple(shape), surroundings)
         for row, patch in zip(rows, patches, strict=True):
             row["cropped"] = patch.cropped
     return pd.DataFrame(rows), patches
@@ -206,8 +208,8 @@ def _resampled_patches(
 
         chi = onto(1000 * images.chi.astype(np.float32))
         lesion = onto(inside) >= 0.5
-        if not lesion.any():
-            lesion[shape] = True
+        # a lesion thinner than half a voxel keeps the voxel at its centre
+        lesion[shape] |= not lesion.any()
         scaled = np.zeros_like(chi) if flair is None else onto(flair)
         patches.append(cut_patch(chi, scaled, lesion, shape=shape, surroundings=surroundings))
     return patches

@@ -129,6 +129,8 @@ def _at_edge(brain: np.ndarray, voxels: np.ndarray) -> bool:
     return False
 
 
-def name_lesions(rows: list[dict], identity: Mapping[str, object]) -> pd.DataFrame:
-    """Put the columns that name a session before those of its lesions."""
-    return pd.DataFrame([{**identity, **row} for row in rows])
+def name_lesions(table: pd.DataFrame, identity: Mapping[str, object]) -> pd.DataFrame:
+    """Put the columns that name a session before those of its lesions, which may be none."""
+    own = table.columns.difference(list(identity), sort=False)
+    named = table.assign(**identity)[[*identity, *own]]
+    return named if "lesion" in named else named.assign(lesion=pd.Series(dtype=int))
