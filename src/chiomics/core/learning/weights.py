@@ -1,22 +1,28 @@
-"""Weights on disk: safetensors with a JSON card beside them, never pickle."""
+"""Weights on disk: safetensors with a JSON card beside them, never pickle.
+
+Arrays of other models, such as a forest's, are kept the same way; only what gives tensors imports PyTorch.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
+import safetensors.numpy
 from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import nn
 
 from chiomics.core.errors import InputError
 from chiomics.core.files import atomic_write, read_sidecar, write_sidecar
 
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
-def save_model(path: str | Path, tensors: Mapping[str, torch.Tensor], card: Mapping[str, Any]) -> None:
+
+def save_model(path: str | Path, tensors: Mapping[str, torch.Tensor | np.ndarray], card: Mapping[str, Any]) -> None:
     """Write weights, and the card that says what they are.
 
     Parameters
@@ -24,18 +30,26 @@ def save_model(path: str | Path, tensors: Mapping[str, torch.Tensor], card: Mapp
     path : path-like
         File ending in `.safetensors`; the card lies beside it, ending in `.json`.
     tensors : mapping
-        By name, such as a state dict.
+        By name, such as a state dict; tensors or arrays.
     card : mapping
         What a user must know: inputs, units, scales, training cohort. The checksum of the weights is added.
     """
-    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    content = safetensors.numpy.save({name: _as_array(tensor) for name, tensor in tensors.items()})
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
     write_sidecar(card_path(path), {**card, "weights_sha256": hashlib.sha256(content).hexdigest()})
 
 
 def load_model(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read weights and their card.
+    """Read weights as tensors, and their card; raises as `load_arrays`."""
+    import torch
+
+    arrays, card = load_arrays(path)
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}, card
+
+
+def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read weights as arrays, and their card.
 
     Raises
     ------
@@ -44,13 +58,13 @@ def load_model(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any
     """
     try:
         content = Path(path).read_bytes()
-        tensors = load(content)
+        arrays = safetensors.numpy.load(content)
     except (OSError, SafetensorError) as error:
         raise InputError("the weights cannot be read", file=path, found=str(error), expected="safetensors") from error
     card = read_sidecar(card_path(path))
     if card.get("weights_sha256") != hashlib.sha256(content).hexdigest():
         raise InputError("the weights are not those that the card describes", file=card_path(path))
-    return tensors, card
+    return {name: array.copy() for name, array in arrays.items()}, card
 
 
 def card_path(path: str | Path) -> Path:
@@ -105,7 +119,14 @@ def _few(names: set[str]) -> str:
     return ", ".join(sorted(names)[:3]) or "none"
 
 
+def _as_array(tensor: torch.Tensor | np.ndarray) -> np.ndarray:
+    return np.asarray(tensor if isinstance(tensor, np.ndarray) else tensor.detach().cpu().numpy(), order="C")
+
+
 def _read_state(path: str | Path) -> dict[str, torch.Tensor]:
+    import torch
+    from safetensors.torch import load
+
     try:
         if Path(path).suffix == ".safetensors":
             return load(Path(path).read_bytes())

@@ -1,0 +1,52 @@
+"""Radiomic features as a network takes them: medians for what is missing, mean 0 and SD 1 over the training lesions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+#: Standardised values are cut here: a few textures have tails of hundreds of SDs, which no layer should see.
+LIMIT = 10.0
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """What training lesions say about the features.
+
+    Attributes
+    ----------
+    names : list of str
+        Features in their order.
+    median, mean, sd : ndarray, shape (features,)
+        Of the training lesions; an SD of 0 stands as 1.
+    """
+
+    names: list[str]
+    median: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+
+    @classmethod
+    def fit(cls, features: pd.DataFrame) -> Scaler:
+        """Learn from training lesions alone."""
+        values = features.to_numpy(float)
+        values = np.where(np.isfinite(values), values, np.nan)
+        known = np.isfinite(values).any(axis=0)
+        median = np.zeros(values.shape[1])
+        median[known] = np.nanmedian(values[:, known], axis=0)
+        filled = np.where(np.isfinite(values), values, median)
+        sd = filled.std(axis=0)
+        return cls(
+            list(features.columns), median, filled.mean(axis=0), np.where(sd > 1e-9 * np.abs(median) + 1e-30, sd, 1)
+        )
+
+    def impute(self, features: pd.DataFrame) -> np.ndarray:
+        """Give the features in their order with medians for what is missing, shape (lesions, features)."""
+        values = features[self.names].to_numpy(float)
+        return np.where(np.isfinite(values), values, self.median)
+
+    def transform(self, features: pd.DataFrame) -> np.ndarray:
+        """Standardise, shape (lesions, features), float32."""
+        return np.clip((self.impute(features) - self.mean) / self.sd, -LIMIT, LIMIT).astype(np.float32)

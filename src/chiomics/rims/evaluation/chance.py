@@ -1,0 +1,101 @@
+"""What chance and a leak would give: permuted labels, and lesions split without regard to whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedKFold
+
+from chiomics.core.learning.curves import average_precision
+from chiomics.core.scores.concordance import auc
+from chiomics.rims.detectors.folds import assign_folds, count_rims, strata_of
+from chiomics.rims.detectors.lesions import Lesions
+
+Train = Callable[[Lesions, int], Any]
+
+
+def permute_within_strata(subjects: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Shuffle labels among the lesions of the subjects of each stratum of rim counts."""
+    stratum = lesion_strata(subjects, labels)
+    permuted = labels.copy()
+    for number in np.unique(stratum):
+        rows = np.flatnonzero(stratum == number)
+        permuted[rows] = rng.permutation(labels[rows])
+    return permuted
+
+
+def lesion_strata(subjects: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Give every lesion the stratum of its subject."""
+    names, counts = count_rims(subjects, labels)
+    return strata_of(counts)[np.searchsorted(names, subjects)]
+
+
+def check_chance(
+    lesions: Lesions, train: Train, settings: Mapping[str, Any], *, arm: str, permutations: int
+) -> pd.DataFrame:
+    """Evaluate one arm on permuted labels, and with lesions split at random beside subjects.
+
+    Parameters
+    ----------
+    lesions : Lesions
+        All of the cohort.
+    train : callable
+        Takes lesions and a seed, gives a detector.
+    settings : mapping
+        Folds and seed.
+    arm : str
+        Its name, for the table.
+    permutations : int
+        Of the labels.
+
+    Returns
+    -------
+    pandas.DataFrame
+        arm, scheme (`permuted`, `subject_split`, `lesion_split`), number, auc (mean over folds; for permuted labels
+        over folds and strata, within which they were shuffled), ap.
+    """
+    labels, subjects, folds, seed = lesions.labels, lesions.subjects, settings["folds"], settings["seed"]
+    by_subject = assign_folds(subjects, labels, folds=folds, seed=seed)
+    by_lesion = np.zeros(len(labels), int)
+    shuffled = StratifiedKFold(folds, shuffle=True, random_state=seed).split(by_lesion, labels)
+    for number, (_, test) in enumerate(shuffled):
+        by_lesion[test] = number
+    rows = []
+    for scheme, fold_of in (("subject_split", by_subject), ("lesion_split", by_lesion)):
+        scores = _cross_validate(lesions, train, fold_of, seed)
+        rows.append({"arm": arm, "scheme": scheme, "number": 0, **_areas(labels, scores, [fold_of])})
+    stratum = lesion_strata(subjects, labels)
+    for number in range(permutations):
+        rng = np.random.default_rng([seed, number])
+        other = permute_within_strata(subjects, labels, rng)
+        scores = _cross_validate(lesions.relabel(other), train, by_subject, seed)
+        rows.append(
+            {"arm": arm, "scheme": "permuted", "number": number, **_areas(other, scores, [by_subject, stratum])}
+        )
+    return pd.DataFrame(rows)
+
+
+def _cross_validate(lesions: Lesions, train: Train, fold_of: np.ndarray, seed: int) -> np.ndarray:
+    scores = np.zeros(len(fold_of))
+    for fold in np.unique(fold_of):
+        test = np.flatnonzero(fold_of == fold)
+        detector = train(lesions.take(np.flatnonzero(fold_of != fold)), seed)
+        scores[test] = detector.predict(lesions.take(test))
+    return scores
+
+
+def _areas(labels: np.ndarray, scores: np.ndarray, groups: list[np.ndarray]) -> dict[str, float]:
+    """Average over groups, each weighted by its pairs of a lesion with and one without a rim."""
+    code = np.unique(np.stack(groups), axis=1, return_inverse=True)[1].ravel()
+    found, weights = [], []
+    for number in np.unique(code):
+        own = code == number
+        pairs = int(labels[own].sum()) * int((1 - labels[own]).sum())
+        if pairs:
+            found.append((auc(labels[own], scores[own]), average_precision(labels[own], scores[own])))
+            weights.append(pairs)
+    mean = np.average(found, axis=0, weights=weights)
+    return {"auc": float(mean[0]), "ap": float(mean[1])}

@@ -1,0 +1,204 @@
+"""Training and files of detectors: nothing of a test subject reaches them, and a kill changes nothing."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chiomics.core.errors import InputError, SettingError
+from chiomics.rims.detectors.arms import ARMS, list_trainings
+from chiomics.rims.detectors.folds import assign_folds, count_rims, inner_split, merge_strata, strata_of
+from chiomics.rims.detectors.lesions import KEYS, check_lesions, read_lesions
+from chiomics.rims.detectors.model_file import load_detector, save_detector
+from chiomics.rims.detectors.nine_features import NAMES, add_nine, nine_features, nine_of
+from chiomics.rims.detectors.scaling import Scaler
+from chiomics.rims.detectors.training import run_training, train, undo_prior
+from tests.rims.cohorts import make_lesions, make_settings
+
+SMALL = make_lesions(subjects=12, per_subject=8, rims=3)
+
+
+def test_folds_hold_subjects_whole_and_strata_even():
+    rng = np.random.default_rng(0)
+    counts = rng.choice([0, 0, 0, 1, 2, 3, 5, 6, 9], 90)
+    counts[0] = 9
+    subjects = np.repeat([f"sub-{number:03d}" for number in range(90)], 12)
+    labels = (np.tile(np.arange(12), 90) < np.repeat(counts, 12)).astype(int)
+    fold_of = assign_folds(subjects, labels, folds=5, seed=1)
+    table = pd.DataFrame({"subject": subjects, "fold": fold_of}).drop_duplicates()
+    assert len(table) == 90
+    strata = strata_of(count_rims(subjects, labels)[1])
+    for stratum in range(4):
+        sizes = np.bincount(
+            table["fold"].to_numpy()[np.argsort(table["subject"].to_numpy())][strata == stratum], minlength=5
+        )
+        assert np.ptp(sizes) <= 1
+    assert np.ptp(np.bincount(table["fold"])) <= 1
+    assert np.array_equal(fold_of, assign_folds(subjects, labels, folds=5, seed=1))
+    assert not np.array_equal(fold_of, assign_folds(subjects, labels, folds=5, seed=2))
+
+
+def test_small_strata_join_a_neighbour():
+    assert merge_strata(np.array([0] * 9 + [1] * 9 + [2] * 6 + [3] * 2), 5).max() == 2
+    # subjects with a rim stay apart from those without one
+    assert set(merge_strata(np.array([0] * 9 + [1] * 2 + [2] * 6), 5)) == {0, 2}
+    assert strata_of(np.array([0, 1, 3, 4, 6, 7, 17])).tolist() == [0, 1, 1, 2, 2, 3, 3]
+
+
+def test_inner_split_holds_back_a_fifth_of_the_subjects():
+    held = inner_split(SMALL.subjects, SMALL.labels, seed=0)
+    assert not set(SMALL.subjects[held]) & set(SMALL.subjects[~held])
+    assert 0.1 < held.mean() < 0.35
+
+
+def test_nine_features_of_a_shell_and_a_ball():
+    grid = np.stack(np.meshgrid(*[np.arange(15) - 7] * 2, np.arange(5) - 2, indexing="ij"))
+    far = np.sqrt((grid[:2] ** 2).sum(axis=0)) / 6
+    mask = far <= 1
+    shell = dict(zip(NAMES, nine_of(np.where(far > 0.6, 80.0, 10.0), mask), strict=True))
+    ball = dict(zip(NAMES, nine_of(np.full(mask.shape, 45.0), mask), strict=True))
+    assert shell["edge_minus_core_median"] == 70
+    assert ball["edge_minus_core_median"] == ball["sd"] == 0
+    assert shell["log_voxels"] == pytest.approx(np.log(mask.sum()))
+    assert ball["mean"] == ball["maximum"] == ball["percentile90"] == 45
+    kept = add_nine(SMALL)
+    np.testing.assert_array_equal(nine_features(kept), nine_features(SMALL))
+
+
+def test_scaler_fills_with_medians_and_ignores_constants():
+    frame = pd.DataFrame({"a": [1.0, 2, np.nan, 3], "b": [5.0] * 4, "c": [np.nan] * 4, "d": [0, 1, 2, np.inf]})
+    scaler = Scaler.fit(frame)
+    out = scaler.transform(frame)
+    assert out[2, 0] == 0  # the median equals the mean here
+    assert np.isfinite(out).all()
+    assert not out[:, 1:3].any()
+    np.testing.assert_allclose(out[:, 0].std(), 1, rtol=1e-6)
+
+
+def test_a_raised_prior_is_taken_back():
+    # at equal odds in training, the probability becomes the share of the cohort
+    assert undo_prior(np.array([0.3]), 0.3, 0.05)[0] == pytest.approx(0.05)
+    p = np.array([0.1, 0.5, 0.9])
+    np.testing.assert_allclose(undo_prior(p, 0.2, 0.2), p)
+
+
+@pytest.mark.parametrize("arm", ["aprl_rf", "qsmrim"])
+def test_a_test_subject_changes_nothing_that_is_learnt(arm):
+    if ARMS[arm].is_network:
+        pytest.importorskip("torch", reason="PyTorch is not installed")
+    settings = make_settings(epochs=1, folds=3, inner=False)
+    fold_of = assign_folds(SMALL.subjects, SMALL.labels, folds=3, seed=settings["seed"])
+    test = np.flatnonzero(fold_of == 0)
+    whole = run_training(arm, 0, 0, SMALL, settings).predictions
+    patches, features = SMALL.patches.copy(), SMALL.features.copy()
+    first = test[0]
+    patches[first] = 3
+    features.iloc[first] = 1e6
+    other = run_training(arm, 0, 0, type(SMALL)(SMALL.table, features, patches, SMALL.masks), settings).predictions
+    same = (whole[KEYS].astype(str) == other[KEYS].astype(str)).to_numpy().all()
+    assert same
+    # the other lesions of the fold are predicted by the same weights, scales and made lesions
+    np.testing.assert_array_equal(whole["probability"].iloc[1:], other["probability"].iloc[1:])
+    assert whole["probability"].iloc[0] != other["probability"].iloc[0]
+
+
+def test_a_killed_training_ends_with_the_same_predictions(tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    from chiomics.rims.detectors import network
+
+    settings = make_settings(epochs=3, folds=3, inner=False, batch=24)
+    expected = run_training("qsmrim", 0, 0, SMALL, settings).predictions
+    real, steps = network._loss, []
+
+    def killed(model, batch):
+        steps.append(1)
+        if len(steps) > 3:
+            raise KeyboardInterrupt
+        return real(model, batch)
+
+    monkeypatch.setattr(network, "_loss", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_training("qsmrim", 0, 0, SMALL, settings, checkpoints=tmp_path)
+    monkeypatch.setattr(network, "_loss", real)
+    assert len(list(tmp_path.glob("*.pt"))) == 1
+    resumed = run_training("qsmrim", 0, 0, SMALL, settings, checkpoints=tmp_path)
+    pd.testing.assert_frame_equal(resumed.predictions, expected)
+    assert resumed.checkpoints == list(tmp_path.glob("*.pt"))
+
+
+@pytest.mark.parametrize("arm", ["mean_chi", "reference", "aprl_rf", "aprl_nn", "rimnet", "qsmrim"])
+def test_a_detector_is_the_same_after_its_file(tmp_path, arm):
+    if ARMS[arm].is_network:
+        pytest.importorskip("torch", reason="PyTorch is not installed")
+    settings, file = make_settings(epochs=1), tmp_path / "detector.safetensors"
+    detector = train(arm, SMALL, settings, seed=3)
+    save_detector(file, arm, detector, settings, {"patch": list(SMALL.masks.shape[1:])})
+    loaded, card = load_detector(file)
+    # sums of 50 trees in another order
+    np.testing.assert_allclose(loaded.predict(SMALL), detector.predict(SMALL), rtol=1e-12)
+    assert card["arm"] == arm
+    assert "diagnosis" in card["notice"]
+
+
+def test_a_foreign_model_file_is_refused(tmp_path):
+    file = tmp_path / "detector.safetensors"
+    save_detector(file, "mean_chi", train("mean_chi", SMALL, make_settings(), seed=0), make_settings(), {})
+    card = json.loads(file.with_suffix(".json").read_text())
+    file.with_suffix(".json").write_text(json.dumps(card | {"format": "another"}))
+    with pytest.raises(InputError, match="no rim detector"):
+        load_detector(file)
+
+
+def test_a_cohort_without_rims_stops_early():
+    with pytest.raises(InputError, match="too few rim lesions"):
+        check_lesions(SMALL.relabel(np.zeros(len(SMALL.table))), folds=5)
+    with pytest.raises(InputError, match="nothing to tell apart"):
+        check_lesions(SMALL.relabel(np.ones(len(SMALL.table))), folds=5)
+
+
+def test_files_of_other_lesions_are_refused(tmp_path):
+    paths = [tmp_path / name for name in ("lesions.parquet", "features.parquet", "patches.npy", "masks.npy")]
+    keyed = pd.concat([SMALL.table[KEYS], SMALL.features], axis=1)
+    SMALL.table.to_parquet(paths[0])
+    keyed.iloc[::-1].to_parquet(paths[1])
+    np.save(paths[2], SMALL.patches)
+    np.save(paths[3], SMALL.masks)
+    with pytest.raises(InputError, match=r"features\.parquet"):
+        read_lesions(*paths)
+    keyed.to_parquet(paths[1])
+    assert len(read_lesions(*paths).table) == len(SMALL.table)
+    SMALL.table.assign(consensus=np.where(np.arange(len(keyed)) < 5, np.nan, SMALL.labels)).to_parquet(paths[0])
+    rated = read_lesions(*paths)
+    assert len(rated.table) == len(rated.patches) == len(SMALL.table) - 5
+
+
+def test_without_torch_the_networks_are_left_out_by_name():
+    settings = make_settings()
+    assert {"mean_chi", "qsmrim"} <= set(settings["arms"])
+    from chiomics.rims.detectors.arms import complete_settings
+
+    without = complete_settings(settings | {"arms": list(ARMS)}, simulated=True, torch=False)
+    assert without["arms"] == ["mean_chi", "reference", "aprl_rf", "aprl_rf_plain"]
+    assert set(without["left_out"]) == {arm for arm in ARMS if ARMS[arm].is_network}
+    assert not {arm for arm, _, _ in list_trainings(without)} & set(without["left_out"])
+    with pytest.raises(SettingError, match="nonsense"):
+        complete_settings(settings | {"arms": ["nonsense"]}, simulated=True, torch=True)
+
+
+def test_forests_and_evaluation_never_import_torch():
+    code = (
+        "import sys\nsys.modules['torch'] = None\n"
+        "from tests.rims.cohorts import make_lesions, make_settings\n"
+        "from chiomics.rims.detectors.training import run_training\n"
+        "from chiomics.rims.evaluation.study import evaluate\n"
+        "import chiomics.rims.zhang2022.figures_network, chiomics.rims.zhang2022.figures_cohort\n"
+        "import chiomics.rims.zhang2022.readme, chiomics.rims.detectors.model_file, pandas as pd\n"
+        "lesions, settings = make_lesions(subjects=10, per_subject=6), make_settings(trees=10, folds=2)\n"
+        "parts = [run_training('aprl_rf', fold, 0, lesions, settings).predictions for fold in range(2)]\n"
+        "assert len(evaluate(pd.concat(parts), lesions.table, settings)['performance'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
