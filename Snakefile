@@ -57,3 +57,7 @@ rule all:
         rules.anatomy.input,
         rules.radiomics.input,
         paper_files,
+
+
+onerror:
+    go_on_without_failed()

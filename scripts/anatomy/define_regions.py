@@ -18,4 +18,4 @@ with remembered_failure(session=session, inputs=files.raw, **snakemake.params.on
         traced=snakemake.input.get("traced") or None,
         notes=snakemake.params.notes,
     )
-write_session(found, snakemake.output, title=session, simulated=snakemake.params.simulated)
+    write_session(found, snakemake.output, title=session, simulated=snakemake.params.simulated)

@@ -21,4 +21,4 @@ with (
     nuclei = atlases.get("nuclei")
     segment_session(files, segmentation, settings=settings, scratch=scratch, nuclei_atlas=nuclei)
     found = define_regions(files, segmentation, atlases=atlases, settings=settings, notes=snakemake.params.notes)
-write_session(found, snakemake.output, title=session, simulated=snakemake.params.simulated)
+    write_session(found, snakemake.output, title=session, simulated=snakemake.params.simulated)

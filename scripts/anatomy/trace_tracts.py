@@ -4,8 +4,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from chiomics.anatomy.atlases.atlas import read_atlas
-from chiomics.anatomy.diffusion.session import trace_session
-from chiomics.anatomy.diffusion.tracts import DiffusionSeries, DiffusionSettings
+from chiomics.anatomy.diffusion.session import trace_or_leave
+from chiomics.anatomy.diffusion.tracts import DiffusionSettings
 from chiomics.anatomy.files import SessionFiles
 from chiomics.anatomy.registration.settings import settings as registration_settings
 from chiomics.core.logs import start_log
@@ -23,8 +23,8 @@ with (
     remembered_failure(session=session, inputs=[*files.raw, *gradients], **snakemake.params.on_failure),
 ):
     Path(snakemake.output.traced).mkdir(parents=True, exist_ok=True)
-    tracts = trace_session(
-        DiffusionSeries.with_sidecar(*gradients), snakemake.input.segmentation, snakemake.output.traced,
+    tracts = trace_or_leave(
+        gradients, snakemake.input.segmentation, snakemake.output.traced,
         gre=files.read_magnitude(), atlas=read_atlas(snakemake.input.atlas),
         registration=registration_settings(chosen["registration"]["preset"], chosen["registration"]["parameters"]),
         settings=DiffusionSettings.of(chosen["tracts"]["parameters"]), scratch=scratch,

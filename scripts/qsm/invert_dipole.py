@@ -2,6 +2,7 @@
 
 from itertools import product
 
+from chiomics.core.failures import remembered_failure
 from chiomics.core.logs import start_log
 from chiomics.qsm.echo_files import EchoFiles
 from chiomics.qsm.steps import invert_dipole
@@ -10,17 +11,19 @@ start_log(snakemake.log[0])
 parts = {part: list(snakemake.input.get(part, [])) for part in ("magnitude", "phase", "real", "imaginary")}
 echo_sets = snakemake.params.echo_sets
 maps = list(product(snakemake.params.settings["inversions"], echo_sets))
-invert_dipole(
-    EchoFiles(**snakemake.params.gre, **parts),
-    local_fields=dict(zip(echo_sets, snakemake.input.local_fields, strict=True)),
-    sidecars=dict(zip(echo_sets, snakemake.input.field_sidecars, strict=True)),
-    weights=snakemake.input.weights,
-    mask=snakemake.input.mask,
-    brain_sidecar=snakemake.input.brain_sidecar,
-    r2star=snakemake.input.r2star or None,
-    settings=snakemake.params.settings,
-    maps=dict(zip(maps, snakemake.output.maps, strict=True)),
-    map_sidecars=dict(zip(maps, snakemake.output.map_sidecars, strict=True)),
-    reference_mask=snakemake.output.reference_mask,
-    workers=snakemake.threads,
-)
+session = snakemake.wildcards.subject + snakemake.wildcards.run
+with remembered_failure(session=session, inputs=snakemake.params.raw, **snakemake.params.on_failure):
+    invert_dipole(
+        EchoFiles(**snakemake.params.gre, **parts),
+        local_fields=dict(zip(echo_sets, snakemake.input.local_fields, strict=True)),
+        sidecars=dict(zip(echo_sets, snakemake.input.field_sidecars, strict=True)),
+        weights=snakemake.input.weights,
+        mask=snakemake.input.mask,
+        brain_sidecar=snakemake.input.brain_sidecar,
+        r2star=snakemake.input.r2star or None,
+        settings=snakemake.params.settings,
+        maps=dict(zip(maps, snakemake.output.maps, strict=True)),
+        map_sidecars=dict(zip(maps, snakemake.output.map_sidecars, strict=True)),
+        reference_mask=snakemake.output.reference_mask,
+        workers=snakemake.threads,
+    )

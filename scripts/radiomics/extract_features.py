@@ -1,6 +1,7 @@
 """Features of one session from all its maps and volumes of interest, and the histograms behind them."""
 
 from chiomics.core.chi_reference import read_reference
+from chiomics.core.failures import remembered_failure
 from chiomics.core.logs import start_log
 from chiomics.radiomics.qc import plot_histograms
 from chiomics.radiomics.session import extract_session, region_values, write_session
@@ -14,28 +15,30 @@ valid_mask = next(iter(snakemake.input.get("valid_mask") or []), None)
 if isinstance(snakemake.input.get("valid_mask"), str):
     valid_mask = snakemake.input.valid_mask
 
-offset = read_reference(snakemake.input.reference) if snakemake.input.get("reference") else 0.0
-features = extract_session(
-    maps,
-    snakemake.input.vois,
-    presets=settings["presets"],
-    identity=snakemake.params.identity,
-    valid_mask=valid_mask,
-    offset=offset,
-    engine=settings["engine"],
-    isolated_voxels=settings["isolated_voxels"],
-)
-write_session(features, snakemake.output.features, simulated=snakemake.params.simulated)
-log.info("%d values, %d without a value", len(features), features["value"].isna().sum())
+session = snakemake.wildcards.subject + snakemake.wildcards.run
+with remembered_failure(session=session, inputs=snakemake.params.raw, **snakemake.params.on_failure):
+    offset = read_reference(snakemake.input.reference) if snakemake.input.get("reference") else 0.0
+    features = extract_session(
+        maps,
+        snakemake.input.vois,
+        presets=settings["presets"],
+        identity=snakemake.params.identity,
+        valid_mask=valid_mask,
+        offset=offset,
+        engine=settings["engine"],
+        isolated_voxels=settings["isolated_voxels"],
+    )
+    write_session(features, snakemake.output.features, simulated=snakemake.params.simulated)
+    log.info("%d values, %d without a value", len(features), features["value"].isna().sum())
 
-preset, options = next(iter(settings["presets"].items()))
-shown = preset_settings(preset, options)
-plot_histograms(
-    region_values(maps, snakemake.input.vois, preset=preset, options=options, valid_mask=valid_mask),
-    snakemake.output.figure,
-    gray_levels=shown.gray_levels,
-    bin_widths=shown.bin_widths,
-    unit=shown.unit or "ppm",
-    title=f"{snakemake.wildcards.subject}{snakemake.wildcards.run}, {names[0][0]}, {names[0][1]}",
-    simulated=snakemake.params.simulated,
-)
+    preset, options = next(iter(settings["presets"].items()))
+    shown = preset_settings(preset, options)
+    plot_histograms(
+        region_values(maps, snakemake.input.vois, preset=preset, options=options, valid_mask=valid_mask),
+        snakemake.output.figure,
+        gray_levels=shown.gray_levels,
+        bin_widths=shown.bin_widths,
+        unit=shown.unit or "ppm",
+        title=f"{session}, {names[0][0]}, {names[0][1]}",
+        simulated=snakemake.params.simulated,
+    )

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 from collections import defaultdict
 from functools import partial
 from glob import glob
@@ -75,6 +77,8 @@ ON_FAILURE = {
 # The same for what the anatomy stage finds; other settings of it re-run no susceptibility map.
 ANATOMY_ON_FAILURE = ON_FAILURE | {"settings": {"anatomy": config["anatomy"]}}
 
+RADIOMICS_ON_FAILURE = ON_FAILURE | {"settings": {"radiomics": config["radiomics"]}}
+
 
 def write_cohort_manifest():
     """Index the input; the simulated cohort's files are foretold by its recipe."""
@@ -84,7 +88,7 @@ def write_cohort_manifest():
         rows = index_files(files, [subject.participant for subject in SUBJECTS], constants=constants)
         write_manifest(rows, MANIFEST)
     else:
-        settings = ON_FAILURE["settings"] | ANATOMY_ON_FAILURE["settings"]
+        settings = ON_FAILURE["settings"] | ANATOMY_ON_FAILURE["settings"] | RADIOMICS_ON_FAILURE["settings"]
         options = config["index"] | ON_FAILURE | {"settings": settings}
         options["qc_exclude"] = beside_snakefile(options["qc_exclude"])
         rows = update_manifest(BIDS_DIR, MANIFEST, on_bad_session=config["on_bad_session"], **options)
@@ -143,6 +147,38 @@ def inputs_of(wildcards, column):
     """Return the paths in one column of a session's row, none where it is empty."""
     paths = session_of(wildcards)[column] or []
     return [os.path.join(BIDS_DIR, path) for path in ([paths] if isinstance(paths, str) else paths)]
+
+
+#: Columns of the manifest that name a session's files.
+FILE_COLUMNS = (
+    *("magnitude", "phase", "real", "imaginary", "T1w", "FLAIR", "dwi", "bval", "bvec", "T1w_mask", "brain_mask"),
+    *("lesion_mask", "lesion_labels", "tissue_labels", "chi_map", "voi_labels"),
+)
+
+
+def raw_files(wildcards):
+    """Give all files of the user's that a session is read from."""
+    return [path for column in FILE_COLUMNS for path in inputs_of(wildcards, column)]
+
+
+def failure_records():
+    """List the records of failed jobs, each with its time."""
+    return {path: os.stat(path).st_mtime_ns for path in glob(os.path.join(ON_FAILURE["failed_dir"], "*.json"))}
+
+
+RECORDS_BEFORE = failure_records() if workflow.is_main_process else {}
+
+
+def go_on_without_failed():
+    """Run again without the sessions that failed in this run, so that the others' tables and pages are made in it."""
+    new = failure_records().items() - RECORDS_BEFORE.items()
+    settings = workflow.execution_settings
+    if not new or SIMULATED or config["on_bad_session"] != "exclude" or not settings.keep_going:
+        return
+    names = ", ".join(sorted(os.path.basename(path).removesuffix(".json") for path, _ in new))
+    logger.warning(f"the run goes on without {len(new)} sessions that failed: {names}")
+    again = [argument for argument in sys.argv[1:] if argument != "--nolock"]
+    subprocess.run([sys.executable, "-m", "snakemake", *again, "--nolock"], check=False)
 
 
 def voxels_of(wildcards):

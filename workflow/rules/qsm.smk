@@ -138,6 +138,8 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 mem_mb=partial(megabytes_for_size, copies=60),
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=2),
             params:
+                on_failure=ON_FAILURE,
+                raw=raw_files,
                 echo_sets=echo_sets_of_job,
                 settings={key: config["qsm"][key] for key in ("preset", "phase", "backend")},
             script:
@@ -172,6 +174,8 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 mem_mb=partial(megabytes_for_size, copies=60),
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=4),
             params:
+                on_failure=ON_FAILURE,
+                raw=raw_files,
                 gre=gre_parameters,
                 echo_sets=echo_sets_of_job,
                 settings={key: config["qsm"][key] for key in QSM_SETTINGS},
@@ -201,6 +205,8 @@ for group, sets, r2star, one_job, folders in qsm_groups():
             resources:
                 mem_mb=partial(megabytes_for_size, copies=30),
             params:
+                on_failure=ON_FAILURE,
+                raw=raw_files,
                 gre=gre_parameters,
                 simulated=SIMULATED,
             script:

@@ -39,6 +39,8 @@ rule extract_features:
     params:
         map_names=map_names_of_job,
         identity=session_identity,
+        on_failure=RADIOMICS_ON_FAILURE,
+        raw=raw_files,
         settings=config["radiomics"],
         simulated=SIMULATED,
     script:

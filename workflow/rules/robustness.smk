@@ -57,6 +57,8 @@ rule perturb_session:
         isolated_voxels=config["radiomics"]["isolated_voxels"],
         perturbations=FISCONE["perturbations"],
         seed=FISCONE["seed"],
+        on_failure=RADIOMICS_ON_FAILURE,
+        raw=raw_files,
         simulated=SIMULATED,
     script:
         "../../scripts/robustness/perturb_session.py"

@@ -6,8 +6,10 @@ record counts as long as the session's inputs and the settings that mattered are
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,15 @@ from pathlib import Path
 from chiomics.core.errors import InputError, SettingError
 
 logger = logging.getLogger(__name__)
+
+#: A full disk, a quota, too many open files, a disk that fails.
+_OF_THE_MACHINE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO, errno.EROFS))
+
+
+def last_read() -> str:
+    """Name the image that this process read last; empty where it read none."""
+    images = sys.modules.get("chiomics.core.images")
+    return getattr(images, "LAST_READ", "")
 
 
 def record_failure(
@@ -63,16 +74,27 @@ def record_failure(
 def remembered_failure(
     failed_dir: str | Path, session: str, *, inputs: Iterable[str | Path], settings: Mapping | None = None
 ) -> Iterator[None]:
-    """Record an `InputError` that leaves the block, as `record_failure` does, and let it go on.
+    """Record an error that leaves the block, as `record_failure` does, and let it go on.
 
-    Other errors, and settings that cannot be used, are not the session's fault and leave no record.
+    An error that nobody foresaw is recorded too, with its traceback in the log and the image that was read last: one
+    session must not stop the cohort. Settings that cannot be used, and a machine without memory or disk, are not the
+    session's fault and leave no record.
     """
     try:
         yield
-    except SettingError:
+    except (SettingError, MemoryError):
         raise
     except InputError as error:
         record_failure(failed_dir, session, error, inputs=inputs, settings=settings)
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            raise
+        logger.exception("%s: an unexpected error", session)
+        at = last_read()
+        reason = f"unexpected {type(error).__name__}: {error or 'no message'}; the traceback is in the job's log"
+        reason += f"; the image read last is {at}" if at else ""
+        record_failure(failed_dir, session, reason, inputs=inputs, settings=settings)
         raise
 
 

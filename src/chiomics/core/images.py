@@ -15,6 +15,9 @@ import numpy as np
 from chiomics.core.errors import InputError
 from chiomics.core.files import atomic_write
 
+#: The file that was opened last, which the record of an unexpected error names.
+LAST_READ = ""
+
 
 def read_image(path: str | Path, *, dtype: type = np.float32) -> tuple[np.ndarray, np.ndarray]:
     """Read the scaled voxels and the affine of an image.
@@ -69,6 +72,8 @@ def load_voxels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     InputError
         Where the file is not an image, is cut short, has no usable affine, or holds colours or complex numbers.
     """
+    global LAST_READ
+    LAST_READ = str(path)
     try:
         image = nib.load(path)
         voxels = np.asanyarray(image.dataobj)

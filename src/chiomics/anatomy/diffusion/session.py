@@ -5,6 +5,8 @@ A folder without masks is a result too: its sidecar says why, and the tract atla
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,11 @@ from chiomics.anatomy.files import ANATOMY, BRAIN, TO_GRE, TO_TEMPLATE
 from chiomics.anatomy.registration.ants import Chain
 from chiomics.anatomy.registration.settings import Settings
 from chiomics.core.bids import build_name, parse_name
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, SettingError
 from chiomics.core.files import read_sidecar, write_sidecar
 from chiomics.core.space.volume import Volume
+
+log = logging.getLogger(__name__)
 
 #: Names in the folder.
 SIDECAR, ANISOTROPY, TO_ANATOMY = "tracts.json", "FA.nii.gz", "to_anatomy"
@@ -77,6 +81,35 @@ def trace_session(
     )  # fmt: skip
     write_traced(tracts, out_dir, fields=atlas.sidecar())
     return tracts
+
+
+def trace_or_leave(gradients: Sequence[str | Path], segmentation: str | Path, out_dir: str | Path, **options) -> Tracts:
+    """Trace the tracts of a session, or leave them to the atlas where its diffusion images cannot be used.
+
+    Parameters
+    ----------
+    gradients : sequence of path-like
+        Image, bval and bvec.
+    segmentation, out_dir, **options
+        As for `trace_session`.
+
+    Returns
+    -------
+    Tracts
+        What was written; without masks where anything was wrong, and the reason in the sidecar.
+    """
+    try:
+        return trace_session(DiffusionSeries.with_sidecar(*gradients), segmentation, out_dir, **options)
+    except SettingError:
+        raise
+    except Exception as error:
+        # Diffusion is optional: whatever went wrong with it must not take the nuclei and the atlas' tracts along.
+        log.exception("the diffusion images %s cannot be used", gradients[0])
+        reason = f"the diffusion images cannot be used: {error or type(error).__name__}"
+        keys = dict.fromkeys(options["atlas"].structures(), reason)
+        tracts = Tracts({}, keys, sidecar={"TractRoute": "none", "Reason": reason, "Warning": reason})
+        write_traced(tracts, out_dir, fields=options["atlas"].sidecar())
+        return tracts
 
 
 def write_traced(tracts: Tracts, folder: str | Path, *, fields: dict | None = None) -> None:

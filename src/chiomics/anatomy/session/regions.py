@@ -158,7 +158,8 @@ def define_regions(
         settings=read_settings(VoiSettings, settings["regions"], where="anatomy.regions"),
     )  # fmt: skip
     sidecar["Coverage"], unseen = measure_coverage(points, _seen(segmentation, anatomy, gre, traced))
-    sidecar["Warnings"] = [*notes, *sidecar["Segmentation"].get("Warnings", []), *unseen]
+    of_tracts = [sidecar["TracedTracts"]["Warning"]] if "Warning" in sidecar.get("TracedTracts", {}) else []
+    sidecar["Warnings"] = [*notes, *sidecar["Segmentation"].get("Warnings", []), *of_tracts, *unseen]
     for text in unseen:
         log.warning("%s", text)
     return SessionRegions(

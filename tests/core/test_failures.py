@@ -1,0 +1,40 @@
+"""Whatever stops the job of a session becomes that session's record, but for what is not the session's fault."""
+
+from __future__ import annotations
+
+import errno
+import json
+
+import pytest
+
+from chiomics.core.errors import InputError, SettingError
+from chiomics.core.failures import read_failures, remembered_failure
+
+
+def _run(folder, error: BaseException) -> dict[str, str]:
+    with pytest.raises(type(error)), remembered_failure(folder, "sub-1", inputs=[folder / "image"]):
+        raise error
+    return read_failures(folder)
+
+
+def test_an_error_that_nobody_foresaw_is_recorded_with_its_traceback_in_the_log(tmp_path, caplog) -> None:
+    reasons = _run(tmp_path, TypeError("operands could not be broadcast"))
+    assert "unexpected TypeError: operands could not be broadcast" in reasons["sub-1"]
+    assert "Traceback" in caplog.text
+
+
+def test_bad_input_is_recorded_as_it_is_worded(tmp_path) -> None:
+    reasons = _run(tmp_path, InputError("the image is constant", file="T1w.nii"))
+    assert reasons["sub-1"].startswith("T1w.nii: the image is constant")
+
+
+@pytest.mark.parametrize("error", [SettingError("a setting"), MemoryError(), OSError(errno.ENOSPC, "disk full")])
+def test_what_is_not_the_fault_of_the_session_leaves_no_record(tmp_path, error: BaseException) -> None:
+    assert _run(tmp_path, error) == {}
+
+
+def test_a_record_counts_until_the_input_changes(tmp_path) -> None:
+    _run(tmp_path, ValueError("x"))
+    assert json.loads((tmp_path / "sub-1.json").read_text())["error"] in ("", "ValueError")
+    (tmp_path / "image").write_bytes(b"new")
+    assert read_failures(tmp_path) == {}
