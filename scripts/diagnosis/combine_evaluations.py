@@ -6,7 +6,7 @@ from chiomics.core.logs import start_log
 from chiomics.diagnosis.contracts import PERMUTATION
 from chiomics.diagnosis.models import complete_settings, list_models
 from chiomics.diagnosis.study import summarise_study
-from chiomics.diagnosis.yan2021.study_tables import read_parts, write_tidy
+from chiomics.diagnosis.tables import read_parts, write_tidy
 
 log = start_log(snakemake.log[0])
 settings = complete_settings(snakemake.params.settings)

@@ -7,6 +7,7 @@ import pandas as pd
 from chiomics.core.figures import left_out, save_figures
 from chiomics.core.logs import start_log
 from chiomics.diagnosis.models import complete_settings
+from chiomics.diagnosis.tables import read_table
 from chiomics.diagnosis.yan2021.enrolment import count_flow, read_sessions
 from chiomics.diagnosis.yan2021.figure1 import draw_enrolment
 from chiomics.diagnosis.yan2021.figure2 import draw_session
@@ -14,7 +15,6 @@ from chiomics.diagnosis.yan2021.figure4_5 import draw_hybrid, draw_nuclei
 from chiomics.diagnosis.yan2021.figure_s1 import draw_null
 from chiomics.diagnosis.yan2021.figure_s2_s3 import draw_counts, draw_stability
 from chiomics.diagnosis.yan2021.figure_s4_s5 import draw_calibration, draw_decision
-from chiomics.diagnosis.yan2021.study_tables import read_table
 from chiomics.diagnosis.yan2021.tables import figure5_models, main_models
 
 log = start_log(snakemake.log[0])

@@ -5,7 +5,7 @@ import pandas as pd
 from chiomics.core.logs import start_log
 from chiomics.diagnosis.evaluation import evaluate
 from chiomics.diagnosis.models import chunk, complete_settings, count_repeats, list_models
-from chiomics.diagnosis.yan2021.study_tables import write_tidy
+from chiomics.diagnosis.tables import write_tidy
 
 log = start_log(snakemake.log[0])
 settings = complete_settings(snakemake.params.settings)

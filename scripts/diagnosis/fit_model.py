@@ -7,7 +7,7 @@ import pandas as pd
 from chiomics.core.logs import start_log
 from chiomics.diagnosis.model_file import describe_model, read_definition, write_model
 from chiomics.diagnosis.models import complete_settings, list_models
-from chiomics.diagnosis.yan2021.study_tables import read_table
+from chiomics.diagnosis.tables import read_table
 
 log = start_log(snakemake.log[0])
 settings = complete_settings(snakemake.params.settings)

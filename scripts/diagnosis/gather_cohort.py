@@ -3,7 +3,7 @@
 from chiomics.core.logs import start_log
 from chiomics.diagnosis.cohort import read_cohort
 from chiomics.diagnosis.models import complete_settings, needed_regions
-from chiomics.diagnosis.yan2021.study_tables import write_tidy
+from chiomics.diagnosis.tables import write_tidy
 
 log = start_log(snakemake.log[0])
 settings = complete_settings(snakemake.params.settings)

@@ -6,14 +6,16 @@ import pandas as pd
 
 from chiomics.core.files import write_text
 from chiomics.core.logs import start_log
+from chiomics.core.papers import write_paper_table
 from chiomics.diagnosis.model_file import read_model
 from chiomics.diagnosis.models import complete_settings
+from chiomics.diagnosis.tables import read_table
 from chiomics.diagnosis.yan2021.clear_checklist import fill_checklist, summarise_checklist
 from chiomics.diagnosis.yan2021.enrolment import count_flow, flow_table, read_sessions
 from chiomics.diagnosis.yan2021.facts import study_facts
 from chiomics.diagnosis.yan2021.readme import write_readme
-from chiomics.diagnosis.yan2021.study_tables import read_table, tables_markdown, write_table
 from chiomics.diagnosis.yan2021.tables import paper_tables
+from chiomics.diagnosis.yan2021.tables_markdown import tables_markdown
 
 log = start_log(snakemake.log[0])
 settings = complete_settings(snakemake.params.settings)
@@ -30,7 +32,7 @@ found["clear_checklist"] = fill_checklist(facts, simulated=simulated)
 clear = summarise_checklist(found["clear_checklist"])
 folder = Path(snakemake.output.readme).parent
 for name, table in found.items():
-    write_table(table, folder / f"{name}.tsv", simulated=simulated)
+    write_paper_table(table, folder / f"{name}.tsv", simulated=simulated)
 texts = {
     "tables.md": tables_markdown(found, simulated=simulated),
     "README.md": write_readme(found["table4"], tables, facts, simulated=simulated, clear=clear),

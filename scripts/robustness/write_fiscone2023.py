@@ -4,12 +4,13 @@ from pathlib import Path
 
 from chiomics.core.files import write_text
 from chiomics.core.logs import start_log
+from chiomics.core.papers import write_paper_table
 from chiomics.robustness.counts import reported_setting
 from chiomics.robustness.feature_tables import open_features
 from chiomics.robustness.fiscone2023.readme import write_readme
 from chiomics.robustness.fiscone2023.tables import compare_published, paper_tables, table1_markdown
 from chiomics.robustness.settings import Settings
-from chiomics.robustness.tables import read_table, write_table
+from chiomics.robustness.tables import read_table
 
 log = start_log(snakemake.log[0])
 tables = {Path(path).name: read_table(path) for path in snakemake.input.tables}
@@ -21,7 +22,7 @@ simulated, source = snakemake.params.simulated, snakemake.params.source
 
 found = paper_tables(tables, setting, settings) | {"published": compare_published(tables, setting, settings)}
 for name, table in found.items():
-    write_table(table.assign(subjects="simulated" if simulated else "real"), folder / f"{name}.tsv")
+    write_paper_table(table, folder / f"{name}.tsv", simulated=simulated)
 texts = {
     "table1.md": table1_markdown(found["table1"], settings, simulated=simulated),
     "README.md": write_readme(tables, setting, settings, simulated=simulated, source=source),

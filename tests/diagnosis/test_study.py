@@ -10,7 +10,7 @@ import pytest
 
 from chiomics.diagnosis.models import list_models
 from chiomics.diagnosis.study import summarise_study
-from chiomics.diagnosis.yan2021.study_tables import read_parts, read_table, write_tidy
+from chiomics.diagnosis.tables import read_parts, read_table, write_tidy
 from tests.diagnosis.study import small_study
 
 

@@ -182,15 +182,15 @@ def test_values_that_are_not_finite_are_a_reason(case):
         extract(image, (mask == 1).astype(np.uint8), spacing=SPACING, gray_levels=8)
 
 
-def on_grid(voxels, edge):
-    return nib.Nifti1Image(voxels, np.diag([1, 1, edge, 1]))
+def on_grid(voxels, size):
+    return nib.Nifti1Image(voxels, np.diag([1, 1, size, 1]))
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda image, mask: (image[:-1], mask), "differ in shape"),
-        (lambda image, mask: (on_grid(image, 1), on_grid(mask, 2)), "differ in spacing"),
+        (lambda image, mask: (on_grid(image, 1), on_grid(mask, 2)), "different voxels"),
         (lambda image, mask: (image, np.zeros_like(mask)), "no label"),
         (lambda image, mask: (np.stack([image] * 2), np.stack([mask] * 2)), "not 3-D"),
         (lambda image, mask: ("nowhere.nii.gz", mask), "cannot be read"),

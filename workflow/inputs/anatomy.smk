@@ -3,6 +3,8 @@
 #: Abbreviations of Yan et al. 2021 and Fiscone et al. 2023.
 TRACTS = ("AF", "CST", "FAT", "IFOF", "OR", "UF")
 LABEL_IMAGES = ("tissue", "lesions", "dgm", "nawm")
+#: Images that a session may have and that are carried to the GRE's voxels.
+STRUCTURAL_IMAGES = ("T1w", "FLAIR")
 #: What real brains are labelled by, where the configuration names nothing else.
 PUBLIC_ATLASES = {"nuclei": "allen2020", "tracts": "hcp842"}
 #: Folder of a session's T1w-space images and transforms.
@@ -29,9 +31,14 @@ def anatomy_groups():
     groups = defaultdict(list)
     for row in anatomy_sessions():
         tracing = wants_tracing(row)
-        groups[in_one_job(row) and not tracing, tracing].append(row)
-    for number, ((one_job, tracing), rows) in enumerate(groups.items(), start=1):
-        yield (f"_{number}" if len(groups) > 1 else ""), one_job, tracing, folder_pattern(rows)
+        groups[in_one_job(row) and not tracing, tracing, structural_images(row)].append(row)
+    for number, ((one_job, tracing, images), rows) in enumerate(groups.items(), start=1):
+        yield (f"_{number}" if len(groups) > 1 else ""), one_job, tracing, images, folder_pattern(rows)
+
+
+def structural_images(row):
+    """Name the structural images that a session has."""
+    return tuple(name for name in STRUCTURAL_IMAGES if row[name])
 
 
 def structural_files(wildcards):
@@ -85,14 +92,17 @@ def atlas_folders():
     return {kind: f"results/atlases/{kind}" for kind in PUBLIC_ATLASES if atlas_named(kind) is not None}
 
 
-def anatomy_results():
-    """Name what the anatomy stage keeps of a session on the GRE's voxels."""
+def anatomy_results(structural=STRUCTURAL_IMAGES):
+    """Name what the anatomy stage keeps of a session on the GRE's voxels, for one with these structural images."""
     images = {
         f"{name}_{part}": derivative("dseg", extension, desc=name)
         for name in LABEL_IMAGES
         for part, extension in (("labels", ".nii.gz"), ("table", ".tsv"))
     }
     sides = [(side, tract) for tract in TRACTS for side in ("L", "R")] if "tracts" in atlas_folders() else []
+    for name in structural:
+        images[f"gre_{name}"] = derivative(name, space="GRE")
+        images[f"gre_{name}_sidecar"] = derivative(name, ".json", space="GRE")
     return images | {
         "tracts": [derivative("mask", hemi=side, label=tract) for side, tract in sides],
         "reference": derivative("reference", ".json", desc="ventricles"),
@@ -104,8 +114,13 @@ def anatomy_results():
 
 def anatomy_targets():
     """Return the files that the anatomy stage makes for the cohort."""
-    names = [*(anatomy_results()[f"{name}_labels"] for name in LABEL_IMAGES), ANATOMY_FIGURE]
-    of_sessions = [name.format(**session_wildcards(row)) for row in anatomy_sessions() for name in names]
+    of_sessions = []
+    for row in anatomy_sessions():
+        images = structural_images(row)
+        results = anatomy_results(images)
+        names = [f"{name}_labels" for name in LABEL_IMAGES] + [f"gre_{name}" for name in images]
+        patterns = [*(results[name] for name in names), ANATOMY_FIGURE]
+        of_sessions += [pattern.format(**session_wildcards(row)) for pattern in patterns]
     return of_sessions + (["results/qc/anatomy.png"] if of_sessions else []) + chi_atlas_targets()
 
 

@@ -48,8 +48,11 @@ SOURCE = os.path.join(workflow.basedir, "src")
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
 
 
+FOLDER = r"sub-[a-zA-Z0-9+]+(/ses-[a-zA-Z0-9+]+)?"
+
+
 wildcard_constraints:
-    folder=r"sub-[a-zA-Z0-9+]+(/ses-[a-zA-Z0-9+]+)?",
+    folder=FOLDER,
     subject=r"sub-[a-zA-Z0-9+]+(_ses-[a-zA-Z0-9+]+)?",
     run=r"(_run-[0-9]+)?",
     participant=r"sub-[a-zA-Z0-9+]+",
@@ -209,7 +212,12 @@ def in_one_job(row):
 
 
 def folder_pattern(rows):
-    """Write a pattern for the folder wildcard that holds for these sessions and runs only."""
+    """Write a pattern for the folder wildcard that holds for these sessions and runs only.
+
+    A list of a thousand sessions slows every match down, so it is written where the cohort is mixed alone.
+    """
+    if len(rows) == len(SESSIONS):
+        return FOLDER
     names = [session_wildcards(row) for row in rows]
     return "|".join(re.escape(name["folder"]) + (f"(?=/.*{name['run']}[_.])" if name["run"] else "") for name in names)
 

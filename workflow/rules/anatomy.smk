@@ -49,8 +49,8 @@ rule prepare_atlas:
         "../../scripts/anatomy/prepare_atlas.py"
 
 
-for group, one_job, tracing, folders in anatomy_groups():
-    results = anatomy_results()
+for group, one_job, tracing, images, folders in anatomy_groups():
+    results = anatomy_results(images)
     if one_job:
 
         rule:
@@ -121,7 +121,7 @@ for group, one_job, tracing, folders in anatomy_groups():
         if tracing:
 
             rule:
-                """Trace the six tracts per side on the session's diffusion images, where MRtrix3 is (Fiscone et al. 2023, Methods)."""
+                """Trace the six tracts per side on the session's diffusion images, where MRtrix3 is (Fiscone et al. 2023)."""
                 name:
                     f"trace_tracts{group}"
                 input:
@@ -214,7 +214,7 @@ rule compare_anatomy:
 
 
 rule average_chi:
-    """Average the controls' maps in template space, with their variance, overall and by tract (Fiscone et al. 2023, Fig. 5)."""
+    """Average the controls' maps in template space, with their variance, overall and by tract (Fiscone et al. 2023)."""
     input:
         chi=partial(of_controls, reference_chi),
         valid_masks=partial(of_controls, valid_mask),

@@ -65,7 +65,7 @@ rule perturb_session:
 
 
 rule compute_icc:
-    """Compute the agreement of every feature, its intervals, and which features are robust (Fiscone et al. 2023, Figs. 2 and 3, Table 1)."""
+    """Compute the agreement of every feature, its intervals, and which features are robust (Fiscone et al. 2023)."""
     input:
         features=robustness_features,
     output:

@@ -1,10 +1,20 @@
-"""What a paper is to the workflow: one record that everything loops over."""
+"""What every paper is and writes: its record in the workflow, printed values, departures, tables and README."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chiomics.core.origin import say_origin
+
+if TYPE_CHECKING:  # the main process of the workflow needs the record alone
+    import pandas as pd
+
+#: What stands in a table where there is no value, as in BIDS.
+MISSING = "n/a"
 
 
 @dataclass(frozen=True)
@@ -36,3 +46,99 @@ class Paper:
     presets: Mapping[str, Any] = field(default_factory=dict)
     echo_sets: Mapping[str, list[int]] = field(default_factory=dict)
     from_features: bool = False
+
+
+def read_published(wing: str, name: str) -> pd.DataFrame:
+    """Read a table of what a paper prints, or of what departs from it.
+
+    Parameters
+    ----------
+    wing : str
+        The paper's package, e.g. ``chiomics.diagnosis.yan2021``; its folder ``published`` holds the tables.
+    name : str
+        Of the table, without its ending.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns that hold nothing but numbers and gaps are numbers, NaN where nothing is printed; the others are text,
+        empty where nothing is printed. ``departures`` and checklists of text are written the same way.
+    """
+    import pandas as pd
+
+    with files(wing).joinpath("published", f"{name}.tsv").open(encoding="utf-8") as lines:
+        frame = pd.read_csv(lines, sep="\t", dtype=str, keep_default_na=False, quoting=3)
+    for column in frame:
+        numbers = pd.to_numeric(frame[column].replace({"": None, MISSING: None}), errors="coerce")
+        empty = frame[column].isin(("", MISSING))
+        if not empty.all() and not (numbers.isna() & ~empty).any():
+            frame[column] = numbers
+    return frame
+
+
+def departures_table(wing: str, facts: Mapping[str, object]) -> str:
+    """Lay out what a paper leaves open or gets wrong, and what is done here, from the table ``departures`` of its wing.
+
+    Parameters
+    ----------
+    wing : str
+        The paper's package.
+    facts : mapping
+        What the column ``here`` leaves open in braces.
+
+    Returns
+    -------
+    str
+        A table in Markdown: section or table of the paper where the wing names them, the paper's words, ours.
+    """
+    rows = read_published(wing, "departures")
+    head = {"where": "Where", "paper": "In the paper", "here": "Here"}
+    names = [name for name in head if name in rows]
+    cells = rows.assign(here=[text.format_map(facts) for text in rows["here"]])[names]
+    return markdown_table([head[name] for name in names], cells.itertuples(index=False))
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Lay rows out as a table in Markdown, with its last line break."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+
+
+def frame_readme(title: str, sections: Mapping[str, str | Sequence[str]], *, simulated: bool) -> str:
+    """Put the README of a paper's folder together.
+
+    Parameters
+    ----------
+    title : str
+        What the paper is about, and who wrote it.
+    sections : mapping of str to str or sequence of str
+        Texts by heading, each text ending with a line break.
+    simulated : bool
+        Whether the subjects are simulated, which the README says first.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    parts = [f"# {title}\n", say_origin(simulated=simulated) + "\n"]
+    for heading, texts in sections.items():
+        parts += [f"## {heading}\n", *([texts] if isinstance(texts, str) else texts)]
+    return "\n".join(parts)
+
+
+def write_paper_table(frame: pd.DataFrame, path: str | Path, *, simulated: bool) -> None:
+    """Write a table of a paper, with a last column that says whose numbers they are.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The table.
+    path : path-like
+        In the paper's folder.
+    simulated : bool
+        Whether the subjects are simulated.
+    """
+    from chiomics.core.tables import write_frame
+
+    write_frame(frame.assign(subjects="simulated" if simulated else "real"), path, missing=MISSING)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chiomics.core.errors import InputError
 from chiomics.index.gre import GreInput
-from chiomics.index.headers import Header, same_grid
+from chiomics.index.headers import Header, shared_grid
 from chiomics.index.names import NamedFile
 
 #: Fewest voxels along any axis: a thinner slab does not hold the dipole field that an inversion needs.
@@ -183,7 +183,7 @@ def _common_grid(files: list[NamedFile], read: Callable[[NamedFile], Header]) ->
                 "images of one run differ in shape", file=file.path, found=_shape(header),
                 expected=f"{_shape(first)} as in {files[0].path}",
             )  # fmt: skip
-        if not same_grid(first, header):
+        if not shared_grid(first, header):
             raise InputError(
                 "images of one run differ in position or orientation", file=file.path,
                 found=f"affine {_rows(header)}", expected=f"{_rows(first)} as in {files[0].path}",

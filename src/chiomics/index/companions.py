@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chiomics.core.errors import InputError
-from chiomics.index.headers import Header, check_content, same_grid
+from chiomics.index.headers import Header, check_content, shared_grid
 from chiomics.index.names import IMAGES, NamedFile
 from chiomics.index.sidecars import Sidecars
 
@@ -156,7 +156,7 @@ def choose_derivative(
     aside: list[str] = []
     if grids and read is not None:
         headers = [(file, read(file)) for file in candidates]
-        fitting = {name: [file for file, header in headers if same_grid(grid, header)] for name, grid in grids}
+        fitting = {name: [file for file, header in headers if shared_grid(grid, header)] for name, grid in grids}
         best = next((files for files in fitting.values() if files), [])
         names = " or ".join(fitting)
         aside = [

@@ -15,13 +15,10 @@ import zlib
 from typing import NamedTuple
 
 from chiomics.core.errors import InputError
+from chiomics.core.space.grids import same_grid
 from chiomics.index.names import NamedFile
 
 Matrix = tuple[tuple[float, float, float, float], ...]
-
-#: Corners of two images that lie closer than this fraction of a voxel edge are the same: far above the rounding of
-#: float32 headers (1e-5 mm at 200 mm), far below what would shift a map.
-CORNER_TOLERANCE = 0.01
 
 _COMPLEX_OR_COLOUR = frozenset((32, 128, 1792, 2048, 2304))
 _UNITS = {1: "metres", 3: "micrometres"}
@@ -76,17 +73,9 @@ def check_content(file: NamedFile) -> None:
         raise InputError("the file is empty", file=file.path)
 
 
-def same_grid(one: Header, other: Header) -> bool:
-    """Return whether two images have the same shape and the same affine to within `CORNER_TOLERANCE`."""
-    if one.shape != other.shape:
-        return False
-    if one.raw == other.raw:
-        return True
-    limit = CORNER_TOLERANCE * min(one.voxel_size)
-    return all(
-        math.dist(_world(one.affine, corner), _world(other.affine, corner)) < limit
-        for corner in ((0, 0, 0), *(tuple(n if i == k else 0 for k, n in enumerate(one.shape)) for i in range(3)))
-    )
+def shared_grid(one: Header, other: Header) -> bool:
+    """Return whether two images share their voxels, at once where their headers are equal."""
+    return one.raw == other.raw or same_grid(one, other)
 
 
 def _read_start(path: str, file: NamedFile) -> bytes:
@@ -177,11 +166,7 @@ def _check(
             "the image's orientation is unknown, so B0 has no direction", file=file.path,
             found="sform_code 0 and qform_code 0", expected="a header that keeps the scanner's orientation",
         )  # fmt: skip
-    edges = tuple(math.sqrt(sum(row[axis] ** 2 for row in affine)) for axis in range(3))
-    if not all(0 < edge < math.inf for edge in edges) or not all(math.isfinite(row[3]) for row in affine):
-        raise InputError("the image's affine is not usable", file=file.path, found=f"voxel edges {list(edges)} mm")
-    return Header(lengths[:3], math.prod(lengths[3:]), affine, edges, sform_code in _TEMPLATE_CODES, raw)
-
-
-def _world(affine: Matrix, voxel: tuple[int, ...]) -> list[float]:
-    return [row[0] * voxel[0] + row[1] * voxel[1] + row[2] * voxel[2] + row[3] for row in affine]
+    size = tuple(math.sqrt(sum(row[axis] ** 2 for row in affine)) for axis in range(3))
+    if not all(0 < side < math.inf for side in size) or not all(math.isfinite(row[3]) for row in affine):
+        raise InputError("the image's affine is not usable", file=file.path, found=f"voxel size {list(size)} mm")
+    return Header(lengths[:3], math.prod(lengths[3:]), affine, size, sform_code in _TEMPLATE_CODES, raw)

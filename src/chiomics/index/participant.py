@@ -17,7 +17,7 @@ from chiomics.index.companions import (
     role_of,
 )
 from chiomics.index.gre import GreInput, assemble, choose_acquisition, has_phase
-from chiomics.index.headers import Header, read_header, same_grid
+from chiomics.index.headers import Header, read_header, shared_grid
 from chiomics.index.manifest import empty_row, exclude, session_key
 from chiomics.index.names import GreImage, NamedFile, is_misnamed, matches_acquisition, name_file, read_gre
 from chiomics.index.sidecars import Sidecars
@@ -196,7 +196,7 @@ class _Indexer:
         header = self._header(file)
         shape, size = check_grid(header, file)
         for image in sorted(images, key=lambda image: (image.echo or 0, image.file.path)):
-            if same_grid(header, self._header(image.file)):
+            if shared_grid(header, self._header(image.file)):
                 row["magnitude"].append(image.file.path)
             else:
                 row["warnings"].append(f"{image.file.path}: not on the grid of the χ map, not used")
@@ -229,7 +229,7 @@ class _Indexer:
         if self.facts_of is not None or not grids:
             return []
         headers = [(file, self._header(file)) for file in files]
-        on = [[any(same_grid(grid, header) for _, grid in some) for some in (grids, others)] for _, header in headers]
+        on = [[any(shared_grid(grid, header) for _, grid in some) for some in (grids, others)] for _, header in headers]
         return [file for (file, _), (wanted, other) in zip(headers, on, strict=True) if wanted and not other]
 
     def _candidates(self, role: str, row: dict, *, only_run: bool) -> list[NamedFile]:

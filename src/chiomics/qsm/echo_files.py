@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from chiomics.core.errors import InputError
-from chiomics.core.images import b0_direction, read_image, voxel_size
+from chiomics.core.images import b0_direction, voxel_size
+from chiomics.core.space.grids import check_same_grid
+from chiomics.core.space.volume import Volume
 from chiomics.qsm.chain import phase_difference_as_echo
 from chiomics.qsm.phase_scale import magnitude_and_phase, phase_to_radians
 
@@ -138,16 +140,11 @@ class EchoFiles:
 
 def _read_together(paths: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Stack images that have one shape and one affine."""
-    voxels, affine = read_image(paths[0])
-    stack = np.empty((len(paths), *voxels.shape), np.float32)
-    stack[0] = voxels
+    first = Volume.read(paths[0])
+    stack = np.empty((len(paths), *first.shape), np.float32)
+    stack[0] = first.voxels
     for number, path in enumerate(paths[1:], start=1):
-        voxels, other = read_image(path)
-        if voxels.shape != stack.shape[1:] or not np.allclose(other, affine, atol=1e-3):
-            raise InputError(
-                "the image is on another grid than the first echo",
-                file=path, found=f"shape {voxels.shape}, affine {other.tolist()}",
-                expected=f"shape {stack.shape[1:]}, affine {affine.tolist()} of {paths[0]}",
-            )  # fmt: skip
-        stack[number] = voxels
-    return stack, affine
+        image = Volume.read(path)
+        check_same_grid(first, image, file=path, what="the echoes of a run")
+        stack[number] = image.voxels
+    return stack, first.affine

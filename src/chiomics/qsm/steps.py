@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 import chiomics
-from chiomics.core.errors import InputError
+from chiomics.core.bids import path_in_dataset
 from chiomics.core.files import read_sidecar, write_sidecar
 from chiomics.core.images import b0_direction, read_image, voxel_size, write_image
+from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import read_mask
+from chiomics.core.space.volume import Volume
 from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles
@@ -57,15 +59,9 @@ def mask_brain(files: EchoFiles, *, given_mask: str | None, method: str, mask: s
             brain, fits = mend_by_template(brain, affine)
             source = "intensity, mended by a template" if fits else "intensity, the template did not fit"
     else:
-        drawn, source = read_mask(given_mask, role="brain"), given_mask
-        brain, mask_affine = drawn.volume.voxels, drawn.volume.affine
-        notes = {key: value for key, value in drawn.notes.items() if key != "File"}
-        if brain.shape != magnitude.shape[1:] or not np.allclose(mask_affine, affine, atol=1e-3):
-            raise InputError(
-                "the brain mask is on another grid than the echoes",
-                file=given_mask, found=f"shape {brain.shape}, affine {mask_affine.tolist()}",
-                expected=f"shape {magnitude.shape[1:]}, affine {affine.tolist()}",
-            )  # fmt: skip
+        drawn, source = read_mask(given_mask, role="brain"), path_in_dataset(given_mask)
+        brain, notes = drawn.volume.voxels, {key: value for key, value in drawn.notes.items() if key != "File"}
+        check_same_grid(Volume(magnitude[0], affine), drawn.volume, file=given_mask, what="brain mask and echoes")
     log.info("brain mask from %s: %d voxels, %.1f %% of the image", source, brain.sum(), 100 * brain.mean())
     write_image(mask, brain, affine)
     write_sidecar(sidecar, {"BrainMaskSource": source, "BrainVoxels": int(brain.sum()), **notes})

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.errors import InputError, SettingError
+from chiomics.core.space.grids import check_same_grid
 from chiomics.radiomics.discretise import FlatRegionError
 from chiomics.radiomics.engine import Feature, region_features
 from chiomics.radiomics.filters import image_names
@@ -17,7 +18,7 @@ from chiomics.radiomics.prepare import RegionError, normalise, prepare
 from chiomics.radiomics.reference import reference_features
 from chiomics.radiomics.region import bounding_box
 from chiomics.radiomics.settings import Settings, load_settings
-from chiomics.radiomics.volume import Volume, as_volume, check_same_grid
+from chiomics.radiomics.volume import Volume, as_volume
 
 ENGINES = ("chiomics", "pyradiomics")
 #: A region whose values span less than this in a map said to be in ppb is taken for one in ppm: brain tissue spans
@@ -89,7 +90,8 @@ def extract(
         settings = load_settings(preset, gray_levels=gray_levels, bin_width=bin_width, isolated_voxels=isolated_voxels)
     check_engine(engine, settings)
     volume, label_volume = as_volume(image, spacing), as_volume(mask, spacing)
-    check_same_grid(volume, label_volume)
+    check_same_grid(volume, label_volume, what="image and mask")
+    label_volume = label_volume.on(volume)
     volume = in_unit(volume, settings, unit)
     regions = _named_labels(label_volume, labels)
 

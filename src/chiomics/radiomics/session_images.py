@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from chiomics.core.errors import InputError
+from chiomics.core.space.grids import check_same_grid
 from chiomics.radiomics.vois import Voi
-from chiomics.radiomics.volume import Volume, check_same_grid, read_volume
+from chiomics.radiomics.volume import Volume, read_volume
+
+FIRST_MAP = "the image and the session's first map"
 
 
 def read_maps(chi_maps: Mapping[tuple[str, str], str | Path]) -> dict[tuple[str, str], Volume]:
@@ -38,7 +40,7 @@ def read_maps(chi_maps: Mapping[tuple[str, str], str | Path]) -> dict[tuple[str,
     for key, path in chi_maps.items():
         volume = read_volume(path)
         maps[key] = replace(volume, voxels=volume.voxels.astype(np.float64), source=None)
-        _check_grid(volume, next(iter(maps.values())), path)
+        check_same_grid(next(iter(maps.values())), volume, file=path, what=FIRST_MAP)
     return maps
 
 
@@ -63,7 +65,7 @@ def valid_voxels(maps: Mapping[tuple[str, str], Volume], valid_mask: str | Path 
     """
     if valid_mask is not None:
         volume = read_volume(valid_mask)
-        _check_grid(volume, next(iter(maps.values())), valid_mask)
+        check_same_grid(next(iter(maps.values())), volume, file=valid_mask, what=FIRST_MAP)
         return volume.voxels > 0
     return np.logical_and.reduce([chi.voxels != 0 for chi in maps.values()])
 
@@ -90,14 +92,6 @@ def region_mask(members: Sequence[Voi], grid: Volume) -> np.ndarray:
     mask = np.zeros(grid.voxels.shape, dtype=bool)
     for voi in members:
         volume = read_volume(voi.path)
-        _check_grid(volume, grid, voi.path)
+        check_same_grid(grid, volume, file=voi.path, what=FIRST_MAP)
         mask |= np.isin(volume.voxels, voi.labels) if voi.labels else volume.voxels != 0
     return mask
-
-
-def _check_grid(volume: Volume, grid: Volume, path: str | Path) -> None:
-    try:
-        check_same_grid(volume, grid)
-    except InputError as error:
-        message = error.problem.replace("image and mask", "the image and the session's first map")
-        raise InputError(message, file=path, found=error.found, expected=error.expected) from None

@@ -14,8 +14,6 @@ from chiomics.core.images import voxel_size
 if TYPE_CHECKING:
     import SimpleITK
 
-#: Largest relative difference of two geometries that are taken as equal, SimpleITK's own tolerance.
-TOLERANCE = 1e-6
 AXES = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
@@ -48,6 +46,17 @@ class Volume:
         affine[:3, :3] = np.reshape(self.direction, (3, 3)) * self.spacing[::-1]
         affine[:3, 3] = self.origin
         return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels along x, y, z, as the affine counts them."""
+        return self.voxels.shape[::-1]
+
+    def on(self, grid: Volume) -> Volume:
+        """Take the geometry of an image that shares the voxels: headers may differ by what they round off."""
+        if (self.spacing, self.origin, self.direction) == (grid.spacing, grid.origin, grid.direction):
+            return self
+        return Volume(self.voxels, grid.spacing, grid.origin, grid.direction)
 
     def to_sitk(self) -> SimpleITK.Image:
         """Return the image as a SimpleITK image."""
@@ -140,21 +149,6 @@ def read_volume(path: str | Path) -> Volume:
     except RuntimeError as error:
         raise InputError("the image cannot be read", file=path, found=str(error).strip().splitlines()[-1]) from error
     return as_volume(image)
-
-
-def check_same_grid(image: Volume, mask: Volume) -> None:
-    """Stop where image and mask do not lie on the same voxels."""
-    if image.voxels.shape != mask.voxels.shape:
-        raise InputError(
-            "image and mask differ in shape",
-            found=f"image {image.voxels.shape[::-1]}, mask {mask.voxels.shape[::-1]}",
-            expected="the same voxels",
-        )
-    edge = min(image.spacing)
-    for name in ("spacing", "origin", "direction"):
-        here, there = np.array(getattr(image, name)), np.array(getattr(mask, name))
-        if np.abs(here - there).max() > TOLERANCE * (1.0 if name == "direction" else edge) + 1e-6:
-            raise InputError(f"image and mask differ in {name}", found=f"{here}, {there}", expected="the same voxels")
 
 
 def _check_3d(dimension: int) -> None:

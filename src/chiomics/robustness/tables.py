@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from chiomics.core.errors import InputError
+from chiomics.core.papers import MISSING
 from chiomics.core.tables import write_frame
 
 #: What names one analysis, and the region in it.
@@ -129,7 +130,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
         return pd.read_parquet(path)
     columns = pd.read_csv(path, sep="\t", nrows=0).columns
     text = {name: str for name in columns if name in _TEXT}
-    missing = {name: [""] for name in columns if name not in _TEXT}
+    missing = {name: ["", MISSING] for name in columns if name not in _TEXT}
     return pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False, na_values=missing)
 
 

@@ -7,14 +7,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from chiomics.core.papers import write_paper_table
 from chiomics.core.scores.thresholds import Calls
 from chiomics.diagnosis.recipe import fit_final
+from chiomics.diagnosis.tables import read_table
 from chiomics.diagnosis.yan2021.facts import study_facts
 from chiomics.diagnosis.yan2021.figures import rows_of
 from chiomics.diagnosis.yan2021.published_values import read_published
-from chiomics.diagnosis.yan2021.readme import departures, write_readme
-from chiomics.diagnosis.yan2021.study_tables import read_table, tables_markdown, write_table
+from chiomics.diagnosis.yan2021.readme import write_readme
 from chiomics.diagnosis.yan2021.tables import MEASURES, main_models, paper_tables, published_table1, table1, table3
+from chiomics.diagnosis.yan2021.tables_markdown import tables_markdown
 from chiomics.phantom.features import feature_names
 from tests.diagnosis.study import DEFINITION, NUCLEI, small_study
 
@@ -145,12 +147,12 @@ def test_table_4_sets_three_sources_side_by_side(study, tables):
 
 def test_tables_come_back_from_their_files(tables, study, tmp_path):
     for name, table in (tables | {"confounding": study.tables["confounding"]}).items():
-        write_table(table, tmp_path / f"{name}.tsv", simulated=True)
+        write_paper_table(table, tmp_path / f"{name}.tsv", simulated=True)
         found = read_table(tmp_path / f"{name}.tsv")
         assert (found.pop("subjects") == "simulated").all()
         assert list(found.columns) == list(table.columns)
         first = (tmp_path / f"{name}.tsv").read_bytes()
-        write_table(table, tmp_path / f"{name}.tsv", simulated=True)
+        write_paper_table(table, tmp_path / f"{name}.tsv", simulated=True)
         assert (tmp_path / f"{name}.tsv").read_bytes() == first
     assert list(read_table(tmp_path / "confounding.tsv")["left_out"]) == ["none", "sex"] * 2
 
@@ -165,8 +167,9 @@ def test_texts_say_whether_subjects_are_simulated(tables, study, facts):
 
 def test_the_readme_has_every_departure_and_the_null(tables, study, facts):
     text = write_readme(tables["table4"], study.tables, facts, simulated=True, clear="58 reported")
-    assert departures()["flag"].is_unique and len(departures()) >= 18
-    for flag in departures()["flag"]:
+    places = read_published("departures")["where"]
+    assert places.is_unique and len(places) >= 18
+    for flag in places:
         assert f"| {flag} |" in text
     # Text beside the table: permuted labels of both schemes, over models with radiomic features.
     means = study.tables["permutation"].query("model != 'demographics'").groupby("scheme")["auc"].mean()

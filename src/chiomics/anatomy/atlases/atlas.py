@@ -11,6 +11,7 @@ import numpy as np
 
 from chiomics.anatomy.atlases.description import STRUCTURES, read_description, sources_by_side
 from chiomics.core.errors import InputError
+from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.transforms import Chain
 from chiomics.core.space.volume import Volume
 
@@ -211,8 +212,7 @@ def _merge(key: str, file: Path, parts: list[Volume]) -> Volume:
     """Add up the fractions of the parts of a structure, all on one grid."""
     first = parts[0]
     for part in parts:
-        if part.voxels.shape != first.voxels.shape or not np.allclose(part.affine, first.affine, atol=1e-3):
-            raise InputError(f"{key}: its images differ in grid", file=file)
+        check_same_grid(first, part, file=file, what=f"{key}: its images")
         if not (part.voxels.min() >= 0 and part.voxels.max() <= 1 + ROUNDING):
             raise InputError(
                 f"{key} holds values that are no fractions",

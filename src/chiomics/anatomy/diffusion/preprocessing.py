@@ -20,6 +20,7 @@ from chiomics.anatomy.diffusion.programs import command_of, fsl, missing_program
 from chiomics.core.errors import InputError
 from chiomics.core.files import read_sidecar
 from chiomics.core.images import read_image, write_image
+from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.volume import Volume
 
 #: Phase-encoding directions of BIDS as FSL writes them.
@@ -189,13 +190,10 @@ def _run_topup(
     reverse, reverse_affine = read_image(series.reverse_image)
     if reverse.ndim == 4:
         reverse = reverse[..., 0]
-    if reverse.shape != forward.shape or not np.allclose(reverse_affine, affine, atol=1e-3):
-        raise InputError(
-            "the image with reversed phase encoding has another grid",
-            file=series.reverse_image,
-            found=str(reverse.shape),
-            expected=f"{forward.shape}, on the grid of {series.image}",
-        )
+    check_same_grid(
+        Volume(forward, affine), Volume(reverse, reverse_affine), file=series.reverse_image,
+        what="images with opposite phase encoding",
+    )  # fmt: skip
     pair, lines = scratch / "pair.nii", scratch / "acquisition.txt"
     write_image(pair, np.stack([forward, reverse], axis=-1), affine)
     np.savetxt(lines, encodings, fmt="%.9g")

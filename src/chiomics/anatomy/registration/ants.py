@@ -16,7 +16,7 @@ from scipy import ndimage
 from chiomics.anatomy.registration import fsl
 from chiomics.anatomy.registration.mutual_information import normalised_mutual_information
 from chiomics.anatomy.registration.settings import LevelSettings, Settings
-from chiomics.core.space.grids import coarsen, crop, widen
+from chiomics.core.space.grids import coarsen, crop, same_grid, widen
 from chiomics.core.space.transforms import Chain, Step, itk_image, read_matrix, resample
 from chiomics.core.space.volume import Volume
 
@@ -184,10 +184,7 @@ def _joined(values: tuple[float, ...]) -> str:
 def _winsorised(volume: Volume, mask: Volume | None) -> Volume:
     """Cut the extremes of what the metric sees."""
     seen = volume.voxels
-    if mask is not None and mask.voxels.shape == seen.shape and np.allclose(mask.affine, volume.affine):
-        seen = seen[mask.voxels > 0]
-    else:
-        seen = seen[seen > 0]
+    seen = seen[mask.voxels > 0 if mask is not None and same_grid(mask, volume) else seen > 0]
     if not seen.size:
         return volume
     low, high = np.percentile(seen[:: max(seen.size // 200_000, 1)], WINSOR)

@@ -26,7 +26,8 @@ def write_session(found: SessionRegions, paths: Mapping, *, title: str, simulate
         Of `chiomics.anatomy.session.regions.define_regions`.
     paths : mapping
         ``<name>_labels`` and ``<name>_table`` for each of `LABEL_IMAGES`, ``tracts`` (list),
-        ``reference``, ``sidecar``, ``volumes``, ``consistency`` and ``figure``.
+        ``reference``, ``sidecar``, ``volumes``, ``consistency`` and ``figure``; ``gre_<name>`` and
+        ``gre_<name>_sidecar`` for each image of `SessionRegions.on_gre`.
     title : str
         Of the page.
     simulated : bool
@@ -37,6 +38,9 @@ def write_session(found: SessionRegions, paths: Mapping, *, title: str, simulate
     write_table(paths["consistency"], found.consistency)
     write_sidecar(paths["reference"], found.reference)
     write_sidecar(paths["sidecar"], found.sidecar)
+    for name, (image, sidecar) in found.on_gre.items():
+        image.write(paths[f"gre_{name}"])
+        write_sidecar(paths[f"gre_{name}_sidecar"], sidecar)
     _draw(found, paths["figure"], title=title, simulated=simulated)
 
 

@@ -31,6 +31,7 @@ from chiomics.anatomy.session.volumes import brain_volumes, session_volumes
 from chiomics.anatomy.tissue.label_maps import nuclei_from_labels
 from chiomics.anatomy.tissue.tissue import VENTRICLES
 from chiomics.anatomy.tissue.ventricles import measure_offset, reference_region
+from chiomics.core.bids import path_in_dataset
 from chiomics.core.errors import InputError
 from chiomics.core.files import read_sidecar
 from chiomics.core.settings import read_settings
@@ -59,6 +60,9 @@ class SessionRegions:
         How everything came about.
     background : Volume
         The anatomical image on the GRE's grid.
+    on_gre : dict of str to (Volume, dict)
+        ``T1w`` and ``FLAIR``, those that the session has: bias-corrected, on the GRE's grid after one interpolation,
+        with their sidecars.
     chi : Volume or None
         Susceptibility in ppm.
     brain : Volume
@@ -74,6 +78,7 @@ class SessionRegions:
     reference: dict
     sidecar: dict
     background: Volume
+    on_gre: dict[str, tuple[Volume, dict]]
     chi: Volume | None
     brain: Volume
     to_template: Chain
@@ -157,6 +162,7 @@ def define_regions(
         tissue, brain, valid_mask=valid, lesions=lesions, searched=searched, nuclei=nuclei, tracts=tracts,
         settings=read_settings(VoiSettings, settings["regions"], where="anatomy.regions"),
     )  # fmt: skip
+    background = resample(anatomy, gre, to_gre)
     sidecar["Coverage"], unseen = measure_coverage(points, _seen(segmentation, anatomy, gre, traced))
     of_tracts = [sidecar["TracedTracts"]["Warning"]] if "Warning" in sidecar.get("TracedTracts", {}) else []
     sidecar["Warnings"] = [*notes, *sidecar["Segmentation"].get("Warnings", []), *of_tracts, *unseen]
@@ -167,12 +173,39 @@ def define_regions(
         volumes=session_volumes(regions, brain_volumes(of_anatomy)),
         reference=_reference(tissue, chi, valid, r2star),
         sidecar=sidecar,
-        background=resample(anatomy, gre, to_gre),
+        background=background,
+        on_gre=_structural_on_gre(files, segmentation, background, to_gre),
         chi=chi,
         brain=brain,
         to_template=from_template.inverse(),
         consistency=consistency,
     )
+
+
+def _structural_on_gre(
+    files: SessionFiles, segmentation: Path, anatomy: Volume, to_gre: Chain
+) -> dict[str, tuple[Volume, dict]]:
+    """Carry the bias-corrected T1w and FLAIR onto the GRE, each from its own grid; `anatomy` is there already.
+
+    An image that could not be used leaves zeros and the reason, so that every session has the same files.
+    """
+    empty = anatomy.like(np.zeros(anatomy.shape, np.float32))
+    found = {}
+    if files.T1w is not None:
+        read = read_sidecar(segmentation / kept.SIDECAR)["AnatomicalImage"] == "T1w"
+        found["T1w"] = (files.T1w, anatomy if read else empty)
+    if files.FLAIR is not None:
+        image = empty
+        if (segmentation / kept.FLAIR).is_file():
+            chain = Chain.read(segmentation / kept.FLAIR_TO_ANATOMY).then(to_gre)
+            image = resample(Volume.read(segmentation / kept.FLAIR), anatomy, chain)
+        found["FLAIR"] = (files.FLAIR, image)
+    said = {"BiasFieldCorrected": True, "Interpolation": "linear, once", "SpatialReference": "gradient echo"}
+    unusable = {"Usable": False, "Reason": "the image could not be used; see the session's anatomy sidecar"}
+    return {
+        name: (image, {"Sources": [path_in_dataset(path)], **(said if image.voxels.any() else unusable)})
+        for name, (path, image) in found.items()
+    }
 
 
 def _lesions(segmentation: Path, gre: Volume, notes: dict, files: SessionFiles) -> tuple[Volume, Volume]:

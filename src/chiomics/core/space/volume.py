@@ -26,6 +26,11 @@ class Volume:
     affine: np.ndarray
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels along x, y, z."""
+        return self.voxels.shape
+
+    @property
     def voxel_size(self) -> np.ndarray:
         """Voxel size in mm, one per voxel axis."""
         return voxel_size(self.affine)

@@ -14,8 +14,9 @@ from matplotlib.lines import Line2D
 from chiomics.core.bids import parse_name
 from chiomics.core.errors import InputError
 from chiomics.core.figures import add_note, blank, figure_style, letter
-from chiomics.core.images import read_image
+from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.orientation import NearestRAS
+from chiomics.core.space.volume import Volume
 from chiomics.diagnosis.yan2021.figures import model_colours
 
 #: Display range of χ in ppm.
@@ -52,14 +53,13 @@ def find_nuclei(labels: np.ndarray, table: pd.DataFrame, nuclei: Sequence[str]) 
 
 def draw_session(chi_path: str, labels_path: str, table_path: str, nuclei: Sequence[str]) -> Figure:
     """Read the map, the label image and its table of a session, and draw them; the file's name names the session."""
-    chi, affine = read_image(chi_path)
-    labels, grid = read_image(labels_path, dtype=np.int32)
-    if labels.shape != chi.shape or not np.allclose(grid, affine, atol=1e-3):
-        raise InputError("the regions are not on the map's voxels", file=labels_path, expected=f"those of {chi_path}")
+    chi, labels = Volume.read(chi_path), Volume.read(labels_path, dtype=np.int32)
+    check_same_grid(chi, labels, file=labels_path, what="regions and map")
     table = pd.read_csv(table_path, sep="\t", dtype=str, keep_default_na=False)
     entities = parse_name(Path(chi_path).name)[0]
     session = "_".join(f"{key}-{entities[key]}" for key in ("sub", "ses", "run") if key in entities)
-    return draw_outlines(chi, find_nuclei(labels, table, nuclei), affine, nuclei=nuclei, session=session)
+    masks = find_nuclei(labels.voxels, table, nuclei)
+    return draw_outlines(chi.voxels, masks, chi.affine, nuclei=nuclei, session=session)
 
 
 def draw_outlines(

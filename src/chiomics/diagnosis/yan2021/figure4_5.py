@@ -23,7 +23,8 @@ from chiomics.diagnosis.yan2021.tables import INTERVAL
 
 BAND_NOTE = (
     "Bands: pointwise {confidence:.0%} of the bootstrap over participants. In brackets: {confidence:.0%} interval of "
-    "DeLong's variance on the logit scale. Nested curves are means of {repeats} repeats of the cross-validation. {who}"
+    "DeLong's variance on the logit scale, Newcombe's at 0 and 1. Nested curves are means of {repeats} repeats of the "
+    "cross-validation. {who}"
 )
 
 

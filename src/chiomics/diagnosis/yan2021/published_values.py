@@ -7,34 +7,16 @@ subjects (MS positive) that give the printed shares. ``departures`` lists what t
 
 from __future__ import annotations
 
-from importlib.resources import files
+from functools import partial
 
 import pandas as pd
 
+from chiomics.core import papers
 from chiomics.diagnosis.group_tests import GroupTest, compare_counts, compare_moments
 
-TEXT = {"model", "model_1", "model_2", "variable", "statistic", "test", "feature", "starred", "source"}
-
-
-def read_published(name: str) -> pd.DataFrame:
-    """Read one of the tables.
-
-    Parameters
-    ----------
-    name : {"table1", "table2", "table3", "table4", "departures", "clear"}
-        ``clear`` holds the items of the CLEAR checklist and what a run can say to them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Numbers in the tables of the paper, NaN where nothing is printed; text elsewhere.
-    """
-    with files("chiomics.diagnosis.yan2021").joinpath("published", f"{name}.tsv").open(encoding="utf-8") as lines:
-        frame = pd.read_csv(lines, sep="\t", dtype=str, keep_default_na=False, quoting=3)
-    if name.startswith("table"):
-        for column in set(frame.columns) - TEXT:
-            frame[column] = pd.to_numeric(frame[column])
-    return frame
+WING = "chiomics.diagnosis.yan2021"
+#: Reads one of them: table1 to table4, departures, clear; see `chiomics.core.papers.read_published`.
+read_published = partial(papers.read_published, WING)
 
 
 def retest_summary(summary: pd.DataFrame, variable: str, groups: tuple[str, str]) -> GroupTest | None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from chiomics.core.origin import say_origin
+from chiomics.core.papers import departures_table, frame_readme, markdown_table
 from chiomics.diagnosis.yan2021.figures import rows_of
-from chiomics.diagnosis.yan2021.published_values import read_published
+from chiomics.diagnosis.yan2021.published_values import WING
 from chiomics.diagnosis.yan2021.tables import PUBLISHED
 
 TITLE = "MS against NMOSD from QSM radiomics of the deep grey nuclei (Yan et al. 2021)"
@@ -71,26 +71,18 @@ def write_readme(
     str
         Markdown.
     """
-    parts = [
-        f"# {TITLE}\n",
-        say_origin(simulated=simulated) + "\n",
-        "## Cohort\n",
-        _cohort(facts),
-        "## Performance\n",
-        SCHEMES_TEXT,
-        _performance(table4, facts),
-        _null(table4),
-        _warnings(tables["performance"], list(table4["model"])),
-        "## Demographic variables that differ by design\n",
-        _confounding(tables["confounding"]),
-        "## What is not as in the paper\n",
-        _departures(facts),
-        "## Limitations\n",
-        LIMITATIONS,
-        "## Files\n",
-        FILES.format(clear=clear),
-    ]
-    return "\n".join(parts)
+    sections = {
+        "Cohort": _cohort(facts),
+        "Performance": [
+            SCHEMES_TEXT, _performance(table4, facts), _null(table4),
+            _warnings(tables["performance"], list(table4["model"])),
+        ],
+        "Demographic variables that differ by design": _confounding(tables["confounding"]),
+        "What is not as in the paper": departures_table(WING, facts),
+        "Limitations": LIMITATIONS,
+        "Files": FILES.format(clear=clear),
+    }  # fmt: skip
+    return frame_readme(TITLE, sections, simulated=simulated)
 
 
 def _cohort(facts: Mapping[str, str]) -> str:
@@ -101,27 +93,32 @@ def _cohort(facts: Mapping[str, str]) -> str:
         "Regions {regions}; {n_features} features each (preset {preset}, {discretisation}); maps by {inversion}, "
         "echoes {echo_set}. {n_missing} of {n_values} values missing.",
         "{folds} folds{leave_out}, {repeats} repeats of the nested scheme, {permutations} permutations, seed {seed}.",
-        "Confidence intervals: DeLong's variance on the logit scale, {confidence}; the bootstrap's and Hanley and "
-        "McNeil's are in `performance.tsv`.",
+        "Confidence intervals: DeLong's variance on the logit scale, {confidence}, and Newcombe's where an AUC is 0 or "
+        "1; the bootstrap's and Hanley and McNeil's are in `performance.tsv`.",
     ]
     return "\n".join(f"- {line.format_map(facts)}" for line in lines) + "\n"
 
 
 def _performance(table4: pd.DataFrame, facts: Mapping[str, str]) -> str:
-    lines = [
-        "| Model | AUC in the paper | as published, here | permuted labels | nested, here | permuted labels | p |",
-        "|---|---|---|---|---|---|---|",
+    head = [
+        "Model",
+        "AUC in the paper",
+        "as published, here",
+        "permuted labels",
+        "nested, here",
+        "permuted labels",
+        "p",
     ]
+    rows = []
     for row in table4.to_dict("records"):
         cells = [row["model"].replace("_", " ")]
         for source in (PUBLISHED, "as_published", "nested"):
             cells.append(_with_interval(*(row[f"{source}_auc{end}"] for end in ("", "_low", "_high"))))
             if source != PUBLISHED:
                 cells.append(_number(row[f"{source}_auc_permuted_mean"]))
-        cells.append(_say_p(row["nested_p_permutation"]))
-        lines.append("| " + " | ".join(cells) + " |")
+        rows.append([*cells, _say_p(row["nested_p_permutation"])])
     said = "AUC with {confidence} interval; mean AUC of permuted labels under the same scheme; p of the nested AUC."
-    return "\n".join(lines) + "\n\n" + said.format_map(facts) + "\n"
+    return markdown_table(head, rows) + "\n" + said.format_map(facts) + "\n"
 
 
 def _null(table4: pd.DataFrame) -> str:
@@ -146,22 +143,12 @@ def _warnings(performance: pd.DataFrame, models: list[str]) -> str:
 def _confounding(table: pd.DataFrame) -> str:
     if table.empty:
         return "No demographic variables were given.\n"
-    lines = ["| Scheme | Left out | AUC demographic | AUC hybrid | Gain (interval) | p |", "|---|---|---|---|---|---|"]
+    head = ["Scheme", "Left out", "AUC demographic", "AUC hybrid", "Gain (interval)", "p"]
+    rows = []
     for row in table.itertuples():
         cells = [row.scheme.replace("_", " "), row.left_out, _number(row.auc_demographic), _number(row.auc_hybrid)]
-        cells += [_with_interval(row.gain, row.gain_low, row.gain_high), _say_p(row.p)]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _departures(facts: Mapping[str, str]) -> str:
-    rows = [f"| {row.flag} | {row.paper} | {row.here.format_map(facts)} |" for row in departures().itertuples()]
-    return "\n".join(["| | In the paper | Here |", "|---|---|---|", *rows]) + "\n"
-
-
-def departures() -> pd.DataFrame:
-    """List what the paper leaves open or gets wrong, and what is done here."""
-    return read_published("departures")
+        rows.append([*cells, _with_interval(row.gain, row.gain_low, row.gain_high), _say_p(row.p)])
+    return markdown_table(head, rows)
 
 
 def _with_interval(value: float, low: float, high: float) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import ndimage
 
 from chiomics.core.errors import InputError
+from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.orientation import NearestRAS
 from chiomics.core.space.volume import Volume
 from chiomics.rims.lesions.patches import Patch, cut_patch, scale_flair
@@ -98,11 +99,7 @@ def read_session(
         if path is None:
             return None
         image = Volume.read(path, dtype=dtype)
-        if image.voxels.shape != chi_map.voxels.shape or not np.allclose(image.affine, chi_map.affine, atol=1e-3):
-            raise InputError(
-                "the image does not lie on the voxels of the susceptibility map", file=path,
-                found=str(image.voxels.shape), expected=str(chi_map.voxels.shape),
-            )  # fmt: skip
+        check_same_grid(chi_map, image, file=path, what="the susceptibility map and the image")
         return order(image.voxels)
 
     known = read(valid, np.uint8)

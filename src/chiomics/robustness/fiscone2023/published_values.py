@@ -6,35 +6,15 @@ of features that are robust in every region, and the numbers of the text. The su
 
 from __future__ import annotations
 
-from importlib.resources import files
+from functools import partial
 
-import pandas as pd
+from chiomics.core import papers
 
 #: Order in which the paper lists feature classes, and what they are called there.
 CLASSES = {"firstorder": "FO", "glcm": "GLCM", "glrlm": "GLRLM", "glszm": "GLSZM", "ngtdm": "NGTDM", "gldm": "GLDM"}
-
-
-def read_published(name: str) -> pd.DataFrame:
-    """Read one of the tables.
-
-    Parameters
-    ----------
-    name : {"numbers", "table1", "trends", "whitelist", "departures"}
-        ``numbers``: source, quantity, voi, feature_class, threshold, n_gray_levels, value and a note. ``table1``:
-        first-order feature, region, coefficient, and whether it is printed in italics, which means not robust.
-        ``trends``: source, feature, mark of correspondence, direction, and the regions it is said of. ``whitelist``:
-        features robust in every region, sides together and apart. ``departures``: what the paper leaves open or gets
-        wrong, and what is done here.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Empty text where nothing is printed.
-    """
-    text = files("chiomics.robustness.fiscone2023").joinpath("published", f"{name}.tsv")
-    with text.open(encoding="utf-8") as lines:
-        frame = pd.read_csv(lines, sep="\t", keep_default_na=False)
-    for column in ("threshold", "n_gray_levels"):
-        if column in frame:
-            frame[column] = pd.to_numeric(frame[column])
-    return frame
+WING = "chiomics.robustness.fiscone2023"
+#: Reads one of them. ``numbers``: source, quantity, voi, feature_class, threshold, n_gray_levels, value and a note.
+#: ``table1``: first-order feature, region, coefficient, and whether it is in italics, which means not robust.
+#: ``trends``: source, feature, mark of correspondence, direction, and the regions it is said of. ``whitelist``:
+#: features robust in every region, sides together and apart. ``departures``: what is not as in the paper.
+read_published = partial(papers.read_published, WING)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from chiomics.core.origin import say_origin
+from chiomics.core.papers import departures_table, frame_readme
 from chiomics.robustness.feature_tables import SESSION
-from chiomics.robustness.fiscone2023.published_values import read_published
+from chiomics.robustness.fiscone2023.published_values import WING
 from chiomics.robustness.fiscone2023.volumes import BY_MASK
 from chiomics.robustness.settings import ECHO_SETS, Settings
 from chiomics.robustness.tables import ALL
@@ -52,26 +52,14 @@ def write_readme(
     str
         Markdown.
     """
-    parts = [
-        f"# {TITLE}\n",
-        say_origin(simulated=simulated) + "\n",
-        "## Cohort and question\n",
-        _cohort(tables, settings, source),
-        "## Findings\n",
-        _findings(tables, setting, settings),
-        "## What is not as in the paper\n",
-        _departures(settings),
-        "## Files\n",
-        FILES,
-    ]
-    return "\n".join(parts)
-
-
-def _departures(settings: Settings) -> str:
-    """Lay out what the paper leaves open or gets wrong, and what was done instead."""
-    here = {"icc": settings.icc, "margin": settings.equivalence_margin, "bootstraps": settings.bootstraps}
-    rows = [f"| {row.paper} | {row.here.format(**here)} |" for row in read_published("departures").itertuples()]
-    return "\n".join(["| In the paper | Here |", "|---|---|", *rows]) + "\n"
+    facts = {"icc": settings.icc, "margin": settings.equivalence_margin, "bootstraps": settings.bootstraps}
+    sections = {
+        "Cohort and question": _cohort(tables, settings, source),
+        "Findings": _findings(tables, setting, settings),
+        "What is not as in the paper": departures_table(WING, facts),
+        "Files": FILES,
+    }
+    return frame_readme(TITLE, sections, simulated=simulated)
 
 
 def _cohort(tables: Mapping[str, pd.DataFrame], settings: Settings, source: str) -> str:
