@@ -21,6 +21,10 @@ TRUE = np.random.default_rng(1).uniform(-np.pi, np.pi, (2, 20, 20, 20)).astype(n
         (2 * np.floor(TRUE * 2048 / np.pi), "integers -4096..4095", 2 * np.pi / 4096),
         (TRUE * 0.003674 / np.pi, "symmetric", 0),
         (np.rint(TRUE * 3142 / np.pi), "symmetric", np.pi / 3142),
+        (np.rint((TRUE + np.pi) / (2 * np.pi) * 65535), "unsigned", 2 * np.pi / 65536),
+        (np.floor((TRUE + np.pi) / (2 * np.pi) * 256), "unsigned", 2 * np.pi / 256),
+        (np.degrees(TRUE) + 180, "degrees 0..360", 0),
+        (np.degrees(TRUE), "symmetric", 0),
     ],
 )
 def test_each_scale_comes_back_as_radians(stored: np.ndarray, rule: str, step: float) -> None:
@@ -59,7 +63,21 @@ def test_a_named_scale_must_hold_the_range() -> None:
     with pytest.raises(InputError, match="does not fit the named scale 'radians'"):
         phase_to_radians(TRUE * 2, rule="radians")
     with pytest.raises(InputError, match="unknown phase scale"):
-        phase_to_radians(TRUE, rule="degrees")
+        phase_to_radians(TRUE, rule="gradians")
+
+
+def test_a_named_scale_must_fit_both_ends_of_the_range() -> None:
+    unsigned = np.rint((TRUE + np.pi) / (2 * np.pi) * 65535)
+    with pytest.raises(InputError, match=r"'symmetric'; found .*65526; expected the same range below and above zero"):
+        phase_to_radians(unsigned, rule="symmetric")
+    with pytest.raises(InputError, match=r"does not fit the named scale 'integers -4096..4095'"):
+        phase_to_radians(unsigned // 16, rule="integers -4096..4095")
+    with pytest.raises(InputError, match=r"does not fit the named scale 'degrees 0..360'"):
+        phase_to_radians(TRUE, rule="degrees 0..360")
+    assert phase_to_radians(np.degrees(TRUE), rule="degrees")[0] == pytest.approx(TRUE, abs=1e-5)  # float32
+    # Any full scale that begins at zero has a rule, if it is named.
+    radians = phase_to_radians(TRUE + np.pi, rule="unsigned")[0]
+    assert np.abs(np.angle(np.exp(1j * (radians - TRUE)))).max() < 2e-3  # the sample misses ±π by up to 1e-3
 
 
 def test_real_and_imaginary_give_magnitude_and_phase() -> None:

@@ -145,3 +145,25 @@ def b0_direction(affine: np.ndarray) -> np.ndarray:
     """Return the unit vector of B0, the world z axis, in voxel axes."""
     rotation = np.asarray(affine, dtype=float)[:3, :3] / voxel_size(affine)
     return rotation.T @ np.array([0.0, 0.0, 1.0])
+
+
+def scanner_affine(path: str | Path) -> np.ndarray:
+    """Return the affine that leads to the scanner's axes, which B0 follows.
+
+    Parameters
+    ----------
+    path : path-like
+        NIfTI file.
+
+    Returns
+    -------
+    ndarray, shape (4, 4)
+        The qform where it alone says "scanner" (code 1), as after a co-registration that wrote the sform anew; else
+        the form that NIfTI prefers.
+    """
+    header = nib.load(path).header
+    try:
+        sform, qform = int(header["sform_code"]), int(header["qform_code"])
+    except (KeyError, ValueError, IndexError):
+        return header.get_best_affine()
+    return header.get_qform() if qform == 1 and sform != 1 else header.get_best_affine()

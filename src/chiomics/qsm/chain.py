@@ -18,6 +18,7 @@ import numpy as np
 
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.units import radians_per_ppm
+from chiomics.qsm.bipolar import Bipolar, find_bipolar
 from chiomics.qsm.combine_echoes import combine_local_fields
 from chiomics.qsm.data_weight import echo_agreement, inversion_weight
 from chiomics.qsm.echo_inputs import check_echoes, phase_difference_as_echo
@@ -46,7 +47,7 @@ def estimate_total_fields(
     echo_sets: Mapping[str, Sequence[int]],
     preset_name: str = "default",
     overrides: Mapping | None = None,
-    bipolar: bool = False,
+    bipolar: bool | str = "auto",
     workers: int = 1,
 ) -> dict:
     """Unwrap the phase and estimate the total fields.
@@ -69,8 +70,9 @@ def estimate_total_fields(
         Preset.
     overrides : mapping, optional
         Single parameters of the preset, replaced.
-    bipolar : bool
-        True where the read-out alternates; needs three echoes.
+    bipolar : bool or "auto"
+        Whether the read-out alternates; "auto" tells it from three echoes at one spacing, see `find_bipolar`. Of two
+        echoes nothing is removed: a ramp along the read-out, which it is, goes with the background.
     workers : int
         Threads.
 
@@ -95,7 +97,9 @@ def estimate_total_fields(
     magnitude = np.ascontiguousarray(magnitude[box], np.float32)
     phase = np.ascontiguousarray(phase[box], np.float32)
     brain = np.ascontiguousarray(mask[bounds])
-    if bipolar:
+    found = find_bipolar(magnitude, phase, brain, echo_times=times, voxel_size=voxel_size)
+    corrected = _corrects_bipolar(bipolar, found, len(phase))
+    if corrected:
         phase = remove_bipolar(magnitude, phase, brain, echo_times=times, voxel_size=voxel_size)
     estimate = _fit_echo_sets if parameters["combine"] == "fit" else _field_of_each_echo
     fields, inverse_sd, quality, names = estimate(
@@ -113,7 +117,8 @@ def estimate_total_fields(
             "PhaseChain": preset_name,
             "PhaseChainParameters": parameters,
             "EchoTimes": times.tolist(),
-            "BipolarCorrection": bipolar,
+            "BipolarCorrection": corrected,
+            "BipolarAlternation": found.alternation,
             "BrainVoxels": int(mask.sum()),
             "ReliableVoxels": int(kept.sum()),
         },
@@ -303,6 +308,17 @@ def _unwrap(
     if method == "fourier":
         return unwrap_fourier(angle, mask, voxel_size=voxel_size, workers=workers)
     raise InputError("unknown unwrapping", found=repr(method), expected="quality, cosine or fourier")
+
+
+def _corrects_bipolar(asked: bool | str, found: Bipolar, echoes: int) -> bool:
+    """Decide whether the alternation of a bipolar read-out is removed, and say why."""
+    if asked == "auto" and found.found:
+        log.warning("bipolar read-out: odd and even echoes differ (%.2f rad), removed", found.alternation)
+    elif asked is True and echoes == 2:
+        log.warning("bipolar read-out of two echoes: its ramp is left to the background removal")
+    elif asked is False and found.found:
+        log.warning("odd and even echoes differ (%.2f rad), and `bipolar: false` keeps that", found.alternation)
+    return found.found if asked == "auto" else bool(asked) and echoes != 2
 
 
 def _bounding_box(mask: np.ndarray) -> tuple[slice, ...]:

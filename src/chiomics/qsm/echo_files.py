@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from chiomics.core.errors import InputError
-from chiomics.core.images import b0_direction, voxel_size
+from chiomics.core.images import b0_direction, scanner_affine, voxel_size
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.volume import Volume
 from chiomics.qsm.chain import phase_difference_as_echo
+from chiomics.qsm.input_checks import check_magnitude, check_phase_echoes, check_planes, mend_slices
 from chiomics.qsm.phase_scale import magnitude_and_phase, phase_to_radians
 
 
@@ -31,6 +32,8 @@ class Echoes:
         In T.
     info : dict
         How the phase was read, for the sidecar.
+    scanner : ndarray, shape (4, 4), optional
+        Voxel to scanner coordinates where `affine` leads elsewhere.
     """
 
     magnitude: np.ndarray
@@ -39,6 +42,7 @@ class Echoes:
     echo_times: list[float]
     field_strength: float
     info: dict
+    scanner: np.ndarray | None = None
 
     @property
     def voxel_size(self) -> np.ndarray:
@@ -48,7 +52,7 @@ class Echoes:
     @property
     def b0_direction(self) -> np.ndarray:
         """Direction of B0 in voxel axes."""
-        return b0_direction(self.affine)
+        return b0_direction(self.affine if self.scanner is None else self.scanner)
 
 
 @dataclass(frozen=True)
@@ -99,11 +103,16 @@ class EchoFiles:
         if self.kind == "real_imaginary":
             real, affine = _read_together(self.real)
             imaginary, _ = _read_together(self.imaginary)
-            return np.hypot(real, imaginary), affine
-        return _read_together(self.magnitude)
+            magnitude = np.hypot(real, imaginary)
+        else:
+            magnitude, affine = _read_together(self.magnitude)
+        files = self.magnitude or self.real
+        check_planes(magnitude, "magnitude", files)
+        check_magnitude(magnitude, files)
+        return magnitude, affine
 
     def read(self) -> Echoes:
-        """Read all images.
+        """Read all images, check them, and undo what is certain to be wrong.
 
         Returns
         -------
@@ -113,29 +122,36 @@ class EchoFiles:
         Raises
         ------
         InputError
-            For what cannot be read, has NaN, differs in shape, or whose phase scale is not recognised.
+            For what cannot be read, has NaN, differs in shape, whose phase scale is not recognised, or whose voxels
+            contradict what the images are said to be.
         """
         times = list(self.echo_times)
         try:
+            magnitude, affine = self.read_magnitude()
             if self.kind == "real_imaginary":
-                real, affine = _read_together(self.real)
+                real, _ = _read_together(self.real)
                 imaginary, _ = _read_together(self.imaginary)
                 magnitude, phase = magnitude_and_phase(real, imaginary)
+                check_phase_echoes(magnitude, phase, self.real)
                 phase *= np.float32(self.phase_sign)
                 info = {"PhaseRule": "real and imaginary", "PhaseSign": self.phase_sign}
             else:
-                magnitude, affine = _read_together(self.magnitude)
                 stored, _ = _read_together(self.phase)
+                check_planes(stored, "phase", self.phase)
+                check_phase_echoes(magnitude, stored, self.phase)
                 phase, info = phase_to_radians(stored, rule=self.phase_scale, phase_sign=self.phase_sign)
+            if self.kind == "phase_difference":
+                magnitude, phase, times = phase_difference_as_echo(magnitude, phase[0], echo_times=times)
+            phase, mended = mend_slices(magnitude, phase, echo_times=times)
         except InputError as error:
             if error.file is not None:
                 raise
             raise InputError(
                 error.problem, file=", ".join(map(str, self.paths)), found=error.found, expected=error.expected
             ) from error
-        if self.kind == "phase_difference":
-            magnitude, phase, times = phase_difference_as_echo(magnitude, phase[0], echo_times=times)
-        return Echoes(magnitude, phase, affine, times, self.field_strength, {"InputKind": self.kind, **info})
+        info = {"InputKind": self.kind, **info, "InputMended": mended}
+        scanner = scanner_affine(self.paths[0])
+        return Echoes(magnitude, phase, affine, times, self.field_strength, info, scanner)
 
 
 def _read_together(paths: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,9 @@
 """Bring phase images to radians, by a rule that is named, never guessed.
 
-Scanners and converters store phase as radians, as Siemens integers (0..4095, or -4096..4094 after the DICOM rescale
-slope of 2), or as an arbitrary scale that is symmetric about zero. A wrapped phase image that holds noise or at least
-one wrap reaches both ends of its scale, so the ends tell the scale. Where they do not, the caller has to name the rule.
-All echoes are looked at together, since they share one scale.
+Scanners and converters store phase as radians, as degrees, as Siemens integers (0..4095, or -4096..4094 after the DICOM
+rescale slope of 2), as the full range of an unsigned integer, or as an arbitrary scale that is symmetric about zero. A
+wrapped phase image that holds noise or at least one wrap reaches both ends of its scale, so the ends tell the scale.
+Where they do not, the caller has to name the rule. All echoes are looked at together, since they share one scale.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ FULL_SPAN = 0.95
 END_SHARE = 0.002
 #: Relative slack for rounding in conversion.
 SLACK = 2e-3
-RULES = ("radians", "radians 0..2pi", "integers 0..4095", "integers -4096..4095", "symmetric")
+#: Largest difference of the two ends of a symmetric scale, as a share of its width.
+ASYMMETRY = 0.02
+RULES = (
+    "radians", "radians 0..2pi", "degrees", "degrees 0..360", "integers 0..4095", "integers -4096..4095", "unsigned",
+    "symmetric",
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +38,9 @@ def phase_to_radians(phase: np.ndarray, *, rule: str = "auto", phase_sign: int =
     ----------
     phase : ndarray
         Wrapped phase as stored; all echoes of a session in one array.
-    rule : {"auto", "radians", "radians 0..2pi", "integers 0..4095", "integers -4096..4095", "symmetric"}
-        How the stored values map to radians. "auto" recognises it and stops where it cannot.
+    rule : str
+        How the stored values map to radians: one of `RULES`. "unsigned" is 0 to any full scale, "symmetric" minus to
+        plus any. "auto" recognises the rule and stops where it cannot.
     phase_sign : {1, -1}
         -1 where the scanner's phase falls with a positive field shift.
 
@@ -57,7 +63,7 @@ def phase_to_radians(phase: np.ndarray, *, rule: str = "auto", phase_sign: int =
         raise InputError("the phase image is constant", found=f"{low:g} everywhere", expected="wrapped phase")
     if rule == "auto":
         rule = _recognise(phase, low, high)
-    slope, intercept = _scaling(rule, low, high)
+    slope, intercept = _scaling(rule, phase, low, high)
     log.info("phase range %g..%g, rule '%s'", low, high, rule)
     radians = phase.astype(np.float32)
     radians *= np.float32(slope * phase_sign)
@@ -114,6 +120,11 @@ def _recognise(phase: np.ndarray, low: float, high: float) -> str:
         for rule, lowest, width in (("integers 0..4095", 0, 4096), ("integers -4096..4095", -4096, 8192)):
             if low >= lowest and high <= lowest + width and span >= FULL_SPAN * width:
                 return rule
+    if low >= 0 and span >= FULL_SPAN * high and min(_end_shares(phase, low, high)) >= END_SHARE:
+        if FULL_SPAN * 360 <= high <= 360 * (1 + SLACK):
+            return "degrees 0..360"
+        if whole and _full_scale(high) is not None:
+            return "unsigned"
     largest = max(-low, high)
     if low < 0 < high and abs(high + low) <= 0.01 * span:
         # A phase in radians that never wraps, or an unwrapped field, is not told apart from a scale by symmetry alone.
@@ -126,28 +137,47 @@ def _recognise(phase: np.ndarray, low: float, high: float) -> str:
     raise InputError(
         "the scale of the phase cannot be recognised; name it with `phase_scale`",
         found=detail,
-        expected="wrapped phase in radians, 0..4095, -4096..4094, or a full scale symmetric about zero",
+        expected="wrapped phase in radians, 0..4095, -4096..4094, 0..360 degrees, the full range of an unsigned "
+        "integer, or a full scale symmetric about zero",
     )
 
 
-def _scaling(rule: str, low: float, high: float) -> tuple[float, float]:
-    """Return slope and intercept to radians; stops where the range exceeds the rule's."""
+def _end_shares(phase: np.ndarray, low: float, high: float) -> tuple[float, float]:
+    """Share of the voxels in the lowest and in the highest twentieth of the range."""
+    margin = 0.05 * (high - low)
+    return float(np.mean(phase < low + margin)), float(np.mean(phase > high - margin))
+
+
+def _full_scale(high: float) -> int | None:
+    """Return the power of two whose integers end at `high`, give or take 2 %; None where there is none."""
+    return next((2**bits for bits in range(7, 17) if 0.98 * (2**bits - 1) <= high <= 2**bits), None)
+
+
+def _scaling(rule: str, phase: np.ndarray, low: float, high: float) -> tuple[float, float]:
+    """Return slope and intercept to radians; stops where the range exceeds the rule's, or fills one half of it only."""
+    whole = bool(np.array_equal(phase, np.rint(phase))) if rule == "unsigned" else False
+    full = (_full_scale(high) or high + 1) if whole else high
+    largest = max(-low, high)
     limits = {
         "radians": (-np.pi, np.pi, 1.0, 0.0),
         "radians 0..2pi": (0.0, 2 * np.pi, 1.0, -np.pi),
+        "degrees": (-180.0, 180.0, np.pi / 180, 0.0),
+        "degrees 0..360": (0.0, 360.0, np.pi / 180, -np.pi),
         "integers 0..4095": (0.0, 4096.0, 2 * np.pi / 4096, -np.pi),
         "integers -4096..4095": (-4096.0, 4096.0, np.pi / 4096, 0.0),
+        "unsigned": (0.0, full, 2 * np.pi / full, -np.pi),
+        "symmetric": (-largest, largest, np.pi / largest, 0.0),
     }
-    if rule == "symmetric":
-        return np.pi / max(-low, high), 0.0
     if rule not in limits:
         raise InputError("unknown phase scale", found=rule, expected="one of " + ", ".join(("auto", *RULES)))
     lowest, highest, slope, intercept = limits[rule]
     slack = SLACK * (highest - lowest)
-    if low < lowest - slack or high > highest + slack:
+    one_sided = rule != "radians" and not low < (lowest + highest) / 2 < high
+    uneven = rule == "symmetric" and abs(low + high) > ASYMMETRY * (high - low)
+    if low < lowest - slack or high > highest + slack or one_sided or uneven:
         raise InputError(
             f"the phase does not fit the named scale '{rule}'",
             found=f"{low:g}..{high:g}",
-            expected=f"{lowest:g}..{highest:g}",
+            expected="the same range below and above zero" if uneven else f"{lowest:g}..{highest:g}",
         )
     return slope, intercept

@@ -14,7 +14,7 @@ import numpy as np
 import chiomics
 from chiomics.core.bids import path_in_dataset
 from chiomics.core.files import read_sidecar, write_sidecar
-from chiomics.core.images import b0_direction, read_image, voxel_size, write_image
+from chiomics.core.images import read_image, voxel_size, write_image
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import read_mask
 from chiomics.core.space.volume import Volume
@@ -158,7 +158,7 @@ def remove_background(
         _volumes_first(fields), read_image(reliable_mask)[0] > 0,
         names=info["TotalFields"], inverse_sd=_volumes_first(read_image(inverse_sd)[0]),
         quality=read_image(quality)[0], echo_times=info["EchoTimes"], voxel_size=voxel_size(affine),
-        b0_direction=b0_direction(affine), echo_sets=echo_sets, preset_name=settings["preset"],
+        b0_direction=info["B0Direction"], echo_sets=echo_sets, preset_name=settings["preset"],
         overrides=info["PhaseChainParameters"], workers=workers, backend=settings["backend"],
     )  # fmt: skip
     for name, field in zip(local["names"], local["local_fields"], strict=True):
@@ -219,14 +219,14 @@ def invert_dipole(
     echoes = files.read_magnitude()[0]
     magnitude = np.sqrt(np.mean(np.square(echoes), axis=0))
     for number, (echo_set, field_path) in enumerate(local_fields.items()):
-        field = read_image(field_path)[0]
+        field, field_info = read_image(field_path)[0], read_sidecar(sidecars[echo_set])
         noise = field_noise(field, inside)
         for inversion in settings["inversions"]:
             parameters = settings["parameters"].get(inversion, {})
             log.info("echo set %s, inversion %s", echo_set, inversion)
             chi = invert(
                 inversion, field, inside, parameters=parameters,
-                voxel_size=size, b0_direction=b0_direction(affine),
+                voxel_size=size, b0_direction=field_info["B0Direction"],
                 weight=data_weights[number] if settings["data_weights"] else None,
                 noise=noise, magnitude=magnitude, csf_mask=fluid, workers=workers, backend=settings["backend"],
             )  # fmt: skip
@@ -238,7 +238,7 @@ def invert_dipole(
             write_image(maps[inversion, echo_set], chi, affine)
             write_sidecar(
                 map_sidecars[inversion, echo_set],
-                read_sidecar(sidecars[echo_set])
+                field_info
                 | read_sidecar(brain_sidecar)
                 | {"Inversion": inversion, "InversionParameters": dict(parameters)}
                 | {"DataWeights": settings["data_weights"], "FieldNoise": noise, "MapVoxels": int(inside.sum())}

@@ -1,0 +1,146 @@
+"""Echoes that are not what they say: constant, copied from another echo, wrapped at the end of an integer type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+
+from chiomics.core.errors import InputError
+
+#: Share of the bright voxels that may hold one and the same value, or the value of another echo. On clean heads it is
+#: below .02 with 4096 grey levels, and below .2 for magnitudes of eight bits.
+LARGEST_SHARE = 0.5
+#: Negative magnitude in units of the bright level (99th percentile) that interpolation may leave.
+LEAST_MAGNITUDE = -0.1
+#: Share of the brightest 2 % of the range that may lie at its very end before the image counts as cut off there.
+LARGEST_PILE = 0.2
+#: Voxels are taken from an image until this many.
+SAMPLE = 400_000
+
+
+def check_magnitude(magnitude: np.ndarray, files: Sequence[str] = ()) -> None:
+    """Stop at magnitudes that cannot be any.
+
+    Parameters
+    ----------
+    magnitude : ndarray, shape (e, x, y, z)
+        As stored.
+    files : sequence of str
+        Their names, for the message.
+
+    Raises
+    ------
+    InputError
+        For negative voxels, echoes without signal, and one echo that is the copy of another.
+    """
+    for echo, volume in enumerate(magnitude):
+        lowest, bright = float(volume.min()), float(np.percentile(np.abs(_sample(volume)), 99))
+        if float(volume.max()) == lowest:
+            raise InputError(
+                "the magnitude is constant", file=_file(files, echo), found=f"{lowest:g} everywhere",
+                expected="an image",
+            )  # fmt: skip
+        if lowest < LEAST_MAGNITUDE * bright:
+            share = np.mean(volume < 0)
+            raise InputError(
+                "the magnitude holds negative voxels: bright voxels wrapped at the end of the integer type, or this is "
+                "no magnitude",
+                file=_file(files, echo), found=f"{100 * share:.2g} % negative, down to {lowest:g}",
+                expected="0 or more; convert again with an unsigned or floating type",
+            )  # fmt: skip
+        wrapped = _wrapped_share(volume)
+        if wrapped is not None:
+            raise InputError(
+                "the magnitude wrapped: voxels at the end of the integer range lie beside voxels at its start",
+                file=_file(files, echo), found=f"largest value {float(volume.max()):g}, {100 * wrapped:.2g} % of the "
+                "voxels beside such a jump",
+                expected="convert again with a wider integer or a floating type",
+            )  # fmt: skip
+    _refuse_copies(magnitude, _bright(magnitude), "magnitude", files)
+
+
+def check_phase_echoes(magnitude: np.ndarray, phase: np.ndarray, files: Sequence[str] = ()) -> None:
+    """Stop at phase images that are constant where there is signal, or the copy of another echo's.
+
+    Parameters
+    ----------
+    magnitude, phase : ndarray, shape (e, x, y, z)
+        Any units; the magnitude tells where signal is.
+    files : sequence of str
+        Names of the phase images, for the message.
+
+    Raises
+    ------
+    InputError
+        Where an echo is constant, or copies another one (its sign turned as well).
+    """
+    bright = _bright(magnitude)
+    for echo, volume in enumerate(phase):
+        values = volume[bright] if bright.any() else volume.ravel()
+        value, share = _most_common(values)
+        if share > LARGEST_SHARE:
+            raise InputError(
+                "the phase is constant", file=_file(files, echo),
+                found=f"{value:g} in {100 * share:.0f} % of the voxels with signal", expected="wrapped phase",
+            )  # fmt: skip
+    _refuse_copies(phase, bright, "phase", files)
+
+
+def _refuse_copies(volumes: np.ndarray, bright: np.ndarray, name: str, files: Sequence[str]) -> None:
+    values = volumes[:, bright] if bright.any() else volumes.reshape(len(volumes), -1)
+    for one, other in combinations(range(len(volumes)), 2):
+        for sign in (1, -1) if name == "phase" else (1,):
+            share = float(np.mean(values[one] == sign * values[other]))
+            if share > LARGEST_SHARE:
+                raise InputError(
+                    f"the {name} of echo {other + 1} is a copy of echo {one + 1}" + (", sign turned" * (sign < 0)),
+                    file=_file(files, other), found=f"{100 * share:.0f} % of the voxels with signal are equal",
+                    expected="one image per echo",
+                )  # fmt: skip
+
+
+def _bright(magnitude: np.ndarray) -> np.ndarray:
+    """Voxels with signal in the first echo, thinned out to a sample."""
+    first = magnitude[0]
+    bright = first > 0.3 * np.percentile(_sample(first), 95)
+    count = int(bright.sum())
+    if count > SAMPLE:
+        where = np.flatnonzero(bright)
+        bright = np.zeros(bright.shape, bool)
+        bright.ravel()[where[:: count // SAMPLE + 1]] = True
+    return bright
+
+
+def _sample(volume: np.ndarray) -> np.ndarray:
+    return volume.ravel()[:: max(1, volume.size // SAMPLE)]
+
+
+def _most_common(values: np.ndarray) -> tuple[float, float]:
+    """Most common value and its share."""
+    found, counts = np.unique(values, return_counts=True)
+    most = int(counts.argmax())
+    return float(found[most]), float(counts[most] / len(values))
+
+
+def _wrapped_share(volume: np.ndarray) -> float | None:
+    """Share of the voxels beside a jump over most of an integer range that the image fills; None where it is small.
+
+    A value that wraps falls from the top of the range to its bottom from one voxel to the next. Values that were cut
+    off at the end of the range instead pile up there, and lie beside air as well.
+    """
+    largest = float(volume.max())
+    ends = [2**bits - 1 for bits in (8, 10, 12, 14, 15, 16) if 0.98 * (2**bits - 1) <= largest <= 2**bits]
+    if not ends:
+        return None
+    high = volume[volume > 0.98 * largest]
+    if np.mean(high == largest) > LARGEST_PILE:
+        return None
+    jumps = sum(int(np.count_nonzero(np.abs(np.diff(volume, axis=axis)) > 0.85 * ends[0])) for axis in range(3))
+    share = jumps / volume.size
+    return share if share > 5e-4 else None
+
+
+def _file(files: Sequence[str], echo: int) -> str | None:
+    return files[echo] if echo < len(files) else None

@@ -1,0 +1,178 @@
+"""What lies in the voxels is undone or refused with its cause, and clean data pass untouched."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chiomics.core.errors import InputError
+from chiomics.core.images import read_image
+from chiomics.qsm.bipolar import find_bipolar
+from chiomics.qsm.input_checks import check_magnitude, check_phase_echoes, check_planes, mend_slices
+from chiomics.qsm.phase_scale import phase_to_radians
+from tests.qsm.heads import ECHO_TIMES, VOXEL_SIZE, Head
+
+PLANES = np.arange(48)
+RANDOM = np.random.default_rng(4).uniform(-np.pi, np.pi, 48)
+
+
+@pytest.fixture(scope="module")
+def head() -> Head:
+    return Head()
+
+
+def turned(phase: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    return np.angle(np.exp(1j * (phase + angle))).astype(np.float32)
+
+
+def circular(angle: np.ndarray) -> np.ndarray:
+    return np.angle(np.exp(1j * angle))
+
+
+def real_data(shared_data) -> list[tuple[np.ndarray, np.ndarray, list[float] | None]]:
+    """Magnitude, phase in rad and echo times of every real data set at hand."""
+    crop = [
+        np.moveaxis(read_image(shared_data / "gre-crop" / name)[0], -1, 0) for name in ("Mag.nii.gz", "Phase.nii.gz")
+    ]
+    anat = shared_data / "real-bids/sub-philips3t/anat"
+    philips = [
+        np.stack([read_image(anat / f"sub-philips3t_echo-{e}_part-{part}_MEGRE.nii.gz")[0] for e in (1, 2)])
+        for part in ("mag", "phase")
+    ]
+    sets = [(*crop, [0.004, 0.008, 0.012]), (*philips, [0.0046, 0.0069])]
+    for magnitude, phase in (
+        ("siemens-fieldmap/echo-1_part-mag.nii.gz", "siemens-fieldmap/phasediff.nii.gz"),
+        ("siemens-xa30/sub-01/fmap/sub-01_magnitude1.nii.gz", "siemens-xa30/sub-01/fmap/sub-01_phasediff.nii.gz"),
+    ):
+        sets.append((read_image(shared_data / magnitude)[0][None], read_image(shared_data / phase)[0][None], None))
+    return [(magnitude, phase_to_radians(phase)[0], times) for magnitude, phase, times in sets]
+
+
+def test_clean_data_raise_no_alarm(head: Head, shared_data) -> None:
+    for magnitude, phase, times in [(head.magnitude, head.phase, ECHO_TIMES), *real_data(shared_data)]:
+        check_planes(magnitude, "magnitude")
+        check_planes(phase, "phase")
+        check_magnitude(magnitude)
+        check_phase_echoes(magnitude, phase)
+        same, found = mend_slices(magnitude, phase, echo_times=times)
+        assert same is phase
+        assert found == []
+        if times is not None:
+            bright = magnitude[0] > 0.3 * np.percentile(magnitude[0], 99)
+            assert not find_bipolar(magnitude, phase, bright, echo_times=times, voxel_size=(1, 1, 1)).found
+
+
+@pytest.mark.parametrize(
+    ("angles", "words"),
+    [
+        (np.pi * (PLANES % 2), "sign alternated along axis z"),
+        (np.pi * (PLANES == 20), "turned by half a turn"),
+        (np.pi * (PLANES > 20), "turned by half a turn"),
+        (np.pi * np.random.default_rng(8).integers(0, 2, 48), "turned by half a turn"),
+    ],
+    ids=["alternating", "one plane", "a block", "at random"],
+)
+def test_half_turns_of_planes_are_undone_exactly(head: Head, angles: np.ndarray, words: str) -> None:
+    mended, found = mend_slices(head.magnitude, turned(head.phase, angles), echo_times=ECHO_TIMES)
+    assert words in found[0]
+    # A half turn of all planes alike may remain: one constant in all echoes, which the phase offset takes.
+    # Planes beside the head, without signal, cannot be told.
+    rest = circular(mended - head.phase)[..., 12:36]
+    assert np.abs(circular(rest - rest[0, 0, 0, 0])).max() < 1e-3
+
+
+def test_alternating_sign_along_other_axes_and_in_one_echo(head: Head) -> None:
+    columns = np.pi * (np.arange(head.phase.shape[2]) % 2)[:, None]
+    mended, found = mend_slices(head.magnitude, turned(head.phase, columns), echo_times=ECHO_TIMES)
+    assert "along axis y" in found[0]
+    assert np.abs(circular(mended - head.phase)).max() < 1e-3
+    phase = head.phase.copy()
+    phase[2] = turned(phase[2], np.pi * (PLANES % 2))
+    mended, found = mend_slices(head.magnitude, phase, echo_times=ECHO_TIMES)
+    assert found[0].startswith("echo 3: ")
+    assert np.abs(circular(mended - head.phase)).max() < 1e-3
+
+
+def test_offsets_that_all_echoes_share_are_removed(head: Head) -> None:
+    mended, found = mend_slices(head.magnitude, turned(head.phase, RANDOM), echo_times=ECHO_TIMES)
+    assert "phase offsets that all echoes share" in found[0]
+    rest = np.exp(1j * (mended - head.phase))
+    # What is left goes with the plane alone, is the same in all echoes, and is smooth: less than .2 rad per plane
+    # where offsets of up to π were.
+    assert np.abs(rest - rest[:1, :1, :1]).max() < 1e-3
+    assert np.abs(circular(np.diff(np.angle(rest[0, 0, 0, 8:40])))).max() < 0.2
+
+
+def test_what_is_not_certain_is_refused(head: Head) -> None:
+    with pytest.raises(InputError, match="jumps from plane to plane along axis z"):
+        mend_slices(head.magnitude[:1], turned(head.phase[:1], RANDOM))
+    phase = head.phase.copy()
+    phase[1] = turned(phase[1], RANDOM)
+    with pytest.raises(InputError, match=r"jumps from plane to plane .* in echo 2"):
+        mend_slices(head.magnitude, phase, echo_times=ECHO_TIMES)
+    for planes in (slice(None, None, 2), slice(20, 21), slice(24, None)):
+        phase = head.phase.copy()
+        phase[..., planes] *= -1
+        with pytest.raises(InputError, match="runs backwards"):
+            mend_slices(head.magnitude, phase, echo_times=ECHO_TIMES)
+
+
+def test_echoes_that_are_constant_or_copies(head: Head) -> None:
+    phase, magnitude = head.phase.copy(), head.magnitude.copy()
+    phase[3] = 0
+    with pytest.raises(InputError, match=r"four.nii: the phase is constant"):
+        check_phase_echoes(head.magnitude, phase, ["one.nii", "two.nii", "three.nii", "four.nii"])
+    for sign, words in ((1, "echo 3 is a copy of echo 1"), (-1, "echo 3 is a copy of echo 1, sign turned")):
+        phase = head.phase.copy()
+        phase[2] = sign * phase[0]
+        with pytest.raises(InputError, match=words):
+            check_phase_echoes(head.magnitude, phase)
+    magnitude[1] = magnitude[0]
+    with pytest.raises(InputError, match="the magnitude of echo 2 is a copy of echo 1"):
+        check_magnitude(magnitude)
+    with pytest.raises(InputError, match="the magnitude is constant"):
+        check_magnitude(np.ones_like(magnitude))
+
+
+def test_magnitude_that_wrapped(head: Head) -> None:
+    stored = head.magnitude / head.magnitude.max() * 60000
+    with pytest.raises(InputError, match="negative voxels"):
+        check_magnitude(stored.astype(np.uint16).view(np.int16).astype(np.float32))
+    # Values above 65,535 begin again at zero.
+    stored = head.magnitude / np.median(head.magnitude[0][head.mask]) * 65536
+    with pytest.raises(InputError, match="the magnitude wrapped"):
+        check_magnitude(np.mod(stored, 65536).astype(np.float32))
+    check_magnitude(np.minimum(stored, 65535).astype(np.float32))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_planes_that_are_empty_or_repeated(head: Head, axis: int) -> None:
+    for volumes in (head.magnitude, head.phase):
+        empty, repeated = np.moveaxis(volumes.copy(), axis + 1, 1), np.moveaxis(volumes.copy(), axis + 1, 1)
+        empty[1, 20] = 0
+        with pytest.raises(InputError, match=rf"is empty.*plane 20 of axis {'xyz'[axis]}"):
+            check_planes(np.moveaxis(empty, 1, axis + 1), "image")
+        repeated[2, 21] = repeated[2, 20]
+        with pytest.raises(InputError, match=rf"repeats the one before.*plane 21 of axis {'xyz'[axis]}"):
+            check_planes(np.moveaxis(repeated, 1, axis + 1), "image")
+        padded = np.moveaxis(volumes.copy(), axis + 1, 1)
+        padded[:, :3] = padded[:, -2:] = 0
+        check_planes(np.moveaxis(padded, 1, axis + 1), "image")
+
+
+def test_bipolar_read_out_is_found(head: Head) -> None:
+    ramp = np.linspace(-1, 1, head.phase.shape[1])[:, None, None]
+    signs = np.array([1, -1, 1, -1])[:, None, None, None]
+    for echoes in (3, 4):
+        options = {"echo_times": ECHO_TIMES[:echoes], "voxel_size": VOXEL_SIZE}
+        clean = find_bipolar(head.magnitude[:echoes], head.phase[:echoes], head.mask, **options)
+        assert not clean.found
+        assert clean.alternation < 0.06
+        for size in (0.25, 0.8, 2.0):
+            phase = turned(head.phase, signs * size * ramp)[:echoes]
+            assert find_bipolar(head.magnitude[:echoes], phase, head.mask, **options).found
+    # A phase that bends over time, as several pools in a voxel give, does not alternate.
+    bent = turned(head.phase, 0.3 * (np.arange(4) ** 2)[:, None, None, None])
+    assert not find_bipolar(head.magnitude, bent, head.mask, echo_times=ECHO_TIMES, voxel_size=VOXEL_SIZE).found
+    two = find_bipolar(head.magnitude[:2], head.phase[:2], head.mask, echo_times=ECHO_TIMES[:2], voxel_size=VOXEL_SIZE)
+    assert two.alternation is None
