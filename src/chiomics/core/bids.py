@@ -11,6 +11,13 @@ ENTITY_ORDER = (
     "hemi", "space", "res", "den", "label", "desc",
 )  # fmt: skip
 
+#: What `space-` may say for each image of a session, without case.
+SPACES = {
+    "T1w": ("t1w", "t1", "mprage", "anat", "unit1"),
+    "FLAIR": ("flair", "t2flair"),
+    "GRE": ("gre", "megre", "mege", "t2starw", "t2star", "magnitude", "mag", "qsm", "swi", "chimap"),
+}
+
 _ENTITY = re.compile(r"([a-zA-Z]+)-([a-zA-Z0-9+]+)(?:_|$)")
 
 
@@ -88,3 +95,15 @@ def path_in_dataset(path: str | Path) -> str:
     if "derivatives" in parts[:start]:
         start = start - parts[:start][::-1].index("derivatives") - 1
     return "/".join(parts[start:])
+
+
+def space_named(path: str | Path) -> str:
+    """Tell on which image a file says it was drawn: ``T1w``, ``FLAIR``, ``GRE``, another word as it is, or nothing."""
+    name = Path(path).name
+    match = re.search(r"(?:^|_)space-([A-Za-z0-9+]+)", name)
+    words = [match[1]] if match else [word for word in name.partition(".")[0].split("_")[:-1] if "-" not in word]
+    for word in words:
+        for image, spellings in SPACES.items():
+            if word.lower() in spellings:
+                return image
+    return words[0] if match else ""

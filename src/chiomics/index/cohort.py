@@ -16,6 +16,7 @@ from chiomics.index.manifest import FAILED_JOB, EmptyCohortError, check_cohort, 
 from chiomics.index.names import IMAGES, name_file
 from chiomics.index.participant import Participant, index_participant
 from chiomics.index.readings import Readings
+from chiomics.index.structural import check_filter
 from chiomics.index.tables import add_participants, apply_verdicts, read_participants
 from chiomics.index.walk import TRUTH, find_participants, list_files
 
@@ -67,6 +68,8 @@ def index_bids(
     failed_dir: str | Path | None = None,
     settings: Mapping | None = None,
     cache: str | Path | None = None,
+    T1w: Mapping | None = None,
+    FLAIR: Mapping | None = None,
 ) -> list[dict]:
     """Index a BIDS folder from names, sidecars and image headers.
 
@@ -88,6 +91,8 @@ def index_bids(
         The configuration, which such records are compared with.
     cache : path-like, optional
         File that remembers readings.
+    T1w, FLAIR : mapping, optional
+        Which of several images of a session is meant, see `chiomics.index.structural.matches`.
 
     Returns
     -------
@@ -104,11 +109,14 @@ def index_bids(
     folder = os.fspath(bids_dir)
     shared, folders = find_participants(folder, derivatives)
     folders = _select(folders, participants, folder)
-    remembered = Readings(cache, folder, shared, acquisition)
+    filters = {"T1w": T1w, "FLAIR": FLAIR}
+    for name, wanted in filters.items():
+        check_filter(name, wanted)
+    remembered = Readings(cache, folder, shared, (acquisition, filters))
     contents: dict[str, dict] = {}
     read = functools.partial(
         index_participant, bids_dir=folder, shared=[file.path for file in shared], contents=contents,
-        acquisition=acquisition,
+        acquisition=acquisition, filters=filters,
     )  # fmt: skip
     results = []
     for name, places in folders.items():

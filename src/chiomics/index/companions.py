@@ -2,37 +2,62 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+from chiomics.core.bids import space_named
 from chiomics.core.errors import InputError
 from chiomics.index.headers import Header, check_content, shared_grid
 from chiomics.index.names import IMAGES, NamedFile
 from chiomics.index.sidecars import Sidecars
+from chiomics.index.structural import READABLE
 
 STRUCTURAL = ("T1w", "FLAIR")
 DERIVED = ("T1w_mask", "brain_mask", "lesion_mask", "lesion_labels", "tissue_labels", "chi_map", "voi_labels")
 #: Derivatives drawn on the GRE's own voxels; lesions and tissues may also be drawn on the FLAIR or the T1w.
 ON_GRE_GRID = frozenset(("brain_mask", "chi_map", "voi_labels"))
-_LESION, _VOI = frozenset(("lesion", "lesions")), frozenset(("voi", "vois"))
+#: Derivatives of which several may come from one pipeline, and which a borrowed image brings along.
+DRAWN = frozenset(("lesion_mask", "lesion_labels", "tissue_labels"))
+_VOI = frozenset(("voi", "vois"))
+#: How lesions are called in `label-` and `desc-` (BIDS' own label is L), and in the names of others.
+_LESION = frozenset(
+    ("l", "lesion", "lesions", "wmh", "wmhs", "wml", "wmls", "flairlesion", "flairlesions", "lst", "lstai")
+)
+_LESION_LIKE = re.compile(r"lesion|wmh|wml|hyperint|seg-lst|label-L_", re.IGNORECASE)
 #: How whole-brain segmentations are called (FreeSurfer's, also by fMRIPrep, and SynthSeg's).
 _TISSUE = frozenset(("aseg", "aparcaseg", "wmparc", "synthseg"))
+#: Pipelines whose files have names of their own: of the folder below derivatives/, and of the file.
+_OWN_NAMES = ((r"nicms", r"(hard_seg|out_CNN)"), (r"samseg|freesurfer", r"seg"))
 
 
 def role_of(file: NamedFile) -> str:
-    """Tell what a derivative is, one of `DERIVED`, or an empty string."""
-    if not file.pipeline or file.extension not in IMAGES or not file.entities or "hemi" in file.entities:
+    """Tell what a mask, label image or map is, one of `DERIVED`, or an empty string; raw files in ``anat`` too."""
+    if file.extension.lower() not in READABLE or not (file.pipeline or file.datatype == "anat"):
         return ""
+    stem = file.path.rpartition("/")[2].partition(".")[0]
+    for pipeline, name in _OWN_NAMES:
+        if re.search(pipeline, file.pipeline, re.IGNORECASE) and re.fullmatch(f"(.*_)?{name}", stem):
+            return "lesion_mask"
+    pieces = stem.split("_")
+    entities = file.entities or {key: value for key, _, value in (piece.partition("-") for piece in pieces) if value}
     suffix = file.suffix.lower()
-    labels = {file.entities[key].lower() for key in ("desc", "label") if key in file.entities}
+    if not entities or "hemi" in entities:
+        return ""
+    labels = {entities[key].lower() for key in ("desc", "label") if key in entities}
+    of_lesions = bool((labels - {"l"} if "label" not in entities else labels) & _LESION)
+    if suffix == "seg-lst" or entities.get("seg") == "lst" or (suffix == "dseg" and "samseg" in labels):
+        return "lesion_mask"
+    if suffix in ("mask", "roi", "probseg") and of_lesions:
+        return "lesion_mask"
+    if suffix == "dseg" and of_lesions:
+        return "lesion_labels"
+    if suffix in ("mask", "brainmask") and (not labels or "brain" in labels) and (file.pipeline or labels):
+        return "brain_mask"
+    if not file.pipeline or not file.entities:
+        return ""
     if suffix == "chimap":
         return "chi_map"
-    if suffix in ("mask", "brainmask") and (not labels or "brain" in labels):
-        return "brain_mask"
-    if suffix in ("mask", "roi") and labels & _LESION:
-        return "lesion_mask"
-    if suffix == "dseg" and labels & _LESION:
-        return "lesion_labels"
     if suffix == "dseg" and labels & _TISSUE:
         return "tissue_labels"
     if suffix == "dseg" and labels & _VOI:
@@ -40,37 +65,37 @@ def role_of(file: NamedFile) -> str:
     return ""
 
 
-def choose_structural(files: list[NamedFile], session: str, suffix: str) -> tuple[NamedFile | None, list[str]]:
-    """Choose the T1w or FLAIR of a session.
+def unused_masks(files: list[NamedFile], row: dict) -> list[str]:
+    """Name the files that look like masks of lesions and are not used, with the name that would be.
 
     Parameters
     ----------
     files : list of NamedFile
-        Raw files of the participant.
-    session : str
-        E.g. ``ses-2``, or empty.
-    suffix : str
-        ``T1w`` or ``FLAIR``.
+        Of the participant, raw and derived.
+    row : dict
+        A session's row, filled.
 
     Returns
     -------
-    image : NamedFile or None
-        Of the same session, else of the participant's only session that has one. Of several, the plainest name.
-    warnings : list of str
-        What else there was to choose from.
+    list of str
+        One line per file that no other warning names.
     """
-    images = [
-        file
-        for file in files
-        if file.suffix == suffix and file.datatype == "anat" and file.extension in IMAGES
-        and "desc" not in file.entities and file.entities.get("part", "mag") == "mag"
-    ]  # fmt: skip
-    images, warnings = _of_session(images, session, suffix)
-    if not images:
-        return None, warnings
-    images.sort(key=lambda file: (len(file.entities), file.path))
-    check_content(images[0])
-    return images[0], warnings + _several(images, suffix)
+    used = {row[role] for role in DERIVED}
+    said = " ".join(row["warnings"])
+    found = []
+    for file in files:
+        name = file.path.rpartition("/")[2]
+        is_image = file.extension.lower() in READABLE or file.path.endswith(READABLE)
+        raw_mask = not file.pipeline and file.suffix.lower() in ("mask", "roi")
+        if not is_image or file.session not in (row["session_id"], "") or not (_LESION_LIKE.search(name) or raw_mask):
+            continue
+        if file.path not in used and file.path not in said:
+            like = "_".join(part for part in (row["participant_id"], row["session_id"]) if part)
+            found.append(
+                f"{file.path}: looks like a mask and is not used; a lesion mask is called "
+                f"{like}_label-lesion_mask.nii.gz (with space-FLAIR or space-T1w where it was drawn on that)"
+            )
+    return found
 
 
 def choose_dwi(
@@ -154,23 +179,58 @@ def choose_derivative(
     for file in candidates:
         check_content(file)
     aside: list[str] = []
-    if grids and read is not None:
-        headers = [(file, read(file)) for file in candidates]
+    if role in DRAWN:
+        candidates, aside = _by_space(candidates, [name for name, _ in grids], compare=read is not None)
+    by_name = [file for file in candidates if role in DRAWN and space_named(file.path)]
+    if grids and read is not None and not by_name:
+        headers = []
+        for file in candidates:
+            try:
+                headers.append((file, read(file)))
+            except InputError as error:
+                if role not in DRAWN:
+                    raise
+                # The job refuses it too, and then does not take white matter for normal-appearing.
+                return file, [f"{error}; it cannot be used"]
         fitting = {name: [file for file, header in headers if shared_grid(grid, header)] for name, grid in grids}
         best = next((files for files in fitting.values() if files), [])
         names = " or ".join(fitting)
-        aside = [
+        aside += [
             f"{file.path}: not on the grid of the {names}, not used"
             for file in candidates
             if not any(file in files for files in fitting.values())
         ]
         candidates = best
+    candidates = by_name or candidates
+    if role in DRAWN and len({file.pipeline for file in candidates}) == 1:
+        plainest = min(map(_plainness, candidates))
+        left = [file.path for file in candidates if _plainness(file) != plainest]
+        candidates = [file for file in candidates if _plainness(file) == plainest]
+        aside += [f"{path}: {candidates[0].path} is used in its place" for path in left]
     if len(candidates) > 1:
         raise InputError(
             f"several files could be the {role}", found=", ".join(file.path for file in candidates),
             expected="one, in a pipeline folder that index.derivatives names",
         )  # fmt: skip
     return (candidates[0] if candidates else None), aside
+
+
+def _by_space(files: list[NamedFile], grids: list[str], *, compare: bool) -> tuple[list[NamedFile], list[str]]:
+    """Leave out what says that it was drawn on an image that the session does not have."""
+    kept, aside = [], []
+    for file in files:
+        space = space_named(file.path)
+        if space and compare and space not in grids:
+            aside.append(f"{file.path}: drawn in the space {space}, which no image of the session has; not used")
+        else:
+            kept.append(file)
+    return kept, aside
+
+
+def _plainness(file: NamedFile) -> tuple:
+    """Order the files of one pipeline: a mask before numbered parts and probabilities."""
+    stem = file.path.rpartition("/")[2].partition(".")[0].lower()
+    return (bool(re.search(r"prob|prob_\d", stem)), "annotated" in stem, "out_cnn" in stem)
 
 
 def _of_session(images: list[NamedFile], session: str, name: str) -> tuple[list[NamedFile], list[str]]:

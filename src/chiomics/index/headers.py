@@ -34,6 +34,7 @@ class Header(NamedTuple):
     voxel_size: tuple[float, ...]  # mm
     in_template_space: bool  # the sform leads to a template, so that the scanner's axes are not sure
     raw: bytes  # the fields that the geometry comes from
+    notes: tuple[str, ...] = ()  # what had to be decided, for the manifest
 
 
 def read_header(bids_dir: str, file: NamedFile) -> Header:
@@ -104,6 +105,15 @@ def _parse(start: bytes, order: str, file: NamedFile) -> Header:
     datatype = struct.unpack_from(f"{order}h", start, 70)[0]
     pixdim = struct.unpack_from(f"{order}8f", start, 76)
     qform_code, sform_code, *geometry = struct.unpack_from(f"{order}2h18f", start, 252)
+    slope, offset = struct.unpack_from(f"{order}2f", start, 112)
+    if math.isfinite(slope) and slope != 0 and not math.isfinite(offset):
+        raise InputError(
+            "the header's scale is not finite", file=file.path, found=f"scl_slope {slope:g}, scl_inter {offset:g}",
+            expected="two finite numbers, or a scl_slope of 0",
+        )  # fmt: skip
+    notes: tuple[str, ...] = ()
+    if sform_code > 0 and qform_code > 0 and not _spans_volume(geometry[6:18]):
+        sform_code, notes = 0, (f"{file.path}: the sform spans no volume, the qform is taken",)
     if sform_code > 0:
         affine = (tuple(geometry[6:10]), tuple(geometry[10:14]), tuple(geometry[14:18]))
     elif qform_code > 0:
@@ -111,7 +121,14 @@ def _parse(start: bytes, order: str, file: NamedFile) -> Header:
     else:
         affine = None
     raw = start[40:56] + start[76:92] + start[252:328]
-    return _check(dimensions, datatype, start[123] & 7, affine, sform_code, raw, file)
+    return _check(dimensions, datatype, start[123] & 7, affine, sform_code, raw, file)._replace(notes=notes)
+
+
+def _spans_volume(rows: list[float]) -> bool:
+    """Tell whether the three rows of an affine are finite and their axes differ."""
+    (a, b, c), (d, e, f), (g, h, i) = (rows[start : start + 3] for start in (0, 4, 8))
+    volume = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    return all(map(math.isfinite, rows)) and abs(volume) > 1e-9
 
 
 def _quaternion_affine(quaternion: list[float], offset: list[float], pixdim: tuple[float, ...]) -> Matrix:
@@ -131,8 +148,19 @@ def _read_with_nibabel(path: str, file: NamedFile) -> Header:
     import nibabel as nib
 
     try:
-        header = nib.load(path).header
+        image = nib.load(path)
+        header, affine = image.header, image.affine
+        if isinstance(image, nib.MGHImage):
+            raw = repr((image.shape, affine.tolist())).encode()
+            return _check((len(image.shape), *image.shape), 16, 2, affine.tolist()[:3], 1, raw, file)
+        if not isinstance(image, (nib.Nifti1Pair, nib.Nifti2Pair)):
+            raise InputError(
+                "an Analyze image keeps no orientation", file=file.path,
+                expected="NIfTI (.nii.gz), converted from the scanner's files",
+            )  # fmt: skip
         dimensions, affine = [int(n) for n in header["dim"]], header.get_best_affine().tolist()[:3]
+    except InputError:
+        raise
     except Exception as error:
         raise InputError("the file is not a NIfTI image", file=file.path) from error
     if header["sform_code"] <= 0 and header["qform_code"] <= 0:

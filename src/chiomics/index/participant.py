@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from chiomics.core.errors import InputError
 from chiomics.index.checks import Facts, check_gre, check_grid, template_warning
 from chiomics.index.companions import (
     DERIVED,
+    DRAWN,
     ON_GRE_GRID,
     STRUCTURAL,
     choose_derivative,
     choose_dwi,
-    choose_structural,
     role_of,
+    unused_masks,
 )
 from chiomics.index.gre import GreInput, assemble, choose_acquisition, has_phase
 from chiomics.index.headers import Header, read_header, shared_grid
 from chiomics.index.manifest import empty_row, exclude, session_key
 from chiomics.index.names import GreImage, NamedFile, is_misnamed, matches_acquisition, name_file, read_gre
 from chiomics.index.sidecars import Sidecars
+from chiomics.index.structural import choose_structural
 
 
 @dataclass
@@ -41,6 +43,7 @@ def index_participant(
     contents: dict[str, dict] | None = None,
     acquisition: str | None = None,
     facts_of: Callable[[str, GreInput], Facts] | None = None,
+    filters: Mapping[str, Mapping | None] | None = None,
 ) -> Participant:
     """Index one participant.
 
@@ -58,24 +61,27 @@ def index_participant(
         The operator's choice among several acquisitions.
     facts_of : callable, optional
         Gives the facts of a run, by session key, of files that do not exist yet; else they are read and checked.
+    filters : mapping, optional
+        The operator's choice of ``T1w`` and ``FLAIR``, see `chiomics.index.structural.matches`.
 
     Returns
     -------
     Participant
         Its rows and what gave none.
     """
-    return _Indexer(files, bids_dir, shared, contents, acquisition, facts_of).index()
+    return _Indexer(files, bids_dir, shared, contents, acquisition, facts_of, filters or {}).index()
 
 
 class _Indexer:
     """State that the steps below share."""
 
-    def __init__(self, files, bids_dir, shared, contents, acquisition, facts_of) -> None:
+    def __init__(self, files, bids_dir, shared, contents, acquisition, facts_of, filters) -> None:
         paths = [path for path, _ in files]
         named = [file for path, size in files if (file := name_file(path, size)) is not None]
         self.raw = [file for file in named if not file.pipeline]
         self.proper = [file for file in self.raw if not is_misnamed(file)]
-        self.derived = [(role_of(file), file) for file in named if file.pipeline]
+        self.derived = [(role, file) for file in named if (role := role_of(file)) or file.pipeline]
+        self.named, self.filters, self.lent = named, filters, {}
         self.bids_dir, self.acquisition, self.facts_of = bids_dir, acquisition, facts_of
         self.sidecars = Sidecars(bids_dir, [*shared, *paths], contents)
         raw_paths = [*shared, *(file.path for file in self.raw)]
@@ -107,6 +113,10 @@ class _Indexer:
                 rows = []
                 self.result.without_input.append(session_key(self._name, session, ""))
             self.result.rows += rows
+        for row in self.result.rows:
+            row["warnings"] += self.lent.get(row["session_id"], [])
+            if self.facts_of is None:
+                row["warnings"] += unused_masks(self.named, row)
         return self.result
 
     @property
@@ -184,6 +194,9 @@ class _Indexer:
                 allowed = grids[:1] if role in ON_GRE_GRID else of_t1w if role == "T1w_mask" else grids
                 read = self._header if self.facts_of is None else None
                 file, warnings = choose_derivative(role, candidates[role], allowed, read)
+                if file is None and role in DRAWN:
+                    file, more = self._of_borrowed(role, row, allowed)
+                    warnings += more
                 row[role] = file.path if file else ""
                 row["warnings"] += warnings
 
@@ -212,7 +225,11 @@ class _Indexer:
         grids = [("GRE" if row["input_kind"] != "chi_map" else "χ map", header)] if header else []
         session = row["session_id"]
         for suffix in STRUCTURAL[::-1]:
-            file, warnings = choose_structural(self.proper, session, suffix)
+            file, warnings = choose_structural(
+                self.proper, session, suffix, wanted=self.filters.get(suffix),
+                fields=self.sidecars.read if self.facts_of is None else None,
+                read=self._header if self.facts_of is None else None,
+            )  # fmt: skip
             row["warnings"] += warnings
             if file is not None:
                 row[suffix] = file.path
@@ -223,6 +240,22 @@ class _Indexer:
         )
         row["warnings"] += warnings
         return grids
+
+    def _of_borrowed(self, role: str, row: dict, grids: list) -> tuple[NamedFile | None, list[str]]:
+        """Choose what was drawn on an image that the session borrows from another one."""
+        for suffix in STRUCTURAL:
+            image = name_file(row[suffix]) if row[suffix] else None
+            if image is None or image.session == row["session_id"]:
+                continue
+            there = [file for its_role, file in self.derived if its_role == role and file.session == image.session]
+            own = [grid for grid in grids if grid[0] == suffix]
+            read = self._header if self.facts_of is None else None
+            file, _ = choose_derivative(role, there, own, read) if own else (None, [])
+            if file is not None:
+                key = session_key(row["participant_id"], row["session_id"], row["run"])
+                self.lent.setdefault(image.session, []).append(f"its {suffix} and {file.path} serve {key} too")
+                return file, [f"{file.path} is taken from {image.session} with the {suffix} that it was drawn on"]
+        return None, []
 
     def _on_grid_alone(self, files: list[NamedFile], grids: list, others: list) -> list[NamedFile]:
         """Choose the files on one of the grids and on none of the others; none where headers are not read."""

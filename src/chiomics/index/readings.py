@@ -27,21 +27,17 @@ class Readings:
         The BIDS folder.
     shared : list of WalkedFile
         Sidecars beside the participants' folders.
-    acquisition : str, optional
-        The operator's choice.
+    choice : object
+        What the operator chose among several images.
     """
 
-    def __init__(
-        self, path: str | Path | None, bids_dir: str, shared: list[WalkedFile], acquisition: str | None
-    ) -> None:
+    def __init__(self, path: str | Path | None, bids_dir: str, shared: list[WalkedFile], choice: object) -> None:
         self._path = path
         self._known: dict[str, list] = {}
         self._used: dict[str, list] = {}
         if path is None:
             return
-        self._source = _digest(
-            [_source_digest(), str(Path(bids_dir).absolute()), repr(acquisition), *map(repr, shared)]
-        )
+        self._source = _digest([_source_digest(), str(Path(bids_dir).absolute()), repr(choice), *map(repr, shared)])
         try:
             stored = json.loads(Path(path).read_bytes())
             if stored["source"] == self._source:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from chiomics.core.bids import space_named
 from chiomics.core.errors import InputError
 from chiomics.core.images import load_voxels
-from chiomics.core.space.masks import interpret, read_mask, space_named
+from chiomics.core.space.masks import interpret, read_mask
 from chiomics.core.space.structural import standardise
 
 

@@ -96,6 +96,14 @@ def register(
     if initial is None:
         initial = _best_start(moving, fixed, moving_mask, fixed_mask)
     matrix = initial.matrix() if isinstance(initial, Chain) else initial
+    # ANTs turns about the world's origin, which table positions may put a metre away: both worlds are centred first. A
+    # displacement field lives in the fixed world, which then stays.
+    there = np.zeros(3) if "nonlinear" in STAGES[kind] else _middle(fixed)
+    here = _middle(moving)
+    fixed, fixed_mask = _moved(fixed, -there), _moved(fixed_mask, -there)
+    moving, moving_mask = _moved(moving, -here), _moved(moving_mask, -here)
+    further = tuple((_moved(one, -here), _moved(other, -there), weight) for one, other, weight in further)
+    matrix = _shift(-there) @ matrix @ _shift(here)
     with tempfile.TemporaryDirectory(dir=out_dir, prefix=".ants_") as scratch:
         chain = Chain.from_matrix(matrix, Path(scratch, "start.mat"))
         linear = [stage for stage in STAGES[kind] if stage != "nonlinear"]
@@ -105,7 +113,26 @@ def register(
         if "nonlinear" in STAGES[kind]:
             pairs = [(moving, fixed, 1.0), *further]
             chain = _run("nonlinear", settings.nonlinear, pairs, moving_mask, fixed_mask, chain, Path(scratch))
-        return chain.write(out_dir)
+        first = Chain((chain.steps[0],)).matrix()
+        first = Chain.from_matrix(_shift(there) @ first @ _shift(-here), Path(scratch, "centred_back.mat"))
+        return Chain((*first.steps, *chain.steps[1:])).write(out_dir)
+
+
+def _middle(volume: Volume) -> np.ndarray:
+    """Give the world point in the middle of a grid, mm."""
+    return volume.affine[:3, :3] @ ((np.array(volume.voxels.shape[:3]) - 1) / 2) + volume.affine[:3, 3]
+
+
+def _shift(by: np.ndarray) -> np.ndarray:
+    """Give the matrix of a translation."""
+    matrix = np.eye(4)
+    matrix[:3, 3] = by
+    return matrix
+
+
+def _moved(volume: Volume | None, by: np.ndarray) -> Volume | None:
+    """Move an image in its world."""
+    return None if volume is None else Volume(volume.voxels, _shift(by) @ volume.affine)
 
 
 def _run(

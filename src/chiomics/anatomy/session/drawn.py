@@ -16,9 +16,10 @@ import numpy as np
 
 from chiomics.anatomy.tissue.lesion_split import split_lesions
 from chiomics.anatomy.tissue.lesions import LesionSettings
+from chiomics.core.bids import SPACES, space_named
 from chiomics.core.errors import InputError
 from chiomics.core.space.grids import same_grid
-from chiomics.core.space.masks import SPACES, read_labels, read_mask, space_named
+from chiomics.core.space.masks import read_labels, read_mask
 from chiomics.core.space.transforms import Chain
 from chiomics.core.space.volume import Volume
 

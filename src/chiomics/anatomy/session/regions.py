@@ -214,7 +214,7 @@ def _lesions(segmentation: Path, gre: Volume, notes: dict, files: SessionFiles) 
     chain = Chain.read(segmentation / kept.LESIONS_TO_GRE)
     lesions = carry_lesions(drawn, gre, chain)
     searched = Volume.read(segmentation / kept.SEARCHED)
-    if not same_grid(searched, gre):
+    if not _in_place(searched, gre, chain):
         searched = resample(searched, gre, chain)
     volume = float((drawn.voxels > 0).sum() * drawn.voxel_volume * 1e-3)
     within = seen_share(drawn, gre, chain) * volume
@@ -224,6 +224,11 @@ def _lesions(segmentation: Path, gre: Volume, notes: dict, files: SessionFiles) 
     if given is not None and notes["Lesions"].get("Source") == given.name:
         check_kept(within, after, given)
     return lesions, searched.like(searched.voxels > 0.5)
+
+
+def _in_place(volume: Volume, gre: Volume, chain: Chain) -> bool:
+    """Tell whether an image lies on the gradient echo's voxels and is not moved: then it stays as it is."""
+    return same_grid(volume, gre) and chain.is_linear and np.allclose(chain.matrix(), np.eye(4), atol=1e-4)
 
 
 def carry_lesions(lesions: Volume, gre: Volume, to_gre: Chain) -> Volume:
@@ -243,7 +248,7 @@ def carry_lesions(lesions: Volume, gre: Volume, to_gre: Chain) -> Volume:
     Volume
         Labels of `lesions`.
     """
-    if same_grid(lesions, gre) and to_gre.is_linear and np.allclose(to_gre.matrix(), np.eye(4), atol=1e-4):
+    if _in_place(lesions, gre, to_gre):
         return lesions
     fraction = resample(lesions.like((lesions.voxels > 0).astype(np.float32)), gre, to_gre).voxels
     # One half would lose lesions of a few voxels, whose fraction is below that everywhere: the border is put where the

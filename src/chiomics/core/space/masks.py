@@ -7,7 +7,6 @@ label is lesion. What is certain is read and said; what could be two things is r
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,12 +36,6 @@ MIXED, MIXED_SHARE, FEWEST_MIXED = 2.0, 0.3, 5
 RAMP_SHARE = 0.2
 #: Plausible volumes in litres. Lesions of 0.1 l are the heaviest loads of multiple sclerosis that studies report.
 VOLUMES = {"brain": (0.1, 3.0), "lesion": (0.0, 0.4)}
-#: What `space-` may say for each image of a session, without case.
-SPACES = {
-    "T1w": ("t1w", "t1", "mprage", "anat", "unit1"),
-    "FLAIR": ("flair", "t2flair"),
-    "GRE": ("gre", "megre", "mege", "t2starw", "t2star", "magnitude", "mag", "qsm", "swi", "chimap"),
-}
 
 
 @dataclass(frozen=True)
@@ -183,18 +176,6 @@ def interpret(voxels: np.ndarray, *, role: str = "", threshold: float = THRESHOL
         found=f"{present.size} values from {present[0]:.4g} to {largest:.4g}",
         expected="0 and one other value, whole numbers, or probabilities from 0 to 1; resample labels to the nearest",
     )
-
-
-def space_named(path: str | Path) -> str:
-    """Tell on which image a file says it was drawn: ``T1w``, ``FLAIR``, ``GRE``, another word as it is, or nothing."""
-    name = Path(path).name
-    match = re.search(r"(?:^|_)space-([A-Za-z0-9+]+)", name)
-    words = [match[1]] if match else [word for word in name.partition(".")[0].split("_")[:-1] if "-" not in word]
-    for word in words:
-        for image, spellings in SPACES.items():
-            if word.lower() in spellings:
-                return image
-    return words[0] if match else ""
 
 
 def _read(path: str | Path, role: str, threshold: float) -> Drawn:

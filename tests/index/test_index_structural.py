@@ -1,0 +1,186 @@
+"""Of several structural images the right one, masks under the names people have, and a bad image costs itself alone."""
+
+from __future__ import annotations
+
+import gzip
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from chiomics.core.errors import SettingError
+from chiomics.index import index_bids
+from tests.bids_trees import AFFINE, SHAPE, make_bids_tree, multi_echo
+
+ANAT = "sub-01/anat/sub-01_{}"
+MASKS = "derivatives/own/sub-01/anat/sub-01_{}"
+FINE = {"affine": np.diag([1.0, 1.0, 1.0, 1.0]), "shape": (30, 31, 32)}
+THICK = {"affine": np.diag([1.0, 1.0, 5.0, 1.0]), "shape": (30, 31, 20)}
+
+
+def index_one(folder, spec, **options):
+    (row,) = index_bids(make_bids_tree(folder, multi_echo() | spec), **options)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ({"run-1_T1w": FINE}, {"ce-gadolinium_T1w": FINE}),
+        ({"acq-longname_rec-norm_run-1_T1w": FINE}, {"acq-postgd_T1w": FINE}),
+        ({"acq-mprage_T1w": FINE}, {"acq-localizer_T1w": FINE}),
+        ({"acq-mprage_rec-x_T1w": FINE}, {"T1w": THICK}),
+        ({"rec-norm_T1w": FINE}, {"T1w": FINE}),
+        ({"acq-space_T1w": FINE}, {"acq-a_T1w": FINE | {"MRAcquisitionType": "2D"}}),
+        ({"run-2_T1w": FINE}, {"run-1_T1w": FINE | {"shape": (30, 31, 32, 2)}}),
+        ({"acq-x_T1w": FINE}, {"UNIT1": FINE}),
+    ],
+)
+def test_the_better_image_is_taken_whatever_its_name(tmp_path, right, wrong):
+    row = index_one(tmp_path, {ANAT.format(name): image for name, image in (right | wrong).items()})
+    assert row["T1w"] == ANAT.format(f"{next(iter(right))}.nii.gz")
+    assert ANAT.format(next(iter(wrong))) in " ".join(row["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"),
+    [
+        ({"acquisition": "mp2rage"}, "acq-mp2rage_T1w"),
+        ({"acq": None}, "T1w"),
+        ({"ceagent": "*"}, "ce-gd_T1w"),
+        ({"run": 2, "suffix": "T1w"}, "run-02_T1w"),
+        ({"acq": ["absent", "mp2rage"]}, "acq-mp2rage_T1w"),
+    ],
+)
+def test_a_filter_of_entities_names_the_image(tmp_path, wanted, name):
+    spec = {ANAT.format(f"{one}T1w"): FINE for one in ("ce-gd_", "acq-mp2rage_")}
+    spec |= {ANAT.format(name): FINE, ANAT.format("acq-z_run-1_T1w"): THICK}
+    assert index_one(tmp_path, spec, T1w=wanted)["T1w"] == ANAT.format(f"{name}.nii.gz")
+
+
+def test_a_filter_that_nothing_meets_takes_nothing_and_a_wrong_key_is_refused(tmp_path):
+    row = index_one(tmp_path, {ANAT.format("T1w"): FINE}, T1w={"acq": "x"})
+    assert row["T1w"] == ""
+    assert "index.T1w" in row["warnings"][0]
+    with pytest.raises(SettingError, match="acquistion"):
+        index_bids(tmp_path, T1w={"acquistion": "x"})
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("T1W", "T1w"), ("t1w", "T1w"), ("UNIT1", "T1w"), ("flair", "FLAIR"), ("T2FLAIR", "FLAIR")]
+)
+def test_other_spellings_are_read_and_said(tmp_path, name, kind):
+    row = index_one(tmp_path, {ANAT.format(name): FINE})
+    assert row[kind] == ANAT.format(f"{name}.nii.gz")
+    assert "is read as" in row["warnings"][0]
+
+
+def test_freesurfer_and_paired_files_are_read_and_a_t2w_is_named(tmp_path):
+    make_bids_tree(tmp_path, {ANAT.format("T2w"): FINE})
+    voxels = np.zeros((30, 31, 32), np.float32)
+    nib.save(nib.MGHImage(voxels, np.diag([1.0, 1, 1, 1])), tmp_path / ANAT.format("T1w.mgz"))
+    row = index_one(tmp_path, {})
+    assert row["T1w"] == ANAT.format("T1w.mgz")
+    assert "T2w does not stand for the FLAIR" in row["warnings"][0]
+    nib.save(nib.Nifti1Pair(voxels, np.diag([1.0, 1, 1, 1])), tmp_path / ANAT.format("FLAIR.img"))
+    assert index_one(tmp_path, {})["FLAIR"] == ANAT.format("FLAIR.img")
+
+
+def _bad(kind: str, path) -> None:
+    image = nib.Nifti1Image(np.zeros((24, 24, 24), np.int16), np.diag([2.0, 2, 2, 1]))
+    image.set_qform(image.affine, 1)
+    if kind == "volumes":
+        image = nib.Nifti1Image(np.zeros((24, 24, 24, 2), np.int16), np.diag([2.0, 2, 2, 1]))
+    elif kind == "colour":
+        image = nib.Nifti1Image(np.zeros((24, 24, 24), [(c, "u1") for c in "RGB"]), np.diag([2.0, 2, 2, 1]))
+    nib.save(image, path)
+    raw = bytearray(gzip.decompress(path.read_bytes()))
+    if kind == "scale":
+        raw[112:120] = np.array([1, np.nan], np.float32).tobytes()
+    if kind == "orientation":
+        raw[252:256] = bytes(4)
+    if kind == "sform":
+        raw[280:328] = bytes(48)
+        raw[254:256] = np.int16(1).tobytes()
+    path.write_bytes(gzip.compress(bytes(raw)))
+
+
+@pytest.mark.parametrize("kind", ["volumes", "colour", "orientation", "scale"])
+@pytest.mark.parametrize("suffix", ["T1w", "FLAIR"])
+def test_a_header_that_cannot_be_used_costs_that_image_alone(tmp_path, kind, suffix):
+    make_bids_tree(tmp_path, multi_echo())
+    _bad(kind, tmp_path / ANAT.format(f"{suffix}.nii.gz"))
+    row = index_one(tmp_path, {})
+    assert (row["status"], row[suffix]) == ("included", "")
+    assert ANAT.format(suffix) in row["warnings"][0]
+    assert "not used" in row["warnings"][0]
+
+
+def test_a_sform_of_zeros_gives_way_to_the_qform(tmp_path):
+    make_bids_tree(tmp_path, multi_echo())
+    _bad("sform", tmp_path / ANAT.format("T1w.nii.gz"))
+    row = index_one(tmp_path, {})
+    assert row["T1w"] == ANAT.format("T1w.nii.gz")
+    assert "qform is taken" in row["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        MASKS.format("label-L_mask"),
+        MASKS.format("label-lesion_roi"),
+        MASKS.format("label-lesion_probseg"),
+        MASKS.format("label-WMH_mask"),
+        MASKS.format("space-flair_seg-lst"),
+        MASKS.format("T1w_label-lesion_roi"),
+        "derivatives/samseg/sub-01/seg.nii.gz",
+        "derivatives/nicmslesions/sub-01/anat/model_hard_seg.nii.gz",
+        ANAT.format("label-lesion_mask"),
+        ANAT.format("space-FLAIR_label-lesion_roi"),
+    ],
+)
+def test_the_names_that_people_have(tmp_path, path):
+    make_bids_tree(tmp_path, multi_echo() | {ANAT.format("{T1w,FLAIR}"): FINE})
+    file = tmp_path / (path if path.endswith(".nii.gz") else f"{path}.nii.gz")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(np.zeros(FINE["shape"], np.uint8), FINE["affine"]), file)
+    assert index_one(tmp_path, {})["lesion_mask"] == str(file.relative_to(tmp_path))
+
+
+def test_lesions_by_number_and_a_mask_before_its_probabilities(tmp_path):
+    spec = {ANAT.format("{T1w,FLAIR}"): FINE, MASKS.format("label-lesion_dseg"): FINE}
+    spec |= {MASKS.format(f"space-flair_{end}"): FINE for end in ("seg-lst", "seg-lst_prob", "desc-annotated_seg-lst")}
+    row = index_one(tmp_path, spec)
+    assert row["lesion_labels"] == MASKS.format("label-lesion_dseg.nii.gz")
+    assert row["lesion_mask"] == MASKS.format("space-flair_seg-lst.nii.gz")
+
+
+def test_a_file_that_looks_like_a_mask_and_is_not_used_is_named(tmp_path):
+    spec = {ANAT.format("FLAIR"): FINE, MASKS.format("FLAIR_lesions"): FINE, ANAT.format("roi"): FINE}
+    said = " ".join(index_one(tmp_path, spec)["warnings"])
+    assert MASKS.format("FLAIR_lesions.nii.gz") in said
+    assert ANAT.format("roi.nii.gz") in said
+    assert "sub-01_label-lesion_mask.nii.gz" in said
+
+
+def test_a_space_that_the_session_lacks_is_said(tmp_path):
+    row = index_one(tmp_path, {ANAT.format("T1w"): FINE, MASKS.format("space-FLAIR_label-lesion_mask"): FINE})
+    assert row["lesion_mask"] == ""
+    assert "space FLAIR, which no image of the session has" in row["warnings"][0]
+
+
+def test_a_borrowed_image_brings_its_masks_along_and_both_sessions_say_so(tmp_path):
+    spec = multi_echo("01", session="ses-{1,2}/") | {
+        "sub-01/ses-1/anat/{name}_{T1w,FLAIR}": FINE,
+        "derivatives/own/sub-01/ses-1/anat/{name}_space-FLAIR_label-lesion_mask": FINE,
+    }
+    one, two = index_bids(make_bids_tree(tmp_path, spec))
+    assert one["lesion_mask"] == two["lesion_mask"] != ""
+    assert any("serve sub-01_ses-2 too" in text for text in one["warnings"])
+    assert any("is taken from ses-1 with the FLAIR" in text for text in two["warnings"])
+
+
+def test_a_mask_whose_header_cannot_be_used_does_not_cost_the_session(tmp_path):
+    shape = (*SHAPE, 2)
+    row = index_one(tmp_path, {MASKS.format("desc-lesion_mask"): {"affine": AFFINE, "shape": shape}})
+    assert (row["status"], row["lesion_mask"]) == ("included", MASKS.format("desc-lesion_mask.nii.gz"))
