@@ -32,6 +32,7 @@ include: "workflow/inputs/radiomics.smk"
 include: "workflow/inputs/robustness.smk"
 include: "workflow/inputs/diagnosis.smk"
 include: "workflow/inputs/rims_lesions.smk"
+include: "workflow/inputs/flair.smk"
 include: "workflow/inputs/papers.smk"
 
 
@@ -46,6 +47,7 @@ include: "workflow/rules/radiomics.smk"
 include: "workflow/rules/robustness.smk"
 include: "workflow/rules/diagnosis.smk"
 include: "workflow/rules/rims_lesions.smk"
+include: "workflow/rules/flair.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -1,0 +1,26 @@
+"""Scores of all trainings of a study, and of the models without a network."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from chiomics.core.logs import start_log
+from chiomics.core.tables import write_frame
+from chiomics.flair.images.prepare import Prepared
+from chiomics.flair.study.cohort import choose_sessions
+from chiomics.flair.study.combine import summarise_study
+
+log = start_log(snakemake.log[0])
+settings, study = snakemake.params.settings, snakemake.wildcards.study
+prepared = Prepared.read([snakemake.input.images])
+matched = choose_sessions(Prepared.read(snakemake.input.matched), settings) if snakemake.input.matched else None
+predictions, curves = (
+    pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+    for paths in (snakemake.input.predictions, snakemake.input.curves)
+)
+predictions, tables = summarise_study(prepared, predictions, study, settings, matched=matched)
+write_frame(predictions, snakemake.output.predictions)
+write_frame(curves, snakemake.output.curves)
+for path in snakemake.output.tables:
+    write_frame(tables[Path(path).stem], path, missing="n/a")
+log.info("%d scores", len(predictions))

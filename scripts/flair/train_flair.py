@@ -1,0 +1,35 @@
+"""Train a batch of networks."""
+
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from chiomics.core.learning.device import choose_device
+from chiomics.core.learning.weights import save_model
+from chiomics.core.logs import start_log
+from chiomics.core.tables import write_frame
+from chiomics.flair.images.prepare import Prepared
+from chiomics.flair.study.settings import Training, keeps_model, name_of_model
+from chiomics.flair.study.training import train_once
+
+log = start_log(snakemake.log[0])
+settings = snakemake.params.settings
+prepared = Prepared.read([snakemake.input.images])
+device = choose_device(settings["device"])
+places = {"device": device, "checkpoints": snakemake.params.checkpoints, "heads": snakemake.input.heads or None}
+predictions, curves = [], []
+models = Path(snakemake.output.models)
+models.mkdir(parents=True, exist_ok=True)
+started, count = time.monotonic(), len(snakemake.params.trainings)
+for number, fields in enumerate(snakemake.params.trainings, start=1):
+    training = Training(**fields)
+    found, curve, model = train_once(prepared, settings, training, **places)
+    if keeps_model(training, settings):
+        save_model(models / name_of_model(training), model.state_dict(), fields)
+    predictions.append(found)
+    curves.append(curve)
+    left = (time.monotonic() - started) / number * (count - number)
+    log.info("%d of %d trained, %.0f s left: %s", number, count, left, fields)
+write_frame(pd.concat(predictions, ignore_index=True), snakemake.output.predictions)
+write_frame(pd.concat(curves, ignore_index=True), snakemake.output.curves)

@@ -1,0 +1,1 @@
+"""From a session's FLAIR and lesions to the small arrays that the classifiers take."""

@@ -1,0 +1,146 @@
+"""All that the classifiers take of one session, and the file that holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from chiomics.core.errors import InputError
+from chiomics.core.files import atomic_write
+from chiomics.core.space.orientation import NearestRAS
+from chiomics.core.space.volume import Volume
+from chiomics.flair.images.head import Head, sample
+from chiomics.flair.images.intensity import scale_intensity
+from chiomics.flair.images.lesion_load import CELLS, measure_lesions
+from chiomics.flair.images.slices import FULL_PIXELS, SLICES, slice_points
+from chiomics.flair.images.volume import find_box, resize
+
+IMAGES = ("wang_flair", "wang_lesions", "seok_flair", "seok_lesions")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Sessions as arrays.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        A row per session: who, and the numbers of `lesion_load`.
+    images : dict of str to ndarray of float16
+        ``wang_flair`` and ``wang_lesions`` of shape (n, edge, edge, edge), ``seok_flair`` and ``seok_lesions`` of
+        shape (n, 5, pixels, pixels): FLAIR on the common scale, and the share of lesion.
+    cells : ndarray, shape (n, cells)
+        Lesion volume in mm³ per cell of template space.
+    """
+
+    table: pd.DataFrame
+    images: dict[str, np.ndarray]
+    cells: np.ndarray
+
+    def write(self, path: str | Path) -> None:
+        """Write a compressed NumPy file, whole or not at all."""
+        columns = {f"table_{name}": self.table[name].to_numpy() for name in self.table}
+        columns = {name: values.astype(str) if values.dtype == object else values for name, values in columns.items()}
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **columns, **self.images, cells=self.cells)
+
+    @classmethod
+    def read(cls, paths: Sequence[str | Path]) -> Prepared:
+        """Read and join files.
+
+        Raises
+        ------
+        InputError
+            Where the files were prepared at different sizes.
+        """
+        tables, images, cells = [], {name: [] for name in IMAGES}, []
+        for path in paths:
+            try:
+                with np.load(path, allow_pickle=False) as found:
+                    table = {name.removeprefix("table_"): found[name] for name in found if name.startswith("table_")}
+                    tables.append(pd.DataFrame(table))
+                    cells.append(found["cells"])
+                    for name in IMAGES:
+                        images[name].append(found[name])
+            except (OSError, KeyError, ValueError) as error:
+                raise InputError(
+                    "not a file of prepared images", file=path, found=str(error), expected="made by rule prepare_flair"
+                ) from error
+        for name, parts in images.items():
+            if len(shapes := {part.shape[1:] for part in parts}) > 1:
+                raise InputError(f"{name} has several sizes", found=str(sorted(shapes)), expected="one setting for all")
+        joined = {name: np.concatenate(parts) for name, parts in images.items()}
+        return cls(pd.concat(tables, ignore_index=True), joined, np.concatenate(cells))
+
+    @classmethod
+    def empty(cls, *, edge: int, pixels: int) -> Prepared:
+        """Stand for a session that the classifiers cannot take: no row, arrays of the right sizes."""
+        shapes = {"wang": (0, edge, edge, edge), "seok": (0, SLICES, pixels, pixels)}
+        images = {name: np.zeros(shapes[name.partition("_")[0]], np.float16) for name in IMAGES}
+        return cls(pd.DataFrame(), images, np.zeros((0, int(np.prod(CELLS))), np.float32))
+
+    def take(self, rows: np.ndarray) -> Prepared:
+        """Choose sessions."""
+        return Prepared(
+            self.table.iloc[rows].reset_index(drop=True),
+            {name: voxels[rows] for name, voxels in self.images.items()},
+            self.cells[rows],
+        )
+
+
+def prepare_session(
+    head: Head, about: Mapping[str, object], *, edge: int, pixels: int, levels: Sequence[float]
+) -> tuple[Prepared, dict]:
+    """Make the images of both papers from a session.
+
+    Parameters
+    ----------
+    head : Head
+        The session.
+    about : mapping of str to object
+        Columns of the table: participant, session, group and demographic variables.
+    edge : int
+        Of the cube of Wang et al., voxels.
+    pixels : int
+        Of the slices of Seok et al., per edge: 128 as published, or a divisor of it.
+    levels : sequence of float
+        Template z of the slices, mm.
+
+    Returns
+    -------
+    prepared : Prepared
+        Of one session.
+    record : dict
+        Box, scale and slices, for the sidecar.
+    """
+    brain = head.on_flair(head.brain, head.flair_to_anatomy, order=0) > 0.5
+    lesions = head.lesions_on_flair() > 0
+    white = (head.on_flair(head.white_matter, head.flair_to_anatomy, order=0) > 0.5) & ~lesions
+    scaled, record = scale_intensity(head.flair.voxels, brain, white)
+    numbers, cells = measure_lesions(head)
+
+    upright = NearestRAS(head.flair.affine, head.flair.voxels.shape)
+    box = find_box(upright(brain), upright.voxel_size)
+    inside = lesions.astype(np.float32)
+    images = {
+        "wang_flair": resize(upright(scaled)[box], edge),
+        "wang_lesions": resize(upright(inside)[box], edge),
+    }
+    points = slice_points(list(levels))
+    in_flair = head.anatomy_to_flair(head.template_to_anatomy(points.reshape(3, -1)))
+    for name, voxels in (("seok_flair", scaled), ("seok_lesions", inside)):
+        fine = sample(Volume(voxels, head.flair.affine), in_flair, order=1).reshape(points.shape[1:]).mean(axis=0)
+        images[name] = fine.reshape(SLICES, pixels, FULL_PIXELS // pixels, pixels, FULL_PIXELS // pixels).mean((2, 4))
+    record |= {
+        "Box": [[part.start, part.stop] for part in box],
+        "BoxAxes": "voxels of the FLAIR in the nearest right-anterior-superior order",
+        "Edge": edge,
+        "SlicesMNI": list(map(float, levels)),
+        "Pixels": pixels,
+    }
+    table = pd.DataFrame([{**about, **numbers}])
+    return Prepared(table, {k: v[None].astype(np.float16) for k, v in images.items()}, cells[None]), record

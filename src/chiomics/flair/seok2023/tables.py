@@ -1,0 +1,85 @@
+"""Tables 1 and 2 of Seok et al. 2023 on a cohort, and what the paper does not show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from chiomics.core.papers import read_published
+from chiomics.flair.images.prepare import Prepared
+from chiomics.flair.study.demographics import describe_cohort
+from chiomics.flair.study.settings import TITLES
+
+#: What the folder holds.
+FILES = {
+    "table1.tsv": "participants, with the paper's tests and better ones",
+    "table2.tsv": "performance over the test draws, published values beside, four intervals",
+    "table_s1.tsv": "AUC and accuracy by input, of models without a network, and on permuted labels",
+    "table_s2.tsv": "error rate of every patient over the draws",
+    "attention_summary.tsv": "Grad-CAM scored against lesions, random weights and erasure",
+    "confounders.tsv": "the network within ages, at equal lesion load, by scanner",
+    "figure1.png": "Grad-CAM of patients of both groups",
+    "figure2.png": "five slices of two MS and two NMOSD patients",
+    "figure3.png": "the network",
+    "figureS1.png": "AUC beside lesion load and permuted labels, with intervals",
+    "figureS2.png": "scores of the maps, and of erasure",
+    "figureS3.png": "calibration",
+    "departures.tsv": "what the paper leaves open or gets wrong, and what is done here",
+}
+
+
+def paper_tables(
+    prepared: Prepared, tables: Mapping[str, pd.DataFrame], attention: pd.DataFrame, settings: Mapping[str, Any]
+) -> dict[str, pd.DataFrame]:
+    """Make the tables.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The cohort.
+    tables : mapping of str to pandas.DataFrame
+        Of `study.combine.summarise_study`.
+    attention : pandas.DataFrame
+        Of `study.attention.summarise_attention`.
+    settings : mapping
+        Of the paper.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        ``table1``, ``table2``, ``table_s1`` (inputs and permuted labels), ``attention_summary``, ``confounders``.
+    """
+    performance = tables["performance"]
+    variants = performance[performance["metric"].isin(["auc", "accuracy"])]
+    kept = ["arm", "input", "labels", "metric", "pooled", "low", "high", "n_repeats"]
+    variants = variants[kept].assign(labels=variants["labels"].map({0: "true", -1: "permuted"}))
+    return {
+        "table1": table_of_patients(prepared, settings),
+        "table2": table_of_performance(tables["draws"]),
+        "table_s1": variants.reset_index(drop=True),
+        "table_s2": tables["case_errors"],
+        "attention_summary": attention,
+        "confounders": tables["confounders"],
+    }
+
+
+def table_of_patients(prepared: Prepared, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Table 1: the cohort beside the published one; rows that the cohort cannot fill stay empty."""
+    groups = settings["groups"]
+    own = describe_cohort(prepared.table, groups)
+    published = read_published("chiomics.flair.seok2023", "table1").rename(
+        columns={"MS": "published_MS", "NMOSD": "published_NMOSD", "p": "published_p", "test": "published_test"}
+    )
+    return own.merge(published, on=["variable", "statistic"], how="outer", sort=False)
+
+
+def table_of_performance(draws: pd.DataFrame) -> pd.DataFrame:
+    """Table 2: mean and intervals over the test draws, for both choices of the positive class."""
+    published = read_published("chiomics.flair.seok2023", "table2").rename(
+        columns={"mean": "paper_mean", "low": "paper_low", "high": "paper_high"}
+    )
+    found = draws.merge(published, on="metric", how="left")
+    found.loc[found["arm"] != "seok", ["paper_mean", "paper_low", "paper_high"]] = float("nan")
+    return found.assign(title=found["arm"].map(TITLES))

@@ -1,0 +1,1 @@
+"""Arms, folds, trainings, baselines and scores that both papers' studies share."""

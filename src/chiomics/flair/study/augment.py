@@ -1,0 +1,71 @@
+"""Batches with what each paper does to training images, and with nothing done to the others.
+
+Wang et al. 2020: shifts, and flips from left to right alone (their extent is not told). Seok et al. 2023: random
+horizontal flips and normal noise (its standard deviation is not told).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from chiomics.core.learning.sampling import random_batches
+
+
+@dataclass
+class Images:
+    """Training images.
+
+    Parameters
+    ----------
+    images : torch.Tensor, shape (samples, channels, *space)
+        Volumes in right-anterior-superior order, or slices whose last axis runs from left to right.
+    labels : torch.Tensor of int64, shape (samples,)
+        1 for the positive class.
+    batch : int
+        Samples per batch.
+    shift : int
+        Largest shift along each axis, voxels.
+    flip : bool
+        Whether half of the samples are mirrored from left to right.
+    noise : float
+        Standard deviation of what is added, in the images' unit.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    batch: int
+    shift: int = 0
+    flip: bool = True
+    noise: float = 0.0
+
+    def epoch(self, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Give the batches of one epoch."""
+        for rows in random_batches(len(self.labels), self.batch, generator, least=2):
+            rows = rows.to(self.images.device)
+            yield self.augment(self.images[rows].float(), generator), self.labels[rows]
+
+    def augment(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Shift, mirror and add noise, each sample in its own way; what a shift uncovers is 0."""
+        left_right = 2 if x.ndim == 5 else x.ndim - 1
+        if self.flip:
+            mirrored = torch.rand(len(x), generator=generator) < 0.5
+            x[mirrored.to(x.device)] = x[mirrored.to(x.device)].flip(left_right)
+        if self.shift:
+            steps = torch.randint(-self.shift, self.shift + 1, (len(x), x.ndim - 2), generator=generator)
+            x = torch.stack([_shift(image, step.tolist()) for image, step in zip(x, steps, strict=True)])
+        if self.noise:
+            x = x + self.noise * torch.randn(x.shape, generator=generator).to(x.device)
+        return x
+
+
+def _shift(image: torch.Tensor, steps: list[int]) -> torch.Tensor:
+    out = torch.zeros_like(image)
+    source, target = [slice(None)], [slice(None)]
+    for step, size in zip(steps, image.shape[1:], strict=True):
+        source.append(slice(max(-step, 0), size - max(step, 0)))
+        target.append(slice(max(step, 0), size - max(-step, 0)))
+    out[tuple(target)] = image[tuple(source)]
+    return out

@@ -1,0 +1,164 @@
+"""What the FLAIR classifiers and the studies of Wang et al. 2020 and Seok et al. 2023 read and make."""
+
+from chiomics.core.learning.device import torch_missing
+from chiomics.flair.study.settings import list_trainings
+
+#: Keys of a paper's section that change how jobs are cut and nothing of the results.
+NOT_SCIENCE = ("include", "trainings_per_job", "heads_per_job")
+FLAIR_PAPERS = ("wang2020", "seok2023")
+FLAIR_SETTINGS = {
+    study: {key: value for key, value in config["papers"][study].items() if key not in NOT_SCIENCE}
+    for study in FLAIR_PAPERS
+}
+PREPARED = derivative("FLAIR", ".npz", "flair", desc="classifiers")
+PREPARED_FIGURE = "results/qc/{folder}/{subject}{run}_flair.png"
+#: Columns of the manifest that describe a session.
+ABOUT_SESSION = ("group", "age", "sex", "disease_duration", "edss", "manufacturer", "field_strength")
+IMAGE_SIZES = {"edge": config["papers"]["wang2020"]["edge"], "pixels": config["papers"]["seok2023"]["pixels"]}
+#: Tables of a study.
+FLAIR_TABLES = (
+    "performance",
+    "comparisons",
+    "draws",
+    "case_errors",
+    "confounders",
+    "calibration",
+    "matched",
+)
+FLAIR_FIGURES = {
+    "wang2020": ("1", "2", "3", "4", "S1", "S2", "S3", "S4"),
+    "seok2023": ("1", "2", "3", "S1", "S2", "S3"),
+}
+HEADS_ARM = "2v-18-heads"
+PRETRAINED = "results/flair/models/heads-2v-18.safetensors"
+
+
+for study in FLAIR_PAPERS:
+    weights = config["papers"][study].get("pretrained", {})
+    for depth, path in weights.items():
+        weights[depth] = beside_snakefile(path)
+
+
+def flair_sessions(study):
+    """Give the sessions of a study's two groups with a FLAIR and a T1w."""
+    groups = config["papers"][study]["groups"]
+    return [row for row in anatomy_sessions() if row.get("group") in groups and row["FLAIR"] and row["T1w"]]
+
+
+def heads_of(cohort):
+    """Give the recipe of a simulated cohort of heads: seed and groups."""
+    return config["papers"]["wang2020"]["other_heads" if cohort == "other" else "heads"]
+
+
+def settings_of_heads(wildcards, cohort):
+    """Give what a part of a simulated cohort is made by."""
+    recipes = ["flair"] if cohort == "other" else ["flair", "flair_matched"]
+    return heads_of(cohort) | {"recipes": recipes, "parts": head_parts(cohort), "sizes": IMAGE_SIZES}
+
+
+def head_parts(cohort):
+    """Count the jobs that simulate a cohort of heads."""
+    size = config["papers"]["wang2020"]["heads_per_job"]
+    return max(-(-sum(heads_of(cohort)["groups"].values()) // size), 1)
+
+
+def head_files(cohort):
+    """Name the files of a simulated cohort: ``flair``, ``flair_matched`` or ``other``."""
+    return [f"results/flair/heads/{cohort}_{part}.npz" for part in range(head_parts(cohort))]
+
+
+def prepared_files(wildcards):
+    """Give the prepared images of a study."""
+    if SIMULATED:
+        return head_files("flair")
+    return [PREPARED.format(**session_wildcards(row)) for row in flair_sessions(wildcards.study)]
+
+
+def prepared_sidecars(wildcards):
+    """Give the sidecars of the prepared images, which say why a session cannot be used; simulated heads have none."""
+    return [] if SIMULATED else [path.replace(".npz", ".json") for path in prepared_files(wildcards)]
+
+
+def about_session(wildcards):
+    """Say who a session is."""
+    row = session_of(wildcards)
+    known = {column: row.get(column) for column in ABOUT_SESSION}
+    return {"participant": row["participant_id"], "session": row["session"], **known, "simulated": False}
+
+
+def training_batches(study):
+    """Cut the trainings of a study into jobs: lists of trainings as mappings."""
+    found = [training.record() for training in list_trainings(study, FLAIR_SETTINGS[study])]
+    size = config["papers"][study]["trainings_per_job"]
+    return [found[start : start + size] for start in range(0, len(found), size)]
+
+
+def trainings_of_batch(wildcards):
+    """Give the trainings of one job."""
+    return training_batches(wildcards.study)[int(wildcards.batch)]
+
+
+def trained_files(wildcards, kind):
+    """Name what every training job of a study leaves."""
+    ending = "" if kind == "models" else ".parquet"
+    count = len(training_batches(wildcards.study))
+    folder = f"results/flair/{wildcards.study}/parts"
+    return [f"{folder}/{kind}_{batch}{ending}" for batch in range(count)]
+
+
+def heads_weights(wildcards):
+    """Give the weights of the arm that starts from simulated heads, none where no training of a job has it."""
+    if wildcards.study != "wang2020":
+        return []
+    return PRETRAINED if any(one["arm"] == HEADS_ARM for one in trainings_of_batch(wildcards)) else []
+
+
+def matched_files(wildcards):
+    """Give the heads whose groups have equal lesion load; only the simulated cohort has them."""
+    return head_files("flair_matched") if SIMULATED else []
+
+
+def settings_of_study(wildcards):
+    """Give a paper's settings."""
+    return FLAIR_SETTINGS[wildcards.study]
+
+
+def gpus_for_training(wildcards):
+    """Ask for a card where one is wanted."""
+    return 1 if config["papers"][wildcards.study]["device"] == "cuda" else 0
+
+
+def lacking_for_flair(study):
+    """Say what the cohort lacks for a classifier of FLAIR images, nothing where it lacks nothing."""
+    if missing := torch_missing():
+        return missing
+    if SIMULATED:
+        return (
+            "its published size takes days on simulated heads; add --configfile config/demo.yaml for a small one, or "
+            f"set papers.{study}.include to true"
+        )
+    settings = config["papers"][study]
+    for group in settings["groups"]:
+        members = {row["participant_id"] for row in flair_sessions(study) if row.get("group") == group}
+        if len(members) < settings["folds"]:
+            return f"{len(members)} participants of group {group} with FLAIR and T1w, {settings['folds']} folds need as many"
+    return ""
+
+
+def flair_paper_targets(study):
+    """Give the tables, figures and the model of a paper."""
+    folder = f"results/papers/{study}"
+    names = [f"{folder}/figure{name}.png" for name in FLAIR_FIGURES[study]]
+    return [f"{folder}/README.md", *names, f"results/flair/models/{study}.safetensors"]
+
+
+PAPER_RECORDS["wang2020"] = Paper(
+    title="Wang 2020",
+    lacking=partial(lacking_for_flair, "wang2020"),
+    targets=partial(flair_paper_targets, "wang2020"),
+)
+PAPER_RECORDS["seok2023"] = Paper(
+    title="Seok 2023",
+    lacking=partial(lacking_for_flair, "seok2023"),
+    targets=partial(flair_paper_targets, "seok2023"),
+)

@@ -1,0 +1,296 @@
+"""FLAIR classifiers: MS against NMOSD by networks, and the studies of Wang et al. 2020 and Seok et al. 2023.
+
+Methods and papers stand in the head of each file of src/chiomics/flair; see docs/flair.md. Trainings are cut into jobs,
+so that cores, cards and clusters can share them; each can be killed and goes on from its last whole epoch.
+"""
+
+
+wildcard_constraints:
+    study="wang2020|seok2023",
+    part="[0-9]+",
+
+
+rule wang2020:
+    """Make every table and figure of Wang et al. 2020, as published and by a fair evaluation."""
+    input:
+        partial(files_of_paper, paper="wang2020"),
+
+
+rule seok2023:
+    """Make every table and figure of Seok et al. 2023, as published and by a fair evaluation."""
+    input:
+        partial(files_of_paper, paper="seok2023"),
+
+
+rule simulate_flair_heads:
+    """Simulate a part of the heads that the classifiers of the embedded cohort learn from, without the GRE's physics."""
+    output:
+        flair="results/flair/heads/flair_{part}.npz",
+        matched="results/flair/heads/flair_matched_{part}.npz",
+    log:
+        "results/logs/simulate_flair_heads_{part}.log",
+    benchmark:
+        "results/benchmarks/simulate_flair_heads_{part}.tsv"
+    conda:
+        "../../envs/phantom.yaml"
+    params:
+        settings=partial(settings_of_heads, cohort="flair"),
+    script:
+        "../../scripts/flair/simulate_heads.py"
+
+
+rule simulate_other_heads:
+    """Simulate heads of another seed, which no study tests on: what a network can be pretrained on by anyone."""
+    output:
+        flair="results/flair/heads/other_{part}.npz",
+    log:
+        "results/logs/simulate_other_heads_{part}.log",
+    benchmark:
+        "results/benchmarks/simulate_other_heads_{part}.tsv"
+    conda:
+        "../../envs/phantom.yaml"
+    params:
+        settings=partial(settings_of_heads, cohort="other"),
+    script:
+        "../../scripts/flair/simulate_heads.py"
+
+
+rule prepare_flair:
+    """Make a session's volume (Wang et al. 2020, Figure 2) and five slices (Seok et al. 2023, Figure 2)."""
+    input:
+        segmentation=SEGMENTATION,
+    output:
+        images=PREPARED,
+        sidecar=PREPARED.replace(".npz", ".json"),
+        figure=report(
+            PREPARED_FIGURE, caption="../report/flair.rst", category="FLAIR", labels={"session": "{subject}{run}"}
+        ),
+    log:
+        job_file("logs", "prepare_flair", ".log"),
+    benchmark:
+        job_file("benchmarks", "prepare_flair", ".tsv")
+    conda:
+        "../../envs/anatomy.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        about=about_session,
+        sizes=IMAGE_SIZES,
+    script:
+        "../../scripts/flair/prepare_flair.py"
+
+
+rule gather_flair:
+    """Bring the images of a study's sessions to one file, and leave out what the study does not take."""
+    input:
+        images=prepared_files,
+        sidecars=prepared_sidecars,
+    output:
+        images="results/flair/{study}/cohort.npz",
+        table="results/flair/{study}/cohort.tsv",
+        left_out="results/flair/{study}/left_out.tsv",
+    log:
+        "results/logs/gather_flair_{study}.log",
+    benchmark:
+        "results/benchmarks/gather_flair_{study}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        settings=settings_of_study,
+    script:
+        "../../scripts/flair/gather_flair.py"
+
+
+rule pretrain_on_heads:
+    """Train the two-view network on simulated heads of another seed, as a start that anyone can make."""
+    input:
+        images=head_files("other"),
+    output:
+        weights=PRETRAINED,
+        card=PRETRAINED.replace(".safetensors", ".json"),
+    log:
+        "results/logs/pretrain_on_heads.log",
+    benchmark:
+        "results/benchmarks/pretrain_on_heads.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=600,
+    params:
+        settings=FLAIR_SETTINGS["wang2020"],
+    script:
+        "../../scripts/flair/pretrain_on_heads.py"
+
+
+rule train_flair:
+    """Train a batch of networks: arms, folds and repeats of a study, on true and on permuted labels."""
+    input:
+        images="results/flair/{study}/cohort.npz",
+        heads=heads_weights,
+    output:
+        predictions=temp("results/flair/{study}/parts/predictions_{batch}.parquet"),
+        curves=temp("results/flair/{study}/parts/curves_{batch}.parquet"),
+        models=temp(directory("results/flair/{study}/parts/models_{batch}")),
+    log:
+        "results/logs/train_flair_{study}_{batch}.log",
+    benchmark:
+        "results/benchmarks/train_flair_{study}_{batch}.tsv"
+    wildcard_constraints:
+        batch="[0-9]+",
+    conda:
+        "../../envs/learning.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=600,
+        gpu=gpus_for_training,
+    params:
+        settings=settings_of_study,
+        trainings=trainings_of_batch,
+        checkpoints="results/flair/checkpoints",
+    script:
+        "../../scripts/flair/train_flair.py"
+
+
+rule combine_flair:
+    """Score all trainings of a study and the models without a network; find confounders, calibration, wrong cases."""
+    input:
+        images="results/flair/{study}/cohort.npz",
+        predictions=partial(trained_files, kind="predictions"),
+        curves=partial(trained_files, kind="curves"),
+        matched=matched_files,
+    output:
+        predictions="results/flair/{study}/predictions.parquet",
+        curves="results/flair/{study}/curves.parquet",
+        tables=[f"results/flair/{{study}}/{name}.tsv" for name in FLAIR_TABLES],
+    log:
+        "results/logs/combine_flair_{study}.log",
+    benchmark:
+        "results/benchmarks/combine_flair_{study}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        settings=settings_of_study,
+    script:
+        "../../scripts/flair/combine_flair.py"
+
+
+rule map_attention:
+    """Map where a network looks (Grad-CAM), and score the maps against lesions, random weights and erasure."""
+    input:
+        images="results/flair/{study}/cohort.npz",
+        models=partial(trained_files, kind="models"),
+    output:
+        scores="results/flair/{study}/attention.tsv",
+        summary="results/flair/{study}/attention_summary.tsv",
+        maps="results/flair/{study}/attention.npz",
+    log:
+        "results/logs/map_attention_{study}.log",
+    benchmark:
+        "results/benchmarks/map_attention_{study}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=gpus_for_training,
+    params:
+        settings=settings_of_study,
+    script:
+        "../../scripts/flair/map_attention.py"
+
+
+rule fit_flair:
+    """Train the network on the whole cohort, as a file that another site can apply."""
+    input:
+        images="results/flair/{study}/cohort.npz",
+        performance="results/flair/{study}/performance.tsv",
+    output:
+        weights="results/flair/models/{study}.safetensors",
+        card="results/flair/models/{study}.json",
+    log:
+        "results/logs/fit_flair_{study}.log",
+    benchmark:
+        "results/benchmarks/fit_flair_{study}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=gpus_for_training,
+    params:
+        settings=settings_of_study,
+        source="simulated heads" if SIMULATED else COHORT_NAME,
+        simulated=SIMULATED,
+    script:
+        "../../scripts/flair/fit_flair.py"
+
+
+rule write_flair_paper:
+    """Write a paper's tables under its own numbers, the published values beside, what departs, and a README."""
+    input:
+        cohort="results/flair/{study}/cohort.npz",
+        curves="results/flair/{study}/curves.parquet",
+        predictions="results/flair/{study}/predictions.parquet",
+        tables=[f"results/flair/{{study}}/{name}.tsv" for name in FLAIR_TABLES],
+        attention="results/flair/{study}/attention_summary.tsv",
+    output:
+        readme="results/papers/{study}/README.md",
+    log:
+        "results/logs/write_flair_paper_{study}.log",
+    benchmark:
+        "results/benchmarks/write_flair_paper_{study}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        settings=settings_of_study,
+        source="simulated heads" if SIMULATED else COHORT_NAME,
+        simulated=SIMULATED,
+    script:
+        "../../scripts/flair/write_flair_paper.py"
+
+
+for study, names in FLAIR_FIGURES.items():
+
+    rule:
+        """Draw a paper's figures, and those that show what its evaluation hides."""
+        name:
+            f"draw_{study}"
+        input:
+            cohort=f"results/flair/{study}/cohort.npz",
+            curves=f"results/flair/{study}/curves.parquet",
+            predictions=f"results/flair/{study}/predictions.parquet",
+            tables=[f"results/flair/{study}/{name}.tsv" for name in FLAIR_TABLES],
+            scores=f"results/flair/{study}/attention.tsv",
+            maps=f"results/flair/{study}/attention.npz",
+        output:
+            report(
+                [f"results/papers/{study}/figure{name}.png" for name in names],
+                caption="../report/flair.rst",
+                category=PAPER_RECORDS[study].title,
+            ),
+        log:
+            f"results/logs/draw_{study}.log",
+        benchmark:
+            f"results/benchmarks/draw_{study}.tsv"
+        conda:
+            "../../envs/learning.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=20,
+        params:
+            study=study,
+            settings=FLAIR_SETTINGS[study],
+            simulated=SIMULATED,
+        script:
+            "../../scripts/flair/draw_flair_paper.py"
