@@ -12,9 +12,9 @@ from chiomics.core.space.transforms import Chain
 from chiomics.core.space.volume import Volume
 from tests.anatomy.template_heads import dice, distance, head, reoriented, rigid, spread
 
-FAST = settings("fast")
-#: A nod of 15 degrees, the chin to the left, the head off the middle and 6 % larger than the template.
-POSE = rigid((15, 4, -8), (10, -25, 30)) @ np.diag([1.06, 1.06, 1.06, 1.0])
+FAST = settings("fast", {"extraction": {"method": "template"}})
+#: A nod of 15 degrees, the chin to the left, the head off the middle and 2 % larger than the template.
+POSE = rigid((15, 4, -8), (10, -25, 30)) @ np.diag([1.02, 1.02, 1.02, 1.0])
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from chiomics.core.errors import SettingError
+from chiomics.core.plausible_brain import VOLUMES
+
+#: How a brain can be found.
+METHODS = ("auto", "deepbet", "template", "bet")
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,16 @@ class BiasSettings:
 
 @dataclass(frozen=True)
 class ExtractionSettings:
-    """Brain extraction; lengths in mm.
+    """Brain extraction; lengths in mm. All but `method` and `volumes` are the template's way.
 
     Parameters
     ----------
     edge_resolution : float
         Voxel size in mm at which the edge is found.
     method : str
-        ``template``, or ``bet`` for FSL's BET, which takes none of the other settings.
+        ``auto``, which is ``deepbet`` where torch is in the environment, else ``template``; or ``bet`` for FSL's BET.
+    volumes : tuple of float
+        Least and most litres of a brain; one outside is refused.
     darkest, brightest : float
         Brain tissue lies between these multiples of the median of the template's core.
     margin : float
@@ -55,7 +61,8 @@ class ExtractionSettings:
     """
 
     edge_resolution: float
-    method: str = "template"
+    method: str = "auto"
+    volumes: tuple[float, float] = VOLUMES
     darkest: float = 0.5
     brightest: float = 1.8
     margin: float = 7.0
@@ -64,8 +71,10 @@ class ExtractionSettings:
     closing: float = 8.0
 
     def __post_init__(self) -> None:
-        if self.method not in ("template", "bet"):
-            raise SettingError("the brain extraction is not known", found=str(self.method), expected="template or bet")
+        if self.method not in METHODS:
+            raise SettingError(
+                "the brain extraction is not known", found=str(self.method), expected=", ".join(METHODS)
+            )
 
 
 @dataclass(frozen=True)
