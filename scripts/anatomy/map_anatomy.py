@@ -19,6 +19,9 @@ with (
     remembered_failure(session=session, inputs=files.raw, **snakemake.params.on_failure),
 ):
     nuclei = atlases.get("nuclei")
-    segment_session(files, segmentation, settings=settings, scratch=scratch, nuclei_atlas=nuclei)
+    segment_session(
+        files, segmentation, settings=settings, scratch=scratch, nuclei_atlas=nuclei,
+        accepted=snakemake.params.on_failure["accepted"], picture=snakemake.params.picture,
+    )  # fmt: skip
     found = define_regions(files, segmentation, atlases=atlases, settings=settings, notes=snakemake.params.notes)
     write_session(found, snakemake.output, title=session, simulated=snakemake.params.simulated)

@@ -20,4 +20,6 @@ with (
         settings=snakemake.params.settings,
         scratch=scratch,
         nuclei_atlas=snakemake.input.nuclei or None,
+        accepted=snakemake.params.on_failure["accepted"],
+        picture=snakemake.params.picture,
     )

@@ -182,6 +182,28 @@ def test_failed_job_is_remembered_until_something_changes(tmp_path, caplog):
     assert "sub-01 is tried again, its input has changed" in caplog.text
 
 
+def test_a_failure_of_one_stage_leaves_the_session_to_the_others_until_its_step_is_accepted(tmp_path, caplog):
+    bids, failed = make_bids_tree(tmp_path / "bids", multi_echo("{01,02}", 1)), tmp_path / "failed"
+    error = InputError("the registration T1w to GRE failed", found="sharpness 0.1 below 0.3")
+    path = record_failure(failed, "sub-01", error, inputs=[], stage="anatomy")
+    assert path.name == "sub-01_anatomy.json"
+    first, second = index_bids(bids, failed_dir=failed)
+    assert (first["status"], first["without"], second["without"]) == ("included", ["anatomy"], [])
+    assert "sharpness 0.1 below 0.3" in first["warnings"][-1]
+    with pytest.raises(InputError, match="left out of anatomy"):
+        check_cohort([first, second], on_bad_session="fail")
+    (bids / "qc_accept.tsv").write_text("session\tstep\nsub-01\tT1w to GRE\n")
+    first, second = index_bids(bids, failed_dir=failed)
+    assert (first["without"], first["accepted"], second["accepted"]) == ([], ["T1w to GRE"], [])
+    assert "the accepted steps have changed" in caplog.text
+    # It failed again although the step is accepted: another one did.
+    record_failure(failed, "sub-01", error, inputs=[], stage="anatomy", accepted=["T1w to GRE"])
+    assert index_bids(bids, failed_dir=failed)[0]["without"] == ["anatomy"]
+    (bids / "qc_accept.tsv").write_text("session\tstep\nsub-01\tn/a\n")
+    with pytest.raises(InputError, match=r"qc_accept.tsv.*line 2 names no session or no step"):
+        index_bids(bids)
+
+
 def test_failure_is_a_failure_for_on_bad_session(tmp_path):
     bids = make_bids_tree(tmp_path / "bids", multi_echo("{01,02}", 1))
     record_failure(tmp_path / "failed", "sub-02", ValueError("cut short"), inputs=[])
@@ -203,7 +225,7 @@ def test_unreadable_failure_record(tmp_path):
     (tmp_path / "sub-01.json").write_text("{}")
     with pytest.raises(InputError, match="delete it to go on"):
         read_failures(tmp_path)
-    assert read_failures(tmp_path / "absent") == {}
+    assert read_failures(tmp_path / "absent") == []
 
 
 @settings(max_examples=40, deadline=None)

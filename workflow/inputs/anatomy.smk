@@ -11,6 +11,8 @@ PUBLIC_ATLASES = {"nuclei": "allen2020", "tracts": "hcp842"}
 SEGMENTATION = "results/{folder}/anat/{subject}{run}_segmentation"
 TRACED = "results/{folder}/anat/{subject}{run}_tracts"
 ANATOMY_FIGURE = "results/qc/{folder}/{subject}{run}_anatomy.png"
+#: What a step found that its check refused; no output of a rule, since those of a failed job are removed.
+FAILURE_PICTURE = "results/qc/failed/{subject}{run}_anatomy.png"
 VOLUMES = derivative("volumes", ".tsv", desc="anatomy")
 CONSISTENCY = derivative("consistency", ".tsv", desc="anatomy")
 
@@ -18,6 +20,13 @@ CONSISTENCY = derivative("consistency", ".tsv", desc="anatomy")
 def anatomy_sessions():
     """Return the sessions whose anatomy can be mapped: those with a magnitude to register."""
     return [row for row in SESSIONS.values() if has_anatomy(row)]
+
+
+def left_out_of_anatomy():
+    """List the sessions whose anatomy is not mapped, each with the reason."""
+    excluded = [(row, row["reason"]) for row in ROWS if row["status"] == "excluded"]
+    excluded += [(row, row["warnings"][-1]) for row in SESSIONS.values() if "anatomy" in row["without"]]
+    return [f"{row['session']}: {reason[:150]}" for row, reason in excluded]
 
 
 def wants_tracing(row):
@@ -51,6 +60,11 @@ def structural_files(wildcards):
 def notes_on_images(wildcards):
     """Give what the index said of a session's images, for its sidecar and its page."""
     return session_of(wildcards)["warnings"]
+
+
+def anatomy_on_failure(wildcards):
+    """Return where a job remembers that a session's anatomy failed, under which settings and accepted steps."""
+    return ANATOMY_ON_FAILURE | {"accepted": session_of(wildcards)["accepted"]}
 
 
 def brain_mask_of(wildcards):

@@ -69,6 +69,11 @@ for key, choice in PRESET_CHOICES[config["qsm"]["preset"]].items():
 
 if config["anatomy"]["registration"]["preset"] == "auto":
     config["anatomy"]["registration"]["preset"] = "fast" if SIMULATED else "accurate"
+# The network was trained on real heads and costs more than it gives on simulated ones, which are as large as the template.
+if SIMULATED and config["anatomy"]["brain_extraction"] == "auto":
+    config["anatomy"]["brain_extraction"] = "template"
+if config["anatomy"]["brain_volume"] is None:
+    config["anatomy"]["brain_volume"] = [0.9, 2.5] if SIMULATED else [0.9, 2.0]
 
 # Where a job remembers that a session's voxels cannot be used, and the settings under which that holds.
 ON_FAILURE = {
@@ -78,7 +83,7 @@ ON_FAILURE = {
     },
 }
 # The same for what the anatomy stage finds; other settings of it re-run no susceptibility map.
-ANATOMY_ON_FAILURE = ON_FAILURE | {"settings": {"anatomy": config["anatomy"]}}
+ANATOMY_ON_FAILURE = ON_FAILURE | {"settings": {"anatomy": config["anatomy"]}, "stage": "anatomy"}
 
 RADIOMICS_ON_FAILURE = ON_FAILURE | {"settings": {"radiomics": config["radiomics"]}}
 
@@ -92,8 +97,8 @@ def write_cohort_manifest():
         write_manifest(rows, MANIFEST)
     else:
         settings = ON_FAILURE["settings"] | ANATOMY_ON_FAILURE["settings"] | RADIOMICS_ON_FAILURE["settings"]
-        options = config["index"] | ON_FAILURE | {"settings": settings}
-        options["qc_exclude"] = beside_snakefile(options["qc_exclude"])
+        options = config["index"] | {"failed_dir": ON_FAILURE["failed_dir"], "settings": settings}
+        options |= {key: beside_snakefile(options[key]) for key in ("qc_exclude", "qc_accept")}
         rows = update_manifest(BIDS_DIR, MANIFEST, on_bad_session=config["on_bad_session"], **options)
         update_rim_ratings(os.path.join(BIDS_DIR, RATINGS), rows, RIM_RATINGS)
 
@@ -223,8 +228,8 @@ def folder_pattern(rows):
 
 
 def has_anatomy(row):
-    """Return whether the anatomy stage maps a session: it takes a magnitude to register."""
-    return bool(row["magnitude"] or row["real"])
+    """Return whether the anatomy stage maps a session: it takes a magnitude to register, and no earlier failure."""
+    return "anatomy" not in row["without"] and bool(row["magnitude"] or row["real"])
 
 
 def radiomics_sessions():

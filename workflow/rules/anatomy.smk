@@ -80,7 +80,8 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                 mem_mb=partial(megabytes_for_size, copies=200),
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=10),
             params:
-                on_failure=ANATOMY_ON_FAILURE,
+                on_failure=anatomy_on_failure,
+                picture=FAILURE_PICTURE,
                 settings=config["anatomy"],
                 atlases=list(atlas_folders()),
                 notes=notes_on_images,
@@ -113,7 +114,8 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                 mem_mb=partial(megabytes_for_size, copies=200),
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=10),
             params:
-                on_failure=ANATOMY_ON_FAILURE,
+                on_failure=anatomy_on_failure,
+                picture=FAILURE_PICTURE,
                 settings=config["anatomy"],
             script:
                 "../../scripts/anatomy/segment_anatomy.py"
@@ -143,7 +145,7 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                     mem_mb=8000,
                     runtime=240,
                 params:
-                    on_failure=ANATOMY_ON_FAILURE,
+                    on_failure=anatomy_on_failure,
                     settings=config["anatomy"],
                 script:
                     "../../scripts/anatomy/trace_tracts.py"
@@ -176,7 +178,7 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                 mem_mb=partial(megabytes_for_size, copies=120),
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=4),
             params:
-                on_failure=ANATOMY_ON_FAILURE,
+                on_failure=anatomy_on_failure,
                 settings=config["anatomy"],
                 atlases=list(atlas_folders()),
                 notes=notes_on_images,
@@ -207,7 +209,7 @@ rule compare_anatomy:
         runtime=20,
     params:
         sessions=[row["session"] for row in anatomy_sessions()],
-        left_out=[f"{row['session']}: {row['reason'][:150]}" for row in ROWS if row["status"] == "excluded"],
+        left_out=left_out_of_anatomy(),
         simulated=SIMULATED,
     script:
         "../../scripts/anatomy/compare_anatomy.py"

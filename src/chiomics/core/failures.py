@@ -12,6 +12,7 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from chiomics.core.errors import InputError, SettingError
@@ -35,6 +36,8 @@ def record_failure(
     *,
     inputs: Iterable[str | Path],
     settings: Mapping | None = None,
+    stage: str = "",
+    accepted: Iterable[str] = (),
 ) -> Path:
     """Record why a job could not use a session.
 
@@ -50,6 +53,10 @@ def record_failure(
         The session's raw files that the job read. Not intermediate files: a re-run makes those anew.
     settings : mapping, optional
         The configuration that mattered, under its own top-level keys, e.g. ``{"qsm": config["qsm"]}``.
+    stage : str
+        The one stage that cannot serve the session, with what needs it, e.g. ``anatomy``; empty for the whole session.
+    accepted : iterable of str
+        Steps that the operator had accepted; others later try the session again.
 
     Returns
     -------
@@ -58,9 +65,11 @@ def record_failure(
     """
     from chiomics.core.files import write_sidecar
 
-    path = Path(failed_dir) / f"{session}.json"
+    path = Path(failed_dir) / f"{session}{'_' * bool(stage)}{stage}.json"
     record = {
         "session": session,
+        "stage": stage,
+        "accepted": sorted(accepted),
         "reason": str(error) or type(error).__name__,
         "error": type(error).__name__ if isinstance(error, BaseException) else "",
         "inputs": [_fingerprint(Path(file).absolute()) for file in inputs],
@@ -72,7 +81,13 @@ def record_failure(
 
 @contextmanager
 def remembered_failure(
-    failed_dir: str | Path, session: str, *, inputs: Iterable[str | Path], settings: Mapping | None = None
+    failed_dir: str | Path,
+    session: str,
+    *,
+    inputs: Iterable[str | Path],
+    settings: Mapping | None = None,
+    stage: str = "",
+    accepted: Iterable[str] = (),
 ) -> Iterator[None]:
     """Record an error that leaves the block, as `record_failure` does, and let it go on.
 
@@ -85,7 +100,9 @@ def remembered_failure(
     except (SettingError, MemoryError):
         raise
     except InputError as error:
-        record_failure(failed_dir, session, error, inputs=inputs, settings=settings)
+        record_failure(
+            failed_dir, session, error, inputs=inputs, settings=settings, stage=stage, accepted=accepted
+        )  # fmt: skip
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
@@ -98,7 +115,26 @@ def remembered_failure(
         raise
 
 
-def read_failures(failed_dir: str | Path | None, settings: Mapping | None = None) -> dict[str, str]:
+@dataclass(frozen=True)
+class Failure:
+    """A record that counts.
+
+    Parameters
+    ----------
+    session, stage, reason : str
+        As of `record_failure`.
+    """
+
+    session: str
+    stage: str
+    reason: str
+
+
+def read_failures(
+    failed_dir: str | Path | None,
+    settings: Mapping | None = None,
+    accepted: Mapping[str, Iterable[str]] | None = None,
+) -> list[Failure]:
     """Read the records that still count.
 
     Parameters
@@ -107,20 +143,25 @@ def read_failures(failed_dir: str | Path | None, settings: Mapping | None = None
         Where `record_failure` writes; it need not exist.
     settings : mapping, optional
         The configuration now; without it, settings are not compared.
+    accepted : mapping of str to iterable of str, optional
+        Steps that the operator accepts now, by session; without it, they are not compared.
 
     Returns
     -------
-    dict of str to str
-        Reason by session. Records that no longer count are named in the log.
+    list of Failure
+        Records that no longer count are named in the log.
     """
     if failed_dir is None or not Path(failed_dir).is_dir():
-        return {}
-    reasons: dict[str, str] = {}
+        return []
+    found: list[Failure] = []
     for path in sorted(Path(failed_dir).glob("[!.]*.json")):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             changed = _changes(record, settings)
-            session, reason = record["session"], record["reason"]
+            session, reason, stage = record["session"], record["reason"], record.get("stage", "")
+            now = sorted((accepted or {}).get(session, ()))
+            if accepted is not None and stage and record.get("accepted", []) != now:
+                changed = changed or "the accepted steps have changed"
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 "the record of a failed job cannot be read", file=path, found=str(error), expected="delete it to go on"
@@ -128,8 +169,8 @@ def read_failures(failed_dir: str | Path | None, settings: Mapping | None = None
         if changed:
             logger.warning("%s is tried again, %s since a job failed on it: %s", session, changed, path)
         else:
-            reasons[session] = f"{reason}; delete {path} to try again"
-    return reasons
+            found.append(Failure(session, stage, f"{reason}; delete {path} to try again"))
+    return found
 
 
 def _fingerprint(path: Path) -> dict:

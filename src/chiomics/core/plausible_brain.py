@@ -84,7 +84,9 @@ def check_brain(
         if deep.any():
             bright = float(np.mean(image.voxels[rim] > np.quantile(image.voxels[deep], BRIGHT_QUANTILE)))
             if bright > MOST_BRIGHT:
-                reasons.append(f"{100 * bright:.0f} % of its rim are as bright as scalp ({100 * MOST_BRIGHT:.0f} % at most)")
+                reasons.append(
+                    f"{100 * bright:.0f} % of its rim are as bright as scalp ({100 * MOST_BRIGHT:.0f} % at most)"
+                )
     return BrainCheck(litres, bright, cut, tuple(reasons))
 
 

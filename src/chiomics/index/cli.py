@@ -24,6 +24,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     )  # fmt: skip
     parser.add_argument("--participants", nargs="+", metavar="LABEL", help="only these")
     parser.add_argument("--qc-exclude", type=Path, metavar="TSV", help="default: qc_exclude.tsv in BIDS_DIR, if there")
+    parser.add_argument("--qc-accept", type=Path, metavar="TSV", help="default: qc_accept.tsv in BIDS_DIR, if there")
     parser.add_argument(
         "--failed-dir", type=Path, metavar="DIR",
         help="records of failed jobs; default: qc/failed beside the manifest",
@@ -45,6 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
         derivatives=derivatives,
         participants=arguments.participants,
         qc_exclude=arguments.qc_exclude,
+        qc_accept=arguments.qc_accept,
         failed_dir=arguments.failed_dir or arguments.output.parent / "qc" / "failed",
         on_bad_session=arguments.on_bad_session,
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from chiomics.core.errors import InputError
-from chiomics.core.failures import read_failures
+from chiomics.core.failures import Failure, read_failures
 from chiomics.index.checks import Facts
 from chiomics.index.gre import GreInput
 from chiomics.index.manifest import FAILED_JOB, EmptyCohortError, check_cohort, exclude, summarise, write_manifest
@@ -17,13 +17,15 @@ from chiomics.index.names import IMAGES, name_file
 from chiomics.index.participant import Participant, index_participant
 from chiomics.index.readings import Readings
 from chiomics.index.structural import check_filter
-from chiomics.index.tables import add_participants, apply_verdicts, read_participants
+from chiomics.index.tables import add_participants, apply_acceptances, apply_verdicts, read_participants
 from chiomics.index.walk import TRUTH, find_participants, list_files
 
 logger = logging.getLogger(__name__)
 
 #: Default name of the operator's verdicts, in the BIDS folder.
 VERDICTS = "qc_exclude.tsv"
+#: The same for steps whose failed check the operator accepts.
+ACCEPTANCES = "qc_accept.tsv"
 
 
 def update_manifest(
@@ -65,6 +67,7 @@ def index_bids(
     derivatives: str | Sequence[str] = "all",
     participants: Sequence[str] | None = None,
     qc_exclude: str | Path | None = None,
+    qc_accept: str | Path | None = None,
     failed_dir: str | Path | None = None,
     settings: Mapping | None = None,
     cache: str | Path | None = None,
@@ -85,6 +88,8 @@ def index_bids(
         Only these, with or without ``sub-``.
     qc_exclude : path-like, optional
         The operator's verdicts; ``qc_exclude.tsv`` of the BIDS folder where there is one.
+    qc_accept : path-like, optional
+        Steps whose failed check the operator accepts; ``qc_accept.tsv`` of the BIDS folder where there is one.
     failed_dir : path-like, optional
         Where jobs record their failures.
     settings : mapping, optional
@@ -133,10 +138,10 @@ def index_bids(
             "no session with GRE or a χ map", file=folder, found=_sight(folders, results),
             expected="e.g. sub-01/anat/sub-01_echo-1_part-mag_MEGRE.nii.gz and its part-phase",
         )  # fmt: skip
-    for session, reason in read_failures(failed_dir, settings).items():
-        for row in rows:
-            if row["session"] == session and row["status"] == "included":
-                exclude(row, f"{FAILED_JOB}; {reason}")
+    default = Path(folder, ACCEPTANCES)
+    if qc_accept is not None or default.is_file():
+        apply_acceptances(rows, qc_accept or default)
+    _apply_failures(rows, read_failures(failed_dir, settings, {row["session"]: row["accepted"] for row in rows}))
     default = Path(folder, VERDICTS)
     if qc_exclude is not None or default.is_file():
         apply_verdicts(rows, qc_exclude or default)
@@ -215,6 +220,19 @@ def index_files(
         raise EmptyCohortError("no session with GRE or a χ map in the list of files")
     add_participants(rows, participants)
     return rows
+
+
+def _apply_failures(rows: list[dict], failures: Iterable[Failure]) -> None:
+    """Exclude sessions that a job could not use, or leave them out of the one stage that could not."""
+    for failure in failures:
+        for row in rows:
+            if row["session"] != failure.session or row["status"] != "included":
+                continue
+            if failure.stage:
+                row["without"].append(failure.stage)
+                row["warnings"].append(f"left out of {failure.stage} and what needs it: {failure.reason}")
+            else:
+                exclude(row, f"{FAILED_JOB}; {failure.reason}")
 
 
 def _select(

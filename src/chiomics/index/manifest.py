@@ -11,13 +11,24 @@ from pathlib import Path
 
 from chiomics.core.errors import InputError
 
-LISTS = ("warnings", "echo_times", "shape", "voxel_size", "magnitude", "phase", "real", "imaginary")
+LISTS = (
+    "warnings",
+    "echo_times",
+    "shape",
+    "voxel_size",
+    "magnitude",
+    "phase",
+    "real",
+    "imaginary",
+    "without",
+    "accepted",
+)
 #: Columns before those of participants.tsv.
 COLUMNS = (
     "session", "participant_id", "session_id", "run", "status", "reason", "warnings", "input_kind", "n_echoes",
     "echo_times", "field_strength", "shape", "voxel_size", "magnitude", "phase", "real", "imaginary", "manufacturer",
     "T1w", "FLAIR", "dwi", "bval", "bvec", "T1w_mask", "brain_mask", "lesion_mask", "lesion_labels", "tissue_labels",
-    "chi_map", "voi_labels",
+    "chi_map", "voi_labels", "without", "accepted",
 )  # fmt: skip
 #: How a reason begins that is the operator's verdict, not a failure.
 VERDICT = "operator's verdict"
@@ -133,6 +144,8 @@ def summarise(rows: list[dict]) -> str:
     kinds = _count((f"{row['input_kind']}, {row['n_echoes']} echoes", row["session"]) for row in included)
     lines += [f"  {len(keys)} with {kind}" for kind, keys in kinds.items()]
     lines += [f"  {line}" for line in _reasons(rows)]
+    stages = _count((stage, row["session"]) for row in included for stage in row["without"])
+    lines += [f"  {len(keys)} left out of {stage} and what needs it: {_some(keys)}" for stage, keys in stages.items()]
     warned = [row["session"] for row in included if row["warnings"]]
     if warned:
         lines.append(f"  {len(warned)} included with warnings, in the column of that name: {_some(warned)}")
@@ -159,8 +172,10 @@ def check_cohort(rows: list[dict], *, on_bad_session: str = "exclude") -> None:
     if on_bad_session not in ("exclude", "fail"):
         raise InputError("unknown on_bad_session", found=repr(on_bad_session), expected="exclude or fail")
     bad = [row for row in rows if row["status"] == "excluded" and not row["reason"].startswith(VERDICT)]
-    if bad and on_bad_session == "fail":
-        raise InputError(f"on_bad_session is fail, and {len(bad)} sessions failed: {' | '.join(_reasons(bad))}")
+    partly = [row for row in rows if row["status"] == "included" and row["without"]]
+    if (bad or partly) and on_bad_session == "fail":
+        reasons = _reasons(bad) + [f"{row['session']}: {row['warnings'][-1]}" for row in partly]
+        raise InputError(f"on_bad_session is fail, and {len(bad) + len(partly)} sessions failed: {' | '.join(reasons)}")
     if not any(row["status"] == "included" for row in rows):
         raise EmptyCohortError(f"no session can be used: {' | '.join(_reasons(rows))}")
 

@@ -114,6 +114,35 @@ def apply_verdicts(rows: list[dict], path: str | Path) -> None:
             logger.warning("%s, line %d: no session is called %s", path, number, key)
 
 
+def apply_acceptances(rows: list[dict], path: str | Path) -> None:
+    """Note which steps of which sessions the operator accepts though their check failed.
+
+    Parameters
+    ----------
+    rows : list of dict
+        The manifest's rows, whose ``accepted`` is filled.
+    path : path-like
+        TSV with the columns ``step``, e.g. ``T1w to GRE`` or ``all``, and ``session`` as of `apply_verdicts`.
+
+    Raises
+    ------
+    InputError
+        Where a session or a step is missing.
+    """
+    for number, line in enumerate(read_table(path), start=2):
+        key, step = _verdict_key(line), line.get("step", "")
+        if not key or step in ("", MISSING):
+            raise InputError(
+                f"line {number} names no session or no step", file=path, found="\t".join(line.values()),
+                expected="the columns session and step, both filled; step as the failure names it, or all",
+            )  # fmt: skip
+        named = [row for row in rows if row["session"] == key or row["session"].startswith(f"{key}_")]
+        for row in named:
+            row["accepted"] = sorted({*row["accepted"], step})
+        if not named:
+            logger.warning("%s, line %d: no session is called %s", path, number, key)
+
+
 def _verdict_key(line: dict[str, str]) -> str:
     if line.get("session"):
         return _with_prefix(line["session"])

@@ -111,8 +111,8 @@ def _by_template(image: Volume, settings: Settings, out_dir: Path) -> BrainExtra
         by_pose, by_affine = fit(np.linalg.inv(pose)), fit(np.linalg.inv(chain.matrix()))
         size = np.cbrt(1 / abs(np.linalg.det(chain.matrix()[:3, :3])))
         if by_affine < LEAST_SHARE * by_pose or not sizes[0] <= size <= sizes[1]:
-            log.warning("brain extraction: the affine registration (fit %.3f, size %.2f) is dropped for the pose (%.3f)",
-                        by_affine, size, by_pose)  # fmt: skip
+            figures = by_affine, size, by_pose
+            log.warning("brain extraction: the affine (fit %.3f, size %.2f) is dropped for the pose (%.3f)", *figures)
             chain = Chain.from_matrix(pose, out_dir / "0_matrix.mat").write(out_dir)
         expected = resample(brain.like(brain.voxels.astype(np.float32)), image, chain.inverse())
         edge = find_edge(image, expected, settings=settings.extraction)

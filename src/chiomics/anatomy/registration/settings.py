@@ -72,9 +72,7 @@ class ExtractionSettings:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise SettingError(
-                "the brain extraction is not known", found=str(self.method), expected=", ".join(METHODS)
-            )
+            raise SettingError("the brain extraction is not known", found=str(self.method), expected=", ".join(METHODS))
 
 
 @dataclass(frozen=True)
@@ -207,6 +205,33 @@ def settings(preset: str = "fast", overrides: Mapping[str, Any] | None = None) -
         plain = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
         chosen = replace(chosen, **{part: replace(getattr(chosen, part), **plain)})
     return chosen
+
+
+def configured(anatomy: Mapping[str, Any]) -> Settings:
+    """Give the settings that the section ``anatomy`` of a configuration means.
+
+    Parameters
+    ----------
+    anatomy : mapping
+        ``registration`` (``preset``, ``program``, ``parameters``), ``brain_extraction`` and ``brain_volume``.
+
+    Returns
+    -------
+    Settings
+        Complete settings.
+
+    Raises
+    ------
+    SettingError
+        As `settings` does.
+    """
+    chosen = anatomy["registration"]
+    extraction = {"method": anatomy.get("brain_extraction", "auto")}
+    if anatomy.get("brain_volume"):
+        extraction["volumes"] = anatomy["brain_volume"]
+    parameters = dict(chosen["parameters"])
+    extraction |= parameters.pop("extraction", {})
+    return settings(chosen["preset"], {"program": chosen["program"], "extraction": extraction, **parameters})
 
 
 def _known(*keys: str, within: object, where: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,10 +20,9 @@ from chiomics.anatomy.files import SessionFiles
 from chiomics.anatomy.registration.ants import Chain, register, resample
 from chiomics.anatomy.registration.bias_field import correct_bias
 from chiomics.anatomy.registration.brain_extraction import extract_brain
-from chiomics.anatomy.registration.quality import assess
-from chiomics.anatomy.registration.settings import Settings
-from chiomics.anatomy.registration.settings import settings as registration_settings
+from chiomics.anatomy.registration.settings import Settings, configured
 from chiomics.anatomy.registration.template import template_brain, template_mask, template_priors
+from chiomics.anatomy.session.checks import Checks
 from chiomics.anatomy.session.coverage import seen_by
 from chiomics.anatomy.session.drawn import TISSUE_ORDER, check_lesions, place, read_lesions
 from chiomics.anatomy.session.gre_to_template import register_gre_to_template, template_chi
@@ -48,6 +47,8 @@ def segment_session(
     settings: Mapping,
     scratch: str | Path,
     nuclei_atlas: str | Path | None = None,
+    accepted: Sequence[str] = (),
+    picture: str | Path | None = None,
 ) -> None:
     """Segment a session and register it to its GRE and to the template.
 
@@ -63,16 +64,21 @@ def segment_session(
         Folder for what nobody needs afterwards.
     nuclei_atlas : path-like, optional
         Prepared atlas of the nuclei, by which χ helps the registration of a session without T1w.
+    accepted : sequence of str
+        Steps whose failed check the operator has seen and accepts, or ``all``; noted in the sidecar.
+    picture : path-like, optional
+        PNG that shows what was found where a check stops the session.
 
     Raises
     ------
     InputError
-        Where an image cannot be used or a registration failed.
+        Where an image cannot be used, or the check of the brain extraction or of a registration failed.
     """
     out_dir, scratch = Path(out_dir), Path(scratch)
-    chosen = settings["registration"]
-    registering = registration_settings(chosen["preset"], {"program": chosen["program"], **chosen["parameters"]})
-    session = _Session(files, out_dir, scratch, registering, settings)
+    session = _Session(
+        files, out_dir, scratch, configured(settings), settings,
+        Checks(settings.get("checks", {}), accepted, picture),
+    )  # fmt: skip
     anatomy, brain, to_gre = session.with_t1w() if session.has_t1w else session.with_magnitude()
     to_template = session.onto_template(anatomy, brain, nuclei_atlas)
     to_gre.inverse().then(to_template).write(out_dir / kept.GRE_TO_TEMPLATE)
@@ -112,9 +118,10 @@ class _Session:
     scratch: Path
     registering: Settings
     settings: Mapping
+    checks: Checks
 
     def __post_init__(self) -> None:
-        self.notes: dict = {"Registrations": {}, "Warnings": []}
+        self.notes: dict = {"Registrations": {}, "Warnings": [], "Accepted": self.checks.accepted_failures}
         self.t1w = self._read("T1w", self.files.T1w)
         self.affine: Chain | None = None
         self.gre = self.files.read_magnitude()
@@ -153,9 +160,10 @@ class _Session:
                 self.warn(f"the brain mask of the T1w is not used: {error}")
         roughly = correct_bias(raw, settings=self.registering.bias)
         found = extract_brain(roughly, settings=self.registering, out_dir=self.scratch / "brain", given=given)
+        self.checks.brain_extraction(roughly, found)
         self.affine = found.to_template
         anatomy = correct_bias(raw, settings=self.registering.bias, mask=found.mask)
-        self.notes |= {"AnatomicalImage": "T1w", "BrainExtraction": found.method}
+        self.notes |= {"AnatomicalImage": "T1w", "BrainExtraction": found.method, "BrainVolume": found.check.litres}
         magnitude = correct_bias(self.gre, settings=self.registering.bias, mask=self.gre_brain)
         to_gre = register(
             anatomy, magnitude, settings=self.registering, kind="rigid", moving_mask=found.mask,
@@ -297,10 +305,8 @@ class _Session:
         """Stop at a registration that failed."""
         if moving_mask is None:  # the fixed image's, carried back: the overlap then says nothing, the rest does
             moving_mask = _carry_mask(fixed_mask, moving, chain.inverse())
-        quality = assess(moving, fixed, chain, (moving_mask, fixed_mask))
+        quality = self.checks.registration(name, moving, fixed, chain, (moving_mask, fixed_mask))
         self.notes["Registrations"][name] = asdict(quality) | {"failed": quality.reason}
-        if quality.failed:
-            raise InputError(f"the registration {name} failed", found=quality.reason)
 
 
 def _carry_mask(mask: Volume, onto: Volume, chain: Chain) -> Volume:
