@@ -40,7 +40,7 @@ ECHO_SETS = ("all", "3TE", "2TE", "1TE")
 STUDY = """
 import resource, sys, time
 from pathlib import Path
-from chiomics.robustness.feature_tables import open_features
+from chiomics.core.features.table import open_features
 from chiomics.robustness.settings import Settings
 from chiomics.robustness.fiscone2023.study import analyse_agreement, describe_tracts
 from chiomics.robustness.tables import write_table

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from chiomics.core.logs import start_log
+from chiomics.core.tables import read_frame
 from chiomics.diagnosis.contracts import PERMUTATION
 from chiomics.diagnosis.models import complete_settings, list_models
 from chiomics.diagnosis.study import summarise_study
@@ -15,7 +16,7 @@ predictions, selected = (read_parts(paths, models) for paths in (snakemake.input
 permuted = pd.DataFrame(columns=list(PERMUTATION))
 if snakemake.input.permuted:
     permuted = read_parts(snakemake.input.permuted, models)
-cohort = pd.read_parquet(snakemake.input.cohort)
+cohort = read_frame(snakemake.input.cohort)
 for name, table in summarise_study(cohort, predictions, selected, permuted, settings).items():
     write_tidy(table, snakemake.output[name])
 log.info("%d models, %d scores", predictions["model"].nunique(), len(predictions))

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from chiomics.core.figures import left_out, save_figures
 from chiomics.core.logs import start_log
+from chiomics.core.tables import read_frame
 from chiomics.diagnosis.models import complete_settings
 from chiomics.diagnosis.tables import read_table
 from chiomics.diagnosis.yan2021.enrolment import count_flow, read_sessions
@@ -19,7 +18,7 @@ from chiomics.diagnosis.yan2021.tables import figure5_models, main_models
 
 log = start_log(snakemake.log[0])
 settings = complete_settings(snakemake.params.settings)
-cohort = pd.read_parquet(snakemake.input.cohort)
+cohort = read_frame(snakemake.input.cohort)
 tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
 manifest = read_sessions(snakemake.input.manifest) if snakemake.input.get("manifest") else None
 session = [snakemake.input.get(name) for name in ("chi", "nuclei", "nuclei_table")]

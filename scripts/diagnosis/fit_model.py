@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from chiomics.core.logs import start_log
+from chiomics.core.tables import read_frame
 from chiomics.diagnosis.model_file import describe_model, read_definition, write_model
 from chiomics.diagnosis.models import complete_settings, list_models
 from chiomics.diagnosis.tables import read_table
 
 log = start_log(snakemake.log[0])
 settings = complete_settings(snakemake.params.settings)
-cohort = pd.read_parquet(snakemake.input.cohort)
+cohort = read_frame(snakemake.input.cohort)
 about = {
     "definition": read_definition(snakemake.input.features, settings),
     "source": snakemake.params.source,

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from chiomics.core.files import write_text
 from chiomics.core.logs import start_log
 from chiomics.core.papers import write_paper_table
+from chiomics.core.tables import read_frame
 from chiomics.diagnosis.model_file import read_model
 from chiomics.diagnosis.models import complete_settings
 from chiomics.diagnosis.tables import read_table
@@ -20,9 +19,10 @@ from chiomics.diagnosis.yan2021.tables_markdown import tables_markdown
 log = start_log(snakemake.log[0])
 settings = complete_settings(snakemake.params.settings)
 simulated = snakemake.params.simulated
-cohort = pd.read_parquet(snakemake.input.cohort)
+cohort = read_frame(snakemake.input.cohort)
 tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
 manifest = read_sessions(snakemake.input.manifest) if snakemake.input.get("manifest") else None
+left_out = read_table(snakemake.input.left_out).fillna("")
 definition = read_model(snakemake.input.models[0])["definition"]
 
 facts = study_facts(cohort, settings, definition, source=snakemake.params.source)
@@ -33,9 +33,10 @@ clear = summarise_checklist(found["clear_checklist"])
 folder = Path(snakemake.output.readme).parent
 for name, table in found.items():
     write_paper_table(table, folder / f"{name}.tsv", simulated=simulated)
+write_paper_table(left_out, folder / "left_out.tsv", simulated=simulated)
 texts = {
     "tables.md": tables_markdown(found, simulated=simulated),
-    "README.md": write_readme(found["table4"], tables, facts, simulated=simulated, clear=clear),
+    "README.md": write_readme(found["table4"], tables, facts, left_out, simulated=simulated, clear=clear),
 }
 for name, text in texts.items():
     write_text(folder / name, text)

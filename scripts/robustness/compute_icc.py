@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from chiomics.core.features.table import open_features
 from chiomics.core.logs import start_log
-from chiomics.robustness.feature_tables import open_features
 from chiomics.robustness.fiscone2023.study import analyse_agreement
 from chiomics.robustness.settings import Settings
 from chiomics.robustness.tables import ALL, write_table

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from chiomics.core.features.columns import SESSION
+from chiomics.core.features.table import open_features
 from chiomics.core.logs import start_log
-from chiomics.robustness.feature_tables import SESSION, open_features
 from chiomics.robustness.fiscone2023.study import describe_tracts
 from chiomics.robustness.fiscone2023.volumes import brain_volumes_of_anatomy, brain_volumes_of_masks
 from chiomics.robustness.settings import Settings

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from chiomics.core.features.table import open_features
 from chiomics.core.files import write_text
 from chiomics.core.logs import start_log
 from chiomics.core.papers import write_paper_table
 from chiomics.robustness.counts import reported_setting
-from chiomics.robustness.feature_tables import open_features
 from chiomics.robustness.fiscone2023.readme import write_readme
 from chiomics.robustness.fiscone2023.tables import compare_published, paper_tables, table1_markdown
 from chiomics.robustness.settings import Settings

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from chiomics.core.errors import InputError
+from chiomics.core.left_out import LeftOut
 from chiomics.diagnosis.cohort import build_cohort
 from chiomics.diagnosis.model_file import (
     DEFINITION,
@@ -142,9 +143,10 @@ def test_missing_features_are_refused_and_missing_values_counted(saved, tidy, ca
     with pytest.raises(InputError, match="is missing"):
         predict(record, tidy.loc[~here])
     first = tidy["participant"].iloc[0]
-    with pytest.raises(InputError, match="sessions lack") as caught:
-        predict(record, tidy.loc[~(here & (tidy["participant"] == first))])
-    assert first in caught.value.found
+    left_out = LeftOut()
+    without = predict(record, tidy.loc[~(here & (tidy["participant"] == first))], left_out)
+    assert set(without["participant"]) == set(tidy["participant"]) - {first}
+    assert [(row[0], row[1]) for row in left_out.rows] == [("session", first)]
     with pytest.raises(InputError, match="several values"):
         predict(record, pd.concat([tidy, tidy.loc[here]]))
     unknown = tidy.copy()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from chiomics.core.errors import InputError, SettingError
-from chiomics.robustness.feature_tables import open_features
+from chiomics.core.features.table import open_features
 from chiomics.robustness.ratings import Axis, Ratings, read_ratings
 from chiomics.robustness.robust_features import NO_RECONSTRUCTION, list_missing
 from chiomics.robustness.settings import Settings

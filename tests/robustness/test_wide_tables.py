@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from chiomics.core.errors import InputError, SettingError
+from chiomics.core.features.table import import_features, open_features
+from chiomics.core.features.wide import NOT_A_NUMBER, read_column_map
 from chiomics.radiomics.tables import widen
-from chiomics.robustness.feature_tables import open_features
 from chiomics.robustness.ratings import Axis, read_ratings
-from chiomics.robustness.wide_tables import NOT_A_NUMBER, import_wide, read_column_map
 from tests.robustness.cohorts import ECHO_SETS, make_cohort
 
 KEYS = ["participant", "voi", "hemisphere", "echo_set", "n_gray_levels", "feature_class", "feature"]
@@ -37,7 +37,7 @@ def test_the_projects_own_wide_table_comes_back(tmp_path: Path) -> None:
     cohort = make_cohort(4)
     widen(cohort.drop(columns=["reason"])).to_csv(tmp_path / "wide.tsv", sep="\t", index=False)
     named = [name for name in cohort.columns if name in (*KEYS[:5], "session", "run", "group", "inversion", "preset")]
-    rows = import_wide(
+    rows = import_features(
         [tmp_path / "wide.tsv"], map_in(tmp_path, columns={name: name for name in named}), tmp_path / "t.parquet"
     )
     assert rows == len(cohort)
@@ -65,7 +65,7 @@ def test_names_of_files_and_columns_are_taken_apart(tmp_path: Path) -> None:
         values={"echo_set": {"5TE": "all"}, "group": {"MS": "patient"}},
         constants={"hemisphere": "LR", "preset": "fiscone107", "inversion": "ilsqr"},
     )
-    assert import_wide(paths, column_map, tmp_path / "t.parquet") == len(cohort)
+    assert import_features(paths, column_map, tmp_path / "t.parquet") == len(cohort)
     assert same(tmp_path / "t.parquet", cohort)
     ratings = read_ratings(open_features(tmp_path / "t.parquet"), AXIS)
     assert set(ratings.sessions["group"]) == {"patient", "HC"}
@@ -74,7 +74,7 @@ def test_names_of_files_and_columns_are_taken_apart(tmp_path: Path) -> None:
 def test_what_is_no_number_is_missing_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "w.csv").write_text("ID,ROI,original_glcm_Contrast,original_glcm_Id\n01,AF,0.5,#DIV/0!\n02,AF,,0.25\n")
     column_map = map_in(tmp_path, columns={"participant": "ID", "voi": "ROI"})
-    import_wide([tmp_path / "w.csv"], column_map, tmp_path / "t.parquet")
+    import_features([tmp_path / "w.csv"], column_map, tmp_path / "t.parquet")
     found = pd.read_parquet(tmp_path / "t.parquet").set_index(["participant", "feature"])
     assert found["value"].isna().sum() == 2
     assert (found.loc[found["value"].isna(), "reason"] == NOT_A_NUMBER).all()
@@ -85,15 +85,18 @@ def test_what_is_no_number_is_missing_with_its_reason(tmp_path: Path) -> None:
     ("column_map", "said"),
     [
         ({"columns": {"participant": "ID"}}, "voi"),  # nothing says where the region comes from
-        ({"columns": {"participant": "Nr", "voi": "ROI"}}, "Nr"),
-        ({"columns": {"participant": "ID", "voi": "ROI"}, "pattern": "^wavelet_"}, "no column is a feature"),
-        ({"columns": {"participant": "ID", "voi": "ROI"}, "file_pattern": r"GL(?P<n_gray_levels>\d+)"}, "file's name"),
+        ({"columns": {"participant": "Nr", "voi": "Place"}}, "Nr"),
+        ({"columns": {"participant": "ID", "voi": "Place"}, "pattern": "^wavelet_"}, "no column is a feature"),
+        (
+            {"columns": {"participant": "ID", "voi": "Place"}, "file_pattern": r"GL(?P<n_gray_levels>\d+)"},
+            "file's name",
+        ),
     ],
 )
 def test_a_map_that_does_not_fit_is_refused(column_map: dict, said: str, tmp_path: Path) -> None:
-    (tmp_path / "w.csv").write_text("ID,ROI,original_glcm_Contrast\n01,AF,0.5\n")
+    (tmp_path / "w.csv").write_text("ID,Place,original_glcm_Contrast\n01,AF,0.5\n")
     with pytest.raises(InputError, match=said):
-        import_wide([tmp_path / "w.csv"], map_in(tmp_path, **column_map), tmp_path / "t.parquet")
+        import_features([tmp_path / "w.csv"], map_in(tmp_path, **column_map), tmp_path / "t.parquet")
     assert not (tmp_path / "t.parquet").exists()
 
 

@@ -1,6 +1,8 @@
 """What the diagnosis stage and the study of Yan et al. 2021 read and make."""
 
 from chiomics.diagnosis.models import complete_settings, list_jobs, list_models
+from chiomics.diagnosis.planning import lacking_in_participants, lacking_in_tables
+from chiomics.index.manifest import COLUMNS as MANIFEST_COLUMNS
 
 YAN = config["papers"]["yan2021"]
 YAN_SETTINGS = {key: value for key, value in YAN.items() if key not in ("include", "jobs_per_batch")}
@@ -9,7 +11,7 @@ YAN_MODELS = [
     for name, model in list_models(complete_settings(YAN_SETTINGS)).items()
     if model.main
 ]
-YAN_TABLES = ("table1", "table2", "table3", "table4", "selection_counts", "enrolment", "clear_checklist")
+YAN_TABLES = ("table1", "table2", "table3", "table4", "selection_counts", "enrolment", "clear_checklist", "left_out")
 #: Figures that come from tables and one session; the workflow (3) beside them.
 YAN_DRAWN = ("1", "2", "4", "5", "S1", "S2", "S3", "S4", "S5")
 #: Tables of the diagnosis stage with their format.
@@ -18,6 +20,7 @@ EVALUATION_TABLES = dict.fromkeys(("predictions", "selected", "permutation"), ".
         "performance",
         "delong",
         "confounding",
+        "site",
         "selection_counts",
         "selection_stability",
         "roc",
@@ -72,13 +75,11 @@ def yan2021_targets():
 
 def lacking_for_yan2021():
     """Say what the cohort lacks for the study of diagnosis, nothing where it lacks nothing."""
-    settings = config["papers"]["yan2021"]
+    if GIVEN_FEATURES:
+        return "" if config["feature_columns"] else lacking_in_tables(GIVEN_TABLES, YAN_SETTINGS)
     rows = [row for row in radiomics_sessions() if row["input_kind"] != "chi_map" or row["voi_labels"]]
-    for group in settings["groups"]:
-        members = {row["participant_id"] for row in rows if row.get("group") == group}
-        if len(members) < settings["folds"]:
-            return f"{len(members)} participants of group {group}, {settings['folds']} folds need as many"
-    return ""
+    of_participants = [name for name in (rows[0] if rows else []) if name not in MANIFEST_COLUMNS]
+    return lacking_in_participants(rows, YAN_SETTINGS, of_participants)
 
 
 PAPER_RECORDS["yan2021"] = Paper(

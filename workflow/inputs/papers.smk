@@ -1,7 +1,8 @@
 """Which papers this cohort can serve, and what an included paper asks of the stages before it."""
 
 # Found once: what an included paper needs is filled into the configuration below.
-LACKING = {key: paper.lacking() for key, paper in PAPER_RECORDS.items()}
+# A table of features is read where a paper is asked for.
+LACKING = {} if config["features"] else {key: paper.lacking() for key, paper in PAPER_RECORDS.items()}
 
 
 def included(paper):
@@ -19,13 +20,22 @@ def why_left_out(paper):
     """Say why a paper is no part of `all`."""
     if config["features"] and not PAPER_RECORDS[paper].from_features:
         return "it reads images, and the cohort is a table of features"
-    return LACKING[paper] or f"papers.{paper}.include is false"
+    return LACKING.get(paper) or f"papers.{paper}.include is false"
+
+
+def lacking_for(paper):
+    """Say what the cohort lacks for a paper, nothing where it lacks nothing; jobs do not read a table for it."""
+    if paper not in LACKING:
+        LACKING[paper] = PAPER_RECORDS[paper].lacking() if workflow.is_main_process else ""
+    return LACKING[paper]
 
 
 def paper_targets(paper):
     """Return a paper's files, or stop with what the cohort lacks for it."""
     if paper not in PAPERS:
         raise WorkflowError(f"{paper}: this cohort cannot serve it: {why_left_out(paper)}")
+    if lacking := lacking_for(paper):
+        raise WorkflowError(f"{paper}: this cohort cannot serve it: {lacking}")
     return PAPER_RECORDS[paper].targets()
 
 
@@ -36,7 +46,12 @@ def files_of_paper(wildcards, paper):
 
 def paper_files(wildcards):
     """Return the files of every paper that this cohort serves."""
-    return [path for paper in PAPERS for path in paper_targets(paper)]
+    served = [paper for paper in PAPERS if config["papers"][paper]["include"] == True or not lacking_for(paper)]
+    if workflow.is_main_process and config["features"]:
+        for paper in PAPERS:
+            if paper not in served:
+                logger.info(f"{paper} is left out: {lacking_for(paper)}")
+    return [path for paper in served for path in paper_targets(paper)]
 
 
 def settings_asked_for(name):

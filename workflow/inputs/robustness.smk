@@ -6,7 +6,9 @@ FISCONE_ECHO_SETS = {"3TE": [1, 3, 5], "2TE": [1, 5], "1TE": [5]}
 MIN_SESSIONS = 5
 FISCONE = config["papers"]["fiscone2023"]
 FISCONE_SETTINGS = {key: value for key, value in FISCONE.items() if key != "include"}
-AGREEMENT_TABLES = ("counts.tsv", "optimal_gray_level.tsv", "missing.tsv", "sides.tsv", "groups.tsv", "whitelist.tsv")
+AGREEMENT_TABLES = tuple(
+    f"{name}.tsv" for name in ("counts", "optimal_gray_level", "missing", "left_out", "sides", "groups", "whitelist")
+)
 TRACT_TABLES = ("volumes.tsv", "trends.tsv", "contradictions.tsv")
 #: Figures that come from tables; the workflow (1) and the χ atlas (5) beside them.
 FISCONE_DRAWN = ("2", "2_subsets", "3", "4", "6", "S1", "S6", "S7", "S8", "S9", "_published")
@@ -63,6 +65,8 @@ def fiscone_figures():
 
 def lacking_for_fiscone2023():
     """Say what the cohort lacks for the study of robustness, nothing where it lacks nothing."""
+    if GIVEN_FEATURES:
+        return ""
     sets = config["qsm"]["echo_sets"]
     wanted = FISCONE_ECHO_SETS if sets is None else sets
     echoes = min((max(numbers) for numbers in wanted.values()), default=None)

@@ -17,6 +17,7 @@ rule gather_cohort:
         features=cohort_features,
     output:
         cohort="results/diagnosis/cohort.parquet",
+        left_out="results/diagnosis/left_out.tsv",
     log:
         "results/logs/gather_cohort.log",
     benchmark:
@@ -137,6 +138,7 @@ rule write_yan2021:
         tables=[f"results/diagnosis/{name}{extension}" for name, extension in EVALUATION_TABLES.items()],
         models=YAN_MODELS,
         manifest=manifest_of_cohort,
+        left_out="results/diagnosis/left_out.tsv",
     output:
         [f"results/papers/yan2021/{name}.tsv" for name in YAN_TABLES],
         readme="results/papers/yan2021/README.md",

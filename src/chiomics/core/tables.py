@@ -9,6 +9,14 @@ import pandas as pd
 from chiomics.core.files import atomic_write
 
 
+def read_frame(path: str | Path) -> pd.DataFrame:
+    """Read a Parquet table of this project, with the memory of its values alone however many columns it has."""
+    import pyarrow.parquet as pq
+
+    # Arrow's read-ahead takes gigabytes for tens of thousands of columns.
+    return pq.ParquetFile(path, pre_buffer=False).read(use_threads=False).to_pandas()
+
+
 def write_frame(frame: pd.DataFrame, path: str | Path, *, missing: str = "") -> None:
     """Write a table in the format that the file's name asks for.
 

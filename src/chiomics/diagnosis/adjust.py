@@ -1,8 +1,9 @@
 """Remove what covariates or the site explain from the features, learned on the training subjects alone.
 
 `ConfounderRegression`: the residual of a linear regression on covariates, the mean kept. `ComBat`: location and scale
-by site with empirical Bayes shrinkage (Johnson et al. 2007, Biostatistics 8:118), without covariates. Both take the
-covariates as the last columns of X and return the other columns.
+by site with empirical Bayes shrinkage (Johnson et al. 2007, Biostatistics 8:118), without covariates. A feature
+that does not vary, overall or within a site, has no scale there: it stays as it is and takes no part in the shrinkage.
+Both take the covariates as the last columns of X and return the other columns.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from chiomics.core.errors import InputError
 #: ComBat's iteration ends when no estimate moves by more, relative to itself.
 TOLERANCE = 1e-4
 MAX_ITERATIONS = 500
+#: Values that differ by less than this part of the largest differ by rounding only.
+SAME = 1e-12
 
 
 class _DropsCovariates(TransformerMixin, BaseEstimator):
@@ -82,6 +85,8 @@ class ComBat(_DropsCovariates):
         Shrunken estimates, in units of the pooled SD.
     mean_, sd_ : ndarray, shape (features,)
         Grand mean over sites and pooled SD.
+    varies_ : ndarray of bool, shape (features,)
+        Features that vary within every site; the others stay as they are.
     """
 
     def __init__(self, covariates: int = 1) -> None:
@@ -95,13 +100,20 @@ class ComBat(_DropsCovariates):
         self.sites_, code, counts = np.unique(site[:, 0], return_inverse=True, return_counts=True)
         if counts.min() < 2:
             raise InputError("ComBat needs two training subjects of every site", found=f"sizes {counts.tolist()}")
+        ranges = np.stack([np.ptp(features[code == number], axis=0) for number in range(len(counts))])
+        self.varies_ = (ranges > SAME * np.abs(features).max(axis=0, initial=0)).all(axis=0)
+        features = features[:, self.varies_]
         means = np.stack([features[code == number].mean(axis=0) for number in range(len(counts))])
-        self.mean_ = counts @ means / counts.sum()
+        mean = counts @ means / counts.sum()
         sd = np.sqrt(((features - means[code]) ** 2).mean(axis=0))
-        self.sd_ = np.where(sd > 0, sd, 1)
-        z = (features - self.mean_) / self.sd_
+        z = (features - mean) / sd
         effects = [_shrink(z[code == number]) for number in range(len(counts))]
-        self.location_, self.scale_ = (np.stack(part) for part in zip(*effects, strict=True))
+        location, scale = (np.stack(part) for part in zip(*effects, strict=True))
+        shape = (len(counts), len(self.varies_))
+        self.mean_, self.sd_ = np.zeros(shape[1]), np.ones(shape[1])
+        self.location_, self.scale_ = np.zeros(shape), np.ones(shape)
+        self.mean_[self.varies_], self.sd_[self.varies_] = mean, sd
+        self.location_[:, self.varies_], self.scale_[:, self.varies_] = location, scale
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
@@ -118,6 +130,8 @@ class ComBat(_DropsCovariates):
 def _shrink(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return one site's location and scale, shrunken towards their mean over features."""
     count = len(z)
+    if not z.shape[1]:
+        return np.zeros(0), np.ones(0)
     location, variance = z.mean(axis=0), z.var(axis=0, ddof=1)
     several = z.shape[1] > 1
     prior_mean, prior_variance = location.mean(), location.var(ddof=1) if several else 0

@@ -11,8 +11,10 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from chiomics.core.errors import InputError
+from chiomics.core.features.canonical import as_text
+from chiomics.core.features.demographics import read_variable
 from chiomics.diagnosis.best_region import BestRegion
-from chiomics.diagnosis.cohort import read_demographic
+from chiomics.diagnosis.covariates import EQUALS, levels_of
 
 
 def record_adjustment(
@@ -49,8 +51,7 @@ def record_adjustment(
     first = len(names) - adjust.covariates
     covariates = [
         {
-            "name": name,
-            "categories": _categories(cohort[name]),
+            **_kind(name, cohort, settings),
             "median": impute.median_[first + number],
             "abnormal_low": impute.low_[first + number],
             "abnormal_high": impute.high_[first + number],
@@ -112,9 +113,14 @@ def apply_adjustment(record: dict, values: pd.DataFrame, sessions: pd.DataFrame)
     return values
 
 
-def _categories(column: pd.Series) -> list[str] | None:
-    """List the categories of a text column in the order of their codes in the design matrix."""
-    return None if pd.api.types.is_numeric_dtype(column) else list(pd.Categorical(column).categories)
+def _kind(column: str, cohort: pd.DataFrame, settings: dict) -> dict:
+    """Say what a covariate's column is: a number, the codes of the sites, or the indicator of one category."""
+    if settings["adjust"] == "combat":
+        return {"name": column, "categories": levels_of(cohort, column)}
+    name, equals, level = column.partition(EQUALS)
+    if column in cohort or not equals:
+        return {"name": column, "categories": None}
+    return {"name": name, "categories": levels_of(cohort, name), "level": level}
 
 
 def _read_covariate(part: dict, sessions: pd.DataFrame) -> np.ndarray:
@@ -122,11 +128,13 @@ def _read_covariate(part: dict, sessions: pd.DataFrame) -> np.ndarray:
     if name not in sessions:
         raise InputError(f"the features lack the covariate {name}", found=", ".join(sessions.columns), expected=name)
     if part["categories"] is not None:
-        unknown = set(sessions[name].astype(str)) - set(part["categories"])
-        if unknown:
-            expected = ", ".join(part["categories"])
-            raise InputError(f"unknown {name}", found=", ".join(sorted(unknown)), expected=expected)
-        return sessions[name].astype(str).map(part["categories"].index).to_numpy(dtype=float)
-    values = read_demographic(sessions[name]).to_numpy(dtype=float)
+        words = sessions[name].map(as_text)
+        if unknown := sorted(set(words) - set(part["categories"])):
+            found, expected = ", ".join(word or "nothing" for word in unknown), ", ".join(part["categories"])
+            raise InputError(f"unknown {name}: the model was not trained on it", found=found, expected=expected)
+        if part.get("level") is not None:
+            return (words == part["level"]).to_numpy(dtype=float)
+        return words.map(part["categories"].index).to_numpy(dtype=float)
+    values = read_variable(sessions[name]).to_numpy(dtype=float)
     usable = np.isfinite(values) & (part["abnormal_low"] <= values) & (part["abnormal_high"] >= values)
     return np.where(usable, values, part["median"])

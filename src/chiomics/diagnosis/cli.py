@@ -21,7 +21,8 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         description="Score sessions by a model file. Research use only, not for diagnosis.",
     )
     action.add_argument("model", type=Path, metavar="MODEL", help="model file, JSON")
-    action.add_argument("features", type=Path, nargs="+", metavar="FEATURES", help="feature files, Parquet")
+    tables = "tables of features: .parquet, .tsv or .csv"
+    action.add_argument("features", type=Path, nargs="+", metavar="FEATURES", help=tables)
     action.add_argument("-o", "--out", type=Path, help="TSV; the standard output by default")
     action.set_defaults(command=run)
 
@@ -29,7 +30,8 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Score and write the table."""
     from chiomics.core.errors import InputError
-    from chiomics.core.files import atomic_write
+    from chiomics.core.left_out import LeftOut
+    from chiomics.core.tables import write_frame
     from chiomics.diagnosis.model_file import read_model
     from chiomics.diagnosis.predict import predict, read_features
 
@@ -38,12 +40,15 @@ def run(arguments: argparse.Namespace) -> None:
     for path in arguments.features:
         if not path.is_file():
             raise InputError("there is no such file", file=path)
-    scores = predict(record, read_features(arguments.features, record))
+    left_out = LeftOut()
+    scores = predict(record, read_features(arguments.features, record), left_out)
     if arguments.out is None:
+        for row in left_out.rows:
+            print(f"left out: {row[1]}: {row[3]}", file=sys.stderr)
         scores.to_csv(sys.stdout, sep="\t", index=False)
         return
-    with atomic_write(arguments.out) as temporary:
-        scores.to_csv(temporary, sep="\t", index=False)
+    write_frame(scores, arguments.out.with_suffix(".tsv") if not arguments.out.suffix else arguments.out)
+    write_frame(left_out.table(), arguments.out.with_name(f"{arguments.out.stem}_left_out.tsv"))
 
 
 def _training(record: dict) -> str:

@@ -1,8 +1,8 @@
-"""The cohort as one table: a row per session, a column per region and feature, from the features' Parquet files.
+"""The cohort as one table: a row per session, a column per region and feature, from tables of features.
 
 A region is a volume of interest, ``DN``, or one side of it, ``DN-L``; its features are columns ``DN.<feature>`` under
 pyradiomics' full name. Sex becomes 1 for male and 0 for female. What is missing stays NaN here and is filled inside
-the folds.
+the folds. Whoever and whatever is left out is written down.
 """
 
 from __future__ import annotations
@@ -13,169 +13,328 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from chiomics.core.errors import InputError, SettingError
+from chiomics.core.features.columns import FEATURE, SESSION
+from chiomics.core.features.demographics import SITES, contradictions, is_category, read_variable
+from chiomics.core.features.names import feature_order
+from chiomics.core.features.table import FeatureTable, open_features
+from chiomics.core.features.values import is_missing
+from chiomics.core.left_out import LeftOut
 from chiomics.diagnosis.contracts import COHORT_COLUMNS
 
-#: Columns of the feature files that name a feature; those before ``voi`` name the session and its participant.
-FEATURE_COLUMNS = ("image_type", "feature_class", "feature")
+#: Columns that name a feature.
+FEATURE_COLUMNS = FEATURE
 #: Columns that the configuration has to make unique, with their keys.
 UNIQUE = ("inversion", "n_gray_levels", "bin_width")
-SEX = {"m": 1.0, "male": 1.0, "f": 0.0, "female": 0.0}
-MISSING = ("", "n/a", "nan", "na", "none")
+SHAPE = ("shape", "shape2D")
+NEITHER_GROUP = "the group is none of those compared"
 
 log = logging.getLogger(__name__)
 
 
-def read_cohort(paths: Iterable[str | Path], settings: dict, *, regions: Sequence[str]) -> pd.DataFrame:
+def read_cohort(
+    paths: Iterable[str | Path], settings: dict, *, regions: Sequence[str], left_out: LeftOut | None = None
+) -> pd.DataFrame:
     """Read the features of all sessions.
 
     Parameters
     ----------
     paths : iterable of path-like
-        Parquet files of the radiomics stage, one per session.
+        Tables of features, tidy or wide, one per session or one of the cohort.
     settings : dict
         Keys of `contracts.DEFAULTS`.
     regions : sequence of str
         Regions that the models need, e.g. ``DN`` or ``CST-L``.
+    left_out : LeftOut, optional
+        Takes down who and what is left out.
 
     Returns
     -------
     pandas.DataFrame
         As `build_cohort` gives it.
     """
-    wanted = [
-        ("preset", "=", settings["preset"]),
-        ("echo_set", "=", settings["echo_set"]),
-        ("group", "in", settings["groups"]),
-        ("voi", "in", sorted({_voi_side(name)[0] for name in regions})),
-    ]
-    parts = [pq.read_table(path, filters=wanted).to_pandas() for path in paths]
-    filled = [part for part in parts if len(part)]
-    if not filled:
-        raise InputError(
-            "no session of the two groups has features of the asked preset, echo set and regions",
-            found=f"{len(parts)} files",
-            expected=f"preset {settings['preset']}, echo set {settings['echo_set']}, regions {', '.join(regions)}",
-        )
-    return build_cohort(pd.concat(filled, ignore_index=True), settings, regions=regions)
+    return build_cohort(open_features(list(paths)), settings, regions=regions, left_out=left_out)
 
 
-def build_cohort(tidy: pd.DataFrame, settings: dict, *, regions: Sequence[str]) -> pd.DataFrame:
+def build_cohort(
+    features: FeatureTable | pd.DataFrame,
+    settings: dict,
+    *,
+    regions: Sequence[str],
+    left_out: LeftOut | None = None,
+) -> pd.DataFrame:
     """Turn tidy features into one row per session.
 
     Parameters
     ----------
-    tidy : pandas.DataFrame
-        Columns of the radiomics stage.
+    features : FeatureTable or pandas.DataFrame
+        Rows of the radiomics stage, or of a table in its form.
     settings : dict
         Keys of `contracts.DEFAULTS`.
     regions : sequence of str
         Regions that the models need.
+    left_out : LeftOut, optional
+        As for `read_cohort`.
 
     Returns
     -------
     pandas.DataFrame
-        Sessions of the two groups, ordered by participant, session and run: their columns, then the features.
+        Sessions of the two groups, ordered by participant, session and run: their columns, then the features in the
+        order of pyradiomics' output, whatever the order of the rows.
 
     Raises
     ------
     InputError, SettingError
-        Where a group, a region or a demographic variable is absent, or where several maps or discretisations are left.
+        Where a group, a region or a demographic variable is absent, where several maps or discretisations are left, or
+        where the table contradicts itself.
     """
-    tidy = tidy.loc[tidy["group"].isin(settings["groups"])]
-    counts = tidy.drop_duplicates("participant")["group"].value_counts()
+    features = open_features(features) if isinstance(features, pd.DataFrame) else features
+    left_out = LeftOut() if left_out is None else left_out
+    settings = settings | {key: str(settings[key]) for key in ("positive", "preset", "echo_set")}
+    settings["groups"] = [str(group) for group in settings["groups"]]
     if len(settings["groups"]) != 2 or settings["positive"] not in settings["groups"]:
         raise SettingError("two groups, one of them positive", found=f"{settings['groups']}, {settings['positive']}")
+    for column, why in features.left_out:
+        left_out.add("column", column, why)
+    variables = _variables(features, settings)
+    everybody = _everybody(features, variables, settings, left_out)
+    rows = _one_setting(features, settings, regions)
+    sessions = _with_features(everybody, rows, settings, regions, left_out)
+    _check_groups(sessions, everybody, settings)
+    place = pd.Series(range(len(sessions)), index=sessions["key"])
+    blocks = [_block(rows, region, sessions, place, left_out) for region in regions]
+    left_out.warn()
+    people = _read_participants(sessions.drop(columns="key"), settings, variables)
+    return pd.concat([people, *blocks], axis=1)
+
+
+def radiomic_columns(cohort: pd.DataFrame, region: str) -> list[str]:
+    """List the feature columns of a region."""
+    return [column for column in cohort.columns if column.rpartition(".")[0] == region]
+
+
+def outcome(cohort: pd.DataFrame, settings: dict) -> np.ndarray:
+    """Return 1 for sessions of the positive group and 0 for the others."""
+    return (cohort["group"] == str(settings["positive"])).to_numpy().astype(int)
+
+
+def _variables(features: FeatureTable, settings: dict) -> dict[str, str]:
+    """Find the columns of participants that the study reads, ours to the table's; refuse what is not there."""
+    if features.find_column("group") is None:
+        shown = ", ".join(features.columns + features.others)
+        raise InputError("the feature tables lack the column group", found=shown)
+    covariates = [*(settings["adjust_for"] if settings["adjust"] else []), settings["groups_column"]]
+    found = {}
+    for name in dict.fromkeys([*settings["demographics"], *filter(None, covariates)]):
+        own = features.find_column(name)
+        if own is None:
+            shown = ", ".join(features.others) or "no column of participants"
+            raise InputError(f"participants.tsv has no column {name}", found=shown, expected=name)
+        found[name] = own
+    return found | {name: name for name in features.others if name.casefold() in SITES and name not in found}
+
+
+def _everybody(features: FeatureTable, variables: dict[str, str], settings: dict, left_out: LeftOut) -> pd.DataFrame:
+    """List all sessions of the tables with their group and variables; those of other groups are left out."""
+    table = features.read([*SESSION, "group", *variables.values()], value=False)
+    frame = table.to_pandas(strings_to_categorical=False).drop_duplicates().astype(str)
+    frame = frame.rename(columns={own: name for name, own in variables.items()})
+    frame.insert(0, "key", session_keys(frame))
+    if wrong := contradictions(frame, "key", ["group", *variables]):
+        who, name, values = wrong
+        raise InputError(f"{who} has several values of {name}", found=", ".join(values), expected="one value")
+    frame = frame.groupby("key", sort=False).agg(lambda cells: next(filter(None, cells), "")).reset_index()
+    if wrong := contradictions(frame, "participant", ["group"]):
+        raise InputError("a participant is in two groups", found=f"{wrong[0]}: {', '.join(wrong[2])}")
+    for row in frame.loc[~frame["group"].isin(settings["groups"])].itertuples():
+        left_out.add("session", row.key, NEITHER_GROUP + (f": {row.group}" if row.group else ": not given"))
+    alike = {g for g in frame["group"].unique() if g.casefold().strip() in {s.casefold() for s in settings["groups"]}}
+    if strange := sorted(alike - set(settings["groups"])):
+        log.warning("groups spelled otherwise are not counted: %s; asked for %s", strange, settings["groups"])
+    return frame.loc[frame["group"].isin(settings["groups"])].reset_index(drop=True)
+
+
+def _one_setting(features: FeatureTable, settings: dict, regions: Sequence[str]) -> dict[str, np.ndarray | list]:
+    """Read the rows of one map and one discretisation, as configured, and refuse to guess between several."""
+    keep: dict[str, list] = {"voi": sorted({voi_side(name)[0] for name in regions}), "group": settings["groups"]}
+    for name in ("preset", "echo_set"):
+        if features.distinct(name):
+            keep[name] = [settings[name]]
+    for name in UNIQUE:
+        if settings[name] is not None:
+            keep[name] = [settings[name]]
+    columns = [*SESSION, "voi", "hemisphere", "inversion", "voxel_size", "n_gray_levels", "bin_width", *FEATURE]
+    table = features.read(list(dict.fromkeys([*columns, "group"])), keep=keep)
+    rows = {name: _decode(table[name]) for name in columns if name not in ("n_gray_levels", "bin_width")}
+    shape = np.isin(rows["feature_class"][0], [n for n, word in enumerate(rows["feature_class"][1]) if word in SHAPE])
+    levels, widths = (table[name].to_numpy() for name in ("n_gray_levels", "bin_width"))
+    used = np.ones(len(table), dtype=bool)
+    for name, values in (("n_gray_levels", levels), ("bin_width", widths)):
+        if settings[name] is not None and np.isfinite(values[~shape]).any():
+            used &= shape | np.isfinite(values)
+    if not used.any():
+        here = features.distinct("voi")
+        absent = [name for name in regions if voi_side(name)[0] not in here]
+        said = f"no session has features of the region {absent[0]}" if absent else "no features with these settings"
+        raise InputError(said, found=_found(features), expected=_asked(settings, regions))
+    found = pd.DataFrame({"a": levels, "b": widths})[used & ~shape].drop_duplicates().to_numpy()
+    for place, name in enumerate(("n_gray_levels", "bin_width")):
+        several = [f"{value:g}" for value in np.unique(found[:, place]) if np.isfinite(value)]
+        if len(several) > 1:
+            raise SettingError(f"several values of {name}: name one", found=", ".join(several[:20]))
+    if len(found) > 1:
+        shown = "; ".join(f"n_gray_levels {a:g}, bin_width {b:g}" for a, b in found).replace("nan", "not given")
+        raise SettingError("several discretisations in one study: name n_gray_levels or bin_width", found=shown)
+    for name in ("inversion", "voxel_size"):
+        codes, words = rows[name]
+        several = sorted(words[code] or "not given" for code in np.unique(codes[used]))
+        if len(several) > 1:
+            kind, way = (SettingError, "") if name == "inversion" else (InputError, " of the images")
+            raise kind(f"several values of {name}{way}: name one", found=", ".join(several), expected="one in a study")
+    rows = {name: (codes[used], words) for name, (codes, words) in rows.items()}
+    values = table["value"].to_numpy()[used]
+    if not np.isfinite(values).any():
+        raise InputError("no feature has a value", found=f"{len(values)} empty cells", expected="numbers")
+    return rows | {"value": values}
+
+
+def _with_features(
+    everybody: pd.DataFrame, rows: dict, settings: dict, regions: Sequence[str], left_out: LeftOut
+) -> pd.DataFrame:
+    """Keep the sessions that have any row of the regions, in order."""
+    shape = tuple(len(rows[name][1]) for name in SESSION)
+    found, code = np.unique(np.ravel_multi_index([rows[name][0] for name in SESSION], shape), return_inverse=True)
+    places = np.unravel_index(found, shape)
+    heads = {name: np.array(rows[name][1], dtype=object)[place] for name, place in zip(SESSION, places, strict=True)}
+    rows["key"] = (code, list(session_keys(pd.DataFrame(heads))))
+    usable = {rows["key"][1][one] for one in np.unique(code[np.isfinite(rows["value"])])}
+    here = everybody["key"].isin(usable)
+    reason = f"no value of {', '.join(regions)} with preset {settings['preset']}, echo set {settings['echo_set']}"
+    for name in everybody.loc[~here, "key"]:
+        left_out.add("session", name, reason)
+    return everybody.loc[here].sort_values(list(SESSION), kind="stable").reset_index(drop=True)
+
+
+def _check_groups(sessions: pd.DataFrame, everybody: pd.DataFrame, settings: dict) -> None:
+    counts = sessions.drop_duplicates("participant")["group"].value_counts()
     if any(counts.get(group, 0) < 2 for group in settings["groups"]):
         raise InputError(
             "too few participants of a group",
             found=", ".join(f"{group}: {counts.get(group, 0)}" for group in settings["groups"]),
             expected="at least 2 of each",
         )
-    tidy = _one_setting(tidy, settings)
-    identity = list(tidy.columns[: tidy.columns.get_loc("voi")])
-    sessions = tidy[identity].drop_duplicates(["participant", "session", "run"])
-    sessions = sessions.sort_values(["participant", "session", "run"], kind="stable").reset_index(drop=True)
-    keys = pd.MultiIndex.from_frame(sessions[["participant", "session", "run"]])
-    blocks = []
-    for region in regions:
-        voi, sides = _voi_side(region)
-        part = tidy.loc[(tidy["voi"] == voi) & tidy["hemisphere"].isin(sides)]
-        if part.empty:
-            raise InputError(f"no session has features of the region {region}", expected=f"side {' or '.join(sides)}")
-        image, kind, member = (part[column].astype(str) for column in FEATURE_COLUMNS)
-        name = f"{region}." + image + "_" + kind + "_" + member
-        wide = part.assign(name=name).pivot(index=["participant", "session", "run"], columns="name", values="value")
-        absent = keys.difference(wide.index)
-        if len(absent):
-            log.warning(
-                "%s: %d of %d sessions lack this region, its features are imputed", region, len(absent), len(keys)
-            )
-        blocks.append(wide.reindex(keys)[list(dict.fromkeys(name))].reset_index(drop=True))
-    return pd.concat([_read_participants(sessions, settings), *blocks], axis=1)
+    twins = everybody["participant"].groupby(everybody["participant"].str.removeprefix("sub-")).nunique()
+    if (twins > 1).any():
+        raise InputError("a participant has two names", found=f"{twins.idxmax()} and sub-{twins.idxmax()}")
 
 
-def radiomic_columns(cohort: pd.DataFrame, region: str) -> list[str]:
-    """List the feature columns of a region."""
-    return [column for column in cohort.columns if column.startswith(f"{region}.")]
+def _block(rows: dict, region: str, sessions: pd.DataFrame, place: pd.Series, left_out: LeftOut) -> pd.DataFrame:
+    """Lay the features of a region out, one row per session; what never varies is left out."""
+    voi, sides = voi_side(region)
+    chosen = _is(rows["voi"], (voi,)) & _is(rows["hemisphere"], sides)
+    if not chosen.any():
+        found = sorted({f"{rows['voi'][1][a]} {rows['hemisphere'][1][b]}".strip()
+                        for a, b in set(zip(rows["voi"][0], rows["hemisphere"][0], strict=True))})  # fmt: skip
+        raise InputError(
+            f"no session has features of the region {region}",
+            found=", ".join(found), expected=f"side {' or '.join(side or 'empty' for side in sides)}",
+        )  # fmt: skip
+    parts = pd.DataFrame({name: rows[name][0][chosen] for name in FEATURE})
+    number = parts.groupby(list(FEATURE), sort=False).ngroup().to_numpy()
+    heads = parts.drop_duplicates().to_numpy()
+    words = [tuple(rows[name][1][code] for name, code in zip(FEATURE, head, strict=True)) for head in heads]
+    order = sorted(range(len(words)), key=lambda n: feature_order(*words[n]))
+    codes, keys = rows["key"]
+    row = place.reindex(keys).to_numpy()[codes[chosen]]
+    known = np.isfinite(row)
+    row, column = row[known].astype(int), np.argsort(order)[number[known]]
+    names = [f"{region}." + "_".join(words[n]) for n in order]
+    flat = row * len(names) + column
+    if len(twice := np.flatnonzero(np.bincount(flat, minlength=1) > 1)):
+        who, what = sessions["key"].iloc[twice[0] // len(names)], names[twice[0] % len(names)]
+        raise InputError(
+            f"a feature of a session is there twice, {len(twice)} times in all", found=f"{who}, {what}",
+            expected="one value per session, region and feature",
+        )  # fmt: skip
+    values = np.full((len(sessions), len(names)), np.nan)
+    values.ravel()[flat] = rows["value"][chosen][known]
+    absent = np.flatnonzero(~np.isfinite(values).any(axis=1))
+    if len(absent):
+        log.warning(
+            "%s: %d of %d sessions lack this region, its features are imputed: %s",
+            region, len(absent), len(sessions), ", ".join(sessions["key"].iloc[absent[:5]]),
+        )  # fmt: skip
+    kept = np.ones(len(names), dtype=bool)
+    for number, why in _useless(values):
+        kept[number] = False
+        left_out.add("feature", names[number].rpartition(".")[2], why, of=region)
+    if not kept.any():
+        why = ", ".join(sorted({row[3] for row in left_out.rows if row[0] == "feature" and row[2] == region}))
+        raise InputError(f"the region {region} has no feature that can be used", found=why, expected="values that vary")
+    return pd.DataFrame(values[:, kept], columns=[name for name, keep in zip(names, kept, strict=True) if keep])
 
 
-def outcome(cohort: pd.DataFrame, settings: dict) -> np.ndarray:
-    """Return 1 for sessions of the positive group and 0 for the others."""
-    return (cohort["group"] == settings["positive"]).to_numpy().astype(int)
+def _useless(values: np.ndarray) -> list[tuple[int, str]]:
+    known = np.isfinite(values)
+    low, high = np.where(known, values, np.inf).min(axis=0), np.where(known, values, -np.inf).max(axis=0)
+    missing = ~known.any(axis=0)
+    return [
+        (int(n), "no session has a value" if missing[n] else "constant: all values are equal")
+        for n in np.flatnonzero(missing | (low == high))
+    ]
 
 
-def read_demographic(column: pd.Series) -> pd.Series:
-    """Make the texts of participants.tsv numbers: sex 1 for male and 0 for female, NaN where nothing is known.
-
-    Raises
-    ------
-    InputError
-        Where a text is neither a number nor one of the words for missing values, or for sex.
-    """
-    text = column.astype(str).str.strip().str.lower()
-    text = text.where(~text.isin(MISSING))
-    values = text.map(SEX) if column.name == "sex" else pd.to_numeric(text, errors="coerce")
-    unread = text.notna() & values.isna()
-    if unread.any():
-        raise InputError(f"participants.tsv: {column.name} cannot be read", found=str(sorted(set(text[unread]))[:5]))
-    return values.astype(float)
-
-
-def _one_setting(tidy: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """Keep one map and one discretisation, as configured, and refuse to guess between several."""
-    tidy = tidy.loc[(tidy["preset"] == settings["preset"]) & (tidy["echo_set"] == settings["echo_set"])]
-    for column in UNIQUE:
-        if settings[column] is not None:
-            tidy = tidy.loc[tidy[column] == settings[column]]
-        found = tidy[column].dropna().unique()
-        if len(found) > 1:
-            raise SettingError(f"several values of {column}: name one", found=", ".join(map(str, found)))
-    if tidy.empty:
-        asked = {key: settings[key] for key in ("preset", "echo_set", *UNIQUE) if settings[key] is not None}
-        raise InputError("no features with these settings", expected=str(asked))
-    return tidy
-
-
-def _read_participants(sessions: pd.DataFrame, settings: dict) -> pd.DataFrame:
-    """Make the demographic variables numbers."""
+def _read_participants(sessions: pd.DataFrame, settings: dict, variables: dict[str, str]) -> pd.DataFrame:
+    """Make the demographic variables and covariates numbers, where they are numbers."""
     sessions = sessions.copy()
-    for column in settings["demographics"]:
-        if column not in sessions:
-            raise InputError(
-                f"participants.tsv has no column {column}", found=", ".join(sessions.columns), expected=column
-            )
-        sessions[column] = read_demographic(sessions[column])
-        if sessions[column].isna().all():
-            raise InputError(f"participants.tsv: no participant has a value of {column}")
+    for name in variables:
+        column = sessions[name].set_axis(sessions["participant"])
+        words = name == settings["groups_column"] or (settings["adjust"] == "combat" and name in settings["adjust_for"])
+        if name in settings["demographics"] or not (words or is_category(column)):
+            sessions[name] = read_variable(column).to_numpy()
+        if name in (*settings["demographics"], *settings["adjust_for"]) and sessions[name].map(is_missing).all():
+            raise InputError(f"participants.tsv: no participant has a value of {name}")
     for column in COHORT_COLUMNS:
         sessions[column] = sessions[column].astype(str)
     return sessions
 
 
-def _voi_side(region: str) -> tuple[str, tuple[str, ...]]:
+def session_keys(frame: pd.DataFrame) -> pd.Series:
+    """Name sessions by participant, session and run."""
+    parts = frame["participant"].astype(str)
+    for name in SESSION[1:]:
+        extra = frame[name].astype(str)
+        parts = parts.where(extra == "", parts + "_" + extra)
+    return parts
+
+
+def _decode(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    whole = column.combine_chunks()
+    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    return whole.indices.to_numpy(), whole.dictionary.to_pylist()
+
+
+def _is(column: tuple[np.ndarray, list[str]], wanted: Sequence[str]) -> np.ndarray:
+    codes, words = column
+    return np.array([word in wanted for word in words], dtype=bool)[codes] if words else np.zeros(0, dtype=bool)
+
+
+def _found(features: FeatureTable) -> str:
+    names = ("group", "voi", "hemisphere", "preset", "echo_set", "inversion")
+    said = [(name, features.distinct(name)) for name in names]
+    return "; ".join(f"{name} {', '.join(values[:12])}" for name, values in said if values)
+
+
+def _asked(settings: dict, regions: Sequence[str]) -> str:
+    asked = {key: settings[key] for key in ("preset", "echo_set", *UNIQUE) if settings[key] is not None}
+    return f"groups {', '.join(settings['groups'])}; regions {', '.join(regions)}; " + ", ".join(
+        f"{name} {value}" for name, value in asked.items()
+    )
+
+
+def voi_side(region: str) -> tuple[str, tuple[str, ...]]:
     """Split ``CST-L`` into volume and side; without a side, the merged volume or one that has no side."""
-    voi, _, side = region.partition("-")
-    return voi, (side,) if side else ("LR", "")
+    voi, dash, side = region.rpartition("-")
+    return (voi, (side,)) if dash and side in ("L", "R") else (region, ("LR", ""))

@@ -109,6 +109,8 @@ ROC = ("model", "scheme", "fpr", "tpr", "tpr_low", "tpr_high")
 CALIBRATION = ("model", "scheme", "bin", "mean_score", "observed", "n")
 #: `decision_curve.tsv`: net benefit at a threshold probability, with that of calling everybody positive.
 DECISION = ("model", "scheme", "threshold", "net_benefit", "net_benefit_all")
+#: `site.tsv`, one row per column of sites: how well the site alone tells the diagnosis, and who comes from where.
+SITE = ("column", "n_sites", "auc", "auc_chance", "p", "tied", "participants")
 #: `confounding.tsv`: AUC gain of the hybrid model over the demographic one, with these variables left out of both.
 CONFOUNDING = (
     "scheme", "left_out", "auc_demographic", "auc_hybrid", "gain", "gain_low", "gain_high", "p",

@@ -18,6 +18,8 @@ class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ----------
     abnormal_z : float, optional
         |z| against the training mean and SD beyond which a value is abnormal; None: no finite value is.
+    exempt : int
+        Number of last columns of which no finite value is abnormal: indicators and codes.
 
     Attributes
     ----------
@@ -27,8 +29,9 @@ class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Values outside are abnormal.
     """
 
-    def __init__(self, abnormal_z: float | None = None) -> None:
+    def __init__(self, abnormal_z: float | None = None, exempt: int = 0) -> None:
         self.abnormal_z = abnormal_z
+        self.exempt = exempt
 
     def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> MedianImputer:
         """Learn medians and limits from the training subjects, shape (subjects, features)."""
@@ -40,6 +43,7 @@ class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             count = np.maximum(known.sum(axis=0), 1)
             mean = np.where(known, X, 0).sum(axis=0) / count
             spread = np.sqrt(np.where(known, (X - mean) ** 2, 0).sum(axis=0) / count) * self.abnormal_z
+            spread[features - self.exempt :] = np.inf
             self.low_, self.high_ = mean - spread, mean + spread
             X = np.where((self.low_ > X) | (self.high_ < X), np.nan, X)
         missing = np.isnan(X)

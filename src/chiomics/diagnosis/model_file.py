@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from sklearn.pipeline import Pipeline
 
 from chiomics import __version__
 from chiomics.core.errors import InputError
+from chiomics.core.features.table import open_features
 from chiomics.core.files import read_sidecar, write_sidecar
 from chiomics.diagnosis.adjustment_record import record_adjustment
-from chiomics.diagnosis.cohort import UNIQUE
+from chiomics.diagnosis.cohort import SHAPE, UNIQUE
 from chiomics.diagnosis.final_model import coefficient_table
 from chiomics.diagnosis.models import Model
 from chiomics.diagnosis.recipe import design_matrix, fit_final
@@ -188,13 +188,15 @@ def read_definition(paths: Iterable[str | Path], settings: dict) -> dict:
     dict
         Of `DEFINITION`; None where the features have no value.
     """
-    wanted = [("preset", "=", settings["preset"]), ("echo_set", "=", settings["echo_set"])]
-    wanted += [("group", "in", list(settings["groups"]))]
-    parts = [pq.read_table(path, columns=list(UNIQUE), filters=wanted).to_pandas().drop_duplicates() for path in paths]
-    table = pd.concat(parts, ignore_index=True)
+    features = open_features(list(paths))
+    keep = {name: [settings[name]] for name in ("preset", "echo_set") if features.distinct(name)}
+    keep["group"] = list(settings["groups"])
+    table = features.read([*UNIQUE, "feature_class"], keep=keep).to_pandas()
+    table = table.loc[~table["feature_class"].isin(SHAPE), list(UNIQUE)].drop_duplicates()
     definition = {"preset": settings["preset"], "echo_set": settings["echo_set"]}
     for name in UNIQUE:
-        found = table[name].dropna().unique() if settings[name] is None else [settings[name]]
+        told = table[name].dropna().unique() if name != "inversion" else [word for word in table[name].unique() if word]
+        found = told if settings[name] is None else [settings[name]]
         if len(found) > 1:
             raise InputError(f"features of several values of {name}", found=", ".join(map(str, found)))
         definition[name] = found[0] if len(found) else None
@@ -203,7 +205,7 @@ def read_definition(paths: Iterable[str | Path], settings: dict) -> dict:
 
 def _predictor(row: dict) -> dict:
     """Name the parts of a radiomic feature's column beside its numbers."""
-    region, _, feature = row["feature"].partition(".")
+    region, _, feature = row["feature"].rpartition(".")
     if row["kind"] == "radiomic":
         image_type, feature_class, name = feature.split("_")
         row |= {"voi": region, "image_type": image_type, "feature_class": feature_class, "name": name}

@@ -107,6 +107,8 @@ def complete_settings(settings: dict) -> dict:
     if unknown:
         raise SettingError("unknown settings of the diagnosis stage", found=", ".join(unknown))
     complete = DEFAULTS | settings
+    complete["groups"] = [str(group) for group in complete["groups"]]
+    complete["positive"] = str(complete["positive"])
     complete["threshold_rule"] = DEFAULTS["threshold_rule"] | (settings.get("threshold_rule") or {})
     return complete
 

@@ -1,24 +1,26 @@
 """Apply a model file to the features of new sessions.
 
 Refused are features that the model does not know as they are defined (another preset, echo set, inversion or grey-level
-setting) and sessions without a row of a feature that it needs. A value that the extraction could not give becomes the
-training median, as in training, and is counted.
+setting). A session without a row of a feature that it needs has no score, and is said to have none. A value that the
+extraction could not give becomes the training median, as in training, and is counted.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from scipy.special import expit
 
 from chiomics.core.errors import InputError
+from chiomics.core.features.demographics import contradictions, read_variable
+from chiomics.core.features.table import FeatureTable, open_features
+from chiomics.core.left_out import LeftOut
 from chiomics.diagnosis.adjustment_record import apply_adjustment
-from chiomics.diagnosis.cohort import FEATURE_COLUMNS, read_demographic
+from chiomics.diagnosis.cohort import FEATURE_COLUMNS, session_keys, voi_side
 from chiomics.diagnosis.model_file import DEFINITION
 
 #: Shape does not depend on these, and tables may leave them empty there.
@@ -31,13 +33,11 @@ log = logging.getLogger(__name__)
 
 
 def read_features(paths: Iterable[str | Path], record: dict) -> pd.DataFrame:
-    """Read the rows of feature files that a model may need: those of its regions and preset."""
-    regions = sorted({part["voi"].partition("-")[0] for part in record["predictors"] if part["kind"] == "radiomic"})
-    wanted = [("voi", "in", regions)] if regions else None
-    return pd.concat([pq.read_table(path, filters=wanted).to_pandas() for path in paths], ignore_index=True)
+    """Read the rows of tables of features, tidy or wide, that a model may need: those of its regions."""
+    return _rows(open_features(list(paths)), record)
 
 
-def predict(record: dict, tidy: pd.DataFrame) -> pd.DataFrame:
+def predict(record: dict, tidy: pd.DataFrame, left_out: LeftOut | None = None) -> pd.DataFrame:
     """Score sessions.
 
     Parameters
@@ -45,7 +45,9 @@ def predict(record: dict, tidy: pd.DataFrame) -> pd.DataFrame:
     record : dict
         Of `model_file.read_model`.
     tidy : pandas.DataFrame
-        Rows of the radiomics stage.
+        Rows of the radiomics stage, or of a table in its form.
+    left_out : LeftOut, optional
+        Takes down the sessions that cannot be scored, each with the reason.
 
     Returns
     -------
@@ -55,14 +57,20 @@ def predict(record: dict, tidy: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     InputError
-        Where features are missing or differently defined.
+        Where features are missing in all sessions or differently defined.
     """
-    sessions = _sessions(tidy)
-    columns = {}
-    for part in record["predictors"]:
-        name = part["feature"]
-        columns[name] = _feature(tidy, part, record, sessions) if part["kind"] == "radiomic" else _own(sessions, name)
-    raw = pd.DataFrame(columns, index=sessions.index)
+    left_out = LeftOut() if left_out is None else left_out
+    tidy = _rows(open_features(tidy), record)
+    sessions = _sessions(tidy, _variables(record))
+    found = {
+        part["feature"]: _feature(tidy, part, record) for part in record["predictors"] if part["kind"] == "radiomic"
+    }
+    sessions = _scorable(sessions, found, left_out)
+    columns = {
+        name: found[name].reindex(sessions.index) if name in found else _own(sessions, name)
+        for name in (part["feature"] for part in record["predictors"])
+    }
+    raw = pd.DataFrame(columns, index=sessions.index).astype(float)
     parts = pd.DataFrame(record["predictors"]).set_index("feature")
     usable = np.isfinite(raw) & (raw >= parts["abnormal_low"]) & (raw <= parts["abnormal_high"])
     outside = np.isfinite(raw) & ((raw < parts["training_low"]) | (raw > parts["training_high"]))
@@ -84,47 +92,83 @@ def predict(record: dict, tidy: pd.DataFrame) -> pd.DataFrame:
     return found[list(SCORES)].reset_index(drop=True)
 
 
-def _sessions(tidy: pd.DataFrame) -> pd.DataFrame:
+def _variables(record: dict) -> list[str]:
+    """Name the variables of participants that a model reads."""
+    own = [part["feature"] for part in record["predictors"] if part["kind"] != "radiomic"]
+    covariates = (record["adjustment"] or {}).get("covariates", [])
+    return list(dict.fromkeys([*own, *(part["name"] for part in covariates)]))
+
+
+def _rows(features: FeatureTable, record: dict) -> pd.DataFrame:
+    regions = sorted({voi_side(part["voi"])[0] for part in record["predictors"] if part["kind"] == "radiomic"})
+    own = {name: found for name in _variables(record) if (found := features.find_column(name))}
+    columns = [*SESSION, *own.values(), "voi", "hemisphere", *DEFINITION, *FEATURE_COLUMNS]
+    table = features.read(columns, keep={"voi": regions} if regions else {}).to_pandas()
+    text = [name for name in table if name not in ("value", *GRAY_LEVELS)]
+    return table.astype(dict.fromkeys(text, object)).rename(columns={found: name for name, found in own.items()})
+
+
+def _sessions(tidy: pd.DataFrame, variables: Sequence[str]) -> pd.DataFrame:
     """Return one row per session with what is known of its participant."""
     if tidy.empty:
         raise InputError("the features hold none of the model's regions")
-    identity = list(tidy.columns[: tidy.columns.get_loc("voi")])
-    sessions = tidy[identity].drop_duplicates(list(SESSION)).sort_values(list(SESSION), kind="stable")
-    return sessions.set_index(pd.MultiIndex.from_frame(sessions[list(SESSION)]))
+    have = [name for name in variables if name in tidy]
+    frame = tidy[[*SESSION, *have]].drop_duplicates()
+    if wrong := contradictions(frame.assign(key=session_keys(frame)), "key", have):
+        raise InputError(f"{wrong[0]} has several values of {wrong[1]}", found=", ".join(wrong[2]))
+    first = frame.groupby(list(SESSION), sort=True).agg(lambda cells: next(filter(None, cells), ""))
+    frame = first.reset_index() if have else frame.sort_values(list(SESSION), kind="stable")
+    return frame.set_index(pd.MultiIndex.from_frame(frame[list(SESSION)]))
 
 
-def _feature(tidy: pd.DataFrame, part: dict, record: dict, sessions: pd.DataFrame) -> pd.Series:
-    """Find one feature of every session, defined as in training."""
-    voi, _, side = part["voi"].partition("-")
-    sides = (side,) if side else ("LR", "")
+def _feature(tidy: pd.DataFrame, part: dict, record: dict) -> pd.Series:
+    """Find one feature of all sessions that have it, defined as in training."""
+    voi, sides = voi_side(part["voi"])
     rows = tidy.loc[(tidy["voi"] == voi) & tidy["hemisphere"].isin(sides) & (tidy["feature"] == part["name"])]
     for column in FEATURE_COLUMNS[:2]:
         rows = rows.loc[rows[column] == part[column]]
     if rows.empty:
         raise InputError("a feature that the model needs is missing", expected=part["feature"])
+    untold = rows[list(GRAY_LEVELS)].isna().all(axis=1)
     for name in DEFINITION:
         wanted = record["definition"][name]
-        same = rows[name].isna() if wanted is None else rows[name] == wanted
-        if part["feature_class"] == "shape" and name in GRAY_LEVELS:
-            same |= rows[name].isna()
+        if name in GRAY_LEVELS:
+            same = (rows[name].isna() if wanted is None else rows[name] == wanted) | untold.loc[rows.index]
+        else:
+            same = (rows[name] == wanted) | (rows[name] == "") | (wanted is None)
         if not same.any():
             found = ", ".join(map(str, rows[name].unique()))
             raise InputError(f"{part['feature']} is defined differently: {name}", found=found, expected=str(wanted))
         rows = rows.loc[same]
+    told = [name for name in ("preset", "echo_set", "inversion") if (rows[name] != "").any()]
+    rows = rows.loc[(rows[told] != "").all(axis=1)] if told else rows
     rows = rows.set_index(pd.MultiIndex.from_frame(rows[list(SESSION)]))
     if rows.index.has_duplicates:
         raise InputError(f"several values of {part['feature']}", found=str(rows.index[rows.index.duplicated()][0]))
-    absent = sessions.index.difference(rows.index)
-    if len(absent):
-        said = ", ".join("_".join(filter(None, key)) for key in absent[:5])
-        raise InputError(f"sessions lack {part['feature']}", found=f"{len(absent)} sessions: {said}")
-    return rows["value"].reindex(sessions.index).astype(float)
+    return rows["value"].astype(float)
+
+
+def _scorable(sessions: pd.DataFrame, found: dict[str, pd.Series], left_out: LeftOut) -> pd.DataFrame:
+    """Leave out the sessions that lack a row of a feature."""
+    lacking: dict[tuple, list[str]] = {}
+    for name, values in found.items():
+        for key in sessions.index.difference(values.index):
+            lacking.setdefault(key, []).append(name)
+    for key, names in lacking.items():
+        more = f" and {len(names) - 1} more features" if len(names) > 1 else ""
+        left_out.add("session", "_".join(filter(None, key)), f"it has no row of {names[0]}{more}")
+    if len(lacking) == len(sessions):
+        names = sorted({name for several in lacking.values() for name in several})
+        said = f"all {len(sessions)} sessions lack a feature of the model"
+        raise InputError(said, found=f"no row of {names[0]}", expected=", ".join(names[:5]))
+    left_out.warn()
+    return sessions.loc[~sessions.index.isin(list(lacking))]
 
 
 def _own(sessions: pd.DataFrame, name: str) -> pd.Series:
     if name not in sessions:
         raise InputError(f"the features lack the variable {name}", found=", ".join(sessions.columns), expected=name)
-    return read_demographic(sessions[name])
+    return read_variable(sessions[name])
 
 
 def _warn(usable: pd.DataFrame, outside: pd.DataFrame) -> None:

@@ -7,6 +7,8 @@ subjects that the pipeline is fitted on.
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
@@ -14,9 +16,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from chiomics.core.errors import InputError, SettingError
+from chiomics.core.left_out import LeftOut
 from chiomics.diagnosis.adjust import ComBat, ConfounderRegression
 from chiomics.diagnosis.best_region import BestRegion
 from chiomics.diagnosis.cohort import FEATURE_COLUMNS, outcome, radiomic_columns
+from chiomics.diagnosis.covariates import count_covariates, covariate_columns
 from chiomics.diagnosis.impute import MedianImputer
 from chiomics.diagnosis.logistic import MultivariableLogistic
 from chiomics.diagnosis.models import Model
@@ -24,28 +28,27 @@ from chiomics.diagnosis.redundancy import RedundancyFilter
 from chiomics.diagnosis.stepwise import StepwiseAIC
 from chiomics.diagnosis.univariate import UnivariateFilter
 
+log = logging.getLogger(__name__)
+
 
 def design_matrix(cohort: pd.DataFrame, model: Model, settings: dict) -> pd.DataFrame:
-    """Return the columns of a cohort that a model reads, as numbers; text columns become codes in sorted order."""
+    """Return the columns of a cohort that a model reads, as numbers; covariates last, categories of them at the end."""
     radiomics = [name for region in model.regions for name in radiomic_columns(cohort, region)]
     if model.whitelist:
         allowed = read_whitelist(model.whitelist)
-        radiomics = [name for name in radiomics if name in allowed or name.partition(".")[2] in allowed]
+        radiomics = [name for name in radiomics if name in allowed or name.rpartition(".")[2] in allowed]
         if not radiomics:
             raise InputError("no feature of the model is in the whitelist", file=model.whitelist, found=model.name)
     covariates = settings["adjust_for"] if settings["adjust"] and radiomics else []
     missing = [name for name in (*model.demographics, *covariates) if name not in cohort]
     if missing:
         raise InputError(f"the cohort has no column {missing[0]}", expected=", ".join(missing))
-    columns = list(dict.fromkeys([*radiomics, *model.demographics, *covariates]))
-    design = cohort[columns].copy()
-    for name in covariates:
-        if not pd.api.types.is_numeric_dtype(design[name]):
-            numbers = pd.to_numeric(design[name], errors="coerce")
-            # Numbers written as text stay numbers; ComBat's site is a code whatever it is called.
-            is_number = numbers.notna().all() and settings["adjust"] != "combat"
-            design[name] = numbers if is_number else pd.Categorical(design[name]).codes
-    return design.astype(float)
+    design = cohort[[*radiomics, *model.demographics]].astype(float)
+    if not covariates:
+        return design
+    numbers, categories = covariate_columns(cohort, settings)
+    numbers = numbers.drop(columns=[name for name in numbers if name in design])
+    return pd.concat([design, numbers, categories], axis=1).astype(float)
 
 
 def build_pipeline(model: Model, columns: list[str], settings: dict) -> Pipeline:
@@ -65,13 +68,13 @@ def build_pipeline(model: Model, columns: list[str], settings: dict) -> Pipeline
     sklearn.pipeline.Pipeline
         Steps ``features`` and ``logistic``; takes the design matrix.
     """
-    covariates = list(settings["adjust_for"]) if settings["adjust"] else []
-    radiomics = [name for name in columns if "." in name]
+    covariates, categories = count_covariates(columns, settings)
+    radiomics = [name for name in columns if name not in {*covariates, *model.demographics}]
     parts = []
     if radiomics:
-        selection = Pipeline(_selection_steps(settings, len(covariates)))
+        selection = Pipeline(_selection_steps(settings, len(covariates), categories))
         if model.best_region:
-            homes = tuple(name.partition(".")[0] for name in radiomics) + ("",) * len(covariates)
+            homes = tuple(name.rpartition(".")[0] for name in radiomics) + ("",) * len(covariates)
             selection = BestRegion(selection, homes)
         parts.append(("radiomics", selection, _places(columns, [*radiomics, *covariates])))
     if model.demographics:
@@ -139,9 +142,20 @@ def read_whitelist(path: str) -> set[str]:
     return set(table["voi"] + "." + name if "voi" in table else name)
 
 
-def _selection_steps(settings: dict, covariates: int) -> list[tuple]:
+def note_whitelists(cohort: pd.DataFrame, models: dict[str, Model], left_out: LeftOut) -> None:
+    """Take down the names in whitelists that match no feature of the cohort."""
+    columns = set(cohort.columns) | {name.rpartition(".")[2] for name in cohort.columns}
+    for path in dict.fromkeys(model.whitelist for model in models.values() if model.whitelist):
+        unmatched = sorted(read_whitelist(path) - columns)
+        for name in unmatched:
+            left_out.add("whitelist name", name, "no feature of the cohort has this name", of=path)
+        if unmatched:
+            log.warning("%s: %d names match no feature: %s", path, len(unmatched), ", ".join(unmatched[:5]))
+
+
+def _selection_steps(settings: dict, covariates: int, categories: int) -> list[tuple]:
     adjusters = {"regression": ConfounderRegression, "combat": ComBat}
-    steps = [("impute", MedianImputer(settings["abnormal_z"]))]
+    steps = [("impute", MedianImputer(settings["abnormal_z"], exempt=categories))]
     if settings["adjust"]:
         if settings["adjust"] not in adjusters or not covariates:
             raise SettingError(
@@ -168,7 +182,9 @@ def count_radiomic(cohort: pd.DataFrame, models: dict[str, Model], settings: dic
     """Count the radiomic features that each model selects from; the region of a best-region model counts once."""
     counts = {}
     for name, model in models.items():
-        own = [column for column in design_matrix(cohort, model, settings).columns if "." in column]
+        design = design_matrix(cohort, model, settings).columns
+        others = {*model.demographics, *count_covariates(list(design), settings)[0]}
+        own = [column for column in design if column not in others]
         regions = len(model.regions) if model.best_region else 1
         counts[name] = len(own) // regions
     return counts

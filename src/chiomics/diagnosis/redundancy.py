@@ -16,6 +16,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from chiomics.diagnosis.classes import two_class_tags, two_classes
 
+#: Correlations that differ by less differ by rounding only.
+ROUNDING = 1e-12
+
 
 class RedundancyFilter(SelectorMixin, BaseEstimator):
     """Keep features that are not correlated by rank with a better one.
@@ -43,14 +46,15 @@ class RedundancyFilter(SelectorMixin, BaseEstimator):
         # Rounded, so that features whose AUCs are equal in exact arithmetic tie on every machine.
         merit = np.abs(np.round(ranks[positive].sum(axis=0), 6))
         length = np.linalg.norm(ranks, axis=0)
-        unit = np.divide(ranks, length, out=np.zeros_like(ranks), where=length > 0)
-        related = np.abs(unit.T @ unit) > self.cutoff
+        order = np.argsort(-merit, kind="stable")
+        # One row per feature, best first: a feature is compared with those after it that are still there.
+        unit = np.divide(ranks, length, out=ranks, where=length > 0).T[order]
         self.support_ = np.zeros(X.shape[1], dtype=bool)
-        dropped = np.zeros(X.shape[1], dtype=bool)
-        for column in np.argsort(-merit, kind="stable"):
-            if not dropped[column]:
-                self.support_[column] = True
-                dropped |= related[column]
+        while len(order):
+            self.support_[order[0]] = True
+            left = np.abs(unit[1:] @ unit[0]) <= self.cutoff + ROUNDING
+            order = order[1:][left]
+            unit = unit[1:] if left.all() else unit[1:][left]
         return self
 
     def _get_support_mask(self) -> np.ndarray:

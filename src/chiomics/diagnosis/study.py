@@ -9,6 +9,7 @@ from chiomics.diagnosis.confounding import gain_table
 from chiomics.diagnosis.models import list_models
 from chiomics.diagnosis.performance import delong_table, performance_table, roc_table
 from chiomics.diagnosis.recipe import count_radiomic
+from chiomics.diagnosis.site import site_table
 from chiomics.diagnosis.stability import selection_counts, selection_stability
 
 
@@ -41,6 +42,7 @@ def summarise_study(
         "permutation": permuted,
         "delong": delong_table(main, settings),
         "confounding": gain_table(predictions, settings),
+        "site": site_table(cohort, settings),
         "selection_counts": selection_counts(selected, count_radiomic(cohort, models, settings)),
         "selection_stability": selection_stability(selected),
         "roc": roc_table(main, settings),

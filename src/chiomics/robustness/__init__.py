@@ -2,7 +2,7 @@
 
 Feature tables are all it needs. From the shell's side the stage is `snakemake fiscone2023`; in Python:
 
->>> from chiomics.robustness.feature_tables import open_features
+>>> from chiomics.core.features.table import open_features
 >>> from chiomics.robustness.settings import Settings
 >>> from chiomics.robustness.fiscone2023.study import analyse_agreement
 >>> tables = analyse_agreement(open_features("features.parquet"), Settings())  # doctest: +SKIP

@@ -34,8 +34,8 @@ class Analysis:
         The columns of `BLOCK`; one row per region and setting.
     classes : tuple of str
         Feature classes, sorted.
-    n_features : ndarray, shape (blocks, classes)
-        Features of each class.
+    n_features : mapping of str to ndarray, shape (blocks, classes)
+        Cohort to numbers of features of each class that have a coefficient.
     robust : mapping of str to ndarray, shape (blocks, classes, thresholds)
         Cohort to numbers of robust features.
     drawn : mapping of str to ndarray, shape (draws, blocks, classes, thresholds)
@@ -45,7 +45,7 @@ class Analysis:
     icc: pd.DataFrame
     blocks: pd.DataFrame
     classes: tuple[str, ...]
-    n_features: np.ndarray
+    n_features: Mapping[str, np.ndarray]
     robust: Mapping[str, np.ndarray]
     drawn: Mapping[str, np.ndarray]
 
@@ -93,7 +93,7 @@ def analyse(ratings: Ratings, perturbation: str, settings: Settings) -> Analysis
     blocks = ratings.columns.loc[starts, list(BLOCK)].reset_index(drop=True)
     classes, of_class = np.unique(ratings.columns["feature_class"].to_numpy(str), return_inverse=True)
     member = np.eye(len(classes), dtype=np.float32)[of_class]
-    tables, robust, drawn = [], {}, {}
+    tables, robust, drawn, n_features = [], {}, {}, {}
     for cohort, rows in cohorts_of(ratings.sessions["group"], settings).items():
         if np.count_nonzero(rows) < 2:
             log.warning("%s, %s: left out, %d sessions", perturbation, cohort, np.count_nonzero(rows))
@@ -101,19 +101,23 @@ def analyse(ratings: Ratings, perturbation: str, settings: Settings) -> Analysis
         weights = draw_sessions(ratings.sessions["participant"][rows], settings.bootstraps, settings.seed)
         found = {name: np.full(len(block), np.nan) for name in _measures()}
         found["reason"] = np.full(len(block), "", dtype=object)
+        if not len(weights):
+            said = "%s, %s: %d participants give no interval and no verdict, estimates stand alone"
+            log.warning(said, perturbation, cohort, ratings.sessions["participant"][rows].nunique())
         shape = (len(slices), len(classes), len(settings.thresholds))
         robust[cohort] = np.zeros(shape, dtype=np.int32)
-        drawn[cohort] = np.zeros((settings.bootstraps, *shape), dtype=np.int32)
+        drawn[cohort] = np.zeros((len(weights), *shape), dtype=np.int32)
+        n_features[cohort] = np.zeros(shape[:2], dtype=int)
         for number, columns in enumerate(slices):
             values, samples = _of_block(ratings.values[rows, :, columns], weights, settings)
             for name, result in values.items():
                 found[name][columns] = result
+            n_features[cohort][number] = np.isfinite(values["icc"]) @ member[columns]
             for k, threshold in enumerate(settings.thresholds):
                 robust[cohort][number, :, k] = (values["icc"] > threshold) @ member[columns]
                 drawn[cohort][:, number, :, k] = (samples > threshold).astype(np.float32) @ member[columns]
         tables.append(_table(ratings, found, cohort, perturbation, np.count_nonzero(rows), settings))
         log.info("%s, %s: %d coefficients", perturbation, cohort, np.isfinite(found["icc"]).sum())
-    n_features = np.array([member[columns].sum(axis=0) for columns in slices], dtype=int)
     return Analysis(pd.concat(tables, ignore_index=True), blocks, tuple(classes), n_features, robust, drawn)
 
 
@@ -135,7 +139,7 @@ def _of_block(values: np.ndarray, weights: np.ndarray, settings: Settings) -> tu
     for kind in COEFFICIENTS:
         ends = (coefficient(squares, kind), *confidence_interval(squares, kind))
         for end, value in zip(("", "_low", "_high"), ends, strict=True):
-            found[kind + end] = np.where(usable, value, np.nan)
+            found[kind + end] = np.where(usable & (not end or len(weights) > 0), value, np.nan)
     samples = bootstrap_coefficients(parts, weights, settings.coefficient)
     found["icc"] = found[settings.coefficient]
     found["bootstrap_low"], found["bootstrap_high"] = percentile_interval(samples)

@@ -20,6 +20,9 @@ from chiomics.robustness.icc import Decomposed, MeanSquares, coefficient, mean_s
 
 #: Coverage of the percentile intervals.
 LEVEL = 0.95
+#: Fewer participants have no interval: draws of so few say nothing of others, and those of one are all the same.
+LEAST_PARTICIPANTS = 5
+NOT_ESTIMABLE = "not estimable"
 
 
 def draw_sessions(participants: Sequence[str], draws: int, seed: int) -> np.ndarray:
@@ -37,9 +40,10 @@ def draw_sessions(participants: Sequence[str], draws: int, seed: int) -> np.ndar
     Returns
     -------
     ndarray, shape (draws, sessions)
-        How often each draw has each session.
+        How often each draw has each session; no draw where there are fewer than `LEAST_PARTICIPANTS`.
     """
     names, of_session = np.unique(np.asarray(participants, dtype=str), return_inverse=True)
+    draws = draws if len(names) >= LEAST_PARTICIPANTS else 0
     times = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
     return times[:, of_session].astype(np.float64)
 
@@ -99,6 +103,8 @@ def percentile_interval(drawn: np.ndarray, *, level: float = LEVEL) -> tuple[np.
         Values that occur among the draws, so that an interval of numbers of features is whole numbers; NaN where no
         draw has a value.
     """
+    if not len(drawn):
+        return np.full(drawn.shape[1:], np.nan), np.full(drawn.shape[1:], np.nan)
     ordered = np.sort(drawn, axis=0)  # NaN last
     number = np.count_nonzero(~np.isnan(ordered), axis=0) if ordered.dtype.kind == "f" else np.array(len(ordered))
     tail = (1 - level) / 2

@@ -48,7 +48,7 @@ def count_robust(analysis: Analysis, perturbation: str, settings: Settings) -> p
         drawn = analysis.drawn[cohort]
         for setting, sides, voi, hemisphere, chosen in _groups(analysis, settings):
             here, samples = robust[chosen].sum(axis=0), drawn[:, chosen].sum(axis=1)
-            number = analysis.n_features[chosen].sum(axis=0)
+            number = analysis.n_features[cohort][chosen].sum(axis=0)
             for feature_class, members in choices:
                 found, of_draws = here[members].sum(axis=0), samples[:, members].sum(axis=1)
                 low, high = percentile_interval(of_draws)
@@ -61,15 +61,17 @@ def count_robust(analysis: Analysis, perturbation: str, settings: Settings) -> p
                         {
                             "cohort": cohort, "sides": sides, "perturbation": perturbation, **setting, "voi": voi,
                             "hemisphere": hemisphere, "feature_class": feature_class, "threshold": threshold,
-                            "n_robust": int(found[k]), "low": int(low[k]), "high": int(high[k]),
-                            "bootstrap_mean": round(float(of_draws[:, k].mean()), 3), "n_features": total,
+                            "n_robust": int(found[k]), "low": _whole(low[k]), "high": _whole(high[k]),
+                            "bootstrap_mean": round(_mean(of_draws[:, k]), 3), "n_features": total,
                             "percent": round(100 * found[k] / total, 3),
                             "n_robust_with_shape": int(found[k] + here[shape, k].sum()) if whole else pd.NA,
                             "n_features_with_shape": total + int(number[shape].sum()) if whole else pd.NA,
                         }
                     )  # fmt: skip
-    frame = pd.DataFrame(rows)
-    return frame.astype({"n_robust_with_shape": "Int64", "n_features_with_shape": "Int64"})
+    if not rows:
+        raise InputError("no feature but shape has a coefficient", found=perturbation, expected="values that vary")
+    whole = ("low", "high", "n_robust_with_shape", "n_features_with_shape")
+    return pd.DataFrame(rows).astype(dict.fromkeys(whole, "Int64"))
 
 
 def optimal_setting(analysis: Analysis, perturbation: str, settings: Settings) -> pd.DataFrame:
@@ -104,12 +106,13 @@ def optimal_setting(analysis: Analysis, perturbation: str, settings: Settings) -
                         rows.append(
                             {
                                 "cohort": cohort, "sides": side, "perturbation": perturbation, **setting,
-                                "threshold": threshold, "n_robust": int(found[number, k]), "low": int(low[number, k]),
-                                "high": int(high[number, k]), "optimal": bool(best[k] == number),
-                                "bootstrap_share": round(float((best_drawn[:, k] == number).mean()), 4),
+                                "threshold": threshold, "n_robust": int(found[number, k]),
+                                "low": _whole(low[number, k]), "high": _whole(high[number, k]),
+                                "optimal": bool(best[k] == number),
+                                "bootstrap_share": round(_mean(best_drawn[:, k] == number), 4),
                             }
                         )  # fmt: skip
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"low": "Int64", "high": "Int64"})
 
 
 def reported_setting(optimal: pd.DataFrame, settings: Settings) -> dict[str, float | str]:
@@ -164,6 +167,14 @@ def _groups(analysis: Analysis, settings: Settings) -> Iterator[tuple[dict, str,
                         yield setting, side, name, one, chosen & (hemisphere == one)
                 if chosen.any():
                     yield setting, side, name, ALL, chosen
+
+
+def _whole(value: float) -> object:
+    return pd.NA if np.isnan(value) else int(value)
+
+
+def _mean(drawn: np.ndarray) -> float:
+    return float(drawn.mean()) if len(drawn) else np.nan
 
 
 def _coarsest_first(blocks: pd.DataFrame) -> list[dict]:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from chiomics.core.errors import InputError
-from chiomics.robustness.feature_tables import FEATURE, REGION, SESSION, read_rows
+from chiomics.core.features.columns import FEATURE, REGION, SESSION
+from chiomics.core.features.table import FeatureTable
 
 #: What tells the columns of `Ratings.values` apart: those of a region at a setting lie side by side.
 COLUMN_KEYS = ("preset", "n_gray_levels", "bin_width", *REGION, *FEATURE)
@@ -71,14 +71,14 @@ class Ratings:
 
 
 def read_ratings(
-    features: ds.Dataset, axis: Axis, *, keep: Mapping[str, Sequence] | None = None, group_column: str = "group"
+    features: FeatureTable, axis: Axis, *, keep: Mapping[str, Sequence] | None = None, group_column: str = "group"
 ) -> Ratings:
     """Read what one axis compares.
 
     Parameters
     ----------
-    features : pyarrow.dataset.Dataset
-        From `chiomics.robustness.feature_tables.open_features`.
+    features : FeatureTable
+        From `chiomics.core.features.table.open_features`.
     axis : Axis
         What is varied, and what is held.
     keep : mapping of str to sequence, optional
@@ -96,19 +96,15 @@ def read_ratings(
     InputError
         Where nothing is left to compare, or a value is there twice.
     """
-    if axis.column not in features.schema.names:
+    if features.find_column(axis.column) is None:
         raise InputError(
             f"the feature tables lack the column of the axis {axis.name}",
-            found=", ".join(features.schema.names),
+            found=", ".join((*features.columns, *features.others)),
             expected=axis.column,
         )
     keep = {**(keep or {}), **axis.where, axis.column: axis.values}
-    table = read_rows(
-        features,
-        columns=list(dict.fromkeys((*SESSION, "group", *COLUMN_KEYS, axis.column))),
-        keep=keep,
-        group_column=group_column,
-    )
+    columns = list(dict.fromkeys((*SESSION, "group", *COLUMN_KEYS, axis.column)))
+    table = features.read(columns, keep=keep, group_column=group_column)
     if not len(table):
         wanted = [f"{name} {' or '.join(map(str, values))}" for name, values in keep.items() if len(values)]
         raise InputError(f"no feature is on the axis {axis.name}", found="no row", expected=", ".join(wanted) or "rows")
@@ -123,7 +119,8 @@ def read_ratings(
     place = (session.astype(np.int64) * len(raters) + rater) * len(columns) + column
     _check_once(place, values.shape, sessions, raters, columns)
     values.ravel()[place] = table["value"].to_numpy()
-    values[~np.isfinite(values)] = np.nan
+    if not np.isfinite(values).any():
+        raise InputError("no feature has a value", found=f"{values.size} empty cells", expected="numbers")
     log.info(
         "%s: %d sessions, %d values of %s (%s), %d features of regions, %.1f %% of the values missing",
         *(axis.name, len(sessions), len(raters), axis.column, ", ".join(raters), len(columns)),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
+from chiomics.core.features.columns import REGION, SESSION
+from chiomics.core.features.table import FeatureTable
 from chiomics.robustness.counts import SETTING, SHAPE
-from chiomics.robustness.feature_tables import REGION, SESSION, read_rows
 from chiomics.robustness.fiscone2023.published_values import CLASSES, read_published
 from chiomics.robustness.ratings import Axis, Ratings
 from chiomics.robustness.settings import ECHO_SETS, Settings
@@ -90,12 +89,12 @@ def compare_groups(
     return frame[list(TABLES["groups.tsv"])]
 
 
-def list_missing(features: ds.Dataset, axis: Axis, ratings: Ratings, keep: dict) -> pd.DataFrame:
+def list_missing(features: FeatureTable, axis: Axis, ratings: Ratings, keep: dict) -> pd.DataFrame:
     """Count the sessions without a value, by reconstruction and region, and say why.
 
     Parameters
     ----------
-    features : pyarrow.dataset.Dataset
+    features : FeatureTable
         Feature tables.
     axis : Axis
         What is varied.
@@ -162,12 +161,12 @@ def _over_regions(part: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def _reasons(features: ds.Dataset, axis: Axis, keep: dict) -> dict[tuple, str]:
+def _reasons(features: FeatureTable, axis: Axis, keep: dict) -> dict[tuple, str]:
     """Read why values are missing, by session, reconstruction and region; the first reason where there are several."""
-    if "reason" not in features.schema.names:
+    if "reason" not in features.columns:
         return {}
     columns = [*SESSION, axis.column, "preset", *REGION, "reason"]
-    table = read_rows(features, columns=columns, keep={**keep, **axis.where, axis.column: axis.values})
-    table = table.filter(pc.invert(pc.is_finite(pc.fill_null(table["value"], float("nan")))))
+    table = features.read(columns, keep={**keep, **axis.where, axis.column: axis.values})
+    table = table.filter(np.isnan(table["value"].to_numpy()))
     frame = table.select(columns).to_pandas().astype(str).drop_duplicates(columns[:-1])
     return dict(zip(map(tuple, frame[columns[:-1]].to_numpy()), frame["reason"], strict=True))

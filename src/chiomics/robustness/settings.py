@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
-
 from chiomics.core.errors import InputError, SettingError
+from chiomics.core.features.table import FeatureTable
 from chiomics.robustness.perturbation_settings import REFERENCE_ECHO_SET, UNPERTURBED, read_perturbations
 from chiomics.robustness.ratings import Axis
 
@@ -110,7 +108,7 @@ class Settings:
         """Name in the tables of the coefficient that decides."""
         return COEFFICIENTS[self.icc]
 
-    def with_found(self, features: ds.Dataset) -> Settings:
+    def with_found(self, features: FeatureTable) -> Settings:
         """Fill in the inversion and the echo sets from what feature tables hold.
 
         Raises
@@ -120,11 +118,11 @@ class Settings:
         SettingError
             Where there are several inversions and none is named.
         """
-        inversions = distinct(features, "inversion", {})
+        inversions = features.distinct("inversion")
         if self.inversion is None and len(inversions) > 1:
             raise SettingError("several inversions: which one?", found=", ".join(inversions), expected="inversion: one")
         inversion = self.inversion if self.inversion is not None else next(iter(inversions), "")
-        found = distinct(features, ECHO_SETS, {"inversion": inversion})
+        found = features.distinct(ECHO_SETS, {"inversion": (inversion,) if inversion else ()})
         echo_sets = self.echo_sets or tuple(sorted(found, key=lambda name: (name != REFERENCE_ECHO_SET, name)))
         if lacking := [name for name in echo_sets if name not in found]:
             raise InputError(
@@ -158,19 +156,6 @@ class Settings:
         for one in read_perturbations(self.perturbations):
             axes.append(Axis(one.name, "perturbation", (UNPERTURBED, *one.draws), held))
         return axes
-
-
-def distinct(features: ds.Dataset, column: str, where: Mapping[str, str]) -> list[str]:
-    """List the values of a text column, sorted; none where there is no such column."""
-    if column not in features.schema.names:
-        return []
-    wanted = None
-    for name, value in where.items():
-        if name in features.schema.names and value:
-            holds = ds.field(name).cast("string") == value
-            wanted = holds if wanted is None else wanted & holds
-    read = features.to_table(columns={column: ds.field(column).cast("string")}, filter=wanted)
-    return sorted(value for value in pc.unique(read[column]).to_pylist() if value)
 
 
 def _without(reference: Mapping[str, tuple[str, ...]], column: str) -> dict[str, tuple[str, ...]]:

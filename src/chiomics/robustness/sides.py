@@ -110,8 +110,9 @@ def _test(left: pd.Series, right: pd.Series, draws: np.ndarray, settings: Settin
     left, right, margin = left.to_numpy(), right.to_numpy(), settings.equivalence_margin
     enough = len(left) > 1 and np.ptp(np.concatenate([left, right])) > 0
     tested = stats.ttest_ind(left, right) if enough else None
-    means = np.nanmean(draws, axis=1)
+    means = np.nanmean(draws, axis=1) if len(draws) else np.zeros(0)
     low, high = percentile_interval(means, level=0.90)
+    known = bool(high > low)  # an interval of width 0 is none
     return {
         "n_features": len(left),
         "n_robust_left": int((left > settings.threshold).sum()),
@@ -119,13 +120,13 @@ def _test(left: pd.Series, right: pd.Series, draws: np.ndarray, settings: Settin
         "mean_icc_left": left.mean(),
         "mean_icc_right": right.mean(),
         "mean_difference": (left - right).mean(),
-        "t": float(tested.statistic) if tested else np.nan,
-        "p_difference": float(tested.pvalue) if tested else np.nan,
+        "t": float(tested.statistic) if tested and known else np.nan,
+        "p_difference": float(tested.pvalue) if tested and known else np.nan,
         "margin": margin,
-        "p_equivalence": equivalence_p(left - right, margin),
+        "p_equivalence": equivalence_p(left - right, margin) if known else np.nan,
         "bootstrap_low": float(low),
         "bootstrap_high": float(high),
-        "equivalent": bool(low > -margin and high < margin),
+        "equivalent": bool(low > -margin and high < margin) if known else pd.NA,
     }
 
 

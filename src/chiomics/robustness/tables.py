@@ -97,6 +97,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     # Sessions without a value of some features, by reconstruction, region and reason.
     "missing.tsv": ("perturbation", "preset", "rater", *REGION, "n_sessions", "n_features", "reason"),
+    # Who and what is not in the study at all, each with the reason.
+    "left_out.tsv": ("what", "name", "of", "reason"),
 }  # fmt: skip
 
 
@@ -137,5 +139,5 @@ def read_table(path: str | Path) -> pd.DataFrame:
 _TEXT = {
     *REGION, *FEATURE, *SESSION, "cohort", "sides", "perturbation", "preset", "reason", "rater", "min_icc_voi",
     "min_icc_hemisphere", "source", "quantity", "mark", "direction", "found", "other", "adjusted_by",
-    "subjects",
+    "subjects", "what", "name", "of",
 }  # fmt: skip

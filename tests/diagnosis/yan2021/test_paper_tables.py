@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from chiomics.core.left_out import LeftOut
 from chiomics.core.papers import write_paper_table
 from chiomics.core.scores.thresholds import Calls
 from chiomics.diagnosis.recipe import fit_final
@@ -19,6 +20,8 @@ from chiomics.diagnosis.yan2021.tables import MEASURES, main_models, paper_table
 from chiomics.diagnosis.yan2021.tables_markdown import tables_markdown
 from chiomics.phantom.features import feature_names
 from tests.diagnosis.study import DEFINITION, NUCLEI, small_study
+
+NOTHING = LeftOut().table()
 
 
 @pytest.fixture(scope="module")
@@ -159,14 +162,14 @@ def test_tables_come_back_from_their_files(tables, study, tmp_path):
 
 def test_texts_say_whether_subjects_are_simulated(tables, study, facts):
     for simulated in (True, False):
-        readme = write_readme(tables["table4"], study.tables, facts, simulated=simulated, clear="")
+        readme = write_readme(tables["table4"], study.tables, facts, NOTHING, simulated=simulated, clear="")
         for text in (readme, tables_markdown(tables, simulated=simulated)):
             assert ("simulated subjects" in text) == simulated
             assert "{" not in text
 
 
 def test_the_readme_has_every_departure_and_the_null(tables, study, facts):
-    text = write_readme(tables["table4"], study.tables, facts, simulated=True, clear="58 reported")
+    text = write_readme(tables["table4"], study.tables, facts, NOTHING, simulated=True, clear="58 reported")
     places = read_published("departures")["where"]
     assert places.is_unique and len(places) >= 18
     for flag in places:

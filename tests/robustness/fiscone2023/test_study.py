@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from chiomics.core.features.table import open_features
 from chiomics.robustness.counts import reported_setting
-from chiomics.robustness.feature_tables import open_features
 from chiomics.robustness.fiscone2023.readme import SLAB, write_readme
 from chiomics.robustness.fiscone2023.study import analyse_agreement, describe_tracts
 from chiomics.robustness.fiscone2023.tables import compare_published, paper_tables, table1_markdown

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from chiomics.core.left_out import say_left_out
 from chiomics.core.papers import departures_table, frame_readme, markdown_table
+from chiomics.diagnosis.site import say_site
 from chiomics.diagnosis.yan2021.figures import rows_of
 from chiomics.diagnosis.yan2021.published_values import WING
 from chiomics.diagnosis.yan2021.tables import PUBLISHED
@@ -32,6 +34,7 @@ FILES = """\
 | `table1` to `table4` | the paper's tables, published values beside; `tables.md` shows them for reading |
 | `selection_counts.tsv` | features left by each step, beside the published counts |
 | `enrolment.tsv` | numbers of Figure 1 |
+| `left_out.tsv` | who and what is not in the study, each with the reason |
 | `figure1` to `figure5` | the paper's figures: enrolment, nuclei on χ, workflow, and the ROC curves |
 | `figureS1` | AUC of permuted labels: what each scheme finds where there is nothing |
 | `figureS2`, `figureS3` | counts and stability of the selection |
@@ -49,7 +52,13 @@ doi:10.3389/fnins.2021.765634
 
 
 def write_readme(
-    table4: pd.DataFrame, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, str], *, simulated: bool, clear: str
+    table4: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    facts: Mapping[str, str],
+    left_out: pd.DataFrame,
+    *,
+    simulated: bool,
+    clear: str,
 ) -> str:
     """Write the README of the paper's folder.
 
@@ -58,9 +67,11 @@ def write_readme(
     table4 : pandas.DataFrame
         Of `paper_tables.table4`.
     tables : mapping of str to pandas.DataFrame
-        ``performance`` and ``confounding``.
+        ``performance``, ``confounding`` and ``site``.
     facts : mapping of str to str
         Of `study_facts.study_facts`.
+    left_out : pandas.DataFrame
+        The table ``left_out.tsv``.
     simulated : bool
         Whether the subjects are simulated.
     clear : str
@@ -72,7 +83,7 @@ def write_readme(
         Markdown.
     """
     sections = {
-        "Cohort": _cohort(facts),
+        "Cohort": [_cohort(facts), say_left_out(left_out), _site(tables["site"])],
         "Performance": [
             SCHEMES_TEXT, _performance(table4, facts), _null(table4),
             _warnings(tables["performance"], list(table4["model"])),
@@ -97,6 +108,18 @@ def _cohort(facts: Mapping[str, str]) -> str:
         "1; the bootstrap's and Hanley and McNeil's are in `performance.tsv`.",
     ]
     return "\n".join(f"- {line.format_map(facts)}" for line in lines) + "\n"
+
+
+def _site(table: pd.DataFrame) -> str:
+    if table.empty:
+        return ""
+    lines = [
+        f"- {row.column} ({row.participants}): AUC of the {row.column} alone {row.auc:.2f}, by chance "
+        f"{row.auc_chance:.2f}, p {_say_p(row.p)}" + (": **tied to the diagnosis**" if row.tied else "")
+        for row in table.itertuples()
+    ]
+    said = say_site(table)
+    return "Where the participants come from:\n\n" + "\n".join(lines) + "\n" + (f"\n{said}.\n" if said else "")
 
 
 def _performance(table4: pd.DataFrame, facts: Mapping[str, str]) -> str:

@@ -139,7 +139,8 @@ def _draw_counts(axis: Axes, part: pd.DataFrame, kind: str) -> None:
     for threshold, colour in zip(thresholds, _colours(len(thresholds)), strict=True):
         line = choose(part, threshold=float(threshold)).sort_values(kind)
         places = np.arange(len(line))
-        axis.fill_between(places, line["low"], line["high"], color=colour, alpha=BAND, linewidth=0)
+        low, high = (line[end].astype(float) for end in ("low", "high"))
+        axis.fill_between(places, low, high, color=colour, alpha=BAND, linewidth=0)
         axis.plot(places, line["n_robust"], "o-", color=colour, markersize=3, linewidth=1.2, label=f"{threshold:.2f}")
         best = line["optimal"].to_numpy(dtype=bool)
         axis.plot(places[best], line["n_robust"][best], "o", markersize=7, markerfacecolor="none", color=colour)

@@ -88,7 +88,7 @@ def _draw_equivalence(axis: Axes, rows: pd.DataFrame) -> None:
     margin = float(rows["margin"].max())
     axis.axhspan(-margin, margin, color="0.92", linewidth=0)
     axis.axhline(0, color="0.6", linewidth=0.6)
-    equivalent = rows["equivalent"].fillna(False).astype(bool).to_numpy()
+    equivalent = (rows["equivalent"].astype(str) == "True").to_numpy()
     axis.vlines(places, rows["bootstrap_low"].astype(float), rows["bootstrap_high"].astype(float), color="0.2", lw=1)
     for chosen, face in ((equivalent, "0.2"), (~equivalent, "white")):
         axis.plot(places[chosen], rows["mean_difference"][chosen], "o", markersize=4, color="0.2", markerfacecolor=face)
@@ -101,7 +101,7 @@ def _draw_equivalence(axis: Axes, rows: pd.DataFrame) -> None:
 
 
 def _said_of_sides(rows: pd.DataFrame) -> str:
-    equivalent = int(rows["equivalent"].fillna(False).astype(bool).sum())
+    equivalent = int((rows["equivalent"].astype(str) == "True").sum())
     smallest = rows["p_difference"].min()
     return (
         "Dotted: number of features. Last panel: mean difference with its 90 % bootstrap interval; grey, the margin of "

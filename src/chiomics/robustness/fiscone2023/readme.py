@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from chiomics.core.features.columns import SESSION
+from chiomics.core.left_out import say_left_out
 from chiomics.core.papers import departures_table, frame_readme
-from chiomics.robustness.feature_tables import SESSION
+from chiomics.robustness.bootstrap import LEAST_PARTICIPANTS, NOT_ESTIMABLE
 from chiomics.robustness.fiscone2023.published_values import WING
 from chiomics.robustness.fiscone2023.volumes import BY_MASK
 from chiomics.robustness.settings import ECHO_SETS, Settings
@@ -54,7 +56,7 @@ def write_readme(
     """
     facts = {"icc": settings.icc, "margin": settings.equivalence_margin, "bootstraps": settings.bootstraps}
     sections = {
-        "Cohort and question": _cohort(tables, settings, source),
+        "Cohort and question": [_cohort(tables, settings, source), say_left_out(tables["left_out.tsv"].fillna(""))],
         "Findings": _findings(tables, setting, settings),
         "What is not as in the paper": departures_table(WING, facts),
         "Files": FILES,
@@ -100,6 +102,20 @@ def _cohort(tables: Mapping[str, pd.DataFrame], settings: Settings, source: str)
     return "\n".join(lines) + "\n"
 
 
+def _say_sides(row: pd.Series) -> str:
+    if pd.isna(row["equivalent"]):
+        return (
+            f"Left and right differ by {row['mean_difference']:+.3f} on average; whether they are equivalent is "
+            f"{NOT_ESTIMABLE} with fewer than {LEAST_PARTICIPANTS} participants."
+        )
+    verdict = "equivalent" if str(row["equivalent"]) == "True" else "not shown to be equivalent"
+    return (
+        f"Left and right are {verdict} within ± {row['margin']:g}: mean difference {row['mean_difference']:+.3f} "
+        f"(90 % interval {row['bootstrap_low']:+.3f} to {row['bootstrap_high']:+.3f}); t test p = "
+        f"{row['p_difference']:.2f}."
+    )
+
+
 def _findings(tables: Mapping[str, pd.DataFrame], setting: Mapping, settings: Settings) -> str:
     groups, whitelist, sides = tables["groups.tsv"], tables["whitelist.tsv"], tables["sides.tsv"]
     rows = groups[(groups["perturbation"] == ECHO_SETS) & (groups["preset"] == setting["preset"])]
@@ -112,9 +128,12 @@ def _findings(tables: Mapping[str, pd.DataFrame], setting: Mapping, settings: Se
     ]
     for row in rows.itertuples():
         best = f"{row.n_gray_levels:g} levels" if row.n_gray_levels == row.n_gray_levels else f"width {row.bin_width:g}"
+        alone = pd.isna(row.low)
+        share = NOT_ESTIMABLE if alone else f"{100 * row.bootstrap_share:.0f}"
+        band = NOT_ESTIMABLE if alone else f"{row.low} to {row.high}"
         lines.append(
-            f"| {row.cohort} | {row.sides} | {best} | {100 * row.bootstrap_share:.0f} | {row.n_robust} of "
-            f"{row.n_features} ({row.percent:.1f} %) | {row.low} to {row.high} |"
+            f"| {row.cohort} | {row.sides} | {best} | {share} | {row.n_robust} of {row.n_features} "
+            f"({row.percent:.1f} %) | {band} |"
         )
     listed = whitelist[whitelist["sides"] == ALL]
     both = listed["robust"] & listed["published"]
@@ -124,12 +143,7 @@ def _findings(tables: Mapping[str, pd.DataFrame], setting: Mapping, settings: Se
     )
     if len(sides):
         row = sides[(sides["voi"] == ALL) & (sides["feature_class"] == ALL)].iloc[0]
-        verdict = "equivalent" if row["equivalent"] else "not shown to be equivalent"
-        lines.append(
-            f"Left and right are {verdict} within ± {row['margin']:g}: mean difference {row['mean_difference']:+.3f} "
-            f"(90 % interval {row['bootstrap_low']:+.3f} to {row['bootstrap_high']:+.3f}); t test p = "
-            f"{row['p_difference']:.2f}."
-        )
+        lines.append(_say_sides(row))
     trends = tables["trends.tsv"]
     trends = trends[trends["source"] == "Table 2"]
     if len(trends):

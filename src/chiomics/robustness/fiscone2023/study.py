@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 
 import pandas as pd
-import pyarrow.dataset as ds
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, SettingError
+from chiomics.core.features.table import FeatureTable
+from chiomics.core.left_out import LeftOut
 from chiomics.robustness.analysis import analyse, cohorts_of
 from chiomics.robustness.counts import count_robust, optimal_setting, reported_setting
+from chiomics.robustness.fiscone2023.left_out import check_discretisation, note_left_out
 from chiomics.robustness.fiscone2023.tracts import (
     check_contradictions,
     compare_trends,
@@ -25,29 +27,32 @@ from chiomics.robustness.sides import compare_sides
 log = logging.getLogger(__name__)
 
 
-def analyse_agreement(features: ds.Dataset, settings: Settings) -> dict[str, pd.DataFrame]:
+def analyse_agreement(features: FeatureTable, settings: Settings) -> dict[str, pd.DataFrame]:
     """Measure how far features agree along every axis, and count those that are robust.
 
     Parameters
     ----------
-    features : pyarrow.dataset.Dataset
-        From `chiomics.robustness.feature_tables.open_features`.
+    features : FeatureTable
+        From `chiomics.core.features.table.open_features`.
     settings : Settings
         What to analyse.
 
     Returns
     -------
     dict of str to pandas.DataFrame
-        ``icc.parquet``, ``counts.tsv``, ``optimal_gray_level.tsv``, ``missing.tsv``, ``sides.tsv``, ``groups.tsv``
-        and ``whitelist.tsv``.
+        ``icc.parquet``, ``counts.tsv``, ``optimal_gray_level.tsv``, ``missing.tsv``, ``left_out.tsv``, ``sides.tsv``,
+        ``groups.tsv`` and ``whitelist.tsv``.
 
     Raises
     ------
     InputError
         Where the study's own axis cannot be analysed.
     """
+    _check_table(features, settings)
     settings = settings.with_found(features)
     keep = {"preset": settings.presets, "voi": settings.vois, "n_gray_levels": settings.gray_levels}
+    keep["preset"] = settings.presets if features.distinct("preset") else ()
+    left_out = LeftOut()
     tables: dict[str, list[pd.DataFrame]] = {}
     sides, cohorts, setting = pd.DataFrame(), {}, {}
     for axis in settings.all_axes():
@@ -56,8 +61,9 @@ def analyse_agreement(features: ds.Dataset, settings: Settings) -> dict[str, pd.
         except InputError as error:
             if axis.name == ECHO_SETS:
                 raise
-            log.warning("axis %s is left out: %s", axis.name, error)
+            left_out.add("axis", axis.name, str(error))
             continue
+        check_discretisation(ratings)
         analysis = analyse(ratings, axis.name, settings)
         found = {
             "icc.parquet": analysis.icc,
@@ -70,12 +76,15 @@ def analyse_agreement(features: ds.Dataset, settings: Settings) -> dict[str, pd.
         if axis.name == ECHO_SETS:
             setting = reported_setting(found["optimal_gray_level.tsv"], settings)
             log.info("reported at %s", ", ".join(f"{name} {value}" for name, value in setting.items()))
+            note_left_out(features, ratings, analysis.icc, settings, left_out)
             sides = compare_sides(ratings, axis.name, setting, settings)
             cohorts = _sizes(ratings, settings)
     whole = {name: _join(frames) for name, frames in tables.items()}
+    left_out.warn()
     inputs = (whole["icc.parquet"], whole["optimal_gray_level.tsv"], whole["counts.tsv"])
     return {
         **whole,
+        "left_out.tsv": left_out.table(),
         "sides.tsv": sides,
         "groups.tsv": compare_groups(*inputs, setting, settings, cohorts),
         "whitelist.tsv": list_robust(whole["icc.parquet"], setting),
@@ -83,14 +92,14 @@ def analyse_agreement(features: ds.Dataset, settings: Settings) -> dict[str, pd.
 
 
 def describe_tracts(
-    features: ds.Dataset, optimal: pd.DataFrame, settings: Settings, brain_volumes: pd.DataFrame | None = None
+    features: FeatureTable, optimal: pd.DataFrame, settings: Settings, brain_volumes: pd.DataFrame | None = None
 ) -> dict[str, pd.DataFrame]:
     """Describe volumes, first-order and texture features of the regions on the reference map.
 
     Parameters
     ----------
-    features : pyarrow.dataset.Dataset
-        From `chiomics.robustness.feature_tables.open_features`.
+    features : FeatureTable
+        From `chiomics.core.features.table.open_features`.
     optimal : pandas.DataFrame
         The table ``optimal_gray_level.tsv``.
     settings : Settings
@@ -113,6 +122,8 @@ def describe_tracts(
         "voi": settings.vois,
         "n_gray_levels" if by_number else "bin_width": (setting["n_gray_levels" if by_number else "bin_width"],),
     }
+    if not features.distinct("preset"):
+        keep["preset"] = ()
     ratings = read_ratings(features, reference, keep=keep, group_column=settings.group_column)
     volumes = adjust_volumes(session_volumes(ratings), brain_volumes, whole=settings.whole)
     distributions = tabulate_distributions(ratings, volumes)
@@ -122,6 +133,16 @@ def describe_tracts(
         "trends.tsv": compare_trends(distributions, settings),
         "contradictions.tsv": check_contradictions(distributions, settings),
     }
+
+
+def _check_table(features: FeatureTable, settings: Settings) -> None:
+    """Refuse a cohort of several voxel sizes, and a group column that is not there."""
+    sizes = features.distinct("voxel_size")
+    if len(sizes) > 1:
+        raise InputError("several voxel sizes in one study", found=", ".join(sizes[:5]), expected="one: resample first")
+    column = settings.group_column
+    if column != "group" and features.find_column(column) is None:
+        raise SettingError(f"group_column {column}", found=", ".join(features.others) or "no further column")
 
 
 def _sizes(ratings: Ratings, settings: Settings) -> dict[str, tuple[int, int]]:

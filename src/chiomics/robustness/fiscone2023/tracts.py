@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from chiomics.robustness.feature_tables import REGION, SESSION
+from chiomics.core.features.columns import REGION, SESSION
 from chiomics.robustness.fiscone2023.published_values import read_published
 from chiomics.robustness.ratings import Ratings
 from chiomics.robustness.settings import Settings

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.errors import InputError
+from chiomics.core.features.columns import SESSION
 from chiomics.core.images import read_image
-from chiomics.robustness.feature_tables import SESSION
 
 #: What a session's volumes are divided by; the last where the cohort has neither of the others nor white matter.
 BY_ANATOMY, BY_MASK, BY_SUM = "grey and white matter on the T1w", "brain mask on the GRE", "sum of the regions"

@@ -1,0 +1,210 @@
+"""Columns of a file in our spellings, as codes and words."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chiomics.core.errors import InputError
+from chiomics.core.features.columns import COLUMNS, SIDES, schema
+from chiomics.core.features.names import image_type_of, side_of, split_side
+from chiomics.core.features.people import same_person
+from chiomics.core.features.values import ALLOWED, is_missing, read_numbers
+
+#: Columns in which a cell such as NA is a name and not a missing value.
+_NAMES = ("participant", "voi", "feature", "session", "run")
+_GRAY_LEVELS = re.compile(r"(?:gl|bins?|n)?[-_ ]*(\d+)(?:\.0+)?[-_ ]*(?:bins?|gl|levels)?", re.IGNORECASE)
+
+log = logging.getLogger(__name__)
+
+
+class Words:
+    """The words of one column of text over all files, each with its code.
+
+    Parameters
+    ----------
+    name : str
+        The column.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.known: list[str] = []
+        self._code: dict[str, int] = {}
+        self._read: dict[object, int] = {}
+        self._last: tuple[pa.Array, np.ndarray] | None = None
+
+    def code(self, word: str) -> int:
+        """Give the code of a word in our spelling."""
+        if word not in self._code:
+            self._code[word] = len(self.known)
+            self.known.append(word)
+        return self._code[word]
+
+    def codes(self, column: pa.Array | None, length: int, path: Path) -> np.ndarray:
+        """Read a part of a file's column; the default where it is not there."""
+        default = COLUMNS[self.name].default if self.name in COLUMNS else ""
+        if column is None:
+            return np.full(length, self.code(default), dtype=np.int32)
+        if not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
+        indices = column.indices.fill_null(len(column.dictionary)).to_numpy(zero_copy_only=False)
+        if self._last is None or not self._last[0].equals(column.dictionary):
+            found = [self._own(value, path) for value in column.dictionary.to_pylist()]
+            self._last = (column.dictionary, np.array([*found, self.code(default)], dtype=np.int32))
+        return self._last[1][indices]
+
+    def fill(self, codes: np.ndarray, people: Words, participants: np.ndarray, values: dict[str, str]) -> np.ndarray:
+        """Fill in what a table of participants says, and refuse what contradicts it."""
+        given = np.array([self.code(values.get(same_person(name), "")) for name in people.known], dtype=np.int32)
+        of_row, nothing = given[participants], self.code("")
+        differs = (codes != of_row) & (codes != nothing) & (of_row != nothing)
+        if differs.any():
+            row = int(np.flatnonzero(differs)[0])
+            raise InputError(
+                f"the table of features and that of participants contradict each other: {self.name} of "
+                f"{people.known[participants[row]]}",
+                found=f"{self.known[codes[row]]} and {self.known[of_row[row]]}", expected="one value",
+            )  # fmt: skip
+        return np.where(codes == nothing, of_row, codes).astype(np.int32)
+
+    def array(self, codes: np.ndarray) -> pa.DictionaryArray:
+        """Give codes as an Arrow array."""
+        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(self.known, pa.string()))
+
+    def _own(self, value: object, path: Path) -> int:
+        if value not in self._read:
+            self._read[value] = self.code(self._spelled(value, path))
+        return self._read[value]
+
+    def _spelled(self, value: object, path: Path) -> str:
+        """Write a value in our spelling, or refuse it with the words that are allowed."""
+        text = as_text(value)
+        default = COLUMNS[self.name].default if self.name in COLUMNS else ""
+        if not text or (self.name not in _NAMES and self.name != "hemisphere" and is_missing(text)):
+            return default
+        if self.name == "hemisphere":
+            found, expected = side_of(text), "; ".join(f"{side}: {', '.join(words)}" for side, words in SIDES.items())
+        elif self.name == "image_type":
+            found, expected = image_type_of(text), "a filter of pyradiomics, e.g. original, wavelet-LLH, lbp-3D-m1"
+        elif self.name == "voxel_size":
+            numbers = re.findall(r"[\d.]+(?:[eE]-?\d+)?", text)
+            found, expected = " ".join(f"{float(one):.3g}" for one in numbers) or None, "e.g. 1 1 1"
+        elif words := (COLUMNS[self.name].words if self.name in COLUMNS else ()):
+            found, expected = (text if _allowed(self.name, text) else None), ", ".join(filter(None, words))
+        else:
+            return text
+        if found is None:
+            raise InputError(f"{self.name} cannot be read", file=path, found=text, expected=expected)
+        return found
+
+
+def as_text(value: object) -> str:
+    """Write a cell as text: a participant called 7 or 7.0 is ``7``."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip().strip('"').strip()
+
+
+def read_values(column: pa.Array | None, length: int, path: Path, first_line: int, name: str) -> np.ndarray:
+    """Read a part of a column of numbers; NaN where there is none.
+
+    Raises
+    ------
+    InputError
+        With file, row and column, where a cell is no number for certain.
+    """
+    if column is None or pa.types.is_null(column.type):
+        return np.full(length, np.nan)
+    if pa.types.is_boolean(column.type):
+        raise InputError(f"column {name} is yes or no", file=path, found="true, false", expected=ALLOWED)
+    if _is_number(column.type):
+        found = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        _check_numbers(name, found, path)
+        return found
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    texts = [None if value is None else str(value) for value in encoded.dictionary.to_pylist()]
+    if name == "n_gray_levels":
+        texts = [_GRAY_LEVELS.sub(r"\1", text) if text else text for text in texts]
+    numbers = read_numbers(texts)
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    if numbers.unread:
+        rows = np.flatnonzero(np.isin(codes, numbers.unread))
+        if len(rows):
+            raise InputError(
+                f"{len(rows)} values are no numbers, the first in row {rows[0] + first_line}, column {name}",
+                file=path, found=repr(texts[codes[rows[0]]]), expected=ALLOWED,
+            )  # fmt: skip
+    for note in numbers.notes:
+        log.warning("%s, column %s: %s", path, name, note)
+    found = np.append(numbers.values, np.nan)[codes]
+    _check_numbers(name, found, path)
+    return found
+
+
+def regions_and_sides(
+    codes: dict[str, np.ndarray], words: dict[str, Words], wanted: frozenset[str], path: Path
+) -> None:
+    """Move a side in a region's name to the column of sides, in place; a wanted name stays as it is.
+
+    Raises
+    ------
+    InputError
+        Where the name and the column name different sides.
+    """
+    voi, sides = words["voi"], words["hemisphere"]
+    used = np.unique(codes["voi"])
+    split = {code: split_side(voi.known[code]) for code in used if voi.known[code] not in wanted}
+    split = {code: (name, side) for code, (name, side) in split.items() if side}
+    if not split:
+        return
+    name_code, side_code = np.arange(len(voi.known), dtype=np.int32), np.full(len(voi.known), -1, dtype=np.int32)
+    for code, (_, side) in split.items():
+        side_code[code] = sides.code(side)
+    for code, (name, _) in split.items():
+        name_code[code] = voi.code(name)
+    said, nothing = side_code[codes["voi"]], sides.code("")
+    named = said >= 0
+    differs = named & (codes["hemisphere"] != said) & (codes["hemisphere"] != nothing)
+    if differs.any():
+        row = int(np.flatnonzero(differs)[0])
+        found = f"{voi.known[codes['voi'][row]]} with hemisphere {sides.known[codes['hemisphere'][row]]}"
+        raise InputError("a region's name and its hemisphere contradict each other", file=path, found=found)
+    codes["hemisphere"] = np.where(named, said, codes["hemisphere"]).astype(np.int32)
+    codes["voi"] = name_code[codes["voi"]]
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
+
+
+def _allowed(name: str, text: str) -> bool:
+    return not _failures(name, [text])
+
+
+def _check_numbers(name: str, values: np.ndarray, path: Path) -> None:
+    column = COLUMNS.get(name)
+    if column is None or column.least is None:
+        return
+    known = values[np.isfinite(values)]
+    if len(known) and known.min() < column.least and (failed := _failures(name, np.unique(known))):
+        raise InputError(f"{name} cannot be read", file=path, found=failed, expected=f"{column.least:g} or more")
+
+
+def _failures(name: str, values: object) -> str:
+    """Check distinct values against the declaration; say which fail."""
+    import pandas as pd
+    from pandera.errors import SchemaErrors
+
+    try:
+        schema().columns[name].validate(pd.DataFrame({name: values}), lazy=True)
+    except SchemaErrors as errors:
+        return ", ".join(map(str, errors.failure_cases["failure_case"].unique()[:5]))
+    return ""

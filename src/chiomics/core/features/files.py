@@ -1,0 +1,211 @@
+"""One table of features as a file: Parquet, or text as R, Excel and pandas write it, with its columns by name."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from chiomics.core.errors import InputError
+from chiomics.core.features.columns import own_name
+from chiomics.core.features.names import split_feature
+from chiomics.core.features.values import MISSING
+
+TEXT_FILES = (".tsv", ".csv", ".txt")
+KINDS = (".parquet", *TEXT_FILES)
+#: Spellings that Arrow may take for a missing number; every other one is read by `values.read_numbers`.
+_NULLS = sorted({*MISSING, "n/a", "N/A", "NA", "NaN", "nan", "NULL", "None", "none", "<NA>", ""})
+_LARGEST_BLOCK = 1 << 30
+#: Rows that are held in memory at a time.
+BATCH = 131_072
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A tidy table that has been opened.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    columns : dict of str to str
+        Our name to the file's.
+    others : tuple of str
+        Further columns, which may be demographic.
+    rows : pyarrow.dataset.Dataset
+        As the file has them.
+    left_out : tuple of tuple of str
+        Columns that are not read, each with the reason.
+    first_line : int
+        Number that the first row has for a reader of the file.
+    """
+
+    path: Path
+    columns: dict[str, str]
+    others: tuple[str, ...]
+    rows: ds.Dataset
+    left_out: tuple[tuple[str, str], ...] = ()
+    first_line: int = 1
+
+    def batches(self, names: Sequence[str]) -> Iterator[tuple[int, dict[str, pa.Array]]]:
+        """Give some columns part by part, as the file has them, with the number of the first row of each part."""
+        wanted = {name: ds.field(self.columns.get(name, name)) for name in names}
+        line = self.first_line
+        for batch in self.rows.scanner(columns=wanted, batch_size=BATCH, use_threads=False).to_batches():
+            yield line, dict(zip(wanted, batch.columns, strict=True))
+            line += len(batch)
+
+
+@dataclass(frozen=True, eq=False)
+class RawTable:
+    """A file as it is: rows not yet read for Parquet, and its header."""
+
+    path: Path
+    header: tuple[str, ...]
+    rows: ds.Dataset
+    first_line: int
+    is_wide: bool = field(default=False)
+
+
+def open_table(path: str | Path) -> RawTable:
+    """Open one file.
+
+    Raises
+    ------
+    InputError
+        Where it is no table, is empty, or repeats a column.
+    """
+    path = Path(path)
+    if path.suffix.casefold() not in KINDS:
+        raise InputError("a table of features", file=path, found=path.suffix or "no ending", expected=", ".join(KINDS))
+    if not path.is_file():
+        raise InputError("there is no such file", file=path)
+    try:
+        rows, first = (_open_parquet(path), 1) if path.suffix.casefold() == ".parquet" else (_read_text(path), 2)
+    except (OSError, UnicodeError, pa.ArrowException) as error:
+        raise InputError("the table cannot be read", file=path, found=str(error)[:300]) from error
+    header = tuple(rows.schema.names)
+    if repeated := [name for name, times in Counter(header).items() if times > 1]:
+        raise InputError("a column's name is repeated", file=path, found=", ".join(repeated[:5]))
+    return RawTable(path, header, rows, first, _is_wide(header))
+
+
+def table_of_frame(frame: pd.DataFrame) -> RawTable:
+    """Take a table from memory; columns of mixed kinds are read as text."""
+    columns = {}
+    for name, column in frame.items():
+        if column.dtype == object or str(column.dtype) == "complex128":
+            column = column.map(lambda cell: None if cell is None or cell != cell else str(cell))
+        columns[str(name)] = pa.array(column, from_pandas=True)
+    if len(columns) < frame.shape[1]:
+        raise InputError("a column's name is repeated", found=", ".join(map(str, frame.columns))[:200])
+    header = tuple(columns)
+    return RawTable(Path("the table"), header, ds.InMemoryDataset(pa.table(columns)), 1, _is_wide(header))
+
+
+def name_columns(header: Sequence[str], path: Path) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Find our columns by name, exact names first; return them and the others.
+
+    Raises
+    ------
+    InputError
+        Where two columns stand for the same one of ours.
+    """
+    exact = {name: name for name in header if own_name(name) == name}
+    found, others = dict(exact), []
+    for name in header:
+        own = own_name(name)
+        if own is None or own in exact:
+            others += [] if name in exact.values() or not name.strip() else [name]
+        elif own in found:
+            raise InputError(f"two columns may be {own}", file=path, found=f"{found[own]}, {name}", expected=own)
+        else:
+            found[own] = name
+            log.info("%s: column %s is read as %s", path, name, own)
+    return found, tuple(others)
+
+
+def _is_wide(header: Sequence[str]) -> bool:
+    own = {own_name(name) for name in header}
+    return not {"feature", "value"} <= own and any(split_feature(name.strip()) for name in header)
+
+
+def _open_parquet(path: Path) -> ds.Dataset:
+    schema = pq.read_schema(path)
+    kept = [name for name in schema.names if not name.startswith("__index_level_")]
+    plain = [one.name for one in schema if pa.types.is_string(one.type) or pa.types.is_large_string(one.type)]
+    if len(schema.names) > 1_000:  # Arrow's read-ahead of very many columns takes gigabytes
+        return ds.InMemoryDataset(pq.read_table(path, columns=kept, pre_buffer=False, use_threads=False))
+    return ds.dataset(str(path), format=ds.ParquetFileFormat(dictionary_columns=plain))
+
+
+def _read_text(path: Path) -> ds.Dataset:
+    """Read a text table; columns of numbers as such where every cell is one, everything else as it stands."""
+    encoding = _encoding(path)
+    with path.open(encoding=encoding, newline="") as lines:
+        first = [line for _, line in zip(range(2), lines, strict=False)]
+    if not first or not first[0].strip():
+        raise InputError("the table is empty", file=path, expected="a line of column names")
+    separator = _separator(first[0], path)
+    header = [name.strip() for name in next(csv.reader([first[0]], delimiter=separator))]
+    cells = len(next(csv.reader(first[1:], delimiter=separator))) if len(first) > 1 else len(header)
+    if cells == len(header) + 1:  # write.table of R gives row names no header
+        header = ["", *header]
+    spare = iter(range(len(header)))
+    header = [name or f" {next(spare)}" for name in header]
+    wide = _is_wide(header)
+    numeric = [name for name in header if (wide and split_feature(name)) or own_name(name) == "value"]
+    size = min(max(path.stat().st_size + 1, 1 << 20), _LARGEST_BLOCK)
+    options = {
+        "read_options": pa.csv.ReadOptions(
+            column_names=header, skip_rows=1, block_size=size, encoding=encoding, use_threads=False
+        ),
+        "parse_options": pa.csv.ParseOptions(delimiter=separator),
+    }
+    text = dict.fromkeys(header, pa.string())
+    for kinds in (text | dict.fromkeys(numeric, pa.float64()), text):
+        try:
+            table = pa.csv.read_csv(
+                path, **options, convert_options=pa.csv.ConvertOptions(column_types=kinds, null_values=_NULLS)
+            )
+            return ds.InMemoryDataset(table)
+        except pa.ArrowInvalid as error:
+            if kinds is text or "conversion error" not in str(error):
+                raise
+    raise AssertionError
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(4)
+        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            return "utf-16"
+        if start[:4] == b"PK\x03\x04":
+            raise InputError("a workbook under another name", file=path, expected="CSV: save the sheet as CSV")
+        for line in file:
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                log.warning("%s is no UTF-8: it is read as Windows-1252", path)
+                return "cp1252"
+    return "utf-8-sig" if start[:3] == b"\xef\xbb\xbf" else "utf-8"
+
+
+def _separator(header: str, path: Path) -> str:
+    usual = "\t" if path.suffix.casefold() == ".tsv" else ","
+    found = {sign: len(next(csv.reader([header], delimiter=sign))) for sign in "\t,;"}
+    best = usual if found[usual] > 1 else max(found, key=lambda sign: found[sign])
+    if best != usual and found[best] > 1:
+        log.warning("%s: columns are separated by %s", path, {"\t": "tabs", ",": "commas", ";": "semicolons"}[best])
+    return best if found[best] > 1 else usual

@@ -1,0 +1,264 @@
+"""The rows of all tables of a cohort, in our names and spellings, read part by part.
+
+Text is kept as integer codes with a dictionary, so that ten million rows take some hundred megabytes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from chiomics.core.errors import InputError
+from chiomics.core.features.canonical import Words, read_values, regions_and_sides
+from chiomics.core.features.columns import COLUMNS, NUMBERS, REGION, REQUIRED
+from chiomics.core.features.files import Source, name_columns, open_table, table_of_frame
+from chiomics.core.features.people import find_people, read_people
+from chiomics.core.features.values import ALLOWED, without_infinite
+from chiomics.core.features.wide import as_tidy
+from chiomics.core.files import atomic_write
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureTable:
+    """Tables of features of a cohort, from `open_features`.
+
+    Parameters
+    ----------
+    sources : tuple of Source
+        The files.
+    people : pandas.DataFrame, optional
+        Demographic variables as text, indexed by participant.
+    """
+
+    sources: tuple[Source, ...]
+    people: pd.DataFrame | None = None
+    _distinct: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Our columns that any file has."""
+        return tuple(name for name in COLUMNS if any(name in source.columns for source in self.sources))
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Further columns that any file or the table of participants has."""
+        found = [name for source in self.sources for name in source.others]
+        return tuple(dict.fromkeys([*found, *(self.people.columns if self.people is not None else ())]))
+
+    @property
+    def left_out(self) -> list[tuple[str, str]]:
+        """Columns of wide tables that are not read, each with the reason."""
+        return list(dict.fromkeys(pair for source in self.sources for pair in source.left_out))
+
+    def find_column(self, name: str) -> str | None:
+        """Find a further column by its name, whatever its case; None where there is none."""
+        if name in self.columns or name in self.others:
+            return name
+        alike = [other for other in self.others if other.casefold().replace(" ", "_") == name.casefold()]
+        return alike[0] if len(alike) == 1 else None
+
+    def distinct(self, column: str, where: Mapping[str, Sequence] | None = None) -> list[str]:
+        """List the values of a column of text, sorted; empty ones are left out."""
+        if self.find_column(column) is None:
+            return []
+        key = (column, tuple(sorted((name, tuple(values)) for name, values in (where or {}).items())))
+        if key not in self._distinct:
+            found = self.read([column], keep=where, value=False)[column]
+            used = np.unique(found.combine_chunks().indices.to_numpy()) if len(found) else []
+            words = found.chunk(0).dictionary.to_pylist() if len(found) else []
+            self._distinct[key] = sorted(words[code] for code in used if words[code])
+        return self._distinct[key]
+
+    def read(
+        self,
+        columns: Sequence[str],
+        *,
+        keep: Mapping[str, Sequence] | None = None,
+        group_column: str = "group",
+        value: bool = True,
+    ) -> pa.Table:
+        """Read some columns of some rows.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            Ours, or further ones; one that no file has is filled in.
+        keep : mapping of str to sequence, optional
+            Values that a row must have, by column; all where a sequence is empty. A row without a number passes, since
+            a setting by bin width has no number of grey levels. A column that no file has is not looked at, unless it
+            has no default and the empty word is not among the values.
+        group_column : str
+            Column that is read as ``group``.
+        value : bool
+            Whether to read ``value`` too, as float64: NaN where it is missing, infinite or too large to be squared.
+
+        Returns
+        -------
+        pyarrow.Table
+            Columns of text as dictionaries without nulls.
+
+        Raises
+        ------
+        InputError
+            Where a value or a word cannot be read, or a column that is asked for is not there.
+        """
+        keep = {name: tuple(str(v) if name not in NUMBERS else v for v in vs) for name, vs in (keep or {}).items()}
+        keep = {name: values for name, values in keep.items() if values and self._looked_at(name, values)}
+        names = list(dict.fromkeys([*columns, *keep]))
+        from_people = self._people_columns([group_column if name == "group" else name for name in names])
+        needed = list(dict.fromkeys([*names, *(REGION if set(names) & set(REGION) else ()), "participant"]))
+        words = {name: Words(name) for name in needed if name not in NUMBERS}
+        wanted_regions = frozenset(keep.get("voi", ()))
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in [*needed, *(["value"] if value else [])]}
+        infinite = 0
+        for source in self.sources:
+            raw = {name: self._raw(source, group_column if name == "group" else name) for name in needed}
+            read = [one for one in dict.fromkeys([*filter(None, raw.values()), "value"]) if one]
+            for line, batch in source.batches(read):
+                length = len(batch["value"])
+                codes = {
+                    name: words[name].codes(batch.get(raw[name]), length, source.path)
+                    if name in words
+                    else read_values(batch.get(raw[name]), length, source.path, line, name)
+                    for name in needed
+                }
+                if REGION[0] in codes:
+                    regions_and_sides(codes, words, wanted_regions, source.path)
+                mask = np.ones(length, dtype=bool)
+                for name, values in keep.items():
+                    mask &= self._matches(codes[name], words.get(name), values)
+                if value:
+                    numbers, beyond = without_infinite(read_values(batch["value"], length, source.path, line, "value"))
+                    infinite += beyond
+                    codes["value"] = numbers
+                for name in parts:
+                    parts[name].append(codes[name][mask])
+        if infinite:
+            log.warning("%d values are infinite or too large to be squared, and count as missing", infinite)
+        arrays = {name: np.concatenate(found) if found else np.zeros(0) for name, found in parts.items()}
+        if "n_gray_levels" in arrays:
+            arrays["n_gray_levels"] = _whole_numbers(arrays["n_gray_levels"])
+        for name in names:
+            if (group_column if name == "group" else name) in from_people:
+                people = from_people[group_column if name == "group" else name]
+                arrays[name] = words[name].fill(arrays[name], words["participant"], arrays["participant"], people)
+        asked = [*columns, *(["value"] if value else [])]
+        return pa.table(
+            {name: words[name].array(arrays[name]) if name in words else pa.array(arrays[name]) for name in asked}
+        )
+
+    def _raw(self, source: Source, name: str) -> str | None:
+        if name in source.columns:
+            return name
+        found = name if name in source.others else self.find_column(name)
+        return found if found in source.others else None
+
+    def _people_columns(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        if self.people is None:
+            return {}
+        found = {name: self.find_column(name) for name in names}
+        return {name: self.people[own].to_dict() for name, own in found.items() if own in self.people.columns}
+
+    def _looked_at(self, name: str, values: Sequence) -> bool:
+        if name in self.columns or self.find_column(name):
+            return True
+        if name in ("echo_set", "perturbation", "voi") and "" not in values:
+            raise InputError(
+                "the feature tables lack a column", found=", ".join((*self.columns, *self.others)), expected=name
+            )
+        return False
+
+    @staticmethod
+    def _matches(codes: np.ndarray, words: Words | None, values: Sequence) -> np.ndarray:
+        if words is None:
+            return np.isnan(codes) | np.isin(codes, [float(one) for one in values])
+        allowed = np.array([word in values for word in words.known], dtype=bool)
+        return allowed[codes]
+
+
+def _whole_numbers(values: np.ndarray) -> np.ndarray:
+    whole = len(values) and np.isfinite(values).all() and (values == np.rint(values)).all()
+    return values.astype(np.int32) if whole else values
+
+
+def open_features(
+    paths: str | Path | Sequence[str | Path] | pd.DataFrame,
+    *,
+    column_map: Mapping | None = None,
+    participants: str | Path | None = None,
+) -> FeatureTable:
+    """Open tables of features as one.
+
+    Parameters
+    ----------
+    paths : path-like, sequence of path-like, or pandas.DataFrame
+        One table of a cohort or one per session, tidy or wide; ``.parquet``, ``.tsv`` or ``.csv``.
+    column_map : mapping, optional
+        Of wide tables, from `wide.read_column_map`.
+    participants : path-like, optional
+        Table of demographic variables; without one ``participants.tsv`` or ``.csv`` beside the first file, if any.
+
+    Returns
+    -------
+    FeatureTable
+
+    Raises
+    ------
+    InputError
+        Where a table cannot be read or lacks a column that is needed.
+    """
+    frame = paths if isinstance(paths, pd.DataFrame) else None
+    given = [] if frame is not None else [paths] if isinstance(paths, (str, Path)) else paths
+    files = sorted(Path(path) for path in given)
+    if not files and frame is None:
+        raise InputError("there is no feature table", expected="at least one")
+    sources = []
+    for raw in [table_of_frame(frame)] if frame is not None else map(open_table, files):
+        path = raw.path
+        if raw.is_wide or column_map:
+            sources.append(as_tidy(raw, column_map))
+            continue
+        columns, others = name_columns(raw.header, path)
+        if lacking := [name for name in REQUIRED if name not in columns]:
+            raise InputError(
+                "the feature table lacks columns",
+                file=path, found=", ".join(name.strip() for name in raw.header)[:300], expected=", ".join(lacking),
+            )  # fmt: skip
+        sources.append(Source(path, columns, others, raw.rows, first_line=raw.first_line))
+    beside = participants or (column_map or {}).get("participants") or (find_people(files[0].parent) if files else None)
+    return FeatureTable(tuple(sources), read_people(beside) if beside else None)
+
+
+def import_features(paths: Sequence[str | Path], column_map: Mapping, output: str | Path) -> int:
+    """Write tables, wide or tidy, as one tidy Parquet table, whole or not at all.
+
+    Parameters
+    ----------
+    paths, column_map
+        As for `open_features`.
+    output : path-like
+        Parquet file.
+
+    Returns
+    -------
+    int
+        Rows.
+    """
+    import pyarrow.parquet as pq
+
+    features = open_features(paths, column_map=column_map)
+    table = features.read([*features.others, *(name for name in COLUMNS if name != "value")])
+    if not np.isfinite(table["value"].to_numpy()).any():
+        raise InputError("no value can be read", file=paths[0], found=f"{len(table)} empty cells", expected=ALLOWED)
+    with atomic_write(output) as temporary:
+        # Without Arrow's own schema text is read back as text, not as categories.
+        pq.write_table(table, temporary, compression="zstd", store_schema=False)
+    return len(table)

@@ -1,0 +1,136 @@
+"""Numbers as people write them: read where it is certain what is meant, refused with what was found where it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_SPELLINGS = (
+    "n/a na n.a. n.a nan -nan +nan none null nil missing . - -- ? <na> na_real_ nat",
+    "#n/a #na #null! #div/0! #num! #value! #ref! #name? 1.#qnan -1.#qnan 1.#ind -1.#ind",
+    "nan+nanj (nan+nanj) nan+0j (nan+0j)",
+)
+#: Spellings of a missing value, of R, Excel, pandas, NumPy, MATLAB and BIDS.
+MISSING = frozenset(word for line in _SPELLINGS for word in line.split()) | {""}
+#: Beyond it the square of a number, and so every variance, overflows: such a value is no measurement.
+LARGEST = 1e100
+ALLOWED = "a number with a decimal point, or n/a"
+
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?")
+_INFINITE = re.compile(r"[+-]?(inf|infinity|∞)")
+_COMPLEX = re.compile(r"\(?(?P<real>[+-]?[\d.]+(?:e[+-]?\d+)?)(?P<imaginary>[+-][\d.]+(?:e[+-]?\d+)?)[ij]\)?")
+_FORTRAN = re.compile(r"[+-]?[\d.]+d[+-]?\d+")
+_COMMA = re.compile(r"(?P<sign>[+-]?)(?P<whole>\d*),(?P<part>\d+)(?P<power>e[+-]?\d+)?")
+_POINTS_THEN_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d+")
+_COMMAS_THEN_POINT = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d*|[+-]?\d{1,3}(,\d{3}){2,}")
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers of a column.
+
+    Parameters
+    ----------
+    values : ndarray, shape (texts,)
+        NaN where missing.
+    notes : tuple of str
+        What had to be understood, for the log.
+    unread : tuple of int
+        Places of texts that are no number for certain.
+    """
+
+    values: np.ndarray
+    notes: tuple[str, ...] = ()
+    unread: tuple[int, ...] = ()
+
+
+def is_missing(text: object) -> bool:
+    """Say whether a cell holds no value."""
+    return text is None or text != text or _bare(str(text)) in MISSING
+
+
+def read_numbers(texts: Sequence[object]) -> Numbers:
+    """Read the cells of one file's column of numbers, whose decimal sign is the same throughout.
+
+    Parameters
+    ----------
+    texts : sequence
+        Text, numbers or nothing.
+
+    Returns
+    -------
+    Numbers
+    """
+    bare = [None if text is None or text != text else _bare(str(text)) for text in texts]
+    values, unread, notes = np.full(len(bare), np.nan), [], {}
+    convention = _decimal_sign([text for text in bare if text and "," in text], bare)
+    for place, text in enumerate(bare):
+        if text is None or text in MISSING:
+            continue
+        found = _read(text, convention, notes)
+        if found is None:
+            unread.append(place)
+        else:
+            values[place] = found
+    said = tuple(f"{count} {what}" for what, count in notes.items())
+    return Numbers(values, said, tuple(unread))
+
+
+def without_infinite(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Make what is infinite, or too large to be squared, missing; return the values and how many there were."""
+    values = np.asarray(values, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        beyond = np.abs(values) > LARGEST
+    number = int(np.count_nonzero(beyond))
+    return (np.where(beyond, np.nan, values) if number else values), number
+
+
+def _bare(text: str) -> str:
+    text = text.strip().strip("\"'").strip().casefold()
+    return text.replace("−", "-").replace("\u00a0", "").replace("\u202f", "")
+
+
+def _read(text: str, convention: str, notes: dict[str, int]) -> float | None:
+    if _PLAIN.fullmatch(text) or _INFINITE.fullmatch(text):
+        return float(text.replace("∞", "inf"))
+    if match := _COMPLEX.fullmatch(text):
+        try:
+            real, imaginary = float(match["real"]), float(match["imaginary"])
+        except ValueError:
+            return None
+        if imaginary:
+            return None
+        what = "complex values without an imaginary part are read as real"
+    elif _FORTRAN.fullmatch(text):
+        real, what = float(text.replace("d", "e")), "exponents written as D are read as E"
+    elif convention == "," and (_COMMA.fullmatch(text) or _POINTS_THEN_COMMA.fullmatch(text)):
+        real, what = float(text.replace(".", "").replace(",", ".")), "decimal commas are read as points"
+    elif convention == "." and _COMMAS_THEN_POINT.fullmatch(text):
+        real, what = float(text.replace(",", "")), "commas between thousands are left out"
+    else:
+        return None
+    notes[what] = notes.get(what, 0) + 1
+    return real
+
+
+def _decimal_sign(with_comma: Sequence[str], all_texts: Sequence[str | None]) -> str:
+    """Say what a comma stands for in a column: ``,`` decimal, ``.`` thousands, nothing where that is not certain."""
+    if not with_comma:
+        return ""
+    thousands = any(_COMMAS_THEN_POINT.fullmatch(text) for text in with_comma)
+    decimal = any(_POINTS_THEN_COMMA.fullmatch(text) or _surely_decimal(text) for text in with_comma)
+    points = any(text and "." in text and "," not in text and _PLAIN.fullmatch(text) for text in all_texts)
+    if decimal and not thousands and not points:
+        return ","
+    return "." if thousands and not decimal else ""
+
+
+def _surely_decimal(text: str) -> bool:
+    match = _COMMA.fullmatch(text)
+    if match is None:
+        return False
+    whole, part = match["whole"], match["part"]
+    return len(part) != 3 or whole in ("", "0") or len(whole) > 3 or bool(match["power"])

@@ -1,0 +1,85 @@
+"""What a study of two groups needs to know of its participants, checked before any work starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from chiomics.core.errors import InputError
+from chiomics.core.features.demographics import is_category, read_variable
+from chiomics.core.features.values import is_missing
+from chiomics.diagnosis.models import complete_settings
+
+#: Larger tables are read by the job alone.
+LARGEST_READ_WHEN_PLANNED = 30_000_000
+
+
+def variables_of(settings: Mapping) -> list[str]:
+    """Name the columns of participants that a study reads."""
+    adjust = settings["adjust_for"] if settings["adjust"] else []
+    return list(dict.fromkeys([*settings["demographics"], *adjust, *filter(None, [settings["groups_column"]])]))
+
+
+def lacking_in_participants(
+    rows: Sequence[Mapping[str, object]], settings: Mapping, columns: Sequence[str] = ()
+) -> str:
+    """Say what the rows of participants lack for a study, nothing where they lack nothing.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        One per session, with ``participant_id``, ``group`` and the columns of participants.tsv.
+    settings : mapping
+        What lies below ``papers.yan2021`` in the configuration.
+    columns : sequence of str
+        Columns of participants that there are, for the message.
+
+    Returns
+    -------
+    str
+        One sentence.
+    """
+    settings = complete_settings(settings)
+    frame = pd.DataFrame(list(rows))
+    found = sorted({str(group) for group in frame.get("group", []) if not is_missing(group)})
+    for group in settings["groups"]:
+        members = frame.loc[frame["group"].astype(str) == group, "participant_id"].nunique() if len(found) else 0
+        if members < settings["folds"]:
+            said = f"groups found: {', '.join(found)}" if found else "participants.tsv gives no group"
+            return f"{members} participants of group {group}, {settings['folds']} folds need as many; {said}"
+    ours = frame.loc[frame["group"].astype(str).isin(settings["groups"])]
+    if absent := [name for name in variables_of(settings) if name not in ours]:
+        shown = ", ".join(columns) or "no other column"
+        return f"participants.tsv has no column {', '.join(absent)}; it has {shown}"
+    for name in variables_of(settings):
+        column = ours[name].set_axis(ours["participant_id"])
+        words = name == settings["groups_column"] or (settings["adjust"] == "combat" and name in settings["adjust_for"])
+        try:
+            if name in settings["demographics"] or not (words or is_category(column)):
+                read_variable(column)
+        except InputError as error:
+            return str(error)
+        if column.map(is_missing).all():
+            return f"participants.tsv: no participant has a value of {name}"
+    return ""
+
+
+def lacking_in_tables(paths: Sequence[str | Path], settings: Mapping) -> str:
+    """Say what tables of features lack for a study, as far as their participants tell; large tables are not read."""
+    from chiomics.core.features.table import open_features
+
+    if sum(Path(path).stat().st_size for path in paths) > LARGEST_READ_WHEN_PLANNED:
+        return ""
+    settings = complete_settings(settings)
+    try:
+        features = open_features(list(paths))
+        own = {name: features.find_column(name) for name in variables_of(settings)}
+        columns = ["participant", "group", *dict.fromkeys(filter(None, own.values()))]
+        rows = features.read(columns, value=False).to_pandas().drop_duplicates().astype(str)
+    except InputError as error:
+        return str(error)
+    rows = rows.rename(columns={found: name for name, found in own.items() if found})
+    rows = rows.rename(columns={"participant": "participant_id"})
+    return lacking_in_participants(rows.to_dict("records"), settings, features.others)
