@@ -22,7 +22,7 @@ from chiomics.phantom.subject import SimulatedSubject, simulate
 from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.field_noise import field_noise
-from chiomics.qsm.invert import invert
+from chiomics.qsm.inversions.invert import invert
 from chiomics.qsm.metrics import nrmse, region_slope_error, xsim
 from chiomics.qsm.template_mask import mend_by_template
 

@@ -112,7 +112,7 @@ def measure(arguments: argparse.Namespace) -> tuple[float, ...]:
     """Run one inversion in this process and return its row."""
     from chiomics.qsm import metrics
     from chiomics.qsm.field_noise import field_noise
-    from chiomics.qsm.invert import invert
+    from chiomics.qsm.inversions.invert import invert
 
     folder = arguments.phantom
     inversion, parameters = RUNS[arguments.run]

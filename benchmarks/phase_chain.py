@@ -18,7 +18,7 @@ import numpy as np
 from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.field_noise import field_noise
-from chiomics.qsm.invert import invert
+from chiomics.qsm.inversions.invert import invert
 from chiomics.qsm.metrics import detrended_nrmse, nrmse, region_slope_error, xsim
 from chiomics.qsm.pdf import remove_background_pdf
 from chiomics.qsm.vsharp import remove_background_vsharp

@@ -27,7 +27,7 @@ from chiomics.phantom.subject import simulate
 from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.field_noise import field_noise
-from chiomics.qsm.invert import invert
+from chiomics.qsm.inversions.invert import invert
 from chiomics.qsm.r2star import fit_r2star
 
 SIMULATION = Path(__file__).resolve().parents[1] / "build" / "bench" / "whole_session.npz"

@@ -7,25 +7,27 @@ from chiomics.anatomy.atlases.on_grid import atlas_coordinates, fractions_on_gri
 from chiomics.anatomy.atlases.tracts import tract_masks
 from chiomics.anatomy.cohort.atlas import SessionMap, build_atlas, maps_on_template, summarise_tracts
 from chiomics.anatomy.cohort.atlas_figure import draw_cohort_atlas
+from chiomics.anatomy.cohort.settings import CohortAtlasSettings
 from chiomics.anatomy.files import GRE_TO_TEMPLATE
 from chiomics.anatomy.registration.template import template_brain
 from chiomics.anatomy.session.vois import write_table
 from chiomics.core.chi_reference import read_reference
 from chiomics.core.logs import start_log
+from chiomics.core.settings import read_settings
 
 log = start_log(snakemake.log[0])
-settings = {"resolution": 1.0, "min_share": 0.8} | snakemake.params.settings
+settings = read_settings(CohortAtlasSettings, snakemake.params.settings, where="anatomy.chi_atlas.parameters")
 names = list(snakemake.params.sessions)
 offsets = [read_reference(path) for path in snakemake.input.references] or [0.0] * len(names)
-inputs = zip(
-    names, snakemake.input.chi, snakemake.input.valid_masks, snakemake.input.segmentations, offsets, strict=True
-)
+given = iter(snakemake.input.valid_masks)
+masks = [Path(next(given)) if masked else None for masked in snakemake.params.masked]
+inputs = zip(names, snakemake.input.chi, masks, snakemake.input.segmentations, offsets, strict=True)
 sessions = [
-    SessionMap(name, Path(chi), Path(mask), Path(segmentation) / GRE_TO_TEMPLATE, offset)
+    SessionMap(name, Path(chi), mask, Path(segmentation) / GRE_TO_TEMPLATE, offset)
     for name, chi, mask, segmentation, offset in inputs
 ]
-template = template_brain(settings["resolution"])
-average = build_atlas(maps_on_template(sessions, template), min_share=settings["min_share"])
+template = template_brain(settings.resolution)
+average = build_atlas(maps_on_template(sessions, template), min_share=settings.min_share)
 tracts = {}
 if snakemake.input.tracts:
     atlas = read_atlas(snakemake.input.tracts)

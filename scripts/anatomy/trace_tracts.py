@@ -7,7 +7,7 @@ from chiomics.anatomy.atlases.atlas import read_atlas
 from chiomics.anatomy.diffusion.session import trace_or_leave
 from chiomics.anatomy.diffusion.tracts import DiffusionSettings
 from chiomics.anatomy.files import SessionFiles
-from chiomics.anatomy.registration.settings import settings as registration_settings
+from chiomics.anatomy.registration.settings import configured
 from chiomics.core.logs import start_log
 from chiomics.index import remembered_failure
 
@@ -26,7 +26,7 @@ with (
     tracts = trace_or_leave(
         gradients, snakemake.input.segmentation, snakemake.output.traced,
         gre=files.read_magnitude(), atlas=read_atlas(snakemake.input.atlas),
-        registration=registration_settings(chosen["registration"]["preset"], chosen["registration"]["parameters"]),
+        registration=configured(chosen),
         settings=DiffusionSettings.of(chosen["tracts"]["parameters"]), scratch=scratch,
     )  # fmt: skip
 log.info("%d tracts traced, %d left to the atlas", len(tracts.masks), len(tracts.reasons))

@@ -34,7 +34,7 @@ with remembered_failure(session=session, inputs=snakemake.params.raw, **snakemak
     preset, options = next(iter(settings["presets"].items()))
     shown = preset_settings(preset, options)
     plot_histograms(
-        region_values(maps, snakemake.input.vois, preset=preset, options=options, valid_mask=valid_mask),
+        region_values(maps, snakemake.input.vois, preset=preset, options=options, valid_mask=valid_mask, offset=offset),
         snakemake.output.figure,
         gray_levels=shown.gray_levels,
         bin_widths=shown.bin_widths,

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,8 +23,9 @@ with TemporaryDirectory() as folder:
     configuration.write_text(json.dumps(snakemake.config), encoding="utf-8")
     asked = ["--rulegraph", "--forceall", "--snakefile", str(root / "Snakefile"), "--configfile", str(configuration)]
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *asked, "--", target], capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-m", "snakemake", *asked, "--", target], capture_output=True, text=True, check=False,
+        env=os.environ | {"CHIOMICS_KEEP_MANIFEST": "1"},
+    )  # fmt: skip
 if done.returncode:
     raise RuntimeError(f"the workflow's graph cannot be had: {done.stderr[-2000:]}")
 edges = upstream_of(read_rule_graph(done.stdout), target)

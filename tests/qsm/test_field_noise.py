@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chiomics.qsm.field_noise import field_noise, scaled_regularisation
-from chiomics.qsm.tv import tv
+from chiomics.qsm.inversions.tv import tv
 from tests.qsm.heads import B0, VOXEL_SIZE, Head, nrmse
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from chiomics.core.errors import InputError
 from chiomics.qsm.dipole import dipole_field
-from chiomics.qsm.ilsqr import ilsqr
-from chiomics.qsm.l2 import l2
-from chiomics.qsm.medi import medi
-from chiomics.qsm.star import star
-from chiomics.qsm.tkd import tkd
-from chiomics.qsm.tv import tv
+from chiomics.qsm.inversions.ilsqr import ilsqr
+from chiomics.qsm.inversions.l2 import l2
+from chiomics.qsm.inversions.medi import medi
+from chiomics.qsm.inversions.star import star
+from chiomics.qsm.inversions.tkd import tkd
+from chiomics.qsm.inversions.tv import tv
 
 OBLIQUE = np.array([0.3, -0.4, 0.866])
 OBLIQUE = OBLIQUE / np.linalg.norm(OBLIQUE)

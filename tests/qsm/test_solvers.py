@@ -11,7 +11,7 @@ import scipy.sparse.linalg
 from chiomics.core.errors import InputError
 from chiomics.qsm.conjugate import conjugate_gradients, conjugate_residuals
 from chiomics.qsm.fourier import Grid, add_adjoint_difference, fast_length, forward_difference
-from chiomics.qsm.lsqr import lsqr
+from chiomics.qsm.inversions.lsqr import lsqr
 
 
 def system(seed=0, rows=40, columns=25):

@@ -273,6 +273,13 @@ def test_pictures_of_simulated_subjects_say_so_beside_their_title(tmp_path, monk
         qc.plt.close(figure)
 
 
+def test_the_histogram_of_a_region_has_the_offset_of_the_table(session):
+    given = {"preset": "fiscone107", "options": session["presets"]["fiscone107"], "valid_mask": session["mask"]}
+    before, after = (region_values(session["maps"], session["vois"], offset=offset, **given) for offset in (0.0, 0.02))
+    for name, values in before.items():
+        np.testing.assert_allclose(after[name], values - 0.02, atol=1e-12)
+
+
 def test_an_offset_moves_the_values_and_not_their_spread(session):
     maps, vois, mask = session["maps"], session["vois"], session["mask"]
     options = {"presets": {"fiscone107": {"gray_levels": [16], "sources": ["dgm"]}}, "identity": IDENTITY}

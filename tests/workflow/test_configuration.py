@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import yaml
 
 from chiomics.diagnosis.contracts import DEFAULTS
 from chiomics.qsm.chain import PRESETS
-from chiomics.qsm.invert import INVERSIONS
+from chiomics.qsm.inversions.invert import INVERSIONS
 from chiomics.qsm.phase_scale import RULES
 from chiomics.qsm.reference import METHODS
 from chiomics.robustness import settings as robustness_settings
@@ -88,3 +89,34 @@ def test_no_key_can_be_added_by_mistake():
 
     whole = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
     assert list(open_objects(whole)) == []
+
+
+def rules_of(text: str) -> list[str]:
+    """Split a rule file into its rules."""
+    return re.split(r"(?m)^ *rule(?: \w+)?:$", text)[1:]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "workflow/rules").glob("*.smk")), ids=lambda path: path.stem)
+def test_every_rule_that_computes_says_what_it_needs(path):
+    for rule in rules_of(path.read_text(encoding="utf-8")):
+        if "script:" in rule and "localrule" not in rule:
+            assert "mem_mb=" in rule, rule
+            assert "conda:" in rule and "log:" in rule, rule
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_environments_have_the_versions_of_the_lock(path):
+    lock = (ROOT / "requirements.lock").read_text() + (ROOT / "requirements-torch.txt").read_text()
+    locked = dict(re.findall(r"(?m)^([\w.-]+)==([\w.]+)", lock.lower()))
+    names = {"pytorch": "torch", "snakemake-minimal": "snakemake"}
+    for line in yaml.safe_load(path.read_text())["dependencies"]:
+        for pin in [line] if isinstance(line, str) else line["pip"]:
+            name, _, version = pin.replace("==", "=").partition("=")
+            if name not in ("python", "pip"):
+                assert locked[names.get(name, name)] == version, pin
+
+
+def test_the_environment_of_the_workflow_figure_can_ask_for_the_graph():
+    asked = yaml.safe_load((ROOT / "envs/statistics.yaml").read_text())["dependencies"]
+    names = {line.partition("=")[0] for line in asked if isinstance(line, str)}
+    assert {"snakemake-minimal", "networkx"} <= names

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 
 import pytest
 
@@ -197,3 +199,18 @@ def test_wide_tables_are_imported_by_a_map_of_their_columns(workflow, tmp_path):
     missing = workflow().run("fiscone2023", config={"features": str(tmp_path / "*.none")}, options=("--dry-run",))
     assert missing.returncode != 0
     assert "no file has a name like" in missing.stdout + missing.stderr
+
+
+def test_the_graph_of_the_rules_is_had_without_touching_the_run(workflow):
+    """A job asks for it in the middle of a run (`draw_workflow`)."""
+    own = workflow()
+    manifest = own.folder / "results/manifest.tsv"
+    assert own.run(options=("--dry-run", "--quiet")).returncode == 0
+    content = manifest.read_text() + "# touched\n"
+    manifest.write_text(content)
+    command = own.command("qsm", options=("--rulegraph", "--forceall"))
+    done = subprocess.run(
+        command, env=os.environ | {"CHIOMICS_KEEP_MANIFEST": "1"}, capture_output=True, text=True, check=False
+    )
+    assert "reconstruct_qsm" in done.stdout or "invert_dipole" in done.stdout, done.stderr
+    assert manifest.read_text() == content

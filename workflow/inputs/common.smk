@@ -24,6 +24,8 @@ from snakemake.iocontainers import Wildcards
 from snakemake.logging import logger
 
 MANIFEST = "results/manifest.tsv"
+#: Set by a job that asks this workflow for its graph: it changes no file of the run that the job is part of.
+KEEP_MANIFEST = "CHIOMICS_KEEP_MANIFEST"
 RIM_RATINGS = "results/rim_ratings.tsv"
 COHORT = "results/phantom"
 SIMULATED = config["bids_dir"] is None and config["features"] is None
@@ -104,7 +106,7 @@ def write_cohort_manifest():
 
 
 # Jobs are started with this same file, on other machines too: only the main process indexes.
-if workflow.is_main_process:
+if workflow.is_main_process and KEEP_MANIFEST not in os.environ:
     start_log()
     # Snakemake's limit of 100 jobs per second wakes its scheduler once per second for every job that has ended, for good:
     # 5 CPU minutes in 118 jobs, and the square of it in larger cohorts. A limit given by the user stays.

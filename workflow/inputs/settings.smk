@@ -1,10 +1,15 @@
 """Checks the configuration before anything reads it."""
 
-import os
 from contextlib import contextmanager
 
+import yaml
+from chiomics.anatomy import settings as anatomy_settings
 from chiomics.core.errors import InputError
 from chiomics.core.renamed import check_renamed
+from chiomics.core.settings import check_against_schema
+from chiomics.qsm import settings as qsm_settings
+from chiomics.radiomics import checks as radiomics_settings
+from chiomics.robustness import checks as robustness_settings
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
@@ -18,6 +23,18 @@ def bad_input_explained():
         raise WorkflowError(str(error)) from None
 
 
+SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
+
 with bad_input_explained():
     check_renamed(config)
-validate(config, "../schemas/config.schema.yaml")
+    with open(SCHEMA, encoding="utf-8") as lines:
+        check_against_schema(config, yaml.safe_load(lines))
+validate(config, SCHEMA)
+
+# Jobs get what the main process has checked.
+if workflow.is_main_process:
+    with bad_input_explained():
+        qsm_settings.check_settings(config["qsm"])
+        anatomy_settings.check_settings(config["anatomy"])
+        radiomics_settings.check_settings(config["radiomics"])
+        robustness_settings.check_settings(config["papers"]["fiscone2023"])

@@ -248,6 +248,7 @@ rule average_chi:
         settings=config["anatomy"]["chi_atlas"]["parameters"],
         groups=config["anatomy"]["chi_atlas"]["groups"],
         sessions=[row["session"] for row in control_sessions()],
+        masked=[bool(valid_mask(wildcards_of(row))) for row in control_sessions()],
         simulated=SIMULATED,
     script:
         "../../scripts/anatomy/average_chi.py"

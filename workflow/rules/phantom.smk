@@ -18,6 +18,9 @@ rule describe_cohort:
         "results/benchmarks/describe_cohort.tsv"
     conda:
         "../../envs/phantom.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         recipe=RECIPE,
     script:
@@ -34,6 +37,9 @@ rule simulate_subject:
         "results/benchmarks/{participant}/{participant}_simulate_subject.tsv"
     conda:
         "../../envs/phantom.yaml"
+    resources:
+        mem_mb=int(600 + 40 * 4 * finest_megavoxels()),
+        runtime=int(10 + 5 * finest_megavoxels()),
     params:
         recipe=RECIPE,
     script:
@@ -51,5 +57,8 @@ rule write_phantom_atlas:
         "results/benchmarks/write_phantom_atlas.tsv"
     conda:
         "../../envs/phantom.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
     script:
         "../../scripts/phantom/write_phantom_atlas.py"

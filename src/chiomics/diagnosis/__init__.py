@@ -2,3 +2,17 @@
 
 What the modules hand to one another is in `chiomics.diagnosis.contracts`.
 """
+
+from chiomics.core.lazy import lazy_face
+
+__getattr__, __dir__, __all__ = lazy_face(
+    __name__,
+    {
+        "complete_settings": "models",
+        "delong_table": "performance",
+        "evaluate": "evaluation",
+        "list_models": "models",
+        "performance_table": "performance",
+        "read_model": "model_file",
+    },
+)

@@ -10,8 +10,9 @@ the phase quality |Σ m²·exp i(φ-φ̂)| / Σ m², tells reliable voxels from 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from chiomics.core.compiled import compiled
 
 #: Relative slack within which two echo spacings count as equal.
 SPACING_SLACK = 0.02
@@ -126,7 +127,7 @@ def fit_field(
     return field, np.sqrt(below) * np.float32(radians_per_second_per_ppm)
 
 
-@numba.njit(cache=True)
+@compiled
 def _unwrap_over_echoes(
     magnitude: np.ndarray,
     phase: np.ndarray,

@@ -29,7 +29,7 @@ from scipy import ndimage
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.field_noise import field_noise, scaled_regularisation
 from chiomics.qsm.fourier import Array, Grid
-from chiomics.qsm.tv import total_variation
+from chiomics.qsm.inversions.tv import total_variation
 
 #: Scale of tissue sources relative to air and bone (Liu 2017; 0.028 to 0.04 do equally well on simulated heads).
 TISSUE_SCALE = 1 / 30

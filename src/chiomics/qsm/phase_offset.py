@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numba
 import numpy as np
 from scipy import ndimage
 
+from chiomics.core.compiled import compiled
 from chiomics.core.errors import InputError
 from chiomics.qsm.unwrap_laplacian import wrap
 from chiomics.qsm.unwrap_quality import unwrap_quality
@@ -154,7 +154,7 @@ def smooth_angle(angle: np.ndarray, weight: np.ndarray, *, voxel_size: Sequence[
     return np.arctan2(*parts)
 
 
-@numba.njit(cache=True)
+@compiled
 def _intercept(
     magnitude: np.ndarray, phase: np.ndarray, rate: np.ndarray, mask: np.ndarray, times: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles
 from chiomics.qsm.field_noise import field_noise
-from chiomics.qsm.invert import invert
+from chiomics.qsm.inversions.invert import invert
 from chiomics.qsm.phase_sign import check_phase_sign
 from chiomics.qsm.qc_figure import write_qc_figure
 from chiomics.qsm.r2star import fit_r2star

@@ -7,8 +7,9 @@ served from buckets, so that the growth needs no sorting. The result differs fro
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from chiomics.core.compiled import compiled
 
 #: Levels of pair quality; level 0 is never used before all the others.
 LEVELS = 256
@@ -60,12 +61,12 @@ def unwrap_quality(
     return unwrapped
 
 
-@numba.njit(cache=True)
+@compiled
 def _wrap(angle: float) -> float:
     return angle - TURN * np.rint(angle / TURN)
 
 
-@numba.njit(cache=True)
+@compiled
 def _pair_quality(
     phase: np.ndarray, mask: np.ndarray, magnitude: np.ndarray, other: np.ndarray, echo_ratio: float
 ) -> np.ndarray:
@@ -93,7 +94,7 @@ def _pair_quality(
     return quality
 
 
-@numba.njit(cache=True)
+@compiled
 def _grow(phase: np.ndarray, mask: np.ndarray, quality: np.ndarray, shape: np.ndarray) -> tuple:
     """Grow from the best pair; each pair enters a bucket once, when its first voxel is reached."""
     voxels = phase.size
@@ -141,7 +142,7 @@ def _grow(phase: np.ndarray, mask: np.ndarray, quality: np.ndarray, shape: np.nd
     return unwrapped, part, count
 
 
-@numba.njit(cache=True)
+@compiled
 def _push(
     voxel: int,
     part: np.ndarray,

@@ -17,7 +17,7 @@ from functools import cache
 
 import numpy as np
 
-from chiomics.radiomics.compiled import compiled
+from chiomics.core.compiled import compiled
 
 #: Corners of the cube (z, y, x); corner k is bit k of a cube's number.
 CORNERS = ((0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 0), (1, 0, 0), (1, 0, 1), (1, 1, 1), (1, 1, 0))

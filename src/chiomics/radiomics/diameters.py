@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chiomics.radiomics.compiled import compiled
+from chiomics.core.compiled import compiled
 
 #: Relative room left to rounding when a pair is ruled out by its distances from the centre.
 SLACK = 1e-9

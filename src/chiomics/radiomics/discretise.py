@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chiomics.radiomics.compiled import compiled
+from chiomics.core.compiled import compiled
 
 
 class FlatRegionError(ValueError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chiomics.radiomics.compiled import compiled
+from chiomics.core.compiled import compiled
 from chiomics.radiomics.maximal_correlation import maximal_correlation
 
 #: pyradiomics' guard against log(0) and division by zero.

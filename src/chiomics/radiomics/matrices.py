@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chiomics.radiomics.compiled import compiled
+from chiomics.core.compiled import compiled
 
 
 @compiled

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 
-from chiomics.radiomics.compiled import compiled
+from chiomics.core.compiled import compiled
 
 #: Largest error of the coefficient that the recursion may leave. The bound is strict; the usual error is its square.
 TOLERANCE = 1e-8

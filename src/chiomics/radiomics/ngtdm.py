@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chiomics.radiomics.compiled import compiled
+from chiomics.core.compiled import compiled
 
 NAMES = ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength")
 #: pyradiomics' coarseness of a region without any difference.

@@ -14,7 +14,7 @@ from itertools import product
 
 import numpy as np
 
-from chiomics.radiomics.compiled import compiled
+from chiomics.core.compiled import compiled
 
 
 @dataclass(frozen=True)

@@ -119,12 +119,13 @@ def region_values(
     preset: str,
     options: Mapping,
     valid_mask: str | Path | None = None,
+    offset: float = 0.0,
 ) -> dict[str, np.ndarray]:
     """Return the values of the first map in each region of a preset, for a picture.
 
     Parameters
     ----------
-    chi_maps, vois, valid_mask
+    chi_maps, vois, valid_mask, offset
         As in `extract_session`.
     preset, options
         One of its presets.
@@ -135,8 +136,9 @@ def region_values(
         Region name to the values in the preset's unit; structures with two sides once, both together.
     """
     maps = read_maps(chi_maps)
-    first = in_unit(next(iter(maps.values())), preset_settings(preset, options), "ppm")
     valid = valid_voxels(maps, valid_mask)
+    first = next(iter(maps.values()))
+    first = in_unit(replace(first, voxels=first.voxels - offset), preset_settings(preset, options), "ppm")
     regions = arrange(wanted_vois(find_vois(vois), preset, options), "merged")
     return {name: first.voxels[region_mask(members, first) & valid] for (name, _), members in regions.items()}
 

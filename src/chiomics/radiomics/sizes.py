@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chiomics.radiomics.compiled import compiled
+from chiomics.core.compiled import compiled
 from chiomics.radiomics.glcm import EPSILON, mean_of_valid
 
 GLRLM_NAMES = (

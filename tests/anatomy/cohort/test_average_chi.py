@@ -44,6 +44,7 @@ def test_maps_are_averaged_relative_to_the_reference_of_the_features(tmp_path, m
         write_sidecar(paths[3], {"ReferenceValue": offset, "ReferenceTrusted": True})
         for name, path in zip(files, paths, strict=True):
             files[name].append(str(path))
+    del files["valid_masks"][1]  # a control with a χ map of its own and no mask
     if not referred:
         files["references"] = []
     names = {"mean": "mean.nii.gz", "variance": "var.nii.gz", "coverage": "n.nii.gz", "tracts": "tracts.tsv"}
@@ -53,7 +54,11 @@ def test_maps_are_averaged_relative_to_the_reference_of_the_features(tmp_path, m
         output=Outputs(**{key: str(tmp_path / name) for key, name in names.items()}),
         log=[str(tmp_path / "log")],
         params=SimpleNamespace(
-            settings={"resolution": 8.0}, groups=["HC"], sessions=["sub-0", "sub-1", "sub-2"], simulated=True
+            settings={"resolution": 8.0},
+            groups=["HC"],
+            sessions=["sub-0", "sub-1", "sub-2"],
+            simulated=True,
+            masked=[True, False, True],
         ),
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,17 @@ def test_offsets_and_edges_are_no_variance(tmp_path: Path) -> None:
     # A voxel at the edge mixes up to 1 % of what is not valid, which is 0.
     np.testing.assert_allclose(atlas.mean.voxels[atlas.seen.voxels], 0.05, atol=0.01 * 0.05 + 1e-6)
     assert atlas.variance.voxels.max() < (0.01 * 0.05) ** 2
+
+
+def test_a_map_without_a_mask_is_valid_where_it_is_not_zero(tmp_path: Path) -> None:
+    onto = Volume(np.zeros(SHAPE, np.float32), AFFINE)
+    sessions = write_sessions(tmp_path, (0.1, 0.2, 0.3))
+    with_masks = list(maps_on_template(sessions, onto))
+    without = list(maps_on_template([replace(session, valid_mask=None) for session in sessions], onto))
+    for (chi, seen), (other, also_seen) in zip(with_masks, without, strict=True):
+        assert seen.voxels.any()
+        assert np.array_equal(chi.voxels, other.voxels)
+        assert np.array_equal(seen.voxels, also_seen.voxels)
 
 
 def tracts() -> dict[tuple[str, str], Volume]:

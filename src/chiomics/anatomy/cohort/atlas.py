@@ -46,8 +46,10 @@ class SessionMap:
     ----------
     name : str
         Of the session.
-    chi, valid_mask : Path
-        Susceptibility in ppm, and where it is valid.
+    chi : Path
+        Susceptibility in ppm.
+    valid_mask : Path or None
+        Where it is valid; without one, where it is not exactly 0.
     chain : Path
         Folder of the chain from the map's space to the template.
     offset : float
@@ -56,7 +58,7 @@ class SessionMap:
 
     name: str
     chi: Path
-    valid_mask: Path
+    valid_mask: Path | None
     chain: Path
     offset: float = 0.0
 
@@ -100,8 +102,9 @@ def maps_on_template(sessions: Iterable[SessionMap], onto: Volume) -> Iterator[t
     """
     for session in sessions:
         chain = Chain.read(session.chain)
-        chi, valid = Volume.read(session.chi), Volume.read(session.valid_mask)
-        check_same_grid(chi, valid)
+        chi = Volume.read(session.chi)
+        valid = chi.like(chi.voxels != 0) if session.valid_mask is None else Volume.read(session.valid_mask)
+        check_same_grid(chi, valid, file=session.valid_mask, what="map and mask")
         inside = (valid.voxels > 0).astype(np.float32)
         moved = resample(chi.like((chi.voxels - np.float32(session.offset)) * inside), onto, chain)
         seen = resample(valid.like(inside), onto, chain)

@@ -12,6 +12,7 @@ from typing import Any
 
 from chiomics.core.errors import SettingError
 from chiomics.core.plausible_brain import VOLUMES
+from chiomics.core.settings import check_key
 
 #: How a brain can be found.
 METHODS = ("auto", "deepbet", "template", "bet")
@@ -197,18 +198,18 @@ def settings(preset: str = "fast", overrides: Mapping[str, Any] | None = None) -
         raise SettingError("the preset of the registration is not known", found=preset, expected=" or ".join(PRESETS))
     chosen = PRESETS[preset]
     for part, changes in (overrides or {}).items():
-        _known(part, within=chosen, where="the registration")
+        _known(part, within=chosen, where="anatomy.registration.parameters")
         if not isinstance(changes, Mapping):
             chosen = replace(chosen, **{part: changes})
             continue
-        _known(*changes, within=getattr(chosen, part), where=part)
+        _known(*changes, within=getattr(chosen, part), where=f"anatomy.registration.parameters.{part}")
         plain = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
         chosen = replace(chosen, **{part: replace(getattr(chosen, part), **plain)})
     return chosen
 
 
 def configured(anatomy: Mapping[str, Any]) -> Settings:
-    """Give the settings that the section ``anatomy`` of a configuration means.
+    """Return the settings that the section ``anatomy`` of a configuration means.
 
     Parameters
     ----------
@@ -235,8 +236,5 @@ def configured(anatomy: Mapping[str, Any]) -> Settings:
 
 
 def _known(*keys: str, within: object, where: str) -> None:
-    names = [field.name for field in fields(within)]
-    if unknown := sorted(set(keys) - set(names)):
-        raise SettingError(
-            f"the settings of {where} hold an unknown key", found=", ".join(unknown), expected=str(names)
-        )
+    for key in keys:
+        check_key(key, [field.name for field in fields(within)], where=where)

@@ -14,7 +14,7 @@ import numpy as np
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.field_noise import scaled_regularisation
 from chiomics.qsm.fourier import Grid
-from chiomics.qsm.tv import total_variation
+from chiomics.qsm.inversions.tv import total_variation
 
 
 def star(

@@ -22,7 +22,7 @@ from chiomics.qsm.conjugate import conjugate_gradients
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.field_noise import scaled_regularisation
 from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_difference
-from chiomics.qsm.l2 import closed_form
+from chiomics.qsm.inversions.l2 import closed_form
 
 log = logging.getLogger(__name__)
 

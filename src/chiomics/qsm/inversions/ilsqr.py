@@ -20,8 +20,8 @@ import numpy as np
 from chiomics.qsm.conjugate import conjugate_residuals
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_difference
-from chiomics.qsm.lsqr import lsqr
-from chiomics.qsm.tkd import truncated_inverse
+from chiomics.qsm.inversions.lsqr import lsqr
+from chiomics.qsm.inversions.tkd import truncated_inverse
 
 log = logging.getLogger(__name__)
 

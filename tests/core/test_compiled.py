@@ -8,7 +8,7 @@ from pathlib import Path
 import numba
 import pytest
 
-from chiomics.radiomics import compiled as module
+from chiomics.core import compiled as module
 
 
 def refuse_once(monkeypatch):

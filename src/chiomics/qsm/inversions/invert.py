@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
 import numpy as np
 
-from chiomics.core.errors import SettingError
+from chiomics.core.settings import check_key
 
 #: Inversions by the name that stands in the configuration and in the file name (``rec-<name>``); each is the function
 #: in the module of its name, imported when it is asked for, since a job needs one or two of them.
@@ -42,12 +42,21 @@ def invert(name: str, local_field: np.ndarray, mask: np.ndarray, *, parameters: 
     SettingError
         For an unknown name, or a parameter that the inversion does not have.
     """
-    if name not in INVERSIONS:
-        raise SettingError("unknown inversion", found=repr(name), expected=", ".join(INVERSIONS))
-    inversion = getattr(import_module(f"chiomics.qsm.{name}"), name)
-    takes = inspect.signature(inversion).parameters
-    unknown = set(parameters) - set(takes)
-    if unknown:
-        raise SettingError(f"unknown parameters of {name}", found=", ".join(sorted(unknown)), expected=", ".join(takes))
+    inversion, takes = find_inversion(name)
+    for key in parameters:
+        check_key(key, takes, where=f"qsm.parameters.{name}")
     known = {key: value for key, value in given.items() if key in takes}
     return inversion(local_field, mask, **known | dict(parameters))
+
+
+def find_inversion(name: str) -> tuple[Callable[..., np.ndarray], Mapping[str, inspect.Parameter]]:
+    """Return an inversion and the parameters of its signature.
+
+    Raises
+    ------
+    SettingError
+        For an unknown name.
+    """
+    check_key(name, INVERSIONS, where="qsm.inversions")
+    inversion = getattr(import_module(f"chiomics.qsm.inversions.{name}"), name)
+    return inversion, inspect.signature(inversion).parameters

@@ -1,0 +1,1 @@
+"""From the local field to χ: one file per method, and the call that chooses among them."""
