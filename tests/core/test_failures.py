@@ -14,7 +14,7 @@ from chiomics.core.failures import read_failures, remembered_failure
 def _run(folder, error: BaseException) -> dict[str, str]:
     with pytest.raises(type(error)), remembered_failure(folder, "sub-1", inputs=[folder / "image"]):
         raise error
-    return read_failures(folder)
+    return {failure.session: failure.reason for failure in read_failures(folder)}
 
 
 def test_an_error_that_nobody_foresaw_is_recorded_with_its_traceback_in_the_log(tmp_path, caplog) -> None:
@@ -37,4 +37,4 @@ def test_a_record_counts_until_the_input_changes(tmp_path) -> None:
     _run(tmp_path, ValueError("x"))
     assert json.loads((tmp_path / "sub-1.json").read_text())["error"] in ("", "ValueError")
     (tmp_path / "image").write_bytes(b"new")
-    assert read_failures(tmp_path) == {}
+    assert read_failures(tmp_path) == []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image
@@ -23,6 +24,9 @@ LABELS, SEARCHED = "labels.nii.gz", "lesions_searched.nii.gz"
 TO_GRE, TO_TEMPLATE, FLAIR_TO_ANATOMY = "to_GRE", "to_template", "FLAIR_to_anatomy"
 GRE_TO_TEMPLATE, LESIONS_TO_GRE = "GRE_to_template", "lesions_to_GRE"
 SIDECAR = "segmentation.json"
+
+#: A χ map that is not 0 in more than this share of its voxels was not masked.
+MOST_INSIDE = 0.8
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,14 @@ class SessionFiles:
         return echoes[0].like(np.mean([echo.voxels for echo in echoes], axis=0, dtype=np.float32))
 
     def read_brain(self, like: Volume) -> Volume:
-        """Read the brain mask of the GRE; without one, where the magnitude is not 0."""
+        """Read the brain mask of the GRE; without one, where the χ map is not 0, or else the magnitude."""
         if self.brain_mask is None:
+            if self.chi is not None:
+                chi = Volume.read(self.chi)
+                check_same_grid(like, chi, file=self.chi)
+                inside = ndimage.binary_fill_holes(chi.voxels != 0)
+                if inside.mean() < MOST_INSIDE:
+                    return like.like(inside)
             return like.like(like.voxels > 0)
         mask = read_mask(self.brain_mask, role="brain").volume
         check_same_grid(like, mask)

@@ -111,7 +111,9 @@ def remembered_failure(
         at = last_read()
         reason = f"unexpected {type(error).__name__}: {error or 'no message'}; the traceback is in the job's log"
         reason += f"; the image read last is {at}" if at else ""
-        record_failure(failed_dir, session, reason, inputs=inputs, settings=settings)
+        record_failure(
+            failed_dir, session, reason, inputs=inputs, settings=settings, stage=stage, accepted=accepted
+        )  # fmt: skip
         raise
 
 

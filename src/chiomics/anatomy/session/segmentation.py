@@ -30,6 +30,7 @@ from chiomics.anatomy.tissue.label_maps import tissue_from_labels
 from chiomics.anatomy.tissue.lesions import LesionSettings, segment_lesions
 from chiomics.anatomy.tissue.tissue import FLUID, GREY, WHITE, TissueSettings, segment_tissue
 from chiomics.anatomy.tissue.ventricles import mark_ventricles, template_ventricles
+from chiomics.core.bids import path_in_dataset
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.files import write_sidecar
 from chiomics.core.settings import read_settings
@@ -144,10 +145,10 @@ class _Session:
         try:
             image, notes = read_structural(path)
         except InputError as error:
-            self.notes[name] = {"File": path.name, "Refused": str(error)}
+            self.notes[name] = {"File": path_in_dataset(path), "Refused": str(error)}
             self.warn(f"the {name} is not used: {error}")
             return None
-        self.notes[name] = {"File": str(path), **notes}
+        self.notes[name] = {"File": path_in_dataset(path), **notes}
         return image
 
     def with_t1w(self) -> tuple[Volume, Volume, Chain]:
