@@ -129,9 +129,8 @@ def rim_and_vein(
     offset = shape.offset(index.astype(float), affine)
     index = index[:, _distance(offset, course) < appearance.vein_radius + edge.max()]
     points = (index.astype(float)[:, :, None] + inner[:, None]).reshape(3, -1)
-    # A tube thinner than the points' spacing falls between them: it is widened to that, and diluted as much.
-    spacing = float(edge.max()) / POINTS
-    radius = max(appearance.vein_radius, spacing)
+    # A tube thinner than the points' spacing falls between them: it is widened, and diluted as much.
+    radius = max(appearance.vein_radius, 1.5 * float(edge.max()) / POINTS)
     near = _distance(shape.offset(points, affine), course) < radius
     share = near.reshape(index.shape[1], -1).mean(axis=1) * (appearance.vein_radius / radius) ** 2
     kept = share > 0

@@ -22,10 +22,10 @@ MEASURES = (
     "chi_sd",
     "chi_p90",
     "chi_max",
-    "chi_core",
     "chi_edge_minus_core",
     "chi_edge_p75_minus_core",
     "edge_bright_fraction",
+    "chi_edge_correlation",
 )
 
 
@@ -44,7 +44,8 @@ def measure_contrasts(chi: np.ndarray, lesion: np.ndarray, *, voxel_size: Sequen
     Returns
     -------
     dict of str to float
-        `MEASURES`: mm³, ppb, and a share for the last.
+        `MEASURES`: mm³; ppb; the fraction of the edge's voxels that are bright; and the correlation of χ with the
+        distance from the core, which a rim makes positive (0 where it is not defined).
     """
     values = np.asarray(chi[lesion], float)
     depth = slice_depth(lesion, voxel_size)[lesion]
@@ -59,11 +60,17 @@ def measure_contrasts(chi: np.ndarray, lesion: np.ndarray, *, voxel_size: Sequen
         "chi_sd": float(values.std()),
         "chi_p90": float(np.percentile(values, 90)),
         "chi_max": float(values.max()),
-        "chi_core": middle,
         "chi_edge_minus_core": float(np.median(edge)) - middle,
         "chi_edge_p75_minus_core": float(np.percentile(edge, 75)) - middle,
         "edge_bright_fraction": float(np.mean(edge > middle + BRIGHT)),
+        "chi_edge_correlation": -_correlation(values, depth),
     }
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Return Pearson's correlation, 0 where one of the two is constant."""
+    spread = first.std() * second.std()
+    return float(np.mean((first - first.mean()) * (second - second.mean())) / spread) if spread > 0 else 0.0
 
 
 def slice_depth(lesion: np.ndarray, voxel_size: Sequence[float]) -> np.ndarray:

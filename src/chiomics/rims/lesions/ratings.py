@@ -79,7 +79,7 @@ def agree(first: np.ndarray, second: np.ndarray) -> Agreement:
         kappa=kappa,
         low=kappa - 1.959964 * error,
         high=min(kappa + 1.959964 * error, 1.0) if np.isfinite(kappa) else np.nan,
-        pabak=2 * (both + neither) / n - 1 if n else np.nan,
+        pabak=float(2 * (both + neither) / n - 1) if n else np.nan,
         positive_agreement=shares[0],
         negative_agreement=shares[1],
     )
