@@ -46,7 +46,7 @@ with bad_input_explained():
     SUBJECTS = list_sessions(RECIPE) if SIMULATED else []
 
 # Jobs find the package in this checkout, in the one pip environment and in conda environments alike.
-SOURCE = os.path.join(workflow.basedir, "src")
+SOURCE = os.path.join(ROOT, "src")
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
 
 

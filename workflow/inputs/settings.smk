@@ -1,5 +1,6 @@
 """Checks the configuration before anything reads it."""
 
+import os
 from contextlib import contextmanager
 
 import yaml
@@ -23,6 +24,8 @@ def bad_input_explained():
         raise WorkflowError(str(error)) from None
 
 
+#: Folder of this workflow, also where another one uses it as a module.
+ROOT = os.path.normpath(os.path.join(workflow.current_basedir.get_path_or_uri(secret_free=True), "..", ".."))
 SCHEMA = workflow.source_path("../schemas/config.schema.yaml")
 
 with bad_input_explained():

@@ -7,10 +7,10 @@ to the neighbours as the widths allow.
 
 from __future__ import annotations
 
-import graphlib
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import pairwise
 
+import networkx as nx
 import numpy as np
 from scipy.optimize import isotonic_regression
 
@@ -32,13 +32,8 @@ def transitive_reduction(edges: Sequence[Edge]) -> list[Edge]:
         Where the edges close a circle.
     """
     unique = [edge for edge in dict.fromkeys(edges) if edge[0] != edge[1]]
-    after = _descendants(unique)
-    children = _neighbours(unique, 0)
-    return [
-        (tail, head)
-        for tail, head in unique
-        if not any(head in after[other] for other in children[tail] if other != head)
-    ]  # fmt: skip
+    kept = nx.transitive_reduction(_graph(unique)).edges
+    return [edge for edge in unique if edge in kept]
 
 
 def place_layers(
@@ -95,34 +90,23 @@ def _neighbours(edges: Sequence[Edge], end: int) -> dict[Hashable, list]:
     return found
 
 
-def _topological(edges: Sequence[Edge]) -> list:
-    try:
-        return list(graphlib.TopologicalSorter(_neighbours(edges, 1)).static_order())
-    except graphlib.CycleError as error:
+def _graph(edges: Sequence[Edge]) -> nx.DiGraph:
+    """Make a graph of edges, refusing circles."""
+    graph = nx.DiGraph(edges)
+    if not nx.is_directed_acyclic_graph(graph):
+        circle = [tail for tail, _ in nx.find_cycle(graph)]
         raise InputError(
-            "the rules close a circle", found=" -> ".join(map(str, error.args[1])), expected="a graph without circles"
-        ) from None
-
-
-def _descendants(edges: Sequence[Edge]) -> dict[Hashable, set]:
-    children = _neighbours(edges, 0)
-    after: dict[Hashable, set] = {}
-    for node in reversed(_topological(edges)):
-        after[node] = set(children[node]).union(*(after[child] for child in children[node]))
-    return after
+            "the rules close a circle", found=" -> ".join(map(str, circle)), expected="a graph without circles"
+        )
+    return graph
 
 
 def _layers(edges: Sequence[Edge]) -> dict[Hashable, int]:
     """Return the length of the longest path to each node; what nothing leads to stands above its first user."""
-    parents, children = _neighbours(edges, 1), _neighbours(edges, 0)
-    layer: dict[Hashable, int] = {}
-    order = _topological(edges)
-    for node in order:
-        layer[node] = max((layer[parent] + 1 for parent in parents[node]), default=0)
-    for node in order:
-        if not parents[node]:
-            layer[node] = min(layer[child] for child in children[node]) - 1
-    return layer
+    graph = _graph(edges)
+    layer = {node: number for number, nodes in enumerate(nx.topological_generations(graph)) for node in nodes}
+    sources = [node for node in graph if not graph.in_degree(node)]
+    return layer | {node: min(layer[child] for child in graph.successors(node)) - 1 for node in sources}
 
 
 def _ordered(rows: list[list], above: Mapping, below: Mapping) -> list[list]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import matplotlib as mpl
 import matplotlib.font_manager
 import matplotlib.textpath
+import networkx as nx
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -95,9 +96,8 @@ def upstream_of(edges: Sequence[tuple[str, str]], rule: str) -> list[tuple[str, 
     list of (str, str)
         In the order of `edges`.
     """
-    needed = {rule}
-    while more := {tail for tail, head in edges if head in needed} - needed:
-        needed |= more
+    graph = nx.DiGraph(edges)
+    needed = {rule} | (nx.ancestors(graph, rule) if rule in graph else set())
     return [(tail, head) for tail, head in edges if head in needed]
 
 
