@@ -70,7 +70,7 @@ REFUSALS = {
     ),
     "unknown orientation": ({MEGRE: {**GRE, "code": 0}}, ["orientation is unknown", "sform_code 0 and qform_code 0"]),
     "complex voxels": ({MEGRE: {**GRE, "dtype": np.complex64}}, ["complex or colour", "datatype 32"]),
-    "a 4-D image": ({MEGRE: {**GRE, "shape": (24, 22, 20, 8)}}, ["4-D image", "8 volumes", "MCPC-3D-S"]),
+    "a 4-D image": ({MEGRE: {**GRE, "shape": (24, 22, 20, 8)}}, ["a 4-D image", "8 volumes", "EchoTime the list"]),
     "uncombined coils": (
         {f"{ANAT}_coil-{{01,02}}_echo-{{1,2}}_part-{{mag,phase}}_MEGRE": GRE},
         ["uncombined coils", "coil-01", "adaptive combine"],
@@ -100,9 +100,35 @@ REFUSALS = {
         ["the echo is not a number", "echo-first"],
     ),
     "an unknown part": ({f"{ANAT}_part-{{mag,argument}}_MEGRE": {}}, ["unknown part", "part-argument"]),
-    "one magnitude of a difference": (
-        {"sub-01/fmap/{name}_{magnitude1,phasediff}": {"EchoTime1": 0.005, "EchoTime2": 0.007}},
-        ["needs the magnitudes of its two echoes", "1 magnitude and 1 phase difference"],
+    "a difference without magnitude": (
+        {"sub-01/fmap/{name}_phasediff": {"EchoTime1": 0.005, "EchoTime2": 0.007}},
+        ["needs a magnitude", "0 magnitude and 1 phase difference"],
+    ),
+    "a difference without its times": (
+        {"sub-01/fmap/{name}_{magnitude1,phasediff}": {"EchoTime": 0.007, "MagneticFieldStrength": 3}},
+        ["EchoTime1 or EchoTime2 is missing", "phasediff"],
+    ),
+    "a field map without its unit": (
+        {"sub-01/fmap/{name}_{magnitude,fieldmap}": {"MagneticFieldStrength": 3}},
+        ["not said to be in Hz", '"Units": "Hz"'],
+    ),
+    "a field map in Tesla": (
+        {"sub-01/fmap/{name}_{magnitude,fieldmap}": {"MagneticFieldStrength": 3, "Units": "T"}},
+        ["not said to be in Hz; file sub-01/fmap/sub-01_fieldmap.nii.gz; found Units 'T'"],
+    ),
+    "a field map alone": ({"sub-01/fmap/{name}_fieldmap": {"Units": "Hz"}}, ["a field map needs a magnitude"]),
+    "a list of times for another number of volumes": (
+        {f"{ANAT}_part-{{mag,phase}}_MEGRE": {**GRE, "EchoTime": [[0.004, 0.008]], "shape": (24, 22, 20, 3)}},
+        ["differ in length", "3 volumes, 2 times"],
+    ),
+    "NaN for an echo time": ({MEGRE: {**GRE, "EchoTime": float("nan")}}, ["EchoTime is not a number", "found NaN"]),
+    "variants by desc": (
+        {f"{ANAT}_desc-{{a,b}}_echo-{{1,2}}_part-{{mag,phase}}_MEGRE": GRE},
+        ["several GRE acquisitions", "desc-a_MEGRE, desc-b_MEGRE"],
+    ),
+    "several weightings": (
+        {f"{ANAT}_{{flip-1_mt-on,flip-2_mt-off}}_echo-{{1,2}}_part-{{mag,phase}}_MPM": GRE},
+        ["several GRE acquisitions", "flip-1_mt-on_MPM, flip-2_mt-off_MPM"],
     ),
     "a broken sidecar": ({MEGRE: GRE, "MEGRE.json": "{"}, ["the sidecar cannot be read", "MEGRE.json"]),
     "a sidecar that is a list": ({MEGRE: GRE, "MEGRE.json": "[]"}, ["the sidecar does not hold fields"]),
@@ -176,8 +202,10 @@ def test_field_map_of_another_use_is_no_bad_session(tmp_path):
     spec = multi_echo() | {
         "sub-02/fmap/{name}_{magnitude1,magnitude2,phasediff}": {"EchoTime1": 0.005, "EchoTime2": 0.007}
     }
-    (row,) = index_bids(make_bids_tree(tmp_path, spec), acquisition="MEGRE")
-    assert row["session"] == "sub-01"
+    row, other = index_bids(make_bids_tree(tmp_path, spec), acquisition="MEGRE")
+    assert (row["session"], row["status"]) == ("sub-01", "included")
+    assert "another acquisition than the one that is used: fieldmap" in other["reason"]
+    check_cohort([row, other], on_bad_session="fail")
     field_map = index_bids(tmp_path, acquisition="fieldmap")[-1]
     assert (field_map["session"], field_map["input_kind"]) == ("sub-02", "phase_difference")
 
@@ -227,8 +255,13 @@ def test_empty_cohorts(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         index_bids(tmp_path / "absent")
     make_bids_tree(tmp_path, {"sub-01/anat/{name}_T1w": {}, "sub-01/anat/GRE_echo1.nii.gz": {}})
-    with pytest.raises(EmptyCohortError, match=r"1 participants with 2 images, .* 1 names are not BIDS"):
-        index_bids(tmp_path)
+    rows = index_bids(tmp_path)
+    assert "found T1w and 1 images whose name is not BIDS (sub-01/anat/GRE_echo1.nii.gz)" in rows[0]["reason"]
+    with pytest.raises(EmptyCohortError, match=r"no session can be used: 1 excluded .* expected part-mag"):
+        check_cohort(rows)
+    make_bids_tree(tmp_path / "other", {"notes/scan.nii.gz": {}})
+    with pytest.raises(EmptyCohortError, match=r"no session; found 0 participants with 0 images"):
+        index_bids(tmp_path / "other")
     make_bids_tree(tmp_path, {f"{ANAT}_part-mag_MEGRE": GRE})
     with pytest.raises(EmptyCohortError, match="no session can be used: 1 excluded"):
         check_cohort(index_bids(tmp_path))

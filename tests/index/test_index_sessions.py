@@ -16,7 +16,7 @@ def by_session(rows):
     return {row["session"]: row for row in rows}
 
 
-def test_sessions_runs_and_echoes_of_some(tmp_path, caplog):
+def test_sessions_runs_and_echoes_of_some(tmp_path):
     spec = {
         **multi_echo("01", 3),
         **multi_echo("02", 4, session="ses-{a,b}/"),
@@ -24,15 +24,37 @@ def test_sessions_runs_and_echoes_of_some(tmp_path, caplog):
         "sub-03/ses-2/anat/{name}_T1w": {},
         "sub-10/anat/{name}_T1w": {},
     }
-    rows = index_bids(make_bids_tree(tmp_path, spec))
+    every = index_bids(make_bids_tree(tmp_path, spec))
+    rows = [row for row in every if row["status"] == "included"]
     assert [row["session"] for row in rows] == [
         "sub-01", "sub-02_ses-a", "sub-02_ses-b", "sub-03_ses-1_run-02", "sub-03_ses-1_run-1",
     ]  # fmt: skip
     assert [row["n_echoes"] for row in rows] == [3, 4, 4, 2, 2]
-    assert {row["status"] for row in rows} == {"included"}
     assert [row["session_id"] for row in rows][::2] == ["", "ses-b", "ses-1"]
     assert [row["run"] for row in rows] == ["", "", "", "02", "1"]
-    assert "2 sessions have neither GRE nor a χ map: sub-03_ses-2, sub-10" in caplog.text
+    others = {row["session"]: row["reason"] for row in every if row["status"] == "excluded"}
+    assert list(others) == ["sub-03_ses-2", "sub-10"]
+    assert all(reason.startswith("no input for a χ map; found T1w; expected part-mag") for reason in others.values())
+
+
+def test_a_row_for_every_session_of_the_folder(tmp_path):
+    spec = multi_echo("01", session="ses-1/") | {
+        "sub-01/ses-2/func/{name}_task-rest_part-{mag,phase}_bold": {},
+        "sub-01/ses-3/fmap/{name}_dir-{AP,PA}_epi": {},
+        "sub-01/ses-4/anat/{name}_part-phase_T1rho": {},
+        "sub-02/perf/{name}_asl": {},
+        "sub-03/ses-1/notes.txt": "an empty session",
+        "sub-04/anat/{name}_T2w": {},
+    }  # fmt: skip
+    rows = by_session(index_bids(make_bids_tree(tmp_path, spec)))
+    expected = ["sub-01_ses-1", "sub-01_ses-2", "sub-01_ses-3", "sub-01_ses-4", "sub-02", "sub-03_ses-1", "sub-04"]
+    assert list(rows) == expected
+    assert "not looked into: func; phase of EPI (bold) is not read" in rows["sub-01_ses-2"]["reason"]
+    assert "found epi; an EPI field map (fmap/epi) holds no phase" in rows["sub-01_ses-3"]["reason"]
+    assert "sub-01_ses-4_part-phase_T1rho.nii.gz seems to hold phase" in rows["sub-01_ses-4"]["reason"]
+    assert "folders that are not looked into: perf" in rows["sub-02"]["reason"]
+    assert "found no image" in rows["sub-03_ses-1"]["reason"]
+    assert index_bids(tmp_path, cache=tmp_path / "cache") == index_bids(tmp_path, cache=tmp_path / "cache")
 
 
 def test_one_bad_run_leaves_the_others(tmp_path):

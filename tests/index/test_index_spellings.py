@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from chiomics.core.bids import build_name
 from chiomics.index import index_bids
 from chiomics.index.names import name_file, read_gre
-from tests.bids_trees import GRE, make_bids_tree, multi_echo, write_image
+from tests.bids_trees import AFFINE, GRE, make_bids_tree, multi_echo, write_image
 
 ANAT = "sub-01/anat/{name}"
+MEGRE = f"{ANAT}_echo-{{1,2,3}}_part-{{mag,phase}}_MEGRE"
 
 
 def only_row(folder, spec, **options):
@@ -107,14 +108,137 @@ def test_two_phases_of_a_field_map(tmp_path):
     assert "field map" in row["warnings"][0]
 
 
-def test_field_map_gives_way_to_gre_and_to_a_cohort_with_gre(tmp_path, caplog):
+def test_field_map_gives_way_to_gre_and_to_a_cohort_with_gre(tmp_path):
     field_map = {
         "sub-{01,02}/fmap/{name}_magnitude{1,2}": {},
         "sub-{01,02}/fmap/{name}_phasediff": {"EchoTime1": 0.005, "EchoTime2": 0.0075, "MagneticFieldStrength": 3},
     }
-    row = only_row(tmp_path, field_map | multi_echo("01"))
+    row, other = index_bids(make_bids_tree(tmp_path, field_map | multi_echo("01")))
     assert (row["session"], row["input_kind"], row["n_echoes"]) == ("sub-01", "magnitude_phase", 3)
-    assert "sub-02" in caplog.text
+    assert (other["session"], other["status"]) == ("sub-02", "excluded")
+    assert "index.acquisition: fieldmap" in other["reason"]
+
+
+def test_difference_with_one_magnitude_and_field_map_in_hertz(tmp_path):
+    times = {"EchoTime1": 0.00492, "EchoTime2": 0.00738, "MagneticFieldStrength": 3}
+    row = only_row(tmp_path / "a", {"sub-01/fmap/{name}_{magnitude1,phasediff}": times})
+    assert (row["status"], row["input_kind"], row["n_echoes"]) == ("included", "phase_difference", 2)
+    assert (row["echo_times"], row["magnitude"]) == ([0.00492, 0.00738], ["sub-01/fmap/sub-01_magnitude1.nii.gz"])
+    hertz = {"Units": "Hz", "MagneticFieldStrength": 3}
+    row = only_row(tmp_path / "b", {"sub-01/fmap/{name}_{magnitude,fieldmap}": hertz})
+    assert (row["status"], row["input_kind"], row["n_echoes"], row["echo_times"]) == ("included", "field_map", 1, [])
+    assert row["phase"] == ["sub-01/fmap/sub-01_fieldmap.nii.gz"]
+
+
+def test_all_echoes_in_one_file(tmp_path):
+    fields = {"EchoTime": [[0.004, 0.008, 0.012]], "MagneticFieldStrength": 3, "shape": (24, 22, 20, 3)}
+    row = only_row(tmp_path, {f"{ANAT}_part-{{mag,phase}}_MEGRE": fields})
+    assert (row["status"], row["n_echoes"], row["echo_times"]) == ("included", 3, [0.004, 0.008, 0.012])
+    assert row["shape"] == [24, 22, 20]
+
+
+def test_mpm_and_desc_variants_by_the_operators_choice(tmp_path):
+    mpm = {f"{ANAT}_{{flip-1_mt-on,flip-2_mt-off}}_echo-{{1,2}}_part-{{mag,phase}}_MPM": GRE}
+    row = only_row(tmp_path / "a", mpm, acquisition="mt-off")
+    assert (row["status"], row["n_echoes"]) == ("included", 2)
+    assert row["phase"][0] == "sub-01/anat/sub-01_flip-2_mt-off_echo-1_part-phase_MPM.nii.gz"
+    variants = {f"{ANAT}{{_desc-norm,}}_echo-{{1,2}}_part-{{mag,phase}}_MEGRE": GRE}
+    row = only_row(tmp_path / "b", variants)
+    assert row["magnitude"][0] == "sub-01/anat/sub-01_echo-1_part-mag_MEGRE.nii.gz"
+    assert row["warnings"] == ["left aside beside images without desc-: desc-norm_MEGRE"]
+    row = only_row(tmp_path / "b", variants, acquisition="desc-norm")
+    assert row["magnitude"][0] == "sub-01/anat/sub-01_desc-norm_echo-1_part-mag_MEGRE.nii.gz"
+
+
+def test_imaging_frequency_in_place_of_the_field_strength(tmp_path):
+    row = only_row(tmp_path, {MEGRE: {"EchoTime": GRE["EchoTime"], "ImagingFrequency": 127.7485}})
+    assert row["field_strength"] == pytest.approx(3.0004, abs=1e-3)  # the frequency of a proton is known to more digits
+    assert len(row["warnings"]) == 1
+    assert "3.0004 T from ImagingFrequency 127.749 MHz" in row["warnings"][0]
+
+
+def test_sidecar_in_latin_1(tmp_path):
+    text = '{"MagneticFieldStrength": 3, "InstitutionName": "Universität"}'
+    spec = {MEGRE: {"EchoTime": GRE["EchoTime"]}, "MEGRE.json": text.encode("latin-1")}
+    row = only_row(tmp_path, spec)
+    assert (row["status"], row["field_strength"]) == ("included", 3)
+    assert row["warnings"] == ["MEGRE.json: not in UTF-8, read as Latin-1"]
+
+
+def test_fewest_slices_is_a_setting(tmp_path):
+    thin = {MEGRE: {**GRE, "shape": (24, 22, 12)}}
+    (row,) = index_bids(make_bids_tree(tmp_path, thin))
+    assert "index.minimum_slices" in row["reason"]
+    assert only_row(tmp_path, thin, minimum_slices=12)["status"] == "included"
+
+
+@pytest.mark.parametrize(
+    ("codes", "tilt", "words"),
+    [
+        ((2, 1), 25, "25 degrees apart; B0 follows the qform"),
+        ((1, 2), 25, "25 degrees apart; B0 follows the sform"),
+        ((1, 1), 25, "disagree about the direction of B0"),
+        ((2, 2), 25, "disagree about the direction of B0"),
+        ((4, 1), 25, "B0 follows the qform"),
+        ((1, 1), 0, ""),
+    ],
+)
+def test_two_forms_of_a_header(tmp_path, codes, tilt, words):
+    make_bids_tree(tmp_path, multi_echo())
+    turn = np.eye(4)
+    angle = np.radians(tilt)
+    turn[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    for path in tmp_path.rglob("*.nii.gz"):
+        image = nib.load(path)
+        image = nib.Nifti1Image(np.asanyarray(image.dataobj), None, image.header)
+        image.set_sform(turn @ AFFINE, codes[0])
+        image.set_qform(AFFINE, codes[1])
+        nib.save(image, path)
+    (row,) = index_bids(tmp_path)
+    said = row["reason"] or " ".join(row["warnings"])
+    assert words in said if words else said == ""
+    assert (row["status"] == "excluded") == ("disagree" in words)
+
+
+def test_mirrored_and_stretched_forms_are_refused(tmp_path):
+    for name, factors, words in (("a", (-1, 1, 1, 1), "which side is left"), ("b", (1, 1, 1.1, 1), "voxel size")):
+        make_bids_tree(tmp_path / name, multi_echo())
+        for path in (tmp_path / name).rglob("*.nii.gz"):
+            image = nib.load(path)
+            image = nib.Nifti1Image(np.asanyarray(image.dataobj), None, image.header)
+            image.set_sform(np.diag(factors) @ AFFINE, 2)
+            image.set_qform(AFFINE, 1)
+            nib.save(image, path)
+        (row,) = index_bids(tmp_path / name)
+        assert words in row["reason"]
+
+
+def test_nan_in_an_affine_is_named(tmp_path):
+    make_bids_tree(tmp_path, multi_echo())
+    path = next(tmp_path.rglob("*echo-2_part-mag*.nii.gz"))
+    image = nib.load(path)
+    image.header["srow_x"][0] = np.nan
+    image.header["qform_code"] = 0
+    nib.save(nib.Nifti1Image(np.asanyarray(image.dataobj), None, image.header), path)
+    (row,) = index_bids(tmp_path)
+    assert "affine holds NaN" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'"participant_id"\t"group"\n"sub-01"\t"MS"\n',
+        b'\xef\xbb\xbfparticipant_id\tgroup\r\nsub-01\tMS\r\n',
+        b"participant_id\tgroup\rsub-01\tMS\r",
+        'participant_id\tgroup\nsub-01\tMS\n'.encode("utf-16"),
+        b'participant_id\tgroup\n"sub-01"\t"MS"\n',
+        "participant_id\tgroup\tcity\nsub-01\tMS\tMünchen\n".encode("latin-1"),
+    ],
+    ids=["quotes of R", "mark and CR LF", "CR", "UTF-16", "quotes below", "Latin-1"],
+)  # fmt: skip
+def test_participants_table_as_programs_write_it(tmp_path, content):
+    row = only_row(tmp_path, multi_echo() | {"participants.tsv": content})
+    assert (row["participant_id"], row["group"]) == ("sub-01", "MS")
 
 
 def test_processed_swi_is_no_input(tmp_path):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from chiomics.core.errors import InputError
-from chiomics.core.images import read_image
+from chiomics.core.images import read_image, write_image
 from chiomics.qsm.bipolar import find_bipolar
+from chiomics.qsm.chain import estimate_total_fields
+from chiomics.qsm.echo_files import EchoFiles
+from chiomics.qsm.echo_inputs import field_map_as_echo
 from chiomics.qsm.input_checks import check_magnitude, check_phase_echoes, check_planes, mend_slices
 from chiomics.qsm.phase_scale import phase_to_radians
-from tests.qsm.heads import ECHO_TIMES, VOXEL_SIZE, Head
+from tests.qsm.heads import ECHO_TIMES, FIELD_STRENGTH, VOXEL_SIZE, Head
 
 PLANES = np.arange(48)
 RANDOM = np.random.default_rng(4).uniform(-np.pi, np.pi, 48)
@@ -176,3 +180,49 @@ def test_bipolar_read_out_is_found(head: Head) -> None:
     assert not find_bipolar(head.magnitude, bent, head.mask, echo_times=ECHO_TIMES, voxel_size=VOXEL_SIZE).found
     two = find_bipolar(head.magnitude[:2], head.phase[:2], head.mask, echo_times=ECHO_TIMES[:2], voxel_size=VOXEL_SIZE)
     assert two.alternation is None
+
+
+def test_field_map_and_stacked_echoes_give_the_same_field(head: Head, tmp_path) -> None:
+    affine = np.diag([*VOXEL_SIZE, 1.0])
+    frequency = 42.577478 * FIELD_STRENGTH * head.total_field  # Hz
+    write_image(tmp_path / "field.nii.gz", frequency.astype(np.float32), affine)
+    write_image(tmp_path / "mag.nii.gz", head.magnitude[0], affine)
+    files = EchoFiles("field_map", [], FIELD_STRENGTH, [str(tmp_path / "mag.nii.gz")], [str(tmp_path / "field.nii.gz")])
+    echoes = files.read()
+    assert np.abs(echoes.phase).max() <= np.pi / 2 + 1e-6  # nothing wraps
+    total = estimate_total_fields(
+        echoes.magnitude, echoes.phase, head.mask, echo_times=echoes.echo_times, field_strength=FIELD_STRENGTH,
+        voxel_size=VOXEL_SIZE, echo_sets={"all": [1]},
+    )  # fmt: skip
+    # The file holds single precision, and so does the phase: 1e-6 of some ppm.
+    assert np.abs(total["fields"][0] - head.total_field)[total["mask"]].max() < 1e-4
+
+    for name, volumes in (("mag", head.magnitude), ("phase", head.phase)):
+        write_image(tmp_path / f"{name}s.nii.gz", np.moveaxis(volumes, 0, -1), affine)
+    stacked = [[str(tmp_path / f"{name}s.nii.gz")] for name in ("mag", "phase")]
+    echoes = EchoFiles("magnitude_phase", ECHO_TIMES, FIELD_STRENGTH, *stacked, phase_scale="radians").read()
+    assert np.array_equal(echoes.phase, head.phase)
+    assert np.array_equal(echoes.magnitude, head.magnitude)
+
+
+def test_field_map_that_is_none() -> None:
+    for field in (np.zeros((1, 4, 4, 4)), np.linspace(0, 20000, 64).reshape(1, 4, 4, 4)):
+        with pytest.raises(InputError, match="does not hold a field in Hz"):
+            field_map_as_echo(field)
+    phase, times = field_map_as_echo(np.linspace(-200, 100, 64).reshape(1, 4, 4, 4))
+    assert phase.min() == pytest.approx(2 * np.pi * -200 * times[0], rel=1e-6)  # float32
+
+
+def test_b0_follows_the_form_of_the_scanner(head: Head, tmp_path) -> None:
+    affine, turn = np.diag([*VOXEL_SIZE, 1.0]), np.eye(4)
+    turn[1:3, 1:3] = [[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]]
+    for codes, direction in (((2, 1), [0, 0, 1]), ((1, 2), [0, np.sin(0.4), np.cos(0.4)])):
+        paths = []
+        for name, volume in (("mag", head.magnitude[0]), ("phase", head.phase[0])):
+            image = nib.Nifti1Image(volume, None)
+            image.set_sform(turn @ affine, codes[0])
+            image.set_qform(affine, codes[1])
+            nib.save(image, tmp_path / f"{name}.nii")
+            paths.append([str(tmp_path / f"{name}.nii")])
+        echoes = EchoFiles("magnitude_phase", [0.006], FIELD_STRENGTH, *paths, phase_scale="radians").read()
+        assert echoes.b0_direction == pytest.approx(direction, abs=1e-6)  # the header's single precision

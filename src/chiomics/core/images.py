@@ -161,9 +161,9 @@ def scanner_affine(path: str | Path) -> np.ndarray:
         The qform where it alone says "scanner" (code 1), as after a co-registration that wrote the sform anew; else
         the form that NIfTI prefers.
     """
-    header = nib.load(path).header
+    image = nib.load(path)
     try:
-        sform, qform = int(header["sform_code"]), int(header["qform_code"])
+        sform, qform = int(image.header["sform_code"]), int(image.header["qform_code"])
     except (KeyError, ValueError, IndexError):
-        return header.get_best_affine()
-    return header.get_qform() if qform == 1 and sform != 1 else header.get_best_affine()
+        sform = qform = 0
+    return image.header.get_qform() if qform == 1 and sform != 1 else _usable_affine(image, path)

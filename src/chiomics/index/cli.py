@@ -22,6 +22,9 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         "--derivatives", nargs="+", default="all", metavar="NAME",
         help="folders below derivatives/ to look into; none for no folder; default: all but truth",
     )  # fmt: skip
+    parser.add_argument(
+        "--minimum-slices", type=int, default=20, metavar="N", help="fewest voxels along any axis; default: %(default)s"
+    )
     parser.add_argument("--participants", nargs="+", metavar="LABEL", help="only these")
     parser.add_argument("--qc-exclude", type=Path, metavar="TSV", help="default: qc_exclude.tsv in BIDS_DIR, if there")
     parser.add_argument("--qc-accept", type=Path, metavar="TSV", help="default: qc_accept.tsv in BIDS_DIR, if there")
@@ -45,6 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
         acquisition=arguments.acquisition,
         derivatives=derivatives,
         participants=arguments.participants,
+        minimum_slices=arguments.minimum_slices,
         qc_exclude=arguments.qc_exclude,
         qc_accept=arguments.qc_accept,
         failed_dir=arguments.failed_dir or arguments.output.parent / "qc" / "failed",

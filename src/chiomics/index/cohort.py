@@ -10,9 +10,17 @@ from pathlib import Path
 
 from chiomics.core.errors import InputError
 from chiomics.core.failures import Failure, read_failures
-from chiomics.index.checks import Facts
+from chiomics.index.checks import MINIMUM_SLICES, Facts
 from chiomics.index.gre import GreInput
-from chiomics.index.manifest import FAILED_JOB, EmptyCohortError, check_cohort, exclude, summarise, write_manifest
+from chiomics.index.manifest import (
+    FAILED_JOB,
+    NO_INPUT,
+    EmptyCohortError,
+    check_cohort,
+    exclude,
+    summarise,
+    write_manifest,
+)
 from chiomics.index.names import IMAGES, name_file
 from chiomics.index.participant import Participant, index_participant
 from chiomics.index.readings import Readings
@@ -55,8 +63,13 @@ def update_manifest(
     options.setdefault("cache", Path(path).with_name(".index_cache.json"))
     rows = index_bids(bids_dir, **options)
     changed = write_manifest(rows, path)
-    logger.info("%s\n%s %s", summarise(rows), path, "is written" if changed else "has not changed")
-    check_cohort(rows, on_bad_session=on_bad_session)
+    written = f"{path} {'is written' if changed else 'has not changed'}"
+    try:
+        check_cohort(rows, on_bad_session=on_bad_session)
+    except InputError:
+        logger.info("%s", written)  # the error holds the reasons
+        raise
+    logger.info("%s\n%s", summarise(rows), written)
     return rows
 
 
@@ -73,6 +86,7 @@ def index_bids(
     cache: str | Path | None = None,
     T1w: Mapping | None = None,
     FLAIR: Mapping | None = None,
+    minimum_slices: int = MINIMUM_SLICES,
 ) -> list[dict]:
     """Index a BIDS folder from names, sidecars and image headers.
 
@@ -98,6 +112,8 @@ def index_bids(
         File that remembers readings.
     T1w, FLAIR : mapping, optional
         Which of several images of a session is meant, see `chiomics.index.structural.matches`.
+    minimum_slices : int
+        Fewest voxels along any axis.
 
     Returns
     -------
@@ -109,7 +125,7 @@ def index_bids(
     InputError
         Where the folder or one of the operator's files cannot be used.
     EmptyCohortError
-        Where no session has GRE or a χ map.
+        Where there is no session.
     """
     folder = os.fspath(bids_dir)
     shared, folders = find_participants(folder, derivatives)
@@ -117,11 +133,11 @@ def index_bids(
     filters = {"T1w": T1w, "FLAIR": FLAIR}
     for name, wanted in filters.items():
         check_filter(name, wanted)
-    remembered = Readings(cache, folder, shared, (acquisition, filters))
+    remembered = Readings(cache, folder, shared, (acquisition, minimum_slices, filters))
     contents: dict[str, dict] = {}
     read = functools.partial(
         index_participant, bids_dir=folder, shared=[file.path for file in shared], contents=contents,
-        acquisition=acquisition, filters=filters,
+        acquisition=acquisition, minimum_slices=minimum_slices, filters=filters,
     )  # fmt: skip
     results = []
     for name, places in folders.items():
@@ -135,7 +151,7 @@ def index_bids(
     rows = _join(results)
     if not rows:
         raise EmptyCohortError(
-            "no session with GRE or a χ map", file=folder, found=_sight(folders, results),
+            "no session", file=folder, found=_sight(folders, results),
             expected="e.g. sub-01/anat/sub-01_echo-1_part-mag_MEGRE.nii.gz and its part-phase",
         )  # fmt: skip
     default = Path(folder, ACCEPTANCES)
@@ -214,7 +230,7 @@ def index_files(
     ]
     rows = _join(results)
     for row in rows:
-        if row["status"] == "excluded":
+        if row["status"] == "excluded" and not row["reason"].startswith(NO_INPUT):
             raise InputError("a predicted session cannot be used", found=f"{row['session']}: {row['reason']}")
     if not rows:
         raise EmptyCohortError("no session with GRE or a χ map in the list of files")
@@ -254,14 +270,18 @@ def _join(results: list[Participant]) -> list[dict]:
     """Join the participants' rows, and log what gave none."""
     rows = [row for result in results for row in result.rows]
     only_field_map = {key for result in results for key in result.only_field_map}
-    if len(only_field_map) < len(rows):
-        # An fMRI study's field maps are not the GRE that the other sessions' maps come from.
-        rows = [row for row in rows if row["session"] not in only_field_map]
-        _log("sessions have only a field map in fmap/, not used beside the others' GRE", sorted(only_field_map))
-    else:
-        for row in rows:
+    others = any(row["session"] not in only_field_map and not row["reason"].startswith(NO_INPUT) for row in rows)
+    for row in rows:
+        if row["session"] not in only_field_map:
+            continue
+        if others:
+            # An fMRI study's field maps are not the GRE that the other sessions' maps come from.
+            exclude(
+                row, f"{NO_INPUT}; found a field map in fmap/, not used beside the other sessions' GRE; "
+                "expected GRE as the others have it, or index.acquisition: fieldmap to take the field maps of all",
+            )  # fmt: skip
+        else:
             row["warnings"].append("the input is a field map from fmap/")
-    _log("sessions have neither GRE nor a χ map", [key for result in results for key in result.without_input])
     _log("images have a name that is not BIDS or contradicts their folder", [p for r in results for p in r.misnamed])
     return rows
 

@@ -18,7 +18,7 @@ _COMBINE = "coil-combined images (the scanner's adaptive combine, or MCPC-3D-S/A
 class GreInput:
     """The images of one run, in the order of the echoes."""
 
-    kind: str  # magnitude_phase, real_imaginary or phase_difference
+    kind: str  # magnitude_phase, real_imaginary, phase_difference or field_map
     echoes: list[int]
     magnitude: list[NamedFile] = field(default_factory=list)
     phase: list[NamedFile] = field(default_factory=list)
@@ -64,6 +64,11 @@ def choose_acquisition(images: list[GreImage], acquisition: str | None) -> tuple
                 found=_variants(images), expected=acquisition,
             )  # fmt: skip
         images = chosen
+    plain = [image for image in images if "desc" not in image.file.entities]
+    if plain and len(plain) < len(images) and acquisition is None and has_phase(plain):
+        aside = sorted({image.variant for image in images if image not in plain})
+        warnings.append(f"left aside beside images without desc-: {', '.join(aside)}")
+        images = plain
     if any(image.coil for image in images) and any(not image.coil and _is_phase(image) for image in images):
         warnings.append("uncombined coils are left aside beside coil-combined images")
         images = [image for image in images if not image.coil]
@@ -134,17 +139,9 @@ def has_phase(images: list[GreImage]) -> bool:
 def _pair(parts: dict[str, dict[int | None, NamedFile]], warnings: list[str]) -> GreInput:
     """Find the kind of input and pair its parts."""
     if "phasediff" in parts and "phase" not in parts:
-        magnitude, difference = parts.get("magnitude", {}), parts["phasediff"]
-        if len(magnitude) != 2 or None in magnitude or len(difference) != 1:
-            raise InputError(
-                "a phase difference needs the magnitudes of its two echoes",
-                file=next(iter(difference.values())).path,
-                found=f"{len(magnitude)} magnitude and {len(difference)} phase difference images",
-                expected="two magnitudes and one phase difference",
-            )
-        echoes = sorted(magnitude)
-        files = [magnitude[echo] for echo in echoes]
-        return GreInput("phase_difference", echoes, magnitude=files, phase=list(difference.values()), warnings=warnings)
+        return _with_magnitudes("phase_difference", parts.get("magnitude", {}), parts["phasediff"], [1, 2], warnings)
+    if "fieldmap" in parts and "phase" not in parts:
+        return _with_magnitudes("field_map", parts.get("magnitude", {}), parts["fieldmap"], [1], warnings)
     kind = "real_imaginary" if "phase" not in parts and "real" in parts and "imaginary" in parts else "magnitude_phase"
     first, second = _PAIRS[kind]
     for name, other in ((first, second), (second, first)):
@@ -170,6 +167,26 @@ def _pair(parts: dict[str, dict[int | None, NamedFile]], warnings: list[str]) ->
     setattr(gre, first, [parts[first][echo] for echo in echoes])
     setattr(gre, second, [parts[second][echo] for echo in echoes])
     return gre
+
+
+def _with_magnitudes(
+    kind: str,
+    magnitude: dict[int | None, NamedFile],
+    phase: dict[int | None, NamedFile],
+    echoes: list[int],
+    warnings: list[str],
+) -> GreInput:
+    """Put a phase difference or a field map together with its magnitude, of one echo or of both."""
+    name = kind.replace("_", " ")
+    if not 1 <= len(magnitude) <= 2 or (None in magnitude and len(magnitude) > 1) or len(phase) != 1:
+        raise InputError(
+            f"a {name} needs a magnitude, of one or of both of its echoes",
+            file=next(iter(phase.values())).path,
+            found=f"{len(magnitude)} magnitude and {len(phase)} {name} images",
+            expected=f"one or two magnitudes and one {name}",
+        )
+    files = [magnitude[echo] for echo in sorted(magnitude, key=lambda echo: echo or 0)]
+    return GreInput(kind, echoes, magnitude=files, phase=list(phase.values()), warnings=warnings)
 
 
 def _join_phase_difference(images: list[GreImage]) -> list[GreImage]:

@@ -35,6 +35,8 @@ class Header(NamedTuple):
     in_template_space: bool  # the sform leads to a template, so that the scanner's axes are not sure
     raw: bytes  # the fields that the geometry comes from
     notes: tuple[str, ...] = ()  # what had to be decided, for the manifest
+    codes: tuple[int, int] = (1, 0)  # of the sform and the qform
+    qform: Matrix | None = None  # where both forms have a code
 
 
 def read_header(bids_dir: str, file: NamedFile) -> Header:
@@ -114,14 +116,15 @@ def _parse(start: bytes, order: str, file: NamedFile) -> Header:
     notes: tuple[str, ...] = ()
     if sform_code > 0 and qform_code > 0 and not _spans_volume(geometry[6:18]):
         sform_code, notes = 0, (f"{file.path}: the sform spans no volume, the qform is taken",)
+    qform = _quaternion_affine(geometry[:3], geometry[3:6], pixdim) if qform_code > 0 else None
     if sform_code > 0:
         affine = (tuple(geometry[6:10]), tuple(geometry[10:14]), tuple(geometry[14:18]))
-    elif qform_code > 0:
-        affine = _quaternion_affine(geometry[:3], geometry[3:6], pixdim)
     else:
-        affine = None
+        affine, qform = qform, None
     raw = start[40:56] + start[76:92] + start[252:328]
-    return _check(dimensions, datatype, start[123] & 7, affine, sform_code, raw, file)._replace(notes=notes)
+    header = _check(dimensions, datatype, start[123] & 7, affine, sform_code, raw, file)
+    header = header._replace(notes=notes)
+    return header if qform is None else header._replace(codes=(sform_code, qform_code), qform=qform)
 
 
 def _spans_volume(rows: list[float]) -> bool:
@@ -194,7 +197,9 @@ def _check(
             "the image's orientation is unknown, so B0 has no direction", file=file.path,
             found="sform_code 0 and qform_code 0", expected="a header that keeps the scanner's orientation",
         )  # fmt: skip
+    if not all(math.isfinite(value) for row in affine for value in row):
+        raise InputError("the image's affine holds NaN or infinity", file=file.path, found=str([*map(list, affine)]))
     size = tuple(math.sqrt(sum(row[axis] ** 2 for row in affine)) for axis in range(3))
-    if not all(0 < side < math.inf for side in size) or not all(math.isfinite(row[3]) for row in affine):
+    if not all(0 < side < math.inf for side in size):
         raise InputError("the image's affine is not usable", file=file.path, found=f"voxel size {list(size)} mm")
     return Header(lengths[:3], math.prod(lengths[3:]), affine, size, sform_code in _TEMPLATE_CODES, raw)

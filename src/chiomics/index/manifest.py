@@ -32,6 +32,8 @@ COLUMNS = (
 )  # fmt: skip
 #: How a reason begins that is the operator's verdict, not a failure.
 VERDICT = "operator's verdict"
+#: How a reason begins where a session holds nothing that a χ map can come from; no failure either.
+NO_INPUT = "no input for a χ map"
 #: How a reason begins that an earlier job left.
 FAILED_JOB = "a job failed on this input"
 
@@ -160,7 +162,7 @@ def check_cohort(rows: list[dict], *, on_bad_session: str = "exclude") -> None:
     rows : list of dict
         The manifest.
     on_bad_session : {"exclude", "fail"}
-        What a session that fails does. The operator's own verdicts never stop the run.
+        What a session that fails does. The operator's own verdicts, and sessions without input, never stop the run.
 
     Raises
     ------
@@ -171,7 +173,7 @@ def check_cohort(rows: list[dict], *, on_bad_session: str = "exclude") -> None:
     """
     if on_bad_session not in ("exclude", "fail"):
         raise InputError("unknown on_bad_session", found=repr(on_bad_session), expected="exclude or fail")
-    bad = [row for row in rows if row["status"] == "excluded" and not row["reason"].startswith(VERDICT)]
+    bad = [row for row in rows if row["status"] == "excluded" and not row["reason"].startswith((VERDICT, NO_INPUT))]
     partly = [row for row in rows if row["status"] == "included" and row["without"]]
     if (bad or partly) and on_bad_session == "fail":
         reasons = _reasons(bad) + [f"{row['session']}: {row['warnings'][-1]}" for row in partly]

@@ -15,7 +15,7 @@ IMAGES = (".nii.gz", ".nii")
 #: Folders of a session that can hold an input; every other one (func, perf, eeg, ...) is not walked.
 DATATYPES = frozenset(("anat", "swi", "fmap", "dwi", "qsm", "gre", "megre"))
 #: Suffixes, in lower case, whose ``part-`` entity says what the image holds.
-SUFFIXES_WITH_PART = frozenset(("megre", "mege", "gre", "t2starw", "t2star", "swi"))
+SUFFIXES_WITH_PART = frozenset(("megre", "mege", "gre", "t2starw", "t2star", "swi", "mpm"))
 #: Values of ``part-``.
 PARTS = {
     "mag": "magnitude",
@@ -25,10 +25,10 @@ PARTS = {
     "imag": "imaginary",
     "imaginary": "imaginary",
 }
-#: The family of ``_magnitude1``, ``_phase1``, ``_phasediff``, ``_magnitude`` and ``_phase``.
+#: The family of ``_magnitude1``, ``_phase1``, ``_phasediff``, ``_magnitude``, ``_phase`` and ``_fieldmap``.
 FIELD_MAP = "fieldmap"
 
-_SUFFIX_AS_PART = re.compile(r"(magnitude|phase)([1-9]?)|(phasediff)")
+_SUFFIX_AS_PART = re.compile(r"(magnitude|phase)([1-9]?)|(phasediff|fieldmap)")
 _PATH = re.compile(
     r"(?:derivatives/(?P<pipeline>.+)/)?(?P<participant>sub-[^/]+)/(?:(?P<session>ses-[^/]+)/)?"
     r"(?:(?P<datatype>[^/]+)/)?(?P<name>[^/]+)"
@@ -60,7 +60,7 @@ class GreImage(NamedTuple):
     """One image of a gradient-echo acquisition."""
 
     file: NamedFile
-    part: str  # magnitude, phase, real, imaginary or phasediff
+    part: str  # magnitude, phase, real, imaginary, phasediff or fieldmap
     echo: int | None
     coil: str
     explicit: bool  # the name says which part it is
@@ -108,7 +108,7 @@ def is_misnamed(file: NamedFile) -> bool:
 def read_gre(file: NamedFile) -> GreImage | None:
     """Tell which part of which echo a raw image holds; None where it is not from a gradient-echo acquisition."""
     entities = file.entities
-    if file.extension not in IMAGES or file.pipeline or "desc" in entities or file.datatype == "dwi":
+    if file.extension not in IMAGES or file.pipeline or file.datatype == "dwi":
         return None
     family = file.suffix.lower()
     echo, part = entities.get("echo"), entities.get("part")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from chiomics.core.errors import InputError
-from chiomics.index.checks import Facts, check_gre, check_grid, template_warning
+from chiomics.index.checks import MINIMUM_SLICES, Facts, check_gre, check_grid
 from chiomics.index.companions import (
     DERIVED,
     DRAWN,
@@ -17,11 +17,13 @@ from chiomics.index.companions import (
     role_of,
     unused_masks,
 )
+from chiomics.index.forms import form_warnings
 from chiomics.index.gre import GreInput, assemble, choose_acquisition, has_phase
 from chiomics.index.headers import Header, read_header, shared_grid
-from chiomics.index.manifest import empty_row, exclude, session_key
+from chiomics.index.manifest import NO_INPUT, empty_row, exclude, session_key
 from chiomics.index.names import GreImage, NamedFile, is_misnamed, matches_acquisition, name_file, read_gre
-from chiomics.index.sidecars import Sidecars
+from chiomics.index.sidecars import ENCODING, Sidecars
+from chiomics.index.sight import describe_session
 from chiomics.index.structural import choose_structural
 
 
@@ -31,7 +33,6 @@ class Participant:
 
     rows: list[dict] = field(default_factory=list)
     only_field_map: list[str] = field(default_factory=list)  # keys of the rows whose GRE is a field map in fmap/
-    without_input: list[str] = field(default_factory=list)  # sessions that hold neither GRE nor χ map
     misnamed: list[str] = field(default_factory=list)  # images whose name is not BIDS or contradicts the folder
 
 
@@ -42,6 +43,7 @@ def index_participant(
     shared: list[str] = (),
     contents: dict[str, dict] | None = None,
     acquisition: str | None = None,
+    minimum_slices: int = MINIMUM_SLICES,
     facts_of: Callable[[str, GreInput], Facts] | None = None,
     filters: Mapping[str, Mapping | None] | None = None,
 ) -> Participant:
@@ -59,6 +61,8 @@ def index_participant(
         Sidecars read so far.
     acquisition : str, optional
         The operator's choice among several acquisitions.
+    minimum_slices : int
+        Fewest voxels along any axis.
     facts_of : callable, optional
         Gives the facts of a run, by session key, of files that do not exist yet; else they are read and checked.
     filters : mapping, optional
@@ -67,15 +71,20 @@ def index_participant(
     Returns
     -------
     Participant
-        Its rows and what gave none.
+        Its rows.
     """
-    return _Indexer(files, bids_dir, shared, contents, acquisition, facts_of, filters or {}).index()
+    result = _Indexer(files, bids_dir, shared, contents, acquisition, minimum_slices, facts_of, filters or {}).index()
+    for row in result.rows:
+        row["warnings"] = list(dict.fromkeys(row["warnings"]))
+    return result
 
 
 class _Indexer:
     """State that the steps below share."""
 
-    def __init__(self, files, bids_dir, shared, contents, acquisition, facts_of, filters) -> None:
+    def __init__(self, files, bids_dir, shared, contents, acquisition, minimum_slices, facts_of, filters) -> None:
+        self.folders = [path for path, _ in files if path.endswith("/") and not path.startswith("derivatives/")]
+        self.minimum_slices = minimum_slices
         paths = [path for path, _ in files]
         named = [file for path, size in files if (file := name_file(path, size)) is not None]
         self.raw = [file for file in named if not file.pipeline]
@@ -97,6 +106,9 @@ class _Indexer:
             if image is not None:
                 gre.setdefault(file.session, []).append(image)
         raw_sessions = {file.session for file in self.raw if file.datatype}
+        raw_sessions |= {parts[1] if parts[1].startswith("ses-") else "" for parts in map(_parts, self.folders)}
+        if len(raw_sessions) > 1 and "" not in gre:
+            raw_sessions.discard("")  # structural images outside the sessions belong to all of them
         of_maps = {file.session for role, file in self.derived if role == "chi_map"}
         if of_maps == {""} and len(raw_sessions) == 1:
             of_maps = raw_sessions
@@ -110,8 +122,7 @@ class _Indexer:
                 if in_fmap:
                     self.result.only_field_map += [row["session"] for row in rows]
             else:
-                rows = []
-                self.result.without_input.append(session_key(self._name, session, ""))
+                rows = [self._without_input(session)]
             self.result.rows += rows
         for row in self.result.rows:
             row["warnings"] += self.lent.get(row["session_id"], [])
@@ -121,7 +132,15 @@ class _Indexer:
 
     @property
     def _name(self) -> str:
-        return (self.raw or [file for _, file in self.derived])[0].participant
+        files = self.raw or [file for _, file in self.derived]
+        return files[0].participant if files else self.folders[0].split("/")[0]
+
+    def _without_input(self, session: str) -> dict:
+        """Row of a session with nothing that a χ map can come from: what there is, and what to do."""
+        files = [file for file in self.raw if file.session == session]
+        folders = [path for path in self.folders if (_parts(path)[1] if session else "") == session]
+        found, expected = describe_session(files, folders, self.bids_dir)
+        return exclude(empty_row(self._name, session, ""), f"{NO_INPUT}; found {found}; expected {expected}")
 
     def _index_gre(self, session: str, images: list[GreImage]) -> list[dict]:
         """One row per run of a session's GRE."""
@@ -181,7 +200,10 @@ class _Indexer:
             if self.facts_of is not None:
                 facts = self.facts_of(row["session"], gre)
             else:
-                facts = check_gre(gre, self.sidecars.read, self._header)
+                facts = check_gre(gre, self.sidecars.read, self._header, self.minimum_slices)
+                row["n_echoes"] = max(row["n_echoes"], len(facts.echo_times))
+                fields = map(self.sidecars.read, gre.files)
+                row["warnings"] += [entry[ENCODING] for entry in fields if ENCODING in entry]
         for column in ("echo_times", "field_strength", "shape", "voxel_size", "manufacturer"):
             row[column] = getattr(facts, column)
         row["warnings"] += facts.warnings
@@ -207,7 +229,7 @@ class _Indexer:
         if self.facts_of is not None:
             return self.facts_of(row["session"], GreInput("chi_map", []))
         header = self._header(file)
-        shape, size = check_grid(header, file)
+        shape, size = check_grid(header, file, self.minimum_slices)
         for image in sorted(images, key=lambda image: (image.echo or 0, image.file.path)):
             if shared_grid(header, self._header(image.file)):
                 row["magnitude"].append(image.file.path)
@@ -217,7 +239,7 @@ class _Indexer:
         strength = fields.get("MagneticFieldStrength")
         strength = float(strength) if isinstance(strength, (int, float)) else None
         maker = str(fields.get("Manufacturer", ""))
-        return Facts([], strength, shape, size, maker, template_warning(header, file), header)
+        return Facts([], strength, shape, size, maker, form_warnings(header, file), header)
 
     def _fill_companions(self, row: dict, header: Header | None) -> list[tuple[str, Header]]:
         """Fill T1w, FLAIR and DWI; return the grids that derivatives may be drawn on."""
@@ -287,6 +309,11 @@ class _Indexer:
         if file.path not in self.headers:
             self.headers[file.path] = read_header(self.bids_dir, file)
         return self.headers[file.path]
+
+
+def _parts(folder: str) -> list[str]:
+    """Split a folder of a participant, e.g. ``sub-01/ses-2/func/``."""
+    return [*folder.split("/"), ""]
 
 
 def _prefer_anatomical(images: list[GreImage], acquisition: str | None) -> tuple[list[GreImage], bool]:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from chiomics.index.manifest import NO_INPUT
 from chiomics.index.participant import Participant
 from chiomics.index.walk import WalkedFile
 
@@ -28,7 +29,7 @@ class Readings:
     shared : list of WalkedFile
         Sidecars beside the participants' folders.
     choice : object
-        What the operator chose among several images.
+        What the operator chose among several images, and other settings that a result depends on.
     """
 
     def __init__(self, path: str | Path | None, bids_dir: str, shared: list[WalkedFile], choice: object) -> None:
@@ -58,10 +59,10 @@ class Readings:
         return None
 
     def keep(self, name: str, result: Participant) -> None:
-        """Remember a result, unless it holds an exclusion: the cure of one may leave no trace in size or time."""
+        """Remember a result, unless a session of it failed: the cure may leave no trace in size or time."""
         if self._path is None:
             return
-        if any(row["status"] == "excluded" for row in result.rows):
+        if any(row["status"] == "excluded" and not row["reason"].startswith(NO_INPUT) for row in result.rows):
             del self._used[name]
         else:
             self._used[name][1] = vars(result)

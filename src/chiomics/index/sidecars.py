@@ -15,6 +15,9 @@ from chiomics.core.bids import parse_name
 from chiomics.core.errors import InputError
 from chiomics.index.names import NamedFile
 
+#: Key in the fields of a sidecar that is not UTF-8; its value is a warning.
+ENCODING = "\0encoding"
+
 
 class _Sidecar(NamedTuple):
     depth: int
@@ -79,10 +82,21 @@ class Sidecars:
         if path not in self._contents:
             # Not core.images.read_sidecar, whose module costs half a second of imports at every start of the workflow.
             try:
-                fields = json.loads(Path(f"{self._bids_dir}/{path}").read_bytes())
+                fields = _decode(Path(f"{self._bids_dir}/{path}").read_bytes(), path)
             except (OSError, ValueError) as error:
                 raise InputError("the sidecar cannot be read", file=path, found=str(error), expected="JSON") from error
             if not isinstance(fields, dict):
                 raise InputError("the sidecar does not hold fields", file=path, expected="a JSON object")
             self._contents[path] = fields
         return self._contents[path]
+
+
+def _decode(content: bytes, path: str) -> dict:
+    """Read JSON, in Latin-1 where it is not Unicode; then the fields say so."""
+    try:
+        return json.loads(content)
+    except UnicodeDecodeError:
+        fields = json.loads(content.decode("latin-1"))
+        if isinstance(fields, dict):
+            fields[ENCODING] = f"{path}: not in UTF-8, read as Latin-1"
+        return fields

@@ -21,7 +21,8 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
     Parameters
     ----------
     path : path-like
-        UTF-8, with or without a byte order mark.
+        UTF-8 or UTF-16, with or without a byte order mark, else Latin-1, which the log says; lines end in LF, CR LF or
+        CR; a table whose names stand in double quotes, as R writes it, loses them.
 
     Returns
     -------
@@ -34,10 +35,12 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
         Where the file cannot be read, repeats a column or has a line of another length than its header.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = _decode(Path(path).read_bytes(), path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("the table cannot be read", file=path, found=str(error), expected="UTF-8 TSV") from error
-    lines = [line for line in csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE) if any(line)]
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    quoting = csv.QUOTE_MINIMAL if any(line.startswith('"') for line in lines) else csv.QUOTE_NONE
+    lines = [line for line in csv.reader(lines, delimiter="\t", quoting=quoting) if any(line)]
     if not lines:
         raise InputError("the table is empty", file=path, expected="a line of column names")
     header = [name.strip() for name in lines[0]]
@@ -47,9 +50,21 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
         if len(line) != len(header):
             raise InputError(
                 f"line {number} has another number of columns than the header", file=path,
-                found=str(len(line)), expected=f"{len(header)}, separated by tabs",
+                found=str(len(line)),
+                expected=f"{len(header)}, separated by tabs"
+                + (", without the row names of R (row.names=FALSE)" if len(line) == len(header) + 1 else ""),
             )  # fmt: skip
     return [dict(zip(header, (cell.strip() for cell in line), strict=True)) for line in lines[1:]]
+
+
+def _decode(content: bytes, path: str | Path) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        logger.warning("%s: not in UTF-8, read as Latin-1", path)
+        return content.decode("latin-1")
 
 
 def read_participants(path: str | Path) -> list[dict[str, str]]:

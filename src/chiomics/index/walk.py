@@ -69,7 +69,7 @@ def find_participants(
 
 
 def list_files(folders: list[tuple[str, str]]) -> list[WalkedFile]:
-    """List the files of a participant's folders, sorted by path."""
+    """List the files of a participant's folders, sorted by path; sessions and folders that are not walked end in /."""
     found: list[WalkedFile] = []
     for prefix, folder in folders:
         _walk(folder, prefix, found)
@@ -105,12 +105,16 @@ def _walk(folder: str, prefix: str, found: list[WalkedFile], depth: int = 0) -> 
             if not entry.is_dir():
                 found.append(_stat(entry, prefix))
             elif (depth == 0 and name.startswith("ses-")) or (depth < 2 and name in DATATYPES):
+                if depth == 0 and name not in DATATYPES:
+                    found.append(WalkedFile(f"{prefix}{name}/", 0, 0))
                 _walk(entry.path, f"{prefix}{name}/", found, 2 if name in DATATYPES else 1)
+            elif depth < 2:
+                found.append(_stat(entry, prefix, "/"))
 
 
-def _stat(entry: os.DirEntry, prefix: str) -> WalkedFile:
+def _stat(entry: os.DirEntry, prefix: str, end: str = "") -> WalkedFile:
     try:
         status = entry.stat()
     except FileNotFoundError:
-        return WalkedFile(prefix + entry.name, -1, 0)
-    return WalkedFile(prefix + entry.name, status.st_size, status.st_mtime_ns)
+        return WalkedFile(prefix + entry.name + end, -1, 0)
+    return WalkedFile(prefix + entry.name + end, status.st_size, status.st_mtime_ns)

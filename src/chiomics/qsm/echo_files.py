@@ -11,7 +11,7 @@ from chiomics.core.errors import InputError
 from chiomics.core.images import b0_direction, scanner_affine, voxel_size
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.volume import Volume
-from chiomics.qsm.chain import phase_difference_as_echo
+from chiomics.qsm.echo_inputs import field_map_as_echo, phase_difference_as_echo
 from chiomics.qsm.input_checks import check_magnitude, check_phase_echoes, check_planes, mend_slices
 from chiomics.qsm.phase_scale import magnitude_and_phase, phase_to_radians
 
@@ -61,14 +61,14 @@ class EchoFiles:
 
     Attributes
     ----------
-    kind : {"magnitude_phase", "real_imaginary", "phase_difference"}
-        What the images are.
+    kind : {"magnitude_phase", "real_imaginary", "phase_difference", "field_map"}
+        What the images are; a field map is in Hz.
     echo_times : sequence of float
-        In s; two for a phase difference.
+        In s; two for a phase difference, none for a field map.
     field_strength : float
         In T.
     magnitude, phase, real, imaginary : sequence of str
-        Paths in echo order; those that `kind` does not use are empty.
+        Paths in echo order, or one 4-D image of all echoes; those that `kind` does not use are empty.
     phase_scale : str
         Rule that maps stored values to radians, see `phase_to_radians`.
     phase_sign : {1, -1}
@@ -117,7 +117,7 @@ class EchoFiles:
         Returns
         -------
         Echoes
-            A phase difference comes as one echo at the spacing of the two.
+            A phase difference comes as one echo at the spacing of the two, a field map as one without wraps.
 
         Raises
         ------
@@ -135,6 +135,11 @@ class EchoFiles:
                 check_phase_echoes(magnitude, phase, self.real)
                 phase *= np.float32(self.phase_sign)
                 info = {"PhaseRule": "real and imaginary", "PhaseSign": self.phase_sign}
+            elif self.kind == "field_map":
+                field, _ = _read_together(self.phase)
+                check_planes(field, "field map", self.phase)
+                phase, times = field_map_as_echo(self.phase_sign * field)
+                magnitude, info = magnitude[:1], {"FieldMapUnits": "Hz", "PhaseSign": self.phase_sign}
             else:
                 stored, _ = _read_together(self.phase)
                 check_planes(stored, "phase", self.phase)
@@ -142,7 +147,9 @@ class EchoFiles:
                 phase, info = phase_to_radians(stored, rule=self.phase_scale, phase_sign=self.phase_sign)
             if self.kind == "phase_difference":
                 magnitude, phase, times = phase_difference_as_echo(magnitude, phase[0], echo_times=times)
-            phase, mended = mend_slices(magnitude, phase, echo_times=times)
+            mended: list[str] = []
+            if self.kind != "field_map":  # which no receiver's phase enters
+                phase, mended = mend_slices(magnitude, phase, echo_times=times)
         except InputError as error:
             if error.file is not None:
                 raise
@@ -157,6 +164,10 @@ class EchoFiles:
 def _read_together(paths: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Stack images that have one shape and one affine."""
     first = Volume.read(paths[0])
+    if first.voxels.ndim == 4:
+        if len(paths) > 1:
+            raise InputError("one of several images is 4-D", file=paths[0], found=f"shape {first.shape}")
+        return np.ascontiguousarray(np.moveaxis(first.voxels, -1, 0)), first.affine
     stack = np.empty((len(paths), *first.shape), np.float32)
     stack[0] = first.voxels
     for number, path in enumerate(paths[1:], start=1):

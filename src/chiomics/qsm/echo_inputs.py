@@ -10,6 +10,8 @@ from chiomics.core.errors import InputError
 
 #: Echo times beyond this, in s, are taken to be in ms by mistake.
 LATEST_ECHO = 0.5
+#: Largest field in Hz that a field map may hold, and the longest time in s at which its phase is looked at.
+LARGEST_FIELD_MAP, EARLY = 5000.0, 0.0025
 
 
 def check_echoes(
@@ -66,8 +68,8 @@ def phase_difference_as_echo(
 
     Parameters
     ----------
-    magnitude : ndarray, shape (2, x, y, z)
-        Magnitudes of the two echoes.
+    magnitude : ndarray, shape (2, x, y, z) or (1, x, y, z)
+        Magnitudes of the two echoes, or of one of them.
     phase_difference : ndarray, shape (x, y, z)
         Phase of the second echo less that of the first, in rad.
     echo_times : sequence of 2 floats
@@ -80,6 +82,39 @@ def phase_difference_as_echo(
     echo_times : list of 1 float
         The spacing in s. The field is Δφ/(2π·ΔTE).
     """
+    spacing = float(echo_times[1] - echo_times[0])
+    if len(magnitude) == 1:
+        return magnitude.astype(np.float32), phase_difference[None].astype(np.float32), [spacing]
     first, second = magnitude[0].astype(np.float32), magnitude[1].astype(np.float32)
     combined = first * second / np.maximum(np.hypot(first, second), np.finfo(np.float32).tiny)
-    return combined[None], phase_difference[None].astype(np.float32), [float(echo_times[1] - echo_times[0])]
+    return combined[None], phase_difference[None].astype(np.float32), [spacing]
+
+
+def field_map_as_echo(field: np.ndarray) -> tuple[np.ndarray, list[float]]:
+    """Turn a field map into the phase that it gives at a time so early that nothing wraps.
+
+    Parameters
+    ----------
+    field : ndarray, shape (1, x, y, z)
+        In Hz.
+
+    Returns
+    -------
+    phase : ndarray, float32, shape (1, x, y, z)
+        In rad, at most half of π.
+    echo_times : list of 1 float
+        In s; the field is φ/(2π·TE).
+
+    Raises
+    ------
+    InputError
+        For a constant map, and one that is no field in Hz: beyond 5 kHz, 30 ppm at 3 T.
+    """
+    largest = float(np.abs(field).max())
+    if field.min() == field.max() or largest > LARGEST_FIELD_MAP:
+        raise InputError(
+            "the field map does not hold a field in Hz", found=f"{field.min():g}..{field.max():g}",
+            expected=f"values that differ, at most {LARGEST_FIELD_MAP:g} Hz",
+        )  # fmt: skip
+    time = min(0.25 / largest, EARLY)
+    return (2 * np.pi * time * field).astype(np.float32), [time]

@@ -104,8 +104,9 @@ def unwrap_phase(
     """
     echoes = files.read()
     brain = read_image(mask)[0] > 0
-    # A phase difference is the one echo that holds no offset.
-    own = {"background": "pdf"} if files.kind == "phase_difference" and settings["preset"] == "default" else {}
+    # A phase difference and a field map are the one echo that holds no offset.
+    without_offset = files.kind in ("phase_difference", "field_map")
+    own = {"background": "pdf"} if without_offset and settings["preset"] == "default" else {}
     total = estimate_total_fields(
         echoes.magnitude, echoes.phase, brain,
         echo_times=echoes.echo_times, field_strength=echoes.field_strength, voxel_size=echoes.voxel_size,

@@ -30,9 +30,11 @@ from chiomics.core.errors import InputError
 ALTERNATING, LEAST_UNITY, LEAST_AGREEMENT = 2.2, 0.8, 0.5
 #: Median kink in rad beyond which slices have offsets of their own, and the kink of a single slice.
 LARGEST_MEDIAN_KINK, LARGEST_KINK = 0.35, 1.6
-#: Correlation of in-plane gradients below which one of two slices runs backwards, and how many of them it takes: of
-#: 200 gradients without any relation it has a standard deviation of .07.
-LEAST_LIKENESS, LEAST_GRADIENTS = -0.2, 200
+#: Correlation of in-plane gradients below which one of two slices runs backwards: mean of the echoes, and of one echo
+#: alone, where the field of a strong source may turn the gradients as well.
+LEAST_LIKENESS, LEAST_OF_ONE = -0.2, -0.4
+#: Fewest gradients: of 200 without any relation the correlation has a standard deviation of .07.
+LEAST_GRADIENTS = 200
 #: Slices with less than this share of the fullest pair's voxels are not judged; nor are axes with fewer pairs.
 LEAST_FILLED, LEAST_PAIRS = 0.3, 8
 #: Voxels are thinned out in each plane to about this many along an edge; the statistics need no more.
@@ -147,13 +149,18 @@ def _is_smooth(magnitude: np.ndarray, phase: np.ndarray, axis: int, echoes: Sequ
 
 
 def _refuse_backward(steps: list[_Steps], axis: int) -> None:
-    for echo, one in enumerate(steps, start=1):
-        backward = one.filled & (one.likeness < LEAST_LIKENESS)
+    """Stop where a plane runs backwards in all echoes together, or clearly in one."""
+    filled = np.all([one.filled for one in steps], axis=0)
+    likeness = [(np.mean([one.likeness for one in steps], axis=0), filled, LEAST_LIKENESS, "all echoes")]
+    likeness += [(one.likeness, one.filled, LEAST_OF_ONE, f"echo {n}") for n, one in enumerate(steps, start=1)]
+    for values, judged, least, where in likeness:
+        backward = judged & (values < least)
         if backward.any():
+            planes = ", ".join(str(plane + 1) for plane in np.flatnonzero(backward)[:5])
             raise InputError(
                 f"the phase of some planes along axis {'xyz'[axis]} runs backwards (its sign is flipped)",
-                found=f"in-plane gradients of neighbouring planes correlate at {one.likeness[backward].min():.2f} in "
-                f"echo {echo}, planes {', '.join(map(str, np.flatnonzero(backward)[:5]))}",
+                found=f"in-plane gradients correlate at {values[backward].min():.2f} with the plane before, in "
+                f"{where}, plane {planes}",
                 expected="one sign of the phase in all slices",
             )
 
