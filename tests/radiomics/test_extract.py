@@ -192,7 +192,7 @@ def on_grid(voxels, size):
         (lambda image, mask: (image[:-1], mask), "differ in shape"),
         (lambda image, mask: (on_grid(image, 1), on_grid(mask, 2)), "different voxels"),
         (lambda image, mask: (image, np.zeros_like(mask)), "no label"),
-        (lambda image, mask: (np.stack([image] * 2), np.stack([mask] * 2)), "not 3-D"),
+        (lambda image, mask: (np.stack([image] * 2), np.stack([mask] * 2)), "neither 2-D nor 3-D"),
         (lambda image, mask: ("nowhere.nii.gz", mask), "cannot be read"),
     ],
 )  # fmt: skip
@@ -215,7 +215,8 @@ def test_an_array_needs_its_spacing(case):
         ({"featureClass": {"texture": []}}, "unknown feature classes"),
         ({"settings": {}}, "unknown sections"),
         ({"setting": {"binCount": 0}}, "number of grey levels"),
-        ({"voxelSetting": {"kernelRadius": 2}}, "voxel"),
+        ({"inputImage": {"Original": {}}}, "imageType"),
+        ({"featureClass": {"shape2D": None}}, "force2D"),
     ],
 )
 def test_mistakes_in_a_parameter_file_are_named(case, tmp_path, content, message):

@@ -34,8 +34,7 @@ def paper_targets(paper):
     """Return a paper's files, or stop with what the cohort lacks for it."""
     if paper not in PAPERS:
         raise WorkflowError(f"{paper}: this cohort cannot serve it: {why_left_out(paper)}")
-    forced = config["papers"][paper]["include"] == True and paper != "yan2021"
-    if not forced and (lacking := lacking_for(paper)):
+    if config["papers"][paper]["include"] != True and (lacking := lacking_for(paper)):
         raise WorkflowError(f"{paper}: this cohort cannot serve it: {lacking}")
     return PAPER_RECORDS[paper].targets()
 

@@ -28,6 +28,8 @@ from chiomics.diagnosis.permutation import permutation_p
 
 #: Fewer events per predictor give unstable coefficients (Peduzzi et al. 1996).
 MIN_EVENTS = 10
+#: Fewer participants of a class say little of others, whatever the interval.
+MIN_CLASS = 20
 FPR_GRID = np.linspace(0, 1, 101)
 
 
@@ -163,7 +165,7 @@ def _describe(part: pd.DataFrame, chosen: pd.DataFrame, null: np.ndarray, settin
     predictors = chosen.loc[chosen["step"] == "aic"].groupby(["repeat", "fold"]).size()
     row["n_predictors"] = float(predictors.median()) if len(predictors) else np.nan
     row["events_per_variable"] = min(positives, negatives) / row["n_predictors"]
-    row["warning"] = _warning(row, scheme)
+    row["warning"] = _warning(row, scheme, _lonely_folds(part))
     return row
 
 
@@ -194,12 +196,24 @@ def _calls(part: pd.DataFrame, rule: str) -> dict:
     return {"threshold_rule": rule, "threshold": float(np.mean(used)), **means}
 
 
-def _warning(row: dict, scheme: str) -> str:
+def _lonely_folds(part: pd.DataFrame) -> int:
+    """Count the folds that test fewer than two participants of a class."""
+    people = part.drop_duplicates(["repeat", "fold", "participant"])
+    sizes = people.groupby(["repeat", "fold"])["y"].agg(["sum", "size"])
+    return int((np.minimum(sizes["sum"], sizes["size"] - sizes["sum"]) < 2).sum())
+
+
+def _warning(row: dict, scheme: str, lonely: int) -> str:
     parts = []
     if scheme == "as_published":
         parts.append("selected on all subjects: biased upwards")
     if row["events_per_variable"] < MIN_EVENTS:
         parts.append(f"{row['events_per_variable']:.1f} events per variable, fewer than {MIN_EVENTS}")
+    smallest = min(row["n_positive"], row["n_negative"])
+    if smallest < MIN_CLASS:
+        parts.append(f"{smallest} participants in the smaller class, fewer than {MIN_CLASS}")
+    if lonely:
+        parts.append(f"{lonely} of {row['repeats'] * row['folds']} folds test fewer than two of a class")
     return "; ".join(parts)
 
 

@@ -20,6 +20,7 @@ from chiomics.radiomics.ngtdm import ngtdm_features
 from chiomics.radiomics.prepare import Prepared, RegionError, bring, resegment
 from chiomics.radiomics.region import Neighbours, Region
 from chiomics.radiomics.settings import Settings
+from chiomics.radiomics.shape_2d import shape_features_2d
 from chiomics.radiomics.sizes import directions_with_pairs, gldm_features, glrlm_features, glszm_features
 from chiomics.radiomics.volume import Volume
 
@@ -61,11 +62,14 @@ def region_features(image: Volume, prepared: Prepared, settings: Settings) -> It
     """
     image = bring(image, prepared, settings)
     region, shape_region = resegment(image, prepared, settings)
-    once = prepared.shape(shape_region) if "shape" in settings.features else {}
+    once = {"shape": prepared.shape(shape_region)} if "shape" in settings.features else {}
+    if "shape2D" in settings.features:
+        once["shape2D"] = _flat_shape(shape_region, settings)
     asked = [*settings.gray_levels, *settings.bin_widths]
     for setting in asked:
-        for name in settings.features.get("shape", ()):
-            yield Feature(setting, "original", "shape", name, once[name])
+        for kind, values in once.items():
+            for name in settings.features[kind]:
+                yield Feature(setting, "original", kind, name, values[name])
     for image_type in settings.image_types:
         own = settings.for_image_type(image_type)
         for name, voxels in derived_images(image, region, image_type, own):
@@ -78,6 +82,13 @@ def region_features(image: Volume, prepared: Prepared, settings: Settings) -> It
                 for feature_class in settings.features:
                     for feature in settings.features[feature_class] if feature_class in classes else ():
                         yield Feature(setting, name, feature_class, feature, classes[feature_class][feature])
+
+
+def _flat_shape(region: Region, settings: Settings) -> dict:
+    if settings.flat_axis is None or region.mask.shape[settings.flat_axis] != 1:
+        found = "x".join(str(edge) for edge in region.mask.shape[::-1])
+        raise RegionError(f"shape2D is for a region of one slice: it is {found} voxels")
+    return shape_features_2d(region, settings.flat_axis)
 
 
 def texture_and_first_order(values: np.ndarray, region: Region, settings: Settings) -> list[dict[str, dict]]:

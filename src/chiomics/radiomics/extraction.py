@@ -10,16 +10,17 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.errors import InputError, SettingError
-from chiomics.core.space.grids import check_same_grid
+from chiomics.core.space.grids import check_same_grid, same_grid
 from chiomics.radiomics.discretise import FlatRegionError
 from chiomics.radiomics.engine import Feature, region_features
 from chiomics.radiomics.filters import image_names
-from chiomics.radiomics.prepare import RegionError, normalise, prepare
+from chiomics.radiomics.prepare import RegionError, normalise, prepare, resample_mask
 from chiomics.radiomics.reference import reference_features
 from chiomics.radiomics.region import bounding_box
 from chiomics.radiomics.settings import Settings, load_settings
 from chiomics.radiomics.volume import Volume, as_volume
 
+SHAPES = ("shape", "shape2D")
 ENGINES = ("chiomics", "pyradiomics")
 #: A region whose values span less than this in a map said to be in ppb is taken for one in ppm: brain tissue spans
 #: some hundred ppb, 0.3 ppm.
@@ -90,10 +91,9 @@ def extract(
         settings = load_settings(preset, gray_levels=gray_levels, bin_width=bin_width, isolated_voxels=isolated_voxels)
     check_engine(engine, settings)
     volume, label_volume = as_volume(image, spacing), as_volume(mask, spacing)
-    check_same_grid(volume, label_volume, what="image and mask")
-    label_volume = label_volume.on(volume)
+    label_volume = on_image(label_volume, volume, settings)
     volume = in_unit(volume, settings, unit)
-    regions = _named_labels(label_volume, labels)
+    regions = _named_labels(label_volume, labels if labels is not None else _label_of_file(label_volume, settings))
 
     expected = expected_features(settings)
     rows, reasons = [], {}
@@ -171,16 +171,54 @@ def expected_features(settings: Settings) -> list[tuple[float, str, str, str]]:
     """List the grey-level setting, image type, class and name of each row that an extraction with `settings` gives."""
     rows = []
     for setting in (*settings.gray_levels, *settings.bin_widths):
-        rows += [(setting, "original", "shape", feature) for feature in settings.features.get("shape", ())]
+        rows += [(setting, "original", name, feature) for name in SHAPES for feature in settings.features.get(name, ())]
         for image_type in settings.image_types:
             rows += [
                 (setting, name, feature_class, feature)
                 for name in image_names(image_type, settings)
                 for feature_class, features in settings.features.items()
-                if feature_class != "shape"
+                if feature_class not in SHAPES
                 for feature in features
             ]
     return rows
+
+
+def on_image(mask: Volume, image: Volume, settings: Settings) -> Volume:
+    """Give a mask the image's geometry, as far as the parameter file's correctMask and geometryTolerance allow.
+
+    Raises
+    ------
+    InputError
+        Where it lies on other voxels.
+    """
+    tolerance, correct = settings.get("geometryTolerance"), bool(settings.get("correctMask"))
+    if (mask.shape != image.shape and correct) or (correct and not same_grid(image, mask)):
+        return resample_mask(mask, image)
+    check_same_grid(image, mask, what="image and mask")
+    if tolerance is not None:
+        apart = max(
+            np.abs(np.subtract(image.origin, mask.origin)).max() / min(image.spacing),
+            np.abs(np.subtract(image.spacing, mask.spacing)).max() / min(image.spacing),
+            np.abs(np.subtract(image.direction, mask.direction)).max(),
+        )
+        if apart > float(tolerance):
+            raise InputError(
+                "image and mask differ in geometry", found=f"{apart:.2g}", expected=f"geometryTolerance {tolerance:g}"
+            )
+    return mask.on(image)
+
+
+def _label_of_file(mask: Volume, settings: Settings) -> list[int] | None:
+    """Take the label that the parameter file names; None where it names none."""
+    if "label" not in settings.parameters:
+        return None
+    label = settings.parameters["label"]
+    if not (mask.voxels == label).any():
+        raise InputError(
+            f"the mask has no label {label}, which the parameter file asks for",
+            found=", ".join(f"{one:g}" for one in np.unique(mask.voxels)[:10]), expected=f"{label}",
+        )  # fmt: skip
+    return [label]
 
 
 def _named_labels(mask: Volume, labels: object) -> dict[str, tuple[int, ...]]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +18,13 @@ from chiomics.radiomics.region import Region, bounding_box
 from chiomics.radiomics.settings import Settings
 from chiomics.radiomics.shape import shape_features
 from chiomics.radiomics.volume import Volume, as_volume
+
+if TYPE_CHECKING:
+    import SimpleITK
+
+#: Voxels beyond a grid that interpolation at its edge may depend on: coefficients of a spline forget a distant voxel by
+#: 0.27 per voxel at third order, pyradiomics' default, and by 0.43 at fifth; 0.27 to the 20th power is 4e-12.
+CUBIC_SUPPORT, INTERPOLATION_SUPPORT = 20, 32
 
 
 class RegionError(ValueError):
@@ -212,5 +221,37 @@ def _resample(image: Volume, grid: Volume, interpolator: str) -> Volume:
     resampler.SetOutputOrigin(grid.origin)
     resampler.SetSize(grid.voxels.shape[::-1])
     resampler.SetInterpolator(getattr(sitk, interpolator))
-    resampled = resampler.Execute(image.to_sitk())
+    # Between two voxels the nearest one is decided by the last digit of a place: only the whole image has the same.
+    support = CUBIC_SUPPORT if interpolator == "sitkBSpline" else INTERPOLATION_SUPPORT
+    nearest = interpolator in ("sitkNearestNeighbor", "sitkLabelGaussian")
+    resampled = resampler.Execute(image.to_sitk() if nearest else _piece_for(image, grid, support))
     return as_volume(resampled)
+
+
+def _piece_for(image: Volume, grid: Volume, support: int) -> SimpleITK.Image:
+    """Cut the part of an image that resampling to a grid can depend on."""
+    import SimpleITK as sitk  # noqa: N813
+
+    frame = sitk.Image(1, 1, 1, sitk.sitkUInt8)
+    frame.SetSpacing(image.spacing[::-1])
+    frame.SetOrigin(image.origin)
+    frame.SetDirection(image.direction)
+    size = np.array(image.voxels.shape[::-1])
+    axes = np.reshape(grid.direction, (3, 3)) * grid.spacing[::-1]
+    corners = np.array(list(product(*((0, edge - 1) for edge in grid.voxels.shape[::-1]))))
+    points = (np.array(grid.origin) + corners @ axes.T).tolist()
+    index = [frame.TransformPhysicalPointToContinuousIndex(point) for point in points]
+    first = np.clip(np.floor(np.min(index, axis=0)).astype(int) - support, 0, size - 1)
+    last = np.clip(np.ceil(np.max(index, axis=0)).astype(int) + support, first, size - 1)
+    piece = image.voxels[tuple(slice(a, b + 1) for a, b in zip(first[::-1], last[::-1], strict=True))]
+    cut = sitk.GetImageFromArray(np.ascontiguousarray(piece))
+    cut.SetSpacing(image.spacing[::-1])
+    cut.SetDirection(image.direction)
+    cut.SetOrigin(frame.TransformContinuousIndexToPhysicalPoint(first.astype(float).tolist()))
+    return cut
+
+
+def resample_mask(mask: Volume, image: Volume) -> Volume:
+    """Bring a label image to the voxels of an image, each taking the label of the nearest voxel."""
+    grid = Volume(image.voxels, image.spacing, image.origin, image.direction)
+    return _resample(mask, grid, "sitkNearestNeighbor").on(image)

@@ -7,6 +7,7 @@ width refers to, and whether the two sides of a nucleus are one region.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,11 +15,14 @@ from pathlib import Path
 import yaml
 
 from chiomics.core.errors import InputError
-from chiomics.radiomics import first_order, glcm, ngtdm, shape, sizes
+from chiomics.radiomics import first_order, glcm, ngtdm, shape, shape_2d, sizes
+
+log = logging.getLogger(__name__)
 
 #: Features per class, under pyradiomics' names.
 FEATURES = {
     "shape": shape.NAMES,
+    "shape2D": shape_2d.NAMES,
     "firstorder": first_order.NAMES,
     "glcm": tuple(sorted(glcm.NAMES)),
     "gldm": tuple(sorted(name for name in sizes.GLDM_NAMES if name)),
@@ -32,10 +36,15 @@ DEFAULTS = {
     "symmetricalGLCM": True, "weightingNorm": None, "voxelArrayShift": 0, "normalize": False, "normalizeScale": 1,
     "removeOutliers": None, "resampledPixelSpacing": None, "interpolator": "sitkBSpline", "padDistance": 5,
     "preCrop": False, "resegmentRange": None, "resegmentMode": "absolute", "resegmentShape": False,
-    "minimumROIDimensions": 2, "minimumROISize": None, "label": 1,
+    "minimumROIDimensions": 2, "minimumROISize": None, "label": 1, "label_channel": 0, "geometryTolerance": None,
+    "correctMask": False,
 }  # fmt: skip
 #: Settings that change no feature here: how pyradiomics reports and checks.
-WITHOUT_EFFECT = {"additionalInfo", "geometryTolerance", "correctMask", "label_channel", "enableCExtensions"}
+WITHOUT_EFFECT = {"additionalInfo", "enableCExtensions"}
+#: Features that are extracted only where they are named: they say nothing new.
+ON_REQUEST = {"shape": shape.ON_REQUEST, "shape2D": shape_2d.ON_REQUEST}
+#: Names that older versions of pyradiomics had, with today's; it refuses them too.
+OLD_SECTIONS = {"inputImage": "imageType", "enabledFeatures": "featureClass", "kwargs": "setting"}
 FILTER_SETTINGS = {
     "sigma", "wavelet", "level", "start_level", "gradientUseSpacing", "lbp2DRadius", "lbp2DSamples", "lbp2DMethod",
     "lbp3DLevels", "lbp3DIcosphereRadius", "lbp3DIcosphereSubdivision",
@@ -145,10 +154,19 @@ def load_settings(
     if isolated_voxels not in ("pyradiomics", "ibsi"):
         raise InputError("isolated_voxels", found=isolated_voxels, expected="pyradiomics or ibsi")
     content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(content, dict):
+        raise InputError("a parameter file has sections", file=path, found=type(content).__name__)
+    for old, new in OLD_SECTIONS.items():
+        if old in content:
+            raise InputError("a section of an old version of pyradiomics", file=path, found=old, expected=new)
     _refuse(set(content) - {"setting", "imageType", "featureClass", "voxelSetting"}, path, "sections")
     if content.get("voxelSetting"):
-        raise InputError("voxel-wise extraction is not part of this engine", file=path, expected="no voxelSetting")
+        log.warning("%s: voxelSetting has no effect on the features of regions, and is passed over", path)
     parameters = content.get("setting") or {}
+    if "shape2D" in (content.get("featureClass") or {}) and not parameters.get("force2D"):
+        raise InputError("shape2D is for regions of one slice", file=path, found="no force2D", expected="force2D: true")
+    if parameters.get("label_channel"):
+        raise InputError("label_channel", file=path, found=str(parameters["label_channel"]), expected="0: one channel")
     _refuse(set(parameters) - set(DEFAULTS) - WITHOUT_EFFECT - FILTER_SETTINGS, path, "settings")
     image_types = {name: own or {} for name, own in (content.get("imageType") or {"Original": {}}).items()}
     _refuse(set(image_types) - set(IMAGE_TYPES), path, "image types")
@@ -175,12 +193,14 @@ def load_settings(
 
 
 def _features(section: dict | None, path: Path) -> dict[str, tuple[str, ...]]:
-    section = section or dict.fromkeys(FEATURES)
+    section = section or dict.fromkeys(name for name in FEATURES if name != "shape2D")
     _refuse(set(section) - set(FEATURES), path, "feature classes")
     chosen = {}
     for name, wanted in section.items():
-        _refuse(set(wanted or ()) - set(FEATURES[name]), path, f"features of {name}")
-        chosen[name] = tuple(feature for feature in FEATURES[name] if not wanted or feature in wanted)
+        extra = ON_REQUEST.get(name, ())
+        _refuse(set(wanted or ()) - {*FEATURES[name], *extra}, path, f"features of {name}")
+        named = sorted((*FEATURES[name], *extra)) if set(wanted or ()) & set(extra) else FEATURES[name]
+        chosen[name] = tuple(feature for feature in named if not wanted or feature in wanted)
     return chosen
 
 

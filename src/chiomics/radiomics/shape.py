@@ -13,10 +13,12 @@ NAMES = (
     "Maximum2DDiameterSlice", "Maximum3DDiameter", "MeshVolume", "MinorAxisLength", "Sphericity", "SurfaceArea",
     "SurfaceVolumeRatio", "VoxelVolume",
 )  # fmt: skip
+#: Functions of sphericity, which pyradiomics extracts only where they are named.
+ON_REQUEST = ("Compactness1", "Compactness2", "SphericalDisproportion")
 
 
 def shape_features(region: Region) -> dict:
-    """Compute the features of a region in mm, mm² and mm³.
+    """Compute the features of a region in mm, mm² and mm³, those on request among them.
 
     Parameters
     ----------
@@ -44,6 +46,9 @@ def shape_features(region: Region) -> dict:
             "MeshVolume": volume,
             "MinorAxisLength": float(4 * np.sqrt(minor)),
             "Sphericity": float((36 * np.pi * volume**2) ** (1 / 3) / area),
+            "Compactness1": float(volume / (area**1.5 * np.sqrt(np.pi))),
+            "Compactness2": float(36 * np.pi * volume**2 / area**3),
+            "SphericalDisproportion": float(area / (36 * np.pi * volume**2) ** (1 / 3)),
             "SurfaceArea": area,
             "SurfaceVolumeRatio": float(np.divide(area, volume)),
             "VoxelVolume": region.n_voxels * float(np.prod(region.spacing)),

@@ -81,8 +81,8 @@ def as_volume(image: object, spacing: tuple[float, float, float] | None = None) 
 
     Parameters
     ----------
-    image : SimpleITK.Image, nibabel image, ndarray of shape (x, y, z), or path-like
-        An array is in the order that nibabel and the rest of this package use.
+    image : SimpleITK.Image, nibabel image, ndarray of shape (x, y, z) or (x, y), or path-like
+        An array is in the order that nibabel and the rest of this package use. A 2-D image is one slice.
     spacing : tuple of float, optional
         Voxel size in mm along the array's axes; for an array only.
 
@@ -93,18 +93,25 @@ def as_volume(image: object, spacing: tuple[float, float, float] | None = None) 
     Raises
     ------
     InputError
-        For an image that is not 3-D, or an array without spacing.
+        For an image of other dimensions, or an array without spacing.
     """
     if isinstance(image, Volume):
         return image
     if isinstance(image, (str, Path)):
         return read_volume(image)
     if isinstance(image, np.ndarray):
-        if spacing is None or len(spacing) != 3:
+        _check_3d(max(image.ndim, 3))
+        if spacing is None or len(spacing) != image.ndim:
             raise InputError("an array needs its spacing", found=str(spacing), expected="a voxel size in mm per axis")
+        if image.ndim == 2:
+            image, spacing = image[:, :, None], (*spacing, 1.0)
         _check_3d(image.ndim)
         return Volume(image.T, tuple(float(edge) for edge in spacing[::-1]))
     if hasattr(image, "GetPixelIDTypeAsString"):
+        if image.GetDimension() == 2:
+            import SimpleITK as sitk  # noqa: N813
+
+            image = sitk.JoinSeries([image])  # one slice, 1 mm thick
         _check_3d(image.GetDimension())
         return Volume(
             np.asarray(_Pixels(image)),
@@ -117,6 +124,7 @@ def as_volume(image: object, spacing: tuple[float, float, float] | None = None) 
         voxels = np.asanyarray(image.dataobj)
         while voxels.ndim > 3 and voxels.shape[-1] == 1:
             voxels = voxels[..., 0]
+        voxels = voxels[..., None] if voxels.ndim == 2 else voxels
         _check_3d(voxels.ndim)
         size = voxel_size(image.affine)
         flip = np.array([-1.0, -1.0, 1.0])  # nibabel's axes point right and forward, SimpleITK's left and back
@@ -144,13 +152,38 @@ def read_volume(path: str | Path) -> Volume:
     """Read an image file in the type that it is stored in."""
     import SimpleITK as sitk  # noqa: N813
 
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
     try:
-        image = sitk.ReadImage(str(path))
+        reader.ReadImageInformation()
+        voxels = _plain_voxels(path) if reader.GetDimension() == 3 else None
+        if voxels is None or voxels.shape[::-1] != tuple(reader.GetSize()):
+            return as_volume(reader.Execute())
     except RuntimeError as error:
         raise InputError("the image cannot be read", file=path, found=str(error).strip().splitlines()[-1]) from error
-    return as_volume(image)
+    return Volume(voxels, tuple(reader.GetSpacing()[::-1]), tuple(reader.GetOrigin()), tuple(reader.GetDirection()))
+
+
+def _plain_voxels(path: str | Path) -> np.ndarray | None:
+    """Read the voxels of a NIfTI file that are stored as they are meant, in their own type; None of any other file.
+
+    ITK reads what is not finite as 0, and the whole file where a part is needed.
+    """
+    import nibabel as nib
+
+    if not str(path).endswith((".nii", ".nii.gz")):
+        return None
+    try:
+        image = nib.load(path)
+    except (OSError, nib.filebasedimages.ImageFileError):
+        return None
+    kind = image.get_data_dtype()
+    if image.ndim != 3 or image.dataobj.slope != 1 or image.dataobj.inter != 0 or kind.kind not in "iuf":
+        return None
+    voxels = np.asanyarray(image.dataobj).T
+    return voxels if kind.isnative else voxels.astype(kind.newbyteorder("="))
 
 
 def _check_3d(dimension: int) -> None:
     if dimension != 3:
-        raise InputError("the image is not 3-D", found=f"{dimension} dimensions", expected="3")
+        raise InputError("the image is neither 2-D nor 3-D", found=f"{dimension} dimensions", expected="2 or 3")

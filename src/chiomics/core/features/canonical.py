@@ -18,7 +18,7 @@ from chiomics.core.features.values import ALLOWED, is_missing, read_numbers
 
 #: Columns in which a cell such as NA is a name and not a missing value.
 _NAMES = ("participant", "voi", "feature", "session", "run")
-_GRAY_LEVELS = re.compile(r"(?:gl|bins?|n)?[-_ ]*(\d+)(?:\.0+)?[-_ ]*(?:bins?|gl|levels)?", re.IGNORECASE)
+_GRAY_LEVELS = re.compile(r"(?:(?:gl|bins?|n)[-_ ]*)?(\d+)(?:\.0+)?(?:[-_ ]*(?:bins?|gl|levels))?", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ def read_values(column: pa.Array | None, length: int, path: Path, first_line: in
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     texts = [None if value is None else str(value) for value in encoded.dictionary.to_pylist()]
     if name == "n_gray_levels":
-        texts = [_GRAY_LEVELS.sub(r"\1", text) if text else text for text in texts]
+        texts = [m[1] if text and (m := _GRAY_LEVELS.fullmatch(text.strip())) else text for text in texts]
     numbers = read_numbers(texts)
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
     if numbers.unread:

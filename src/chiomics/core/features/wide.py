@@ -111,8 +111,9 @@ def as_tidy(raw: RawTable, column_map: Mapping | None = None) -> Source:
     table = raw.rows.to_table()
     values = _values(table.select(list(features)), raw)
     parts = _parts(table, heads, features, given, path)
+    told = {"n_gray_levels", "bin_width"} & set(parts)
     for name, text in _from_diagnostics(table, raw.header).items():
-        if name not in parts and (name == "voxel_size" or not {"n_gray_levels", "bin_width"} & set(parts)):
+        if name not in parts and (name == "voxel_size" or not told):
             parts[name] = _repeated(text, len(features))
     for name in others:
         parts[name] = _repeated(table[name].to_pylist(), len(features))

@@ -1,0 +1,131 @@
+"""Parameter files of pyradiomics as people have them give what pyradiomics gives, or say what they cannot."""
+
+from __future__ import annotations
+
+import logging
+
+import nibabel as nib
+import numpy as np
+import pytest
+import yaml
+from scipy import ndimage
+
+from chiomics.core.errors import InputError
+from chiomics.radiomics import prepare as preparing
+from chiomics.radiomics.extraction import extract
+from chiomics.radiomics.region import Region
+from chiomics.radiomics.shape_2d import shape_features_2d
+from tests.radiomics.comparison import differing
+
+SPACING = (0.9, 1.1, 1.6)
+
+
+@pytest.fixture(scope="module")
+def head():
+    rng = np.random.default_rng(0)
+    image = (ndimage.gaussian_filter(rng.normal(size=(90, 80, 70)), 1.5) * 0.2).astype(np.float32)
+    mask = np.zeros(image.shape, np.uint8)
+    mask[40:50, 41:49, 30:37] = ndimage.gaussian_filter(rng.normal(size=(10, 8, 7)), 1) > -0.1
+    return image, mask
+
+
+def file_with(folder, **sections):
+    path = folder / "parameters.yaml"
+    path.write_text(yaml.safe_dump(sections))
+    return path
+
+
+def both_engines(image, mask, path):
+    pytest.importorskip("radiomics")
+    tables = (extract(image, mask, spacing=SPACING, preset=path, engine=name) for name in ("chiomics", "pyradiomics"))
+    return differing(*tables)
+
+
+@pytest.mark.parametrize("axis", [0, 2])  # pyradiomics leaves shape2D out along y, whatever the region
+def test_a_region_of_one_slice_equals_pyradiomics(head, tmp_path, axis):
+    image, mask = head
+    flat = np.zeros_like(mask)
+    place = [slice(None)] * 3
+    place[axis] = slice(44, 45) if axis < 2 else slice(33, 34)
+    flat[tuple(place)] = mask[tuple(place)]
+    setting = {"force2D": True, "force2Ddimension": 2 - axis, "binWidth": 0.02}
+    classes = {"shape2D": None, "firstorder": None, "glcm": None, "glrlm": None}
+    assert both_engines(image, flat, file_with(tmp_path, setting=setting, featureClass=classes)).empty
+
+
+def test_the_contour_of_a_disc_and_of_a_square():
+    rows, columns = np.indices((201, 201)) - 100
+    disc = Region.from_mask(((rows**2 + columns**2) <= 90**2)[None], (1.0, 0.1, 0.1))
+    found = shape_features_2d(disc, 0)
+    # A contour of half-pixel corners is longer than the circle by its staircase, up to 4 (√2 - 1)/... of the octagon.
+    assert found["MeshSurface"] == pytest.approx(np.pi * 81, rel=2e-3)
+    assert found["MaximumDiameter"] == pytest.approx(18.1, rel=1e-3)
+    assert found["Sphericity"] * found["SphericalDisproportion"] == pytest.approx(1, rel=1e-12)
+    square = shape_features_2d(Region.from_mask(np.ones((1, 4, 4), bool), (1.0, 1.0, 1.0)), 0)
+    assert square["PixelSurface"] == 16
+    assert square["MeshSurface"] == pytest.approx(16 - 4 / 8)  # marching squares cut half a quarter pixel per corner
+
+
+def test_a_2d_image_is_a_slice(head, tmp_path):
+    image, mask = head
+    path = file_with(tmp_path, setting={"force2D": True, "binWidth": 0.02}, featureClass={"shape2D": [], "glcm": []})
+    flat = extract(image[:, :, 33], mask[:, :, 33], spacing=SPACING[:2], preset=path)
+    deep = extract(image[:, :, 33:34], mask[:, :, 33:34], spacing=(*SPACING[:2], 1.0), preset=path)
+    assert flat.equals(deep)
+    with pytest.raises(InputError, match="one slice"):
+        extract(*head, spacing=SPACING, preset=path)
+
+
+def test_shape_features_on_request_equal_pyradiomics(head, tmp_path):
+    wanted = ["Compactness1", "Compactness2", "SphericalDisproportion", "Sphericity"]
+    path = file_with(tmp_path, featureClass={"shape": wanted}, setting={"binWidth": 0.02})
+    assert both_engines(*head, path).empty
+    assert sorted(extract(*head, spacing=SPACING, preset=path)["feature"]) == wanted
+
+
+def test_a_voxel_setting_is_passed_over_with_a_word(head, tmp_path, caplog):
+    plain = file_with(tmp_path, setting={"binWidth": 0.02}, featureClass={"firstorder": []})
+    expected = extract(*head, spacing=SPACING, preset=plain)
+    path = file_with(
+        tmp_path, setting={"binWidth": 0.02}, featureClass={"firstorder": []}, voxelSetting={"kernelRadius": 2}
+    )
+    with caplog.at_level(logging.WARNING):
+        assert extract(*head, spacing=SPACING, preset=path).equals(expected)
+    assert "voxelSetting" in caplog.text
+
+
+def test_the_label_of_the_file_is_taken_alone_and_refused_where_there_is_none(head, tmp_path):
+    image, mask = head
+    path = file_with(tmp_path, setting={"binWidth": 0.02, "label": 2}, featureClass={"firstorder": []})
+    with pytest.raises(InputError, match="no label 2"):
+        extract(image, mask, spacing=SPACING, preset=path)
+    two = np.where(np.roll(mask, 20, axis=0) > 0, 2, mask).astype(np.uint8)
+    found = extract(image, two, spacing=SPACING, preset=path)
+    expected = extract(image, (two == 2).astype(np.uint8) * 2, spacing=SPACING, preset=path)
+    assert found.equals(expected)
+
+
+def test_geometry_is_honoured_or_refused(head, tmp_path):
+    image, mask = head
+    affine, moved = np.diag([*SPACING, 1.0]), np.diag([*SPACING, 1.0])
+    moved[0, 3] = 2e-5
+    pair = nib.Nifti1Image(image, affine), nib.Nifti1Image(mask, moved)
+    classes = {"firstorder": []}
+    extract(*pair, preset=file_with(tmp_path, setting={"binWidth": 0.02}, featureClass=classes))
+    strict = file_with(tmp_path, setting={"binWidth": 0.02, "geometryTolerance": 1e-6}, featureClass=classes)
+    with pytest.raises(InputError, match="geometryTolerance"):
+        extract(*pair, preset=strict)
+    half = nib.Nifti1Image(np.repeat(mask, 2, axis=0), np.diag([SPACING[0] / 2, *SPACING[1:], 1.0]))
+    correct = file_with(tmp_path, setting={"binWidth": 0.02, "correctMask": True}, featureClass=classes)
+    assert extract(pair[0], half, preset=correct)["value"].notna().all()
+
+
+@pytest.mark.parametrize("interpolator", ["sitkBSpline", "sitkLinear"])
+def test_resampling_a_part_equals_resampling_the_whole(head, tmp_path, monkeypatch, interpolator):
+    """Up to what a spline's coefficients keep of voxels 20 away, far below 1e-9 of a value."""
+    setting = {"binWidth": 0.02, "resampledPixelSpacing": [1, 1, 1], "interpolator": interpolator}
+    path = file_with(tmp_path, setting=setting, imageType={"Original": {}, "LoG": {"sigma": [2.0]}})
+    part = extract(*head, spacing=SPACING, preset=path)
+    monkeypatch.setattr(preparing, "_piece_for", lambda image, *_: image.to_sitk())
+    whole = extract(*head, spacing=SPACING, preset=path)
+    np.testing.assert_allclose(part["value"], whole["value"], rtol=1e-9, atol=1e-12)
