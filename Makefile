@@ -52,6 +52,7 @@ lint: install
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/codespell
+	$(BIN)/mypy
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -130,7 +130,11 @@ def test_anatomy_takes_one_job_for_small_sessions_and_two_for_large_ones(workflo
     spec = multi_echo("{01,02}") | {"sub-01/anat/{name}_{T1w,FLAIR}": {}}
     config = {"one_job_below": one_job_below, "anatomy": {"nuclei": {"atlas": None}, "tracts": {"atlas": None}}}
     jobs = workflow(make_bids_tree(tmp_path / "bids", spec)).plan("anatomy", config=config)
-    made = {name: count for name, count in jobs.items() if name in ("map_anatomy", "segment_anatomy", "define_regions")}
+    made: dict[str, int] = {}
+    for name, count in jobs.items():
+        rule = re.sub(r"_[0-9]+$", "", name)  # sessions with and without a T1w are groups of their own
+        if rule in ("map_anatomy", "segment_anatomy", "define_regions"):
+            made[rule] = made.get(rule, 0) + count
     assert made == dict.fromkeys(expected, 2)
     assert "prepare_atlas" not in jobs
 
@@ -206,11 +210,11 @@ def test_the_graph_of_the_rules_is_had_without_touching_the_run(workflow):
     own = workflow()
     manifest = own.folder / "results/manifest.tsv"
     assert own.run(options=("--dry-run", "--quiet")).returncode == 0
-    content = manifest.read_text() + "# touched\n"
-    manifest.write_text(content)
+    content = manifest.read_text()
+    os.utime(manifest, (1, 1))
     command = own.command("qsm", options=("--rulegraph", "--forceall"))
     done = subprocess.run(
         command, env=os.environ | {"CHIOMICS_KEEP_MANIFEST": "1"}, capture_output=True, text=True, check=False
     )
     assert "reconstruct_qsm" in done.stdout or "invert_dipole" in done.stdout, done.stderr
-    assert manifest.read_text() == content
+    assert (manifest.read_text(), manifest.stat().st_mtime) == (content, 1)

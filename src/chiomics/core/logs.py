@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
+from types import TracebackType
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
@@ -40,6 +41,6 @@ def start_log(path: str | Path | None = None, *, level: int = logging.INFO) -> l
     return logging.getLogger("chiomics")
 
 
-def _log_uncaught(kind: type[BaseException], error: BaseException, trace: object) -> None:
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     logging.getLogger("chiomics").critical("stopped by %s", error, exc_info=(kind, error, trace))
     sys.__excepthook__(kind, error, trace)

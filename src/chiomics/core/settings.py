@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from chiomics.core.errors import SettingError
 
@@ -34,7 +34,7 @@ def read_settings(kind: type[T], given: Mapping[str, Any], *, where: str) -> T:
     SettingError
         For a key that the dataclass does not have.
     """
-    known = [field.name for field in fields(kind)]
+    known = [field.name for field in fields(cast(Any, kind))]
     for key in given:
         check_key(key, known, where=where)
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()})

@@ -217,7 +217,7 @@ def _field_strength(files: list[NamedFile], fields: dict[str, dict]) -> tuple[fl
             "the field strength is missing", file=files[0].path,
             expected="MagneticFieldStrength in T, or ImagingFrequency in MHz, in a sidecar",
         )  # fmt: skip
-    low, high = min(known, key=known.get), max(known, key=known.get)
+    low, high = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
     if known[high] - known[low] > FIELD_TOLERANCE:
         raise InputError(
             "images of one run disagree in field strength", file=high, found=f"{known[high]:g} T",

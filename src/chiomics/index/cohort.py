@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from chiomics.core.errors import InputError
 from chiomics.core.failures import Failure, read_failures
@@ -37,7 +38,7 @@ ACCEPTANCES = "qc_accept.tsv"
 
 
 def update_manifest(
-    bids_dir: str | Path, path: str | Path, *, on_bad_session: str = "exclude", **options: object
+    bids_dir: str | Path, path: str | Path, *, on_bad_session: str = "exclude", **options: Any
 ) -> list[dict]:
     """Index a BIDS folder, write the manifest where it changed, and check that the cohort can be used.
 

@@ -5,6 +5,7 @@ Never chooses silently: what could be read in two ways raises, and what is left 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from chiomics.core.errors import InputError
@@ -155,7 +156,7 @@ def _pair(parts: dict[str, dict[int | None, NamedFile]], warnings: list[str]) ->
             found=f"{first} of echo {_numbers(parts[first])}, {second} of echo {_numbers(parts[second])}",
             expected="both for each echo",
         )
-    echoes = list(parts[first])
+    echoes: list = list(parts[first])
     if None in echoes and len(echoes) > 1:
         file = parts[first][None].path
         raise InputError("some images of one acquisition have echo- in their name, and some not", file=file)
@@ -230,5 +231,5 @@ def _variants(images: list[GreImage]) -> str:
     return ", ".join(sorted({image.variant for image in images}))
 
 
-def _numbers(echoes: object) -> str:
+def _numbers(echoes: Iterable[int | None]) -> str:
     return ", ".join("without number" if echo is None else str(echo) for echo in sorted(echoes, key=lambda e: e or 0))

@@ -117,6 +117,7 @@ def _parse(start: bytes, order: str, file: NamedFile) -> Header:
     if sform_code > 0 and qform_code > 0 and not _spans_volume(geometry[6:18]):
         sform_code, notes = 0, (f"{file.path}: the sform spans no volume, the qform is taken",)
     qform = _quaternion_affine(geometry[:3], geometry[3:6], pixdim) if qform_code > 0 else None
+    affine: Matrix | None
     if sform_code > 0:
         affine = (tuple(geometry[6:10]), tuple(geometry[10:14]), tuple(geometry[14:18]))
     else:
@@ -169,7 +170,7 @@ def _read_with_nibabel(path: str, file: NamedFile) -> Header:
     if header["sform_code"] <= 0 and header["qform_code"] <= 0:
         affine = None
     unit, raw = int(header["xyzt_units"]) & 7, repr((dimensions, affine)).encode()
-    return _check(dimensions, int(header["datatype"]), unit, affine, int(header["sform_code"]), raw, file)
+    return _check(tuple(dimensions), int(header["datatype"]), unit, affine, int(header["sform_code"]), raw, file)
 
 
 def _check(

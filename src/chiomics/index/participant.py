@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chiomics.core.errors import InputError
@@ -40,7 +40,7 @@ def index_participant(
     files: list[tuple[str, int]],
     *,
     bids_dir: str = "",
-    shared: list[str] = (),
+    shared: Sequence[str] = (),
     contents: dict[str, dict] | None = None,
     acquisition: str | None = None,
     minimum_slices: int = MINIMUM_SLICES,
@@ -90,11 +90,14 @@ class _Indexer:
         self.raw = [file for file in named if not file.pipeline]
         self.proper = [file for file in self.raw if not is_misnamed(file)]
         self.derived = [(role, file) for file in named if (role := role_of(file)) or file.pipeline]
-        self.named, self.filters, self.lent = named, filters, {}
+        self.lent: dict = {}
+        self.named, self.filters = named, filters
         self.bids_dir, self.acquisition, self.facts_of = bids_dir, acquisition, facts_of
         self.sidecars = Sidecars(bids_dir, [*shared, *paths], contents)
         raw_paths = [*shared, *(file.path for file in self.raw)]
-        self.gradients = tuple(Sidecars(bids_dir, raw_paths, extension=kind) for kind in (".bval", ".bvec"))
+        self.gradients = (
+            Sidecars(bids_dir, raw_paths, extension=".bval"), Sidecars(bids_dir, raw_paths, extension=".bvec"),
+        )  # fmt: skip
         self.result = Participant(misnamed=[file.path for file in self.raw if is_misnamed(file)])
         self.headers: dict[str, Header] = {}
 
@@ -225,6 +228,7 @@ class _Indexer:
     def _fill_from_map(self, row: dict, maps: list[NamedFile], images: list[GreImage]) -> Facts:
         """Take an external χ map as the session's input, and magnitudes on its grid, which registrations use."""
         file, _ = choose_derivative("chi_map", maps, [], None)
+        assert file is not None, "a session comes here for its maps"
         row["input_kind"], row["n_echoes"], row["chi_map"] = "chi_map", 0, file.path
         if self.facts_of is not None:
             return self.facts_of(row["session"], GreInput("chi_map", []))

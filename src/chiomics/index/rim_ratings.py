@@ -70,7 +70,9 @@ def read_rim_ratings(table: str | Path, rows: Sequence[dict]) -> list[dict]:
             "the raters' table lacks a column", file=table, found=", ".join(lines[0]), expected=", ".join(absent)
         )
     included = {row["session"]: row["status"] == "included" for row in rows}
-    ratings, seen, left_out = [], {}, {}
+    ratings: list[dict] = []
+    seen: dict = {}
+    left_out: dict = {}
     for number, line in enumerate(lines, start=2):
         rating = _read_line(line, number, table) | {"line": number}
         if rating["session"] not in included:

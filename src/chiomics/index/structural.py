@@ -120,8 +120,9 @@ def choose_structural(
     else:
         images = [file for file in images if "desc" not in file.entities]
     warnings += _unread(files, session, kind)
-    images, usable = _of_session(images, session), []
-    for image in images[0]:
+    images, more = _of_session(images, session)
+    usable = []
+    for image in images:
         try:
             check_content(image)
             header = read(image) if read else None
@@ -131,7 +132,7 @@ def choose_structural(
             usable.append((image, header))
         except InputError as error:
             warnings.append(f"the {kind} {error}; it is not used")
-    warnings += images[1]
+    warnings += more
     if not usable:
         return None, warnings
     usable.sort(key=lambda pair: _rank(pair[0], pair[1], fields(pair[0]) if fields else {}, kind))

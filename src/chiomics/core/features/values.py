@@ -65,7 +65,8 @@ def read_numbers(texts: Sequence[object]) -> Numbers:
     Numbers
     """
     bare = [None if text is None or text != text else _bare(str(text)) for text in texts]
-    values, unread, notes = np.full(len(bare), np.nan), [], {}
+    notes: dict = {}
+    values, unread = np.full(len(bare), np.nan), []
     convention = _decimal_sign([text for text in bare if text and "," in text], bare)
     for place, text in enumerate(bare):
         if text is None or text in MISSING:

@@ -125,7 +125,8 @@ def fit(
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = rate * plan.schedule(epoch, plan.epochs)
             model.train()
-            total, steps, counts, clock = 0.0, 0, {}, time.process_time()
+            counts: dict[str, float] = {}
+            total, steps, clock = 0.0, 0, time.process_time()
             with seeded(seed, "dropout", epoch):
                 for batch in data.epoch(make_generator(seed, "data", epoch)):
                     with torch.autocast("cuda", torch.bfloat16, enabled=cuda and plan.autocast):

@@ -91,8 +91,8 @@ def concordance(y: np.ndarray, scores: np.ndarray, participants: np.ndarray) -> 
         raise InputError("a score is not finite")
     above, below = scores[:, y], scores[:, ~y]
     who = np.asarray(participants)
-    codes = [np.unique(who[members], return_inverse=True)[1] for members in (y, ~y)]
-    return Concordance(above, below, *codes, _placements(above, below)[0].mean(axis=1))
+    positives, negatives = (np.unique(who[members], return_inverse=True)[1] for members in (y, ~y))
+    return Concordance(above, below, positives, negatives, _placements(above, below)[0].mean(axis=1))
 
 
 def concordance_of(predictions: pd.DataFrame) -> Concordance:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from chiomics.core.errors import InputError
@@ -50,7 +51,7 @@ def same_grid(first: Grid, second: Grid) -> bool:
     return tuple(first.shape[:3]) == tuple(second.shape[:3]) and voxels_apart(first, second) < TOLERANCE
 
 
-def check_same_grid(first: Grid, *others: Grid, file: object = None, what: str = "images") -> None:
+def check_same_grid(first: Grid, *others: Grid, file: str | Path | None = None, what: str = "images") -> None:
     """Refuse images whose voxels lie elsewhere than those of the first.
 
     Parameters

@@ -149,7 +149,7 @@ class Chain:
             if not step.is_matrix:
                 names.append(f"{number}_inverse_warp.nii.gz")
             for name, source in zip(names, (step.file, step.inverse_file), strict=False):
-                if source.resolve() != (folder / name).resolve():
+                if source is not None and source.resolve() != (folder / name).resolve():
                     with atomic_write(folder / name) as temporary:
                         shutil.copyfile(source, temporary)
             files = [folder / name for name in names]
@@ -237,8 +237,9 @@ def itk_image(volume: Volume):
     return to_ants(volume.voxels, affine)
 
 
-def _displacement(file: Path, points: np.ndarray) -> np.ndarray:
+def _displacement(file: Path | None, points: np.ndarray) -> np.ndarray:
     """Read a displacement field at points, NIfTI's axes."""
+    assert file is not None, "a matrix has no displacement field"
     image = nib.load(file)
     to_voxels = np.linalg.inv(image.affine)
     index = to_voxels[:3, :3] @ points + to_voxels[:3, 3:]
