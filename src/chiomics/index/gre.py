@@ -156,7 +156,7 @@ def _pair(parts: dict[str, dict[int | None, NamedFile]], warnings: list[str]) ->
             found=f"{first} of echo {_numbers(parts[first])}, {second} of echo {_numbers(parts[second])}",
             expected="both for each echo",
         )
-    echoes: list = list(parts[first])
+    echoes = list(parts[first])
     if None in echoes and len(echoes) > 1:
         file = parts[first][None].path
         raise InputError("some images of one acquisition have echo- in their name, and some not", file=file)
