@@ -199,7 +199,7 @@ def _field_strength(files: list[NamedFile], fields: dict[str, dict]) -> tuple[fl
     for file in files:
         strength = fields[file.path].get("MagneticFieldStrength")
         frequency = fields[file.path].get("ImagingFrequency")
-        if strength is None and _is_number(frequency):
+        if strength is None and frequency is not None and _is_number(frequency):
             strength = round(frequency / MEGAHERTZ_PER_TESLA, 4)
             if not warnings:
                 found = f"{strength:g} T from ImagingFrequency {frequency:g} MHz"

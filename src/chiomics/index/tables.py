@@ -6,6 +6,7 @@ import csv
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from chiomics.core.errors import InputError
 from chiomics.index.manifest import COLUMNS, VERDICT, exclude
@@ -38,9 +39,9 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
         text = _decode(Path(path).read_bytes(), path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("the table cannot be read", file=path, found=str(error), expected="UTF-8 TSV") from error
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    quoting = csv.QUOTE_MINIMAL if any(line.startswith('"') for line in lines) else csv.QUOTE_NONE
-    lines = [line for line in csv.reader(lines, delimiter="\t", quoting=quoting) if any(line)]
+    written = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    quoting: Any = csv.QUOTE_MINIMAL if any(line.startswith('"') for line in written) else csv.QUOTE_NONE
+    lines = [line for line in csv.reader(written, delimiter="\t", quoting=quoting) if any(line)]
     if not lines:
         raise InputError("the table is empty", file=path, expected="a line of column names")
     header = [name.strip() for name in lines[0]]
