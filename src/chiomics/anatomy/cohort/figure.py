@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from chiomics.core.outliers import OUTLIER, draw_scores
 
 #: Column that names the session.
 IDENTITY = "session"
+#: Column of doubts, and how columns begin that say how much an image saw.
+WARNINGS, SEEN = "warnings", "seen_"
+#: Characters per inch of the list of what was left out, and the height of its lines, inches.
+CHARACTERS, LINE_HEIGHT = 20, 0.1
 
 
 def tabulate_anatomy(
@@ -33,7 +38,9 @@ def tabulate_anatomy(
     -------
     pandas.DataFrame
         ``session``; ``<region>_mm3``; ``<nucleus>_dice`` and ``<nucleus>_shift_mm`` against the atlas; ``overlap_…``,
-        ``mutual_information_…`` and ``sharpness_…`` of each registration; lesions; and ``outliers``, the columns whose
+        ``mutual_information_…`` and ``sharpness_…`` of each registration; lesions, missing where they are not known,
+        with their source and the share of the white matter that was looked at; ``seen_<image>_<structure>``;
+        ``warnings``; and ``outliers``, the columns whose
         modified z-score is beyond 3.5.
     """
     rows = []
@@ -49,15 +56,33 @@ def tabulate_anatomy(
         for found in consistency[session].to_dict("records"):
             name = f"{found['voi']}_{found['hemisphere']}"
             row |= {f"{name}_dice": found["dice_with_atlas"], f"{name}_shift_mm": found["distance_mm"]}
+        row |= _said(sidecars[session])
         for name, quality in sidecars[session]["Segmentation"]["Registrations"].items():
             stem = name.replace(" ", "_")
             row |= {f"{key}_{stem}": quality[key] for key in ("overlap", "mutual_information", "sharpness")}
         rows.append(row)
     frame = pd.DataFrame(rows)
-    scored = [name for name in frame.columns if name != IDENTITY and not name.startswith("lesions")]
-    scores = find_outliers(frame, scored)
+    scores = find_outliers(frame, _scored(frame))
     frame["outliers"] = [" ".join(scores.columns[np.abs(row) > OUTLIER]) for row in scores.to_numpy()]
     return frame
+
+
+def _said(sidecar: dict) -> dict[str, object]:
+    """Return what a session's sidecar says of its lesions, of what its images saw, and of doubts."""
+    lesions = sidecar["Segmentation"].get("Lesions", {})
+    row: dict[str, object] = {"lesions_source": lesions.get("Source", "")}
+    if lesions.get("Source") == "none":  # not known is not 0: a lost mask must not look like a healthy person
+        row |= {"lesions": np.nan, "lesions_mm3": np.nan}
+    row["lesions_searched"] = lesions.get("SearchedShareOfWhiteMatter", np.nan)
+    for image, shares in sidecar.get("Coverage", {}).items():
+        row |= {f"{SEEN}{image}_{structure.replace(' ', '_')}": share for structure, share in shares.items()}
+    return row | {WARNINGS: " | ".join(sidecar.get("Warnings", []))}
+
+
+def _scored(frame: pd.DataFrame) -> list[str]:
+    """List the columns that sessions are compared by."""
+    others = (IDENTITY, WARNINGS, "outliers")
+    return [name for name in frame.columns if name not in others and not name.startswith(("lesions", SEEN))]
 
 
 def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool, left_out: Sequence[str] = ()) -> None:
@@ -74,7 +99,7 @@ def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool, left_
     left_out : sequence of str
         Sessions that are not in the table with the reason, listed below the picture.
     """
-    columns = [name for name in frame.columns if name not in (IDENTITY, "outliers") and not name.startswith("lesions")]
+    columns = _scored(frame)
     scores = find_outliers(frame, columns)
     with figure_style():
         size = (min(3.5 + 0.17 * len(frame), 40), min(2.0 + 0.13 * len(columns), 40))
@@ -86,5 +111,9 @@ def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool, left_
         figure.colorbar(shown, ax=axes, label=label, extend="both", shrink=0.5, aspect=40)
         axes.set_title("Regions and registrations of every session")
         if left_out:
-            figure.supxlabel("left out:\n" + "\n".join(left_out), color="#BB0000", fontsize=6)
+            wrapped = [textwrap.fill(line, int(size[0] * CHARACTERS), subsequent_indent="    ") for line in left_out]
+            size = (size[0], size[1] + LINE_HEIGHT * sum(text.count("\n") + 1 for text in ["left out:", *wrapped]))
+            figure.set_size_inches(*size)
+            text = "left out:\n" + "\n".join(wrapped)
+            figure.supxlabel(text, x=0.01, ha="left", multialignment="left", color="#BB0000", fontsize=6)
         save_figure(figure, path, simulated=simulated)

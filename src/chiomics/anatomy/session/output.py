@@ -84,22 +84,64 @@ def _draw(found: SessionRegions, path: str, *, title: str, simulated: bool) -> N
             name = key.split("_label-")[1].removesuffix("_mask")
             tracts[name] = tracts.get(name, False) | (image.voxels > 0)
     segmentation = found.sidecar["Segmentation"]
-    untrusted = "" if found.reference["ReferenceTrusted"] else "ventricles are no trusted reference"
-    lesions = segmentation["Lesions"].get("Reason", "")
+    outlines = {
+        "brain": found.brain.voxels > 0,
+        "white matter": images["desc-nawm_dseg"].voxels > 0,
+        "ventricles": tissue == VENTRICLES,
+        "lesions": images["desc-lesions_dseg"].voxels > 0,
+    }
+    facts, warnings = describe(found)
     write_anatomy_page(
         path,
         chi=found.chi,
         structural=found.background,
         structural_name=segmentation["AnatomicalImage"],
-        outlines={
-            "brain": found.brain.voxels > 0,
-            "white matter": images["desc-nawm_dseg"].voxels > 0,
-            "ventricles": tissue == VENTRICLES,
-            "lesions": images["desc-lesions_dseg"].voxels > 0,
-        },
+        outlines=outlines,
         nuclei=nuclei,
         tracts=tracts,
         title=title,
-        warning="; ".join(filter(None, (untrusted, lesions))),
+        flair=found.flair,
+        facts=facts,
+        warnings=warnings,
         simulated=simulated,
     )
+
+
+def describe(found: SessionRegions) -> tuple[list[str], list[str]]:
+    """Say in words what a session's regions come from, and what is doubtful.
+
+    Parameters
+    ----------
+    found : SessionRegions
+        Of `chiomics.anatomy.session.regions.define_regions`.
+
+    Returns
+    -------
+    facts, warnings : list of str
+        Lines for the page.
+    """
+    segmentation = found.sidecar["Segmentation"]
+    lesions, warnings = segmentation["Lesions"], list(found.sidecar["Warnings"])
+    image = segmentation["AnatomicalImage"]
+    facts = [f"anatomical image: {segmentation.get(image, {}).get('File', image)}"]
+    if lesions["Source"] == "none":
+        facts.append(f"lesions: NOT KNOWN ({lesions['Reason']})")
+        if not any(lesions["Reason"] in warning for warning in warnings):
+            warnings.insert(0, lesions["Reason"])
+    else:
+        drawn = f", drawn on the {lesions['DrawnOn']}" if "DrawnOn" in lesions else ""
+        facts.append(
+            f"lesions: {lesions['Source']}{drawn}; {lesions['Lesions']} lesions, {lesions['VolumeMl']:.2f} ml, on the "
+            f"gradient echo {lesions['VolumeMlOnGRE']:.2f} ml; looked for in "
+            f"{lesions['SearchedShareOfWhiteMatter']:.0%} of the white matter"
+        )
+    for name, quality in segmentation["Registrations"].items():
+        figures = [f"{key.replace('_', ' ')} {quality[key]:.2f} (at least {limit:.2f})"
+                   for key, limit in quality["thresholds"].items()]  # fmt: skip
+        facts.append(f"{name}: {', '.join(figures)}")
+    seen = [f"{name} {found['white matter']:.0%} of the white matter and {found['brain']:.0%} of the brain"
+            for name, found in found.sidecar["Coverage"].items()]  # fmt: skip
+    facts.append(f"seen: {'; '.join(seen)}")
+    if not found.reference["ReferenceTrusted"]:
+        warnings.append("ventricles are no trusted reference")
+    return facts, warnings

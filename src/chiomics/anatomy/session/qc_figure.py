@@ -6,7 +6,8 @@ the structures are: dentate, midbrain, basal ganglia, the largest lesion load, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -19,6 +20,8 @@ from chiomics.core.files import atomic_write
 from chiomics.core.space.orientation import NearestRAS
 from chiomics.core.space.volume import Volume
 
+#: Characters and lines of the text below the pictures per inch.
+CHARACTERS, LINE_HEIGHT = 13.5, 0.2
 #: Display range of χ in ppm.
 CHI_RANGE = 0.15
 NUCLEI = ("HCN", "PUT", "GP", "THA", "SN", "RN", "DN")
@@ -38,7 +41,9 @@ def write_anatomy_page(
     nuclei: Mapping[str, np.ndarray],
     tracts: Mapping[str, np.ndarray],
     title: str,
-    warning: str = "",
+    flair: Volume | None = None,
+    facts: Sequence[str] = (),
+    warnings: Sequence[str] = (),
     simulated: bool = False,
 ) -> None:
     """Draw and write the page.
@@ -59,8 +64,10 @@ def write_anatomy_page(
         By abbreviation, both sides as one.
     title : str
         Session.
-    warning : str
-        In red below it.
+    flair : Volume, optional
+        FLAIR on the same grid.
+    facts, warnings : sequence of str
+        Lines below the pictures, warnings in red.
     simulated : bool
         True marks the page as simulated.
     """
@@ -69,19 +76,31 @@ def write_anatomy_page(
     def to_ras(voxels: np.ndarray) -> np.ndarray:
         return nearest(voxels.astype(np.float32))
 
-    bright = float(np.percentile(structural.voxels[structural.voxels > 0], 99)) * 1.1
-    backgrounds = [(structural_name, to_ras(structural.voxels), (0, bright))]
+    backgrounds = [(structural_name, to_ras(structural.voxels), (0, _bright(structural)))]
     if chi is not None:
         backgrounds.append(("χ (ppm)", to_ras(chi.voxels), (-CHI_RANGE, CHI_RANGE)))
     lines = {name: to_ras(mask) for name, mask in outlines.items()}
     regions = [{name: to_ras(mask) for name, mask in masks.items()} for masks in (nuclei, tracts)]
     planes = _planes(lines, regions[0], backgrounds[0][1].shape)
     rows = [(label, image, limits, lines, {}) for label, image, limits in backgrounds[:1]]
+    if flair is not None:
+        of_lesions = {"lesions": lines["lesions"]} if "lesions" in lines else {}
+        rows.append(("FLAIR", to_ras(flair.voxels), (0, _bright(flair)), of_lesions, {}))
     rows += [(label, image, limits, {}, regions[0]) for label, image, limits in backgrounds[::-1]]
     rows += [(*backgrounds[0], {}, regions[1])] if tracts else []
 
-    figure = Figure(figsize=(2.6 * len(planes), 3.1 * len(rows) + 0.8), facecolor="black", layout="constrained")
-    axes = figure.subplots(len(rows), len(planes), squeeze=False)
+    width = 2.6 * len(planes)
+    wrapped = [
+        (textwrap.fill(line, int(width * CHARACTERS), subsequent_indent="    "), colour)
+        for lines_of, colour in ((facts, "white"), (warnings, "#FF7777"))
+        for line in lines_of
+    ]
+    height = sum(text.count("\n") + 1 for text, _ in wrapped) * LINE_HEIGHT
+    figure = Figure(figsize=(width, 3.1 * len(rows) + 0.8 + height), facecolor="black", layout="constrained")
+    pictures, below = figure.subfigures(2, 1, height_ratios=[3.1 * len(rows) + 0.8, max(height, 0.05)])
+    for part in (pictures, below):
+        part.set_facecolor("black")
+    axes = pictures.subplots(len(rows), len(planes), squeeze=False)
     for row, (label, image, limits, contours, filled) in zip(axes, rows, strict=True):
         for axis, plane in zip(row, planes, strict=True):
             _draw(axis, image, plane, nearest.voxel_size, limits, contours, filled, fill=filled is regions[1])
@@ -91,11 +110,20 @@ def write_anatomy_page(
         row[-1].legend(
             handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5), labelcolor="white", frameon=False
         )
-    figure.suptitle(title + (f"   {SIMULATED_MARK}" if simulated else ""), color="white", fontsize=12)
-    if warning:
-        figure.supxlabel(warning, color="#FF5555", fontsize=10)
+    pictures.suptitle(title + (f"   {SIMULATED_MARK}" if simulated else ""), color="white", fontsize=12)
+    done = 0
+    for text, colour in wrapped:
+        place = 1 - done * LINE_HEIGHT / height
+        below.text(0.02, place, text, color=colour, fontsize=9, va="top", ha="left", linespacing=1.3)
+        done += text.count("\n") + 1
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=80, facecolor="black", metadata={"Software": None})
+
+
+def _bright(image: Volume) -> float:
+    """Return what is shown white."""
+    inside = image.voxels[image.voxels > 0]
+    return 1.1 * float(np.percentile(inside, 99)) if inside.size else 1.0
 
 
 def _planes(lines: Mapping, nuclei: Mapping, shape: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -71,6 +71,8 @@ class SessionRegions:
         From the GRE to the template.
     consistency : pandas.DataFrame
         Of `chiomics.anatomy.session.consistency.compare_nuclei`.
+    flair : Volume or None
+        FLAIR on the GRE's grid.
     """
 
     regions: Regions
@@ -83,6 +85,7 @@ class SessionRegions:
     brain: Volume
     to_template: Chain
     consistency: pd.DataFrame
+    flair: Volume | None = None
 
 
 def define_regions(
@@ -164,6 +167,11 @@ def define_regions(
     )  # fmt: skip
     background = resample(anatomy, gre, to_gre)
     sidecar["Coverage"], unseen = measure_coverage(points, _seen(segmentation, anatomy, gre, traced))
+    there = from_template.then(Chain.read(segmentation / kept.LESIONS_TO_GRE).inverse())
+    looked, _ = measure_coverage(points, {"lesions": (Volume.read(segmentation / kept.SEARCHED), there)})
+    of_lesions = sidecar["Segmentation"]["Lesions"]
+    known = of_lesions["Source"] != "none"
+    of_lesions["SearchedShareOfWhiteMatter"] = looked["lesions"]["white matter"] if known else 0.0
     of_tracts = [sidecar["TracedTracts"]["Warning"]] if "Warning" in sidecar.get("TracedTracts", {}) else []
     sidecar["Warnings"] = [*notes, *sidecar["Segmentation"].get("Warnings", []), *of_tracts, *unseen]
     for text in unseen:
@@ -179,6 +187,7 @@ def define_regions(
         brain=brain,
         to_template=from_template.inverse(),
         consistency=consistency,
+        flair=_flair(segmentation, gre, to_gre),
     )
 
 
@@ -263,6 +272,14 @@ def carry_lesions(lesions: Volume, gre: Volume, to_gre: Chain) -> Volume:
         )
         labels = labels[tuple(nearest)]
     return gre.like(np.where(inside, labels, 0))
+
+
+def _flair(segmentation: Path, gre: Volume, to_gre: Chain) -> Volume | None:
+    """Carry the FLAIR onto the gradient echo, for the picture."""
+    if not (segmentation / kept.FLAIR).is_file():
+        return None
+    chain = Chain.read(segmentation / kept.FLAIR_TO_ANATOMY).then(to_gre)
+    return resample(Volume.read(segmentation / kept.FLAIR), gre, chain)
 
 
 def _seen(
