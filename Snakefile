@@ -33,6 +33,7 @@ include: "workflow/inputs/robustness.smk"
 include: "workflow/inputs/diagnosis.smk"
 include: "workflow/inputs/rims_lesions.smk"
 include: "workflow/inputs/flair.smk"
+include: "workflow/inputs/rims.smk"
 include: "workflow/inputs/papers.smk"
 
 
@@ -48,6 +49,7 @@ include: "workflow/rules/robustness.smk"
 include: "workflow/rules/diagnosis.smk"
 include: "workflow/rules/rims_lesions.smk"
 include: "workflow/rules/flair.smk"
+include: "workflow/rules/rims.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -62,11 +62,12 @@ BASELINE = "mean_chi"
 BY_SIZE: dict[str, dict[str, Any]] = {
     "published": {
         "arms": list(ARMS), "seeds": 3, "epochs": 40, "learning_rate": 1e-4, "optimiser": "adam", "sampler": "random",
-        "inner": True, "inner_seeds": 3,
+        "inner": True, "inner_seeds": 3, "augmentation": {},
     },
     "demo": {
-        "arms": ["mean_chi", "reference", "aprl_nn", "aprl_rf", "qsmrim"], "seeds": 1, "epochs": 12,
+        "arms": ["mean_chi", "reference", "aprl_nn", "aprl_rf", "qsmrim"], "seeds": 1, "epochs": 10,
         "learning_rate": 3e-3, "optimiser": "adamw", "sampler": "stratified", "inner": True, "inner_seeds": 1,
+        "augmentation": {"affine": 0.5, "blur": 0.0},
     },
 }  # fmt: skip
 

@@ -1,0 +1,44 @@
+"""`chiomics rims predict`: apply a trained detector of rim lesions to new sessions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def register(subparsers: argparse._SubParsersAction) -> None:
+    """Add the sub-command to the parser of `chiomics`."""
+    parser = subparsers.add_parser(
+        "rims",
+        help="find rim lesions with a trained detector",
+        description="Detectors of paramagnetic rim lesions. Research use only, not for diagnosis.",
+    )
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    action = actions.add_parser(
+        "predict",
+        help="score the lesions of sessions",
+        description="Score every lesion: lesions.tsv, burden.tsv per session, pages to review, and a table of ratings "
+        "for an expert to fill. Research use only, not for diagnosis.",
+    )
+    action.add_argument("model", type=Path, metavar="MODEL", help="detector, .safetensors, its .json beside it")
+    action.add_argument(
+        "folder", type=Path, metavar="BIDS_DERIVATIVES", help="folder with sub-*/anat of χ, FLAIR and lesion labels"
+    )
+    action.add_argument("-o", "--out", type=Path, default=Path("rims"), help="folder of the results; rims by default")
+    action.add_argument("--resample", action="store_true", help="resample patches to the detector's voxel size")
+    action.add_argument("--device", default="cpu", help="cpu (default), cuda, mps or auto")
+    action.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Score, write and say what was found."""
+    from chiomics.rims.detectors.model_file import NOTICE
+    from chiomics.rims.prediction.run import predict_folder
+
+    print(NOTICE, file=sys.stderr)
+    burden = predict_folder(
+        arguments.model, arguments.folder, arguments.out, resample=arguments.resample, device=arguments.device
+    )
+    rims, lesions = int(burden["rim_lesions"].sum()), int(burden["lesions"].sum())
+    print(f"{len(burden)} sessions, {rims} of {lesions} lesions are called rims; {arguments.out}")

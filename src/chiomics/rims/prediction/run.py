@@ -1,0 +1,92 @@
+"""Applies a detector to all sessions of a folder and writes what comes of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from chiomics.core.errors import InputError
+from chiomics.core.figures import save_figure
+from chiomics.core.tables import write_frame
+from chiomics.rims.detectors.model_file import load_detector
+from chiomics.rims.prediction.explain import explain
+from chiomics.rims.prediction.predict import count_burden, predict_lesions, review_table
+from chiomics.rims.prediction.review_page import draw_pages
+from chiomics.rims.prediction.sessions import SessionFiles, find_sessions, read_lesions_of
+
+log = logging.getLogger(__name__)
+
+
+def predict_folder(
+    model: str | Path, folder: str | Path, out: str | Path, *, resample: bool = False, device: str = "cpu"
+) -> pd.DataFrame:
+    """Score every lesion of every session.
+
+    Parameters
+    ----------
+    model : path-like
+        Detector, `.safetensors` with its card beside it.
+    folder : path-like
+        Derivatives, see `sessions`.
+    out : path-like
+        Folder of ``lesions.tsv``, ``burden.tsv``, ``rim_ratings_to_fill.tsv`` and the review pages.
+    resample : bool
+        Whether patches are resampled to the detector's voxel size.
+    device : str
+        Where a network computes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The burden per session.
+
+    Raises
+    ------
+    InputError
+        At the first session that cannot be used.
+    """
+    detector, card = load_detector(model, device=device)
+    sessions, parts = find_sessions(folder), []
+    for number, session in enumerate(sessions, start=1):
+        started = time.process_time()
+        parts.append(_predict_session(detector, card, session, Path(out), resample=resample))
+        seconds = time.process_time() - started
+        log.info("%d of %d: %s, %d lesions, %.1f CPU s", number, len(sessions), session.name, len(parts[-1]), seconds)
+    known = [part for part in parts if len(part)]
+    if not known:
+        raise InputError("no session has a lesion", file=folder)
+    predicted = pd.concat(known, ignore_index=True)
+    keys = pd.DataFrame([(s.participant_id, s.session_id) for s in sessions], columns=["participant_id", "session_id"])
+    burden = count_burden(predicted, keys)
+    said = {"detector": card["title"], "notice": card["notice"]}
+    write_frame(predicted.assign(**said), Path(out, "lesions.tsv"), missing="n/a")
+    write_frame(burden.assign(**said), Path(out, "burden.tsv"), missing="n/a")
+    write_frame(review_table(predicted), Path(out, "rim_ratings_to_fill.tsv"))
+    return burden
+
+
+def _predict_session(
+    detector: Any, card: Mapping[str, Any], session: SessionFiles, out: Path, *, resample: bool
+) -> pd.DataFrame:
+    lesions = read_lesions_of(session, card, resample=resample)
+    if lesions is None:
+        return pd.DataFrame()
+    predicted = predict_lesions(detector, card, lesions)
+    outside = int(predicted["outside_training_range"].sum())
+    if outside:
+        log.warning("%s: %d lesions have a mean χ outside the range of the training", session.name, outside)
+    training = card.get("training", {})
+    notice = f"{card['title']}; {card['notice']}"
+    if training.get("simulated"):
+        notice += " The detector was trained on simulated lesions."
+    pages = draw_pages(
+        lesions, predicted, explain(detector, lesions), voxel_size=tuple(card["voxel_size"]), notice=notice
+    )
+    for number, figure in enumerate(pages, start=1):
+        save_figure(figure, out / f"{session.name}_rims-{number}.png", simulated=False)
+    return predicted

@@ -1,0 +1,148 @@
+"""Detectors applied to a folder of derivatives."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from chiomics.cli import main
+from chiomics.core.errors import InputError
+from chiomics.rims.detectors.model_file import load_detector, save_detector
+from chiomics.rims.detectors.training import train
+from chiomics.rims.prediction.explain import explain
+from chiomics.rims.prediction.predict import count_burden
+from chiomics.rims.prediction.run import predict_folder
+from chiomics.rims.prediction.sessions import find_sessions, read_lesions_of
+from tests.rims.cohorts import make_lesions, make_settings
+
+SHAPE, VOXEL = (64, 64, 24), (0.75, 0.75, 3.0)
+#: Centre and whether there is a rim.
+PLACES = [((14, 14, 8), True), ((46, 16, 8), False), ((16, 46, 15), True), ((46, 46, 15), False)]
+
+
+def write_session(folder, *, unit=1e-3, voxel=VOXEL, without=(), session=""):
+    """A block of white matter with two shells and two balls, χ in ppm by default."""
+    rng = np.random.default_rng(5)
+    at = np.stack(np.meshgrid(*[np.arange(n) for n in SHAPE], indexing="ij"))
+    chi, labels = rng.normal(0, 4, SHAPE), np.zeros(SHAPE, np.int32)
+    for number, (centre, rim) in enumerate(PLACES, start=1):
+        away = np.sqrt(sum(((at[axis] - centre[axis]) * (1, 1, 4)[axis]) ** 2 for axis in range(3))) / 6
+        labels[away <= 1] = number
+        chi[away <= 1] += np.where(away > 0.65, 75, 5)[away <= 1] if rim else 25
+    tissue = np.where(labels > 0, 4, 3)
+    images = {
+        "desc-all_Chimap": chi * unit,
+        "space-gre_FLAIR": 100 + 60 * (labels > 0) + rng.normal(0, 5, SHAPE),
+        "desc-lesions_dseg": labels,
+        "desc-tissue_dseg": tissue,
+        "desc-nawm_dseg": (labels == 0).astype(np.int32),
+    }
+    anat = folder / "sub-01" / session / "anat"
+    anat.mkdir(parents=True)
+    for name, image in images.items():
+        if name not in without:
+            kind = np.int32 if "dseg" in name else np.float32
+            nib.save(nib.Nifti1Image(image.astype(kind), np.diag([*voxel, 1])), anat / f"sub-01_{name}.nii.gz")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A forest on nine features, trained on shells and balls."""
+    file = tmp_path_factory.mktemp("model") / "reference.safetensors"
+    return write_model(file, "reference", make_lesions(subjects=10, per_subject=8, rims=4))
+
+
+def write_model(file, arm, lesions):
+    settings = make_settings(epochs=2, folds=3)
+    chi = lesions.table["chi_mean"]
+    facts = {
+        "patch": [32, 32, 16], "chi_mean_range_ppb": [float(chi.min()), float(chi.max())],
+        "thresholds": {"inner": 0.5, "published": 0.5, "sensitive": 0.2}, "training": {"simulated": True},
+    }  # fmt: skip
+    save_detector(file, arm, train(arm, lesions, settings, seed=0), settings, facts)
+    return file
+
+
+def test_shells_are_called_and_balls_are_not(tmp_path, model):
+    burden = predict_folder(model, write_session(tmp_path / "in"), tmp_path / "out")
+    lesions = pd.read_csv(tmp_path / "out" / "lesions.tsv", sep="\t")
+    assert set(lesions.loc[lesions["rim_call"] == 1, "lesion"]) == {1, 3}
+    assert lesions["rim_probability"].is_monotonic_decreasing
+    row = burden.iloc[0]
+    assert (row["lesions"], row["rim_lesions"], row["at_least_one"], row["at_least_four"]) == (4, 2, 1, 0)
+    assert 0 < row["rim_volume_mm3"] < row["volume_mm3"]
+    assert lesions["notice"].str.contains("diagnosis").all()
+    to_fill = pd.read_csv(tmp_path / "out" / "rim_ratings_to_fill.tsv", sep="\t")
+    assert list(to_fill.columns) == ["participant_id", "session_id", "lesion", "rater", "rim"]
+    assert {1, 3} <= set(to_fill["lesion"])
+    assert (tmp_path / "out" / "sub-01_rims-1.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"unit": 1.0}, "not in ppm"),
+        ({"voxel": (1.0, 1.0, 1.0)}, "voxels of another size"),
+        ({"without": ("space-gre_FLAIR",)}, "FLAIR"),
+        ({"without": ("desc-lesions_dseg",)}, "lesion labels"),
+        ({"without": ("desc-all_Chimap",)}, "no session has a susceptibility map"),
+    ],
+)
+def test_what_the_detector_does_not_know_is_refused(tmp_path, model, changes, message):
+    with pytest.raises(InputError, match=message):
+        predict_folder(model, write_session(tmp_path / "in", **changes), tmp_path / "out")
+    assert not (tmp_path / "out" / "burden.tsv").exists()
+
+
+def test_other_voxels_are_resampled_when_asked(tmp_path, model):
+    folder = write_session(tmp_path / "in", voxel=(1.0, 1.0, 3.0))
+    _, card = load_detector(model)
+    lesions = read_lesions_of(find_sessions(folder)[0], card, resample=True)
+    # a lesion 13 voxels of 1 mm wide has about 17 of .75 mm
+    width = lesions.masks[0].any(axis=(1, 2)).sum()
+    assert 16 <= width <= 18
+
+
+def test_the_command_says_what_it_is_not(tmp_path, model, capsys):
+    folder = write_session(tmp_path / "in", session="ses-2")
+    assert main(["rims", "predict", str(model), str(folder), "-o", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr()
+    assert "Research use only" in said.err
+    assert "2 of 4 lesions" in said.out
+    assert pd.read_csv(tmp_path / "out" / "burden.tsv", sep="\t")["session_id"].tolist() == ["ses-2"]
+    assert main(["rims", "predict", str(tmp_path / "none.safetensors"), str(folder)]) == 2
+
+
+def test_what_speaks_for_a_rim_lies_on_it(tmp_path, model):
+    detector, card = load_detector(model)
+    lesions = read_lesions_of(find_sessions(write_session(tmp_path / "in"))[0], card)
+    maps = explain(detector, lesions)
+    shell = np.asarray(lesions.patches[0, 0], float) * 50 > 40
+    inside = lesions.masks[0] > 0
+    assert np.nanmean(maps[0][shell & inside]) > np.nanmean(maps[0][~shell & inside])
+
+
+def test_a_network_is_explained_by_maps_of_the_patch(tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    lesions = make_lesions(subjects=8, per_subject=8, rims=4)
+    detector, _ = load_detector(write_model(tmp_path / "qsmrim.safetensors", "qsmrim", lesions))
+    maps = explain(detector, lesions.take(np.arange(3)))
+    assert maps.shape == (3, 32, 32, 16)
+    assert np.isnan(maps[:, 0, 0, 0]).all()  # the demo size sees the central voxels only
+    assert np.nanmax(maps) == pytest.approx(1)
+
+
+def test_a_session_without_lesions_has_a_burden_of_none():
+    predicted = pd.DataFrame(
+        {"participant_id": ["sub-01"], "session_id": [""], "rim_call": [1], "rim_review": [1], "volume_mm3": [12.0],
+         "rim_probability": [0.8], "place": ["deep"]}
+    )  # fmt: skip
+    sessions = pd.DataFrame({"participant_id": ["sub-01", "sub-02"], "session_id": ["", ""]})
+    found = count_burden(predicted, sessions).set_index("participant_id")
+    assert found["rim_lesions"].tolist() == [1, 0]
+    assert found.loc["sub-02", "volume_mm3"] == 0
+    assert np.isnan(found.loc["sub-02", "rim_volume_share"])
+    assert json.loads(found.to_json())["lesions"] == {"sub-01": 1, "sub-02": 0}

@@ -1,0 +1,84 @@
+"""What the detectors of rim lesions and the study of Zhang et al. 2022 read and make."""
+
+from chiomics.core.learning.device import torch_missing
+from chiomics.rims.detectors.arms import ARMS as RIM_ARMS
+from chiomics.rims.detectors.arms import batches as cut_batches
+from chiomics.rims.detectors.arms import complete_settings as complete_rims
+from chiomics.rims.detectors.arms import list_trainings
+from chiomics.rims.evaluation.study import TABLES as RIM_TABLES
+
+ZHANG = config["papers"]["zhang2022"]
+WITHOUT_TORCH = torch_missing()
+with bad_input_explained():
+    ZHANG_SETTINGS = complete_rims(
+        {key: value for key, value in ZHANG.items() if key not in ("include", "trainings_per_job")}
+        | {"masked": not config["rims"]["lesions"]["patch"]["surroundings"]},
+        simulated=SIMULATED,
+        torch=not WITHOUT_TORCH,
+    )
+#: Trainings in one process: many where they are small, since each start costs some seconds.
+TRAININGS_PER_JOB = ZHANG["trainings_per_job"] or (30 if ZHANG_SETTINGS["size"] == "demo" else 1)
+ZHANG_TRAININGS = cut_batches(list_trainings(ZHANG_SETTINGS), TRAININGS_PER_JOB)
+RIM_PARTS = {"predictions": "parquet", "curves": "tsv", "timing": "tsv"}
+RIM_RESULTS = {name: f"results/rims/{name}{extension}" for name, extension in RIM_TABLES.items()}
+RIM_TEXT_TABLES = [path for path in RIM_RESULTS.values() if path.endswith(".tsv")]
+RIM_MODELS = [f"results/rims/models/{arm}.safetensors" for arm in ZHANG_SETTINGS["final"]]
+ZHANG_TABLES = ("table1", "table2", "table3", "text_numbers", "departures")
+ZHANG_DRAWN = (*map(str, range(1, 9)), "S1", "S2", "S3")
+
+
+def trainings_of_batch(wildcards):
+    """Return arm, fold and seed of the trainings of one job."""
+    return [list(training) for training in ZHANG_TRAININGS[int(wildcards.batch)]]
+
+
+def parts_of_trainings(name):
+    """Name a file of every job."""
+    return [f"results/rims/parts/{name}_{batch}.{RIM_PARTS[name]}" for batch in range(len(ZHANG_TRAININGS))]
+
+
+def cards_of_trainings(wildcards):
+    """Count the graphics cards that a training takes: one where the setting asks for it or the machine has one."""
+    return int(ZHANG["device"] == "cuda" or (ZHANG["device"] == "auto" and os.path.exists("/dev/nvidia0")))
+
+
+def minutes_of_trainings(wildcards, attempt):
+    """Run time of a job: 31 CPU hours for the 15 published trainings of QSMRim-Net, measured on one thread."""
+    networks = sum(RIM_ARMS[arm].is_network for arm, _, _ in trainings_of_batch(wildcards))
+    return int(attempt * (20 + networks * (5 if ZHANG_SETTINGS["size"] == "demo" else 360)))
+
+
+def participants_table():
+    """Give the participants' table for Table 1; simulated training lesions are of subjects without one."""
+    path = os.path.join(BIDS_DIR or "", "participants.tsv")
+    return [path] if not SIMULATED and os.path.exists(path) else []
+
+
+def zhang2022_targets():
+    """Give the tables, figures and models of Zhang et al. 2022."""
+    folder = "results/papers/zhang2022"
+    figures = [f"{folder}/figure{name}.png" for name in (*ZHANG_DRAWN, "S4")]
+    return [f"{folder}/README.md", *figures, *RIM_MODELS]
+
+
+def lacking_for_zhang2022():
+    """Say what the cohort lacks for the study of rim lesions, nothing where it lacks nothing."""
+    if SIMULATED:
+        return "" if lesion_batches() else "the recipe has no training lesions (lesion_patches.subjects)"
+    if not os.path.isfile(os.path.join(BIDS_DIR or "", RATINGS)):
+        return f"the BIDS folder holds no {RATINGS}, the experts' ratings of rims"
+    seen = {row["participant_id"] for row in anatomy_sessions() if row["FLAIR"]}
+    if len(seen) < ZHANG["folds"]:
+        return f"{len(seen)} participants have FLAIR, {ZHANG['folds']} folds need as many"
+    return ""
+
+
+PAPER_RECORDS["zhang2022"] = Paper(
+    title="Zhang 2022",
+    lacking=lacking_for_zhang2022,
+    targets=zhang2022_targets,
+    workflow_figure="figureS4",
+)
+
+if workflow.is_main_process and ZHANG_SETTINGS["left_out"]:
+    logger.info(f"zhang2022: {WITHOUT_TORCH}; left out are {', '.join(ZHANG_SETTINGS['left_out'])}")
