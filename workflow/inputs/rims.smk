@@ -1,24 +1,21 @@
 """What the detectors of rim lesions and the study of Zhang et al. 2022 read and make."""
 
 from chiomics.core.learning.device import torch_missing
-from chiomics.rims.detectors.arms import ARMS as RIM_ARMS
-from chiomics.rims.detectors.arms import batches as cut_batches
-from chiomics.rims.detectors.arms import complete_settings as complete_rims
-from chiomics.rims.detectors.arms import list_trainings
+from chiomics.rims.detectors import arms as rim_arms
 from chiomics.rims.evaluation.study import TABLES as RIM_TABLES
 
 ZHANG = config["papers"]["zhang2022"]
-WITHOUT_TORCH = torch_missing()
+RIMS_WITHOUT_TORCH = torch_missing()
 with bad_input_explained():
-    ZHANG_SETTINGS = complete_rims(
+    ZHANG_SETTINGS = rim_arms.complete_settings(
         {key: value for key, value in ZHANG.items() if key not in ("include", "trainings_per_job")}
         | {"masked": not config["rims"]["lesions"]["patch"]["surroundings"]},
         simulated=SIMULATED,
-        torch=not WITHOUT_TORCH,
+        torch=not RIMS_WITHOUT_TORCH,
     )
 #: Trainings in one process: many where they are small, since each start costs some seconds.
-TRAININGS_PER_JOB = ZHANG["trainings_per_job"] or (30 if ZHANG_SETTINGS["size"] == "demo" else 1)
-ZHANG_TRAININGS = cut_batches(list_trainings(ZHANG_SETTINGS), TRAININGS_PER_JOB)
+RIM_TRAININGS_PER_JOB = ZHANG["trainings_per_job"] or (30 if ZHANG_SETTINGS["size"] == "demo" else 1)
+ZHANG_TRAININGS = rim_arms.batches(rim_arms.list_trainings(ZHANG_SETTINGS), RIM_TRAININGS_PER_JOB)
 RIM_PARTS = {"predictions": "parquet", "curves": "tsv", "timing": "tsv"}
 RIM_RESULTS = {name: f"results/rims/{name}{extension}" for name, extension in RIM_TABLES.items()}
 RIM_TEXT_TABLES = [path for path in RIM_RESULTS.values() if path.endswith(".tsv")]
@@ -27,28 +24,28 @@ ZHANG_TABLES = ("table1", "table2", "table3", "text_numbers", "departures")
 ZHANG_DRAWN = (*map(str, range(1, 9)), "S1", "S2", "S3")
 
 
-def trainings_of_batch(wildcards):
+def rim_trainings_of_batch(wildcards):
     """Return arm, fold and seed of the trainings of one job."""
     return [list(training) for training in ZHANG_TRAININGS[int(wildcards.batch)]]
 
 
-def parts_of_trainings(name):
+def rim_training_parts(name):
     """Name a file of every job."""
     return [f"results/rims/parts/{name}_{batch}.{RIM_PARTS[name]}" for batch in range(len(ZHANG_TRAININGS))]
 
 
-def cards_of_trainings(wildcards):
+def rim_training_cards(wildcards):
     """Count the graphics cards that a training takes: one where the setting asks for it or the machine has one."""
     return int(ZHANG["device"] == "cuda" or (ZHANG["device"] == "auto" and os.path.exists("/dev/nvidia0")))
 
 
-def minutes_of_trainings(wildcards, attempt):
+def rim_training_minutes(wildcards, attempt):
     """Run time of a job: 31 CPU hours for the 15 published trainings of QSMRim-Net, measured on one thread."""
-    networks = sum(RIM_ARMS[arm].is_network for arm, _, _ in trainings_of_batch(wildcards))
+    networks = sum(rim_arms.ARMS[arm].is_network for arm, _, _ in rim_trainings_of_batch(wildcards))
     return int(attempt * (20 + networks * (5 if ZHANG_SETTINGS["size"] == "demo" else 360)))
 
 
-def participants_table():
+def rim_participants_table():
     """Give the participants' table for Table 1; simulated training lesions are of subjects without one."""
     path = os.path.join(BIDS_DIR or "", "participants.tsv")
     return [path] if not SIMULATED and os.path.exists(path) else []
@@ -81,4 +78,4 @@ PAPER_RECORDS["zhang2022"] = Paper(
 )
 
 if workflow.is_main_process and ZHANG_SETTINGS["left_out"]:
-    logger.info(f"zhang2022: {WITHOUT_TORCH}; left out are {', '.join(ZHANG_SETTINGS['left_out'])}")
+    logger.info(f"zhang2022: {RIMS_WITHOUT_TORCH}; left out are {', '.join(ZHANG_SETTINGS['left_out'])}")

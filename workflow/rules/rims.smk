@@ -28,11 +28,11 @@ rule train_detector:
     threads: 1
     resources:
         mem_mb=4000,
-        runtime=minutes_of_trainings,
-        gpu=cards_of_trainings,
+        runtime=rim_training_minutes,
+        gpu=rim_training_cards,
     params:
         settings=ZHANG_SETTINGS,
-        trainings=trainings_of_batch,
+        trainings=rim_trainings_of_batch,
         checkpoints="results/rims/checkpoints",
     script:
         "../../scripts/rims/train_detector.py"
@@ -42,9 +42,9 @@ rule combine_detectors:
     """Evaluate all detectors: per lesion, per subject, calibrated, by chance (Zhang et al. 2022, section 2.5)."""
     input:
         **COHORT_LESIONS,
-        predictions=parts_of_trainings("predictions"),
-        curves=parts_of_trainings("curves"),
-        timing=parts_of_trainings("timing"),
+        predictions=rim_training_parts("predictions"),
+        curves=rim_training_parts("curves"),
+        timing=rim_training_parts("timing"),
     output:
         list(RIM_RESULTS.values()),
     log:
@@ -80,7 +80,7 @@ rule fit_detector:
     resources:
         mem_mb=4000,
         runtime=240,
-        gpu=cards_of_trainings,
+        gpu=rim_training_cards,
     params:
         settings=ZHANG_SETTINGS,
         checkpoints="results/rims/checkpoints",
@@ -95,7 +95,7 @@ rule write_zhang2022:
     input:
         **COHORT_LESIONS,
         tables=RIM_TEXT_TABLES,
-        participants=participants_table(),
+        participants=rim_participants_table(),
     output:
         [f"results/papers/zhang2022/{name}.tsv" for name in ZHANG_TABLES],
         readme="results/papers/zhang2022/README.md",
