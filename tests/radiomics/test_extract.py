@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy import ndimage
 
 from chiomics.core.errors import InputError
 from chiomics.radiomics import extract, load_settings
 from chiomics.radiomics.extraction import expected_features
 from chiomics.radiomics.session_presets import hemispheres_of
+from chiomics.radiomics.vois import find_vois
 
 SPACING = (0.8, 1.1, 2.0)
 COLUMNS = ["n_gray_levels", "image_type", "feature_class", "feature", "value"]
@@ -288,3 +290,21 @@ def test_an_image_that_is_gone_leaves_its_voxels(case, tmp_path):
     gc.collect()
     read_volume(path)  # takes the memory, were it free
     assert np.array_equal(voxels.T, case[0])
+
+
+def test_interpolated_label_image_is_refused(tmp_path):
+    x, y, z = np.indices((24, 26, 20))
+    image = tmp_path / "chi.nii.gz"
+    nib.save(nib.Nifti1Image(np.random.default_rng(2).normal(size=x.shape), np.eye(4)), image)
+    parcels = 17.0 * (1 + x // 8 + 3 * (y // 9) + 9 * (z // 7))
+    turn = np.array([[0.96, -0.28, 0], [0.28, 0.96, 0], [0, 0, 1]])
+    nearest, turned = (ndimage.affine_transform(parcels, turn, order=order) for order in (0, 1))
+    for name, voxels in (("decimals", turned.astype(np.float32)), ("rounded", np.rint(turned).astype(np.int16))):
+        mask = tmp_path / f"{name}.nii.gz"
+        nib.save(nib.Nifti1Image(voxels, np.eye(4)), mask)
+        with pytest.raises(InputError, match=rf"{name}.nii.gz.*interpolated"):
+            extract(image, mask, bin_width=1)
+        with pytest.raises(InputError, match=rf"{name}.*interpolated"):
+            find_vois([mask.rename(tmp_path / f"sub-01_desc-{name}_dseg.nii.gz")])
+    nib.save(nib.Nifti1Image(nearest.astype(np.int16), np.eye(4)), tmp_path / "sub-01_desc-nearest_dseg.nii.gz")
+    assert len(find_vois([tmp_path / "sub-01_desc-nearest_dseg.nii.gz"])) == len(np.unique(nearest)) - 1

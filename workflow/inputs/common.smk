@@ -37,6 +37,12 @@ def beside_snakefile(path):
 
 
 BIDS_DIR = COHORT if SIMULATED else beside_snakefile(config["bids_dir"])
+for key in ("bids_dir", "features"):
+    if set("{}") & set(beside_snakefile(config[key]) or ""):
+        raise WorkflowError(
+            f"{key} holds braces, which Snakemake takes for wildcards; found {config[key]}; "
+            "expected a path without { and }: rename the folder, or make a link to it"
+        )
 if config["features"] and config["bids_dir"]:
     raise WorkflowError("both features and bids_dir are given: a paper starts from one of them")
 
@@ -166,9 +172,17 @@ FILE_COLUMNS = (
 )
 
 
+def own_label_tables(wildcards):
+    """Give the tables beside the user's own label images, which name their labels."""
+    images = inputs_of(wildcards, "voi_labels") + inputs_of(wildcards, "lesion_labels")
+    tables = [re.sub(r"\.nii(\.gz)?$", ".tsv", path) for path in images]
+    return [path for path in tables if os.path.isfile(path)]
+
+
 def raw_files(wildcards):
     """Give all files of the user's that a session is read from."""
-    return [path for column in FILE_COLUMNS for path in inputs_of(wildcards, column)]
+    images = [path for column in FILE_COLUMNS for path in inputs_of(wildcards, column)]
+    return images + own_label_tables(wildcards)
 
 
 def failure_records():

@@ -17,10 +17,11 @@ def voi_files(wildcards):
 
 
 def label_tables(wildcards):
-    """Return the tables beside the label images, which name their labels."""
+    """Return the tables beside the label images, the user's own as well, which name their labels."""
+    own = own_label_tables(wildcards)
     if not has_anatomy(session_of(wildcards)):
-        return []
-    return [anatomy_results()[f"{name}_table"].format(**wildcards) for name in ("dgm", "lesions", "nawm")]
+        return own
+    return own + [anatomy_results()[f"{name}_table"].format(**wildcards) for name in ("dgm", "lesions", "nawm")]
 
 
 def session_identity(wildcards):

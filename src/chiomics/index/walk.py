@@ -5,6 +5,7 @@ A plain walk, because a general BIDS library takes 25 s per 1,000 subjects where
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import NamedTuple
 
 from chiomics.core.errors import InputError
 from chiomics.index.names import DATATYPES
+
+logger = logging.getLogger(__name__)
 
 #: Files beside the participants' folders that can apply to an image.
 INHERITED = (".json", ".bval", ".bvec")
@@ -88,11 +91,15 @@ def pipelines(bids_dir: str, derivatives: str | Sequence[str]) -> list[str]:
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
-        return sorted(
+        names = sorted(
             entry.name
             for entry in entries
             if entry.is_dir() and entry.name.lower() != TRUTH and not entry.name.startswith((".", "sub-"))
         )
+    braces = [name for name in names if "{" in name or "}" in name]
+    if braces:
+        logger.warning("folders below derivatives/ with braces in their names are not used: %s", ", ".join(braces))
+    return [name for name in names if name not in braces]
 
 
 def _walk(folder: str, prefix: str, found: list[WalkedFile], depth: int = 0) -> None:

@@ -18,6 +18,7 @@ from chiomics.radiomics.prepare import RegionError, normalise, prepare, resample
 from chiomics.radiomics.reference import reference_features
 from chiomics.radiomics.region import bounding_box
 from chiomics.radiomics.settings import Settings, load_settings
+from chiomics.radiomics.vois import check_labels
 from chiomics.radiomics.volume import Volume, as_volume
 
 SHAPES = ("shape", "shape2D")
@@ -91,6 +92,8 @@ def extract(
         settings = load_settings(preset, gray_levels=gray_levels, bin_width=bin_width, isolated_voxels=isolated_voxels)
     check_engine(engine, settings)
     volume, label_volume = as_volume(image, spacing), as_volume(mask, spacing)
+    if isinstance(mask, (str, Path)):
+        check_labels(label_volume.voxels, mask)
     label_volume = on_image(label_volume, volume, settings)
     volume = in_unit(volume, settings, unit)
     regions = _named_labels(label_volume, labels if labels is not None else _label_of_file(label_volume, settings))

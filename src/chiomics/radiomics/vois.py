@@ -17,6 +17,7 @@ import numpy as np
 
 from chiomics.core.bids import parse_name
 from chiomics.core.errors import InputError
+from chiomics.core.space.masks import interpret
 from chiomics.radiomics.region import bounding_box
 from chiomics.radiomics.volume import read_volume
 
@@ -131,8 +132,31 @@ def split_side(name: str) -> tuple[str, str]:
     return (name[: match.start()] + name[match.end() :]).strip(" _-."), side
 
 
+def check_labels(voxels: np.ndarray, path: str | Path) -> None:
+    """Refuse a file that is no label image: decimals, or labels that an interpolation mixed.
+
+    Parameters
+    ----------
+    voxels : ndarray
+        As stored.
+    path : path-like
+        The file, for the message.
+
+    Raises
+    ------
+    InputError
+        As `chiomics.core.space.masks.interpret`.
+    """
+    try:
+        interpret(voxels)
+    except InputError as error:
+        raise InputError(error.problem, file=path, found=error.found, expected=error.expected) from None
+
+
 def _of_labels(path: Path, source: str) -> list[Voi]:
     table = path.with_name(path.name.partition(".")[0] + ".tsv")
+    if source == "own":
+        check_labels(read_volume(path).voxels, path)
     if not table.is_file():
         voxels = read_volume(path).voxels
         present = np.unique(voxels[bounding_box(voxels != 0)])
