@@ -8,15 +8,14 @@ import pandas as pd
 from chiomics.core.features.columns import REGION, SESSION
 from chiomics.core.features.table import FeatureTable
 from chiomics.robustness.counts import SETTING, SHAPE
-from chiomics.robustness.fiscone2023.published_values import CLASSES, read_published
 from chiomics.robustness.ratings import Axis, Ratings
 from chiomics.robustness.settings import ECHO_SETS, Settings
-from chiomics.robustness.tables import ALL, FEATURE, STRATUM, TABLES
+from chiomics.robustness.tables import ALL, CLASSES, FEATURE, STRATUM, TABLES
 
 NO_RECONSTRUCTION = "the session has no such reconstruction of this region"
 
 
-def list_robust(icc: pd.DataFrame, setting: dict) -> pd.DataFrame:
+def list_robust(icc: pd.DataFrame, setting: dict, printed: pd.DataFrame) -> pd.DataFrame:
     """Find the features that are robust in all regions, shape left out.
 
     Parameters
@@ -25,6 +24,8 @@ def list_robust(icc: pd.DataFrame, setting: dict) -> pd.DataFrame:
         The table ``icc.parquet``.
     setting : dict
         Grey-level setting: preset, n_gray_levels, bin_width.
+    printed : pandas.DataFrame
+        Columns feature_class and feature of a published list, for the column ``published``.
 
     Returns
     -------
@@ -39,8 +40,8 @@ def list_robust(icc: pd.DataFrame, setting: dict) -> pd.DataFrame:
     parts = [(name, here[here["sides"] == name]) for name in ("merged", "separate")]
     tables = [_over_regions(part).assign(sides=name) for name, part in [*parts, (ALL, here)] if len(part)]
     frame = pd.concat(tables, ignore_index=True).assign(cohort=ALL, perturbation=ECHO_SETS, **setting)
-    printed = pd.MultiIndex.from_frame(read_published("whitelist"))
-    frame["published"] = pd.MultiIndex.from_frame(frame[["feature_class", "feature"]]).isin(printed)
+    named = pd.MultiIndex.from_frame(printed[["feature_class", "feature"]])
+    frame["published"] = pd.MultiIndex.from_frame(frame[["feature_class", "feature"]]).isin(named)
     return in_class_order(frame, ["sides"])
 
 

@@ -102,6 +102,10 @@ TABLES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+#: Classes in the order of tables and figures, and what they are called there.
+CLASSES = {"firstorder": "FO", "glcm": "GLCM", "glrlm": "GLRLM", "glszm": "GLSZM", "ngtdm": "NGTDM", "gldm": "GLDM"}
+
+
 def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     """Write a table whole or not at all: Parquet or tab-separated by its ending, the columns as `TABLES` has them.
 

@@ -7,7 +7,8 @@ import pytest
 
 from chiomics.radiomics.extraction import expected_features
 from chiomics.radiomics.settings import load_settings
-from chiomics.robustness.fiscone2023.published_values import CLASSES, read_published
+from chiomics.robustness.fiscone2023.published_values import read_published
+from chiomics.robustness.tables import CLASSES
 
 NUMBERS = read_published("numbers")
 TABLE1 = read_published("table1")

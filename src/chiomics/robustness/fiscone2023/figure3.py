@@ -20,8 +20,7 @@ from chiomics.robustness.fiscone2023.figures import (
     regions_of,
     setting_text,
 )
-from chiomics.robustness.fiscone2023.published_values import CLASSES
-from chiomics.robustness.tables import ALL
+from chiomics.robustness.tables import ALL, CLASSES
 
 #: A spider with fewer corners is no area; dots are drawn instead.
 FEWEST_CORNERS = 3

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from chiomics.core.figures import COLOURS, add_note, blank, figure_style, left_out, letter
 from chiomics.robustness.fiscone2023.figures import TRACT_ORDER, absent, choose, readable_feature, regions_of
-from chiomics.robustness.fiscone2023.published_values import CLASSES
+from chiomics.robustness.tables import CLASSES
 
 #: Panels of Fig. 4: class, feature, title, unit, and what values are divided by for that unit.
 FIGURE_4 = (

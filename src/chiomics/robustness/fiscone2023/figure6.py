@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 
 from chiomics.core.figures import add_note, blank, figure_style, left_out, letter
 from chiomics.robustness.fiscone2023.figures import TRACT_ORDER, absent, choose, classes_of, regions_of, setting_text
-from chiomics.robustness.fiscone2023.published_values import CLASSES
-from chiomics.robustness.tables import ALL
+from chiomics.robustness.tables import ALL, CLASSES
 
 #: The study's colours; the markers tell the sides apart without colour.
 LEFT = {"color": "#CC3311", "marker": "o", "label": "left"}

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 
 from chiomics.core.figures import COLOURS, add_note, blank, figure_style, letter
 from chiomics.robustness.fiscone2023.figures import choose, classes_of, readable_feature, regions_of
-from chiomics.robustness.fiscone2023.published_values import CLASSES
-from chiomics.robustness.tables import ALL, TRACTS
+from chiomics.robustness.tables import ALL, CLASSES, TRACTS
 
 OURS = {"color": COLOURS[0], "marker": "o", "label": "this cohort"}
 PUBLISHED = {"color": "0.35", "marker": "x", "label": "published"}

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from chiomics.core.figures import add_note, blank, figure_style, left_out
 from chiomics.robustness.fiscone2023.figures import choose, classes_of, readable_feature, regions_of, setting_text
-from chiomics.robustness.fiscone2023.published_values import CLASSES
+from chiomics.robustness.tables import CLASSES
 
 #: Coefficients below are drawn in the lowest colour.
 LOWEST = 0.5

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.figures import COLOURS
-from chiomics.robustness.fiscone2023.published_values import CLASSES
-from chiomics.robustness.tables import ALL, TRACTS
+from chiomics.robustness.tables import ALL, CLASSES, TRACTS
 
 #: The study's order of its tracts; further regions come after them, the white matter as a whole last.
 TRACT_ORDER = ("AF", "CST", "FAT", "IFOF", "OR", "UF")

@@ -10,8 +10,6 @@ from functools import partial
 
 from chiomics.core import papers
 
-#: Order in which the paper lists feature classes, and what they are called there.
-CLASSES = {"firstorder": "FO", "glcm": "GLCM", "glrlm": "GLRLM", "glszm": "GLSZM", "ngtdm": "NGTDM", "gldm": "GLDM"}
 WING = "chiomics.robustness.fiscone2023"
 #: Reads one of them. ``numbers``: source, quantity, voi, feature_class, threshold, n_gray_levels, value and a note.
 #: ``table1``: first-order feature, region, coefficient, and whether it is in italics, which means not robust.

@@ -12,6 +12,7 @@ from chiomics.core.left_out import LeftOut
 from chiomics.robustness.analysis import analyse, cohorts_of
 from chiomics.robustness.counts import count_robust, optimal_setting, reported_setting
 from chiomics.robustness.fiscone2023.left_out import check_discretisation, note_left_out
+from chiomics.robustness.fiscone2023.published_values import read_published
 from chiomics.robustness.fiscone2023.tracts import (
     check_contradictions,
     compare_trends,
@@ -87,7 +88,7 @@ def analyse_agreement(features: FeatureTable, settings: Settings) -> dict[str, p
         "left_out.tsv": left_out.table(),
         "sides.tsv": sides,
         "groups.tsv": compare_groups(*inputs, setting, settings, cohorts),
-        "whitelist.tsv": list_robust(whole["icc.parquet"], setting),
+        "whitelist.tsv": list_robust(whole["icc.parquet"], setting, read_published("whitelist")),
     }
 
 

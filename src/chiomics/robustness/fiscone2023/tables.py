@@ -12,10 +12,10 @@ import pandas as pd
 
 from chiomics.core.origin import SIMULATED_MARK
 from chiomics.robustness.counts import SHAPE
-from chiomics.robustness.fiscone2023.published_values import CLASSES, read_published
+from chiomics.robustness.fiscone2023.published_values import read_published
 from chiomics.robustness.robust_features import at_setting, in_class_order, list_robust
 from chiomics.robustness.settings import ECHO_SETS, Settings
-from chiomics.robustness.tables import ALL, FEATURE, TABLES
+from chiomics.robustness.tables import ALL, CLASSES, FEATURE, TABLES
 
 #: The grey level of the published coefficients.
 PUBLISHED_LEVEL = 64
@@ -81,7 +81,7 @@ def compare_published(tables: dict[str, pd.DataFrame], setting: dict, settings: 
     like = {"preset": setting["preset"], "n_gray_levels": PUBLISHED_LEVEL, "bin_width": np.nan}
     setting = like if len(at_setting(icc, like)) else setting
     study = (icc["cohort"] == ALL) & (icc["perturbation"] == ECHO_SETS)
-    whitelist = list_robust(icc[study], setting)
+    whitelist = list_robust(icc[study], setting, read_published("whitelist"))
     level = setting["n_gray_levels"]
     rows = []
     for row in read_published("numbers").itertuples(index=False):
