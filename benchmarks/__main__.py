@@ -25,6 +25,7 @@ BENCHMARKS = {
     "radiomics": [],
     "anatomy": [],
     "robustness": [],
+    "flair": [],
     "index_speed": [],
 }
 

@@ -15,7 +15,7 @@ from chiomics import __version__
 from chiomics.core.errors import InputError
 from chiomics.core.logs import start_log
 
-STAGES = ("index", "phantom", "radiomics", "diagnosis", "rims")
+STAGES = ("index", "phantom", "radiomics", "diagnosis", "rims", "flair")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

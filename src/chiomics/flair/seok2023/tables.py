@@ -72,7 +72,10 @@ def table_of_patients(prepared: Prepared, settings: Mapping[str, Any]) -> pd.Dat
     published = read_published("chiomics.flair.seok2023", "table1").rename(
         columns={"MS": "published_MS", "NMOSD": "published_NMOSD", "p": "published_p", "test": "published_test"}
     )
-    return own.merge(published, on=["variable", "statistic"], how="outer", sort=False)
+    known = own.merge(published, on=["variable", "statistic"], how="left")
+    place = own.set_index(["variable", "statistic"]).index
+    rest = published[[key not in place for key in zip(published["variable"], published["statistic"], strict=True)]]
+    return pd.concat([known, rest], ignore_index=True)
 
 
 def table_of_performance(draws: pd.DataFrame) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def draw_scores(fair: pd.DataFrame, performance: pd.DataFrame, *, published: dic
         figure = blank(height=0.9 + 0.32 * len(ordered))
         axis = figure.subplots()
         for place, row in enumerate(ordered.itertuples()):
-            colour = COUNT if row.arm in COUNTING else COLOURS[3] if row.arm == "demographics" else NETWORK
+            colour = _colour(row.arm)
             null = permuted[
                 (permuted["arm"] == row.arm) & (permuted["epoch"] == row.epoch) & (permuted["scheme"] == row.scheme)
             ]
@@ -78,25 +78,29 @@ def draw_calibration(calibration: pd.DataFrame) -> Figure:
         for axis, arm in zip(grid.flat, arms, strict=False):
             own = calibration[calibration["arm"] == arm]
             axis.plot([0, 1], [0, 1], color="0.7", linewidth=0.7)
-            axis.plot(
-                own["predicted"], own["observed"], "o-", color=COUNT if arm in COUNTING else NETWORK, markersize=3
-            )
+            axis.plot(own["predicted"], own["observed"], "o-", color=_colour(arm), markersize=3)
             axis.set_title(_wrap(TITLES[arm]), fontsize=7)
             axis.set_xlim(-0.02, 1.02)
             axis.set_ylim(-0.02, 1.02)
         for axis in grid[:, 0]:
             axis.set_ylabel("observed share")
-        for axis in grid[-1]:
-            axis.set_xlabel("predicted")
+        label_lowest(grid, len(arms), "predicted")
         add_note(figure, "Mean probability of each session over repeats, in fifths; the diagonal is ideal.")
     return figure
 
 
-def draw_attention(scores: pd.DataFrame) -> Figure:
+def label_lowest(grid: np.ndarray, count: int, label: str) -> None:
+    """Label the horizontal axis of the lowest panel of each column, of `count` panels that fill a grid row by row."""
+    for number in range(max(count - grid.shape[1], 0), count):
+        grid.flat[number].set_xlabel(label)
+        grid.flat[number].tick_params(labelbottom=True)
+
+
+def draw_attention(scores: pd.DataFrame, *, layer: str = "last") -> Figure:
     """Draw the ratio of Grad-CAM's mass on lesions, trained against random weights, and the effect of erasure."""
     if scores.empty or not np.isfinite(pd.to_numeric(scores["ratio"])).any():
         return left_out("no maps could be scored")
-    last = scores[scores["layer"] == "last"]
+    shown, last = (scores[scores["layer"] == name] for name in (layer, "last"))
     inputs, classes = list(dict.fromkeys(last["input"])), list(dict.fromkeys(last["class"]))
     with figure_style():
         figure = blank(height=2.9)
@@ -105,7 +109,7 @@ def draw_attention(scores: pd.DataFrame) -> Figure:
         for image in inputs:
             for name in classes:
                 for kind, colour in (("trained", NETWORK), ("random", NULL)):
-                    own = last[(last["input"] == image) & (last["class"] == name) & (last["weights"] == kind)]
+                    own = shown[(shown["input"] == image) & (shown["class"] == name) & (shown["weights"] == kind)]
                     values = own["ratio"].dropna().to_numpy()
                     if len(values):
                         box = left.boxplot(values, positions=[place], widths=0.7, patch_artist=True, showfliers=False)
@@ -131,7 +135,11 @@ def draw_attention(scores: pd.DataFrame) -> Figure:
         right.set_xticks(range(len(inputs)), [image.replace("_", " ") for image in inputs])
         right.set_ylabel("change of the probability")
         right.set_title("Filled: lesions (red), as much tissue (grey)")
-        add_note(figure, "Boxes: quartiles over test sessions; whiskers within 1.5 times their distance. Line: chance.")
+        add_note(
+            figure,
+            f"Maps of {'the last stage' if layer == 'last' else 'stage ' + layer[-1]}. Boxes: quartiles over test "
+            "sessions; whiskers within 1.5 times their distance. Line: chance.",
+        )
     return figure
 
 
@@ -153,7 +161,7 @@ def draw_boxes(steps: Sequence[tuple[str, str]], *, note: str, branches: int = 1
         One panel.
     """
     with figure_style():
-        figure = blank(height=1.9)
+        figure = blank(height=1.5 if branches == 1 else 1.9)
         axis = figure.subplots()
         axis.axis("off")
         axis.set_xlim(-0.05, len(steps))
@@ -183,6 +191,10 @@ def _box(axis: Axes, place: int, low: float, height: float, name: str, shape: st
     )
     axis.text(place + 0.41, low + height * 0.62, name, ha="center", va="center", fontsize=6.5)
     axis.text(place + 0.41, low + height * 0.22, shape, ha="center", va="center", fontsize=6, color="0.35")
+
+
+def _colour(arm: str) -> str:
+    return COUNT if arm in COUNTING else COLOURS[3] if arm == "demographics" else NETWORK
 
 
 def _wrap(title: str, width: int = 26) -> str:

@@ -75,7 +75,7 @@ def map_study(
             pixel=edge,
             seed=settings["seed"],
             make_random=lambda number, arm=training.arm: random_network(arm, settings, settings["seed"], number),
-            layers=(None, "layer2") if study == "seok2023" else (None,),
+            layers=(None, "layer2"),
         )
         tables.append(found.assign(input=training.input, fold=training.fold))
         if training.input == settings["input"] and not set(test) & set(rows):

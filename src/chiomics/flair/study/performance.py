@@ -114,13 +114,40 @@ def summarise(predictions: pd.DataFrame, *, draws: int, seed: int) -> pd.DataFra
 
 
 def patient_interval(part: pd.DataFrame, *, draws: int, seed: int) -> tuple[float, float]:
-    """Give the 95 % interval of the AUC over patients, by each session's mean probability where repeats differ."""
+    """Give the 95 % interval of the AUC, its mean over repeats, over patients, whether or not all repeats test all."""
     wide = part.pivot_table(index=["participant", "session", "y"], columns="repeat", values="p").reset_index()
     y, scores = wide["y"].to_numpy(), wide.drop(columns=["participant", "session", "y"]).to_numpy()
     if len(np.unique(y)) < 2:
         return np.nan, np.nan
-    scores = scores.T if np.isfinite(scores).all() else np.nanmean(scores, axis=1)[None]
+    if not np.isfinite(scores).all():
+        return _interval_of_draws(y, scores, wide["participant"].to_numpy(), draws=draws, seed=seed)
+    scores = scores.T
     return bootstrap_interval(concordance(y, scores, wide["participant"].to_numpy()), draws=draws, seed=seed)
+
+
+def _interval_of_draws(
+    y: np.ndarray, scores: np.ndarray, participants: np.ndarray, *, draws: int, seed: int
+) -> tuple[float, float]:
+    """Draw patients anew within each class, weigh every test draw's pairs by them, and average the draws' AUCs."""
+    rng = np.random.default_rng(seed)
+    weights = np.zeros((draws, len(y)))
+    for label in (0, 1):
+        rows = np.flatnonzero(y == label)
+        names, code = np.unique(participants[rows], return_inverse=True)
+        counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
+        weights[:, rows] = counts[:, code]
+    sums, counted = np.zeros(draws), np.zeros(draws)
+    for column in scores.T:
+        tested = np.isfinite(column)
+        above, below = np.flatnonzero(tested & (y == 1)), np.flatnonzero(tested & (y == 0))
+        psi = (column[above][:, None] > column[below]) + 0.5 * (column[above][:, None] == column[below])
+        pairs = weights[:, above].sum(axis=1) * weights[:, below].sum(axis=1)
+        seen = pairs > 0
+        auc = ((weights[:, above] @ psi) * weights[:, below]).sum(axis=1)[seen] / pairs[seen]
+        sums[seen] += auc
+        counted[seen] += 1
+    low, high = np.quantile(sums[counted > 0] / counted[counted > 0], [0.025, 0.975])
+    return float(low), float(high)
 
 
 def intervals_of_draws(values: Sequence[float], *, n_test: int, n_train: int) -> dict[str, float]:

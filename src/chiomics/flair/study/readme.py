@@ -123,8 +123,8 @@ def _auc_table(fair: pd.DataFrame, performance: pd.DataFrame) -> str:
                 "model": TITLES[row.arm],
                 "AUC": f"{row.pooled:.2f} ({row.low:.2f} to {row.high:.2f})",
                 "permuted labels": f"{null['pooled'].iloc[0]:.2f}" if len(null) else "",
-                "sessions": row.n_sessions,
-                "repeats": row.n_repeats,
+                "sessions": int(row.n_sessions),
+                "repeats": int(row.n_repeats),
             }
         )
     return to_markdown(pd.DataFrame(rows))
@@ -157,14 +157,15 @@ def _matched(matched: pd.DataFrame) -> str:
     return (
         "The same simulated heads, NMOSD with the numbers and "
         "sizes of MS: what is left for a model that sees where lesions are.\n\n"
-        + to_markdown(matched.assign(arm=matched["arm"].map(TITLES).fillna(matched["arm"])))
+        + to_markdown(matched.assign(arm=matched["arm"].map(TITLES)).astype({"n_sessions": int, "n_repeats": int}))
     )
 
 
 def _attention(attention: pd.DataFrame, study: str) -> str:
     if attention.empty:
         return "No maps were made.\n"
-    shown = attention[["input", "weights", "layer", "class", "ratio", "hit", "hit_by_chance", "sessions"]]
+    counts = attention.astype({"sessions": int})
+    shown = counts[["input", "weights", "layer", "class", "ratio", "hit", "hit_by_chance", "sessions"]]
     said = (
         "Share of Grad-CAM's mass on lesions over the lesions' share of the brain (ratio, 1 by chance), and how often "
         "the highest point lies on one (hit). A map that random weights give as well says nothing of what was "

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from chiomics.core.figures import COLOURS, add_note, blank, figure_style
 from chiomics.flair.images.draw import faces, show
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.augment import Images
 from chiomics.flair.study.combine import fair_performance
-from chiomics.flair.study.figures import draw_attention, draw_boxes, draw_calibration, draw_scores
+from chiomics.flair.study.figures import draw_attention, draw_boxes, draw_calibration, draw_scores, label_lowest
 from chiomics.flair.study.settings import TITLES
 
 #: Cases on the page of errors.
@@ -61,14 +62,14 @@ def paper_figures(
         "figureS1": draw_scores(fair_performance(performance, "wang2020", settings), performance, published={}),
         "figureS2": draw_cases(prepared, tables["case_errors"]),
         "figureS3": draw_calibration(tables["calibration"]),
-        "figureS4": draw_attention(scores),
+        "figureS4": draw_attention(scores, layer="layer2"),
     }
 
 
 def draw_patients(prepared: Prepared, settings: Mapping[str, Any]) -> Figure:
     """Figure 1: the FLAIR of one patient of each group, with and without the lesions' outline."""
     with figure_style():
-        figure = blank(height=3.6)
+        figure = blank(height=2.8)
         grid = figure.subplots(2, 6)
         for row, group in enumerate(settings["groups"]):
             index = typical(prepared.table, group)
@@ -108,6 +109,7 @@ def draw_preprocessing(prepared: Prepared, settings: Mapping[str, Any]) -> Figur
         axes[1].imshow(axial[1].astype(float), cmap="gray", vmin=0, vmax=1)
         axes[1].set_xticks([])
         axes[1].set_yticks([])
+        axes[1].spines[:].set_visible(False)
         for seed, axis in enumerate(axes[2:]):
             copy = images.augment(volume.clone(), torch.Generator().manual_seed(seed))[0, 0].numpy()
             show(axis, faces(copy)[2])
@@ -167,8 +169,8 @@ def draw_curves(curves: pd.DataFrame, settings: Mapping[str, Any]) -> Figure:
                 axis.fill_between(mean.index, mean - sd, np.minimum(mean + sd, 1), color=colour, alpha=0.2, linewidth=0)
             axis.set_title(TITLES[arm], fontsize=7)
             axis.set_ylim(0.2, 1.02)
-        for axis in grid[-1]:
-            axis.set_xlabel("epoch")
+            axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        label_lowest(grid, len(arms), "epoch")
         for axis in grid[:, 0]:
             axis.set_ylabel("accuracy")
         grid[0, 0].legend(loc="lower right")
@@ -181,7 +183,7 @@ def draw_cases(prepared: Prepared, cases: pd.DataFrame) -> Figure:
     """Figure S2: the cases that are called wrongly most often."""
     worst = cases.head(CASES)
     with figure_style():
-        figure = blank(height=4.3)
+        figure = blank(height=3.5)
         grid = figure.subplots(2, CASES, squeeze=False)
         names = prepared.table["participant"].astype(str) + prepared.table["session"].astype(str)
         for column in range(CASES):
@@ -198,6 +200,7 @@ def draw_cases(prepared: Prepared, cases: pd.DataFrame) -> Figure:
             grid[1, column].imshow(projection, cmap="gray", vmin=0, vmax=1)
             grid[1, column].set_xticks([])
             grid[1, column].set_yticks([])
+            grid[1, column].spines[:].set_visible(False)
             grid[0, column].set_title(
                 f"{case['participant'].removeprefix('sub-')}\n{case['group']}, wrong {case['error_rate']:.0%}",
                 fontsize=7,

@@ -1,0 +1,82 @@
+"""A model on new sessions: the same scores as where it was trained, and refusals where it does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from chiomics.cli import main
+from chiomics.core.learning.weights import save_model
+from chiomics.flair.study.final_model import describe_model, train_on_all
+from chiomics.flair.study.training import pick_images, predict
+from tests.flair.prepared import SEOK, WANG, small_cohort
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder, paths = tmp_path_factory.mktemp("models"), {}
+    prepared = small_cohort(8)
+    for study, settings in (("wang2020", WANG | {"epochs": 1}), ("seok2023", SEOK | {"epochs": 2})):
+        card = describe_model(prepared, study, settings, None, source="a test", simulated=True)
+        model = train_on_all(prepared, study, card["arm"], settings)
+        paths[study] = folder / f"{study}.safetensors"
+        save_model(paths[study], model.state_dict(), card)
+        if study == "seok2023":
+            images = torch.from_numpy(pick_images(prepared, study, settings["input"]))
+            np.save(folder / "scores.npy", predict(model, images))
+    paths["sessions"] = folder / "sessions.npz"
+    prepared.write(paths["sessions"])
+    paths["folder"] = folder
+    return paths
+
+
+def test_scores_are_those_of_the_trained_network(fitted, tmp_path, capsys) -> None:
+    out, page = tmp_path / "scores.tsv", tmp_path / "page.png"
+    arguments = ["flair", "predict", str(fitted["seok2023"]), str(fitted["sessions"])]
+    assert main([*arguments, "-o", str(out), "--cam", str(page)]) == 0
+    found = pd.read_csv(out, sep="\t")
+    np.testing.assert_allclose(found["p_MS"], np.load(fitted["folder"] / "scores.npy"), atol=1e-6)
+    assert page.stat().st_size > 20_000
+    assert "Research use only" in capsys.readouterr().err
+
+
+def refused(capsys, *arguments: object) -> str:
+    assert main(["flair", "predict", *map(str, arguments)]) == 2
+    return capsys.readouterr().err
+
+
+def test_refusals(fitted, tmp_path, capsys) -> None:
+    small_cohort(2, pixels=64).write(tmp_path / "large.npz")
+    assert "another size" in refused(capsys, fitted["seok2023"], tmp_path / "large.npz")
+    assert "no such file" in refused(capsys, fitted["seok2023"], tmp_path / "absent.npz")
+    assert "given twice" in refused(capsys, fitted["seok2023"], fitted["sessions"], fitted["sessions"])
+    page = tmp_path / "page.png"
+    assert "two-view" in refused(capsys, fitted["wang2020"], fitted["sessions"], "--cam", page)
+    prepared = small_cohort(2)
+    prepared.table.loc[0, "lesion_count"] = 0.0
+    prepared.write(tmp_path / "without.npz")
+    assert "lesions alone" in refused(capsys, fitted["wang2020"], tmp_path / "without.npz")
+    save_model(tmp_path / "other.safetensors", {"a": torch.zeros(1)}, {"kind": "another"})
+    assert "not a model of FLAIR classifiers" in refused(capsys, tmp_path / "other.safetensors", fitted["sessions"])
+    weights = tmp_path / "broken.safetensors"
+    weights.write_bytes(b"nothing")
+    assert "cannot be read" in refused(capsys, weights, fitted["sessions"])
+
+
+def test_sessions_unlike_the_training_cohort_are_named(fitted, tmp_path, capsys) -> None:
+    prepared = small_cohort(1)
+    prepared.table.loc[0, "brain_volume_mm3"] = 9e5
+    prepared.table.loc[1, "simulated"] = False
+    replace(prepared).write(tmp_path / "odd.npz")
+    assert (
+        main(["flair", "predict", str(fitted["seok2023"]), str(tmp_path / "odd.npz"), "-o", str(tmp_path / "o.tsv")])
+        == 0
+    )
+    found = pd.read_csv(tmp_path / "o.tsv", sep="\t", keep_default_na=False)["warning"]
+    assert "brain_volume_mm3 900000 outside" in found[0]
+    assert "simulated subjects alone" in found[1]
