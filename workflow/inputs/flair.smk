@@ -33,10 +33,13 @@ HEADS_ARM = "2v-18-heads"
 PRETRAINED = "results/flair/models/heads-2v-18.safetensors"
 
 
-for study in FLAIR_PAPERS:
-    weights = config["papers"][study].get("pretrained", {})
-    for depth, path in weights.items():
-        weights[depth] = beside_snakefile(path)
+def resolve_pretrained_weights():
+    """Take the paths of the user's weights from the Snakefile's folder."""
+    given = FLAIR_SETTINGS["wang2020"]["pretrained"]
+    given.update({layers: beside_snakefile(file) for layers, file in given.items()})
+
+
+resolve_pretrained_weights()
 
 
 def flair_sessions(study):

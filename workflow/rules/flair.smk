@@ -260,37 +260,37 @@ rule write_flair_paper:
         "../../scripts/flair/write_flair_paper.py"
 
 
-for study, names in FLAIR_FIGURES.items():
+for flair_paper, figure_names in FLAIR_FIGURES.items():
 
     rule:
         """Draw a paper's figures, and those that show what its evaluation hides."""
         name:
-            f"draw_{study}"
+            f"draw_{flair_paper}"
         input:
-            cohort=f"results/flair/{study}/cohort.npz",
-            curves=f"results/flair/{study}/curves.parquet",
-            predictions=f"results/flair/{study}/predictions.parquet",
-            tables=[f"results/flair/{study}/{name}.tsv" for name in FLAIR_TABLES],
-            scores=f"results/flair/{study}/attention.tsv",
-            maps=f"results/flair/{study}/attention.npz",
+            cohort=f"results/flair/{flair_paper}/cohort.npz",
+            curves=f"results/flair/{flair_paper}/curves.parquet",
+            predictions=f"results/flair/{flair_paper}/predictions.parquet",
+            tables=[f"results/flair/{flair_paper}/{name}.tsv" for name in FLAIR_TABLES],
+            scores=f"results/flair/{flair_paper}/attention.tsv",
+            maps=f"results/flair/{flair_paper}/attention.npz",
         output:
             report(
-                [f"results/papers/{study}/figure{name}.png" for name in names],
+                [f"results/papers/{flair_paper}/figure{name}.png" for name in figure_names],
                 caption="../report/flair.rst",
-                category=PAPER_RECORDS[study].title,
+                category=PAPER_RECORDS[flair_paper].title,
             ),
         log:
-            f"results/logs/draw_{study}.log",
+            f"results/logs/draw_{flair_paper}.log",
         benchmark:
-            f"results/benchmarks/draw_{study}.tsv"
+            f"results/benchmarks/draw_{flair_paper}.tsv"
         conda:
             "../../envs/learning.yaml"
         resources:
             mem_mb=2000,
             runtime=20,
         params:
-            study=study,
-            settings=FLAIR_SETTINGS[study],
+            study=flair_paper,
+            settings=FLAIR_SETTINGS[flair_paper],
             simulated=SIMULATED,
         script:
             "../../scripts/flair/draw_flair_paper.py"
