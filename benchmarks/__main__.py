@@ -23,6 +23,7 @@ BENCHMARKS = {
     "whole_session": [],
     "chain_cases": [],
     "radiomics": [],
+    "rim_lesions": [],
     "anatomy": [],
     "robustness": [],
     "flair": [],

@@ -40,22 +40,14 @@ def place_lesions(
     dict of int to str
         One of `PLACES` per lesion number. An infratentorial lesion is so wherever else it touches.
     """
-    numbers = [number for number, box in enumerate(ndimage.find_objects(labels), start=1) if box is not None]
-    nearest = {}
-    for label in (GREY, VENTRICLES):
-        region = tissue == label
-        if region.any():
-            distance = ndimage.distance_transform_edt(~region, sampling=voxel_size)
-            nearest[label] = ndimage.minimum(distance, labels, numbers)
-        else:
-            nearest[label] = np.full(len(numbers), np.inf)
+    boxes = {number: box for number, box in enumerate(ndimage.find_objects(labels), start=1) if box is not None}
     places = {}
-    for k, number in enumerate(numbers):
+    for k, (number, box) in enumerate(boxes.items()):
         if is_infratentorial(template[k]):
             places[number] = "infratentorial"
-        elif nearest[VENTRICLES][k] <= BESIDE_VENTRICLE:
+        elif _lies_beside(labels, number, box, tissue, VENTRICLES, BESIDE_VENTRICLE, voxel_size):
             places[number] = "periventricular"
-        elif nearest[GREY][k] <= BESIDE_CORTEX:
+        elif _lies_beside(labels, number, box, tissue, GREY, BESIDE_CORTEX, voxel_size):
             places[number] = "juxtacortical"
         else:
             places[number] = "deep"
@@ -72,3 +64,24 @@ def is_infratentorial(point: np.ndarray) -> bool:
     brainstem = abs(x) < 16 and -45 < y < -8 and z < -6
     cerebellum = y < -35 and z < -24
     return bool(brainstem or cerebellum)
+
+
+def _lies_beside(
+    labels: np.ndarray,
+    number: int,
+    box: tuple[slice, ...],
+    tissue: np.ndarray,
+    label: int,
+    reach: float,
+    voxel_size: Sequence[float],
+) -> bool:
+    """Say whether a tissue has a voxel within a distance in mm of a lesion's nearest one."""
+    near = tuple(
+        slice(max(side.start - int(reach / edge) - 1, 0), side.stop + int(reach / edge) + 1)
+        for side, edge in zip(box, voxel_size, strict=True)
+    )
+    region = tissue[near] == label
+    if not region.any():
+        return False
+    distance = ndimage.distance_transform_edt(~region, sampling=tuple(voxel_size))
+    return bool(distance[labels[near] == number].min() <= reach)

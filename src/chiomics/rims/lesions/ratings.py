@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 from chiomics.core.errors import InputError, SettingError
 
@@ -167,7 +168,7 @@ def assign_ratings(
     InputError
         Where a rating is of a lesion that does not exist, or the second one of a rater.
     """
-    numbers = [int(number) for number in np.unique(labels) if number]
+    numbers = [number for number, box in enumerate(ndimage.find_objects(labels), start=1) if box is not None]
     names = list(dict.fromkeys(rating["rater"] for rating in ratings))
     calls, lines = {number: {} for number in numbers}, {}
     for rating in ratings:

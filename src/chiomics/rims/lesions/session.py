@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from chiomics.rims.lesions.patches import Patch, cut_patch, scale_flair
 from chiomics.rims.lesions.places import place_lesions
 from chiomics.rims.lesions.ratings import assign_ratings
 from chiomics.rims.lesions.table import measure_lesions
+
+log = logging.getLogger(__name__)
 
 #: Slices this much thicker than voxels are wide have a slice axis that matters.
 SLICED = 1.5
@@ -149,7 +152,14 @@ def tabulate_session(
     patches : list of Patch
         In the same order.
     """
-    scaled = None if images.flair is None else scale_flair(images.flair, images.white)
+    flair, scaled = images.flair, None
+    if flair is not None:
+        try:
+            scaled = scale_flair(flair, images.white)
+        except ValueError as error:
+            # the anatomy stage leaves zeros, and says why, where a FLAIR could not be used
+            log.warning("%s: the lesions have no FLAIR", error)
+            flair = None
     rows, patches = measure_lesions(
         1000 * images.chi,
         scaled,
@@ -165,11 +175,13 @@ def tabulate_session(
     in_template = np.full_like(centres, np.nan) if template is None else template(centres.T).T
     places = place_lesions(images.labels, images.tissue, in_template, voxel_size=images.voxel_size)
     rated = assign_ratings(ratings, images.labels, images.affine, file=ratings_file, rule=consensus)
-    middle = float(np.median(images.flair[images.white])) if images.flair is not None else np.nan
+    middle = np.nan if flair is None else float(np.median(flair[images.white]))
+    boxes = ndimage.find_objects(images.labels)
     for row in rows:
-        inside = images.labels == row["lesion"]
+        box = boxes[row["lesion"] - 1]
+        inside = images.labels[box] == row["lesion"]
         row["place"] = places[row["lesion"]]
-        row["flair_ratio"] = np.nan if images.flair is None else float(images.flair[inside].mean() / middle)
+        row["flair_ratio"] = np.nan if flair is None else float(flair[box][inside].mean() / middle)
         row.update(rated[row["lesion"]])
     if voxel_size != NATIVE and _differs(images.voxel_size, voxel_size):
         patches = _resampled_patches(images, scaled, rows, voxel_size, tuple(shape), surroundings)
