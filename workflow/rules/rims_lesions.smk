@@ -73,6 +73,7 @@ rule gather_lesions:
         **gathered_parts(),
     output:
         **COHORT_LESIONS,
+        agreement="results/rims/agreement.tsv",
         figure=report(
             "results/qc/rims_lesions.png",
             caption="../report/rims_lesions.rst",

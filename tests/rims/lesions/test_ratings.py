@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from chiomics.core.errors import InputError
-from chiomics.rims.lesions.ratings import agree, assign_ratings, find_consensus
+from chiomics.rims.lesions.ratings import agree, assign_ratings, find_consensus, tabulate_agreement
 
 AFFINE = np.diag([1.0, 1.0, 3.0, 1.0])
 
@@ -103,6 +104,15 @@ def test_places_mean_the_lesion_that_they_fall_in_or_the_nearest():
 def test_ratings_that_mean_no_lesion_or_one_twice_are_refused_with_their_line(ratings, message):
     with pytest.raises(InputError, match=message):
         assign_ratings(ratings, _labels(), AFFINE, file="r.tsv")
+
+
+def test_every_pair_of_raters_has_its_row():
+    table = pd.DataFrame({"rater_A": [1, 0, 1, 0], "rater_B": [1, 0, 0, 0], "rater_C": [np.nan, np.nan, 1, np.nan]})
+    found = tabulate_agreement(table).set_index(["first", "second"])
+    assert list(found.index) == [("A", "B"), ("A", "C"), ("B", "C")]
+    assert found["n"].tolist() == [4, 1, 1]
+    assert found.loc[("A", "B"), "kappa"] == pytest.approx(0.5)
+    assert tabulate_agreement(table[[]]).empty
 
 
 def test_the_interval_widens_with_fewer_lesions():

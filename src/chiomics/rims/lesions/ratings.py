@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from scipy import ndimage
 
 from chiomics.core.errors import InputError, SettingError
@@ -84,6 +86,30 @@ def agree(first: np.ndarray, second: np.ndarray) -> Agreement:
         positive_agreement=shares[0],
         negative_agreement=shares[1],
     )
+
+
+def tabulate_agreement(table: pd.DataFrame) -> pd.DataFrame:
+    """Measure the agreement of every pair of raters of a cohort.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per lesion, with columns ``rater_<name>``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``first``, ``second`` and the fields of `Agreement`; one row per pair. A rater who was asked only where others
+        differ agrees with them as little as that choice makes it.
+    """
+    raters = [column for column in table if column.startswith("rater_")]
+    columns = ["first", "second", *Agreement.__dataclass_fields__]
+    rows = [
+        {"first": one.removeprefix("rater_"), "second": other.removeprefix("rater_")}
+        | vars(agree(table[one], table[other]))
+        for one, other in combinations(raters, 2)
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def find_consensus(calls: np.ndarray, *, rule: str = "exclude") -> np.ndarray:

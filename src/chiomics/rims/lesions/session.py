@@ -213,10 +213,10 @@ def _resampled_patches(
         first = centre - factor * np.array(shape)
 
         def onto(voxels: np.ndarray, order: int = 1, first: np.ndarray = first, size: tuple = size) -> np.ndarray:
-            return ndimage.affine_transform(voxels, factor, first, output_shape=size, order=order)
+            return ndimage.affine_transform(voxels, np.diag(factor), first, output_shape=size, order=order)
 
         chi = onto(1000 * images.chi.astype(np.float32))
-        lesion = onto(inside) >= 0.5
+        lesion = onto(inside) > 0.5
         # a lesion thinner than half a voxel keeps the voxel at its centre
         lesion[shape] |= not lesion.any()
         scaled = np.zeros_like(chi) if flair is None else onto(flair)
