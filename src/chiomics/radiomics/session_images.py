@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from chiomics.core.errors import InputError
 from chiomics.core.space.grids import check_same_grid
+from chiomics.core.space.masks import interpret
 from chiomics.radiomics.vois import Voi
 from chiomics.radiomics.volume import Volume, read_volume
 
@@ -66,7 +68,7 @@ def valid_voxels(maps: Mapping[tuple[str, str], Volume], valid_mask: str | Path 
     if valid_mask is not None:
         volume = read_volume(valid_mask)
         check_same_grid(next(iter(maps.values())), volume, file=valid_mask, what=FIRST_MAP)
-        return volume.voxels > 0
+        return _understood(volume, valid_mask, keep_number=False) > 0
     return np.logical_and.reduce([chi.voxels != 0 for chi in maps.values()])
 
 
@@ -93,5 +95,14 @@ def region_mask(members: Sequence[Voi], grid: Volume) -> np.ndarray:
     for voi in members:
         volume = read_volume(voi.path)
         check_same_grid(grid, volume, file=voi.path, what=FIRST_MAP)
-        mask |= np.isin(volume.voxels, voi.labels) if voi.labels else volume.voxels != 0
+        labels = _understood(volume, voi.path, keep_number=bool(voi.labels))
+        mask |= np.isin(labels, voi.labels) if voi.labels else labels > 0
     return mask
+
+
+def _understood(volume: Volume, path: str | Path, *, keep_number: bool) -> np.ndarray:
+    """Return what the values of a mask or a label image mean, with its file where they mean nothing."""
+    try:
+        return interpret(volume.voxels, keep_number=keep_number)[0]
+    except InputError as error:
+        raise InputError(error.problem, file=path, found=error.found, expected=error.expected) from None

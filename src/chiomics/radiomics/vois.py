@@ -158,7 +158,10 @@ def _of_labels(path: Path, source: str) -> list[Voi]:
     if source == "own":
         check_labels(read_volume(path).voxels, path)
     if not table.is_file():
-        voxels = read_volume(path).voxels
+        try:
+            voxels, _ = interpret(read_volume(path).voxels, keep_number=True)
+        except InputError as error:
+            raise InputError(error.problem, file=path, found=error.found, expected=error.expected) from None
         present = np.unique(voxels[bounding_box(voxels != 0)])
         stem = "lesion" if source == "lesions" else "label"
         return [Voi(f"{stem}{label:g}", "", source, path, (int(label),)) for label in present if label != 0]

@@ -44,6 +44,11 @@ def test_a_mask_is_the_same_however_it_is_stored(mask: np.ndarray, stored: str) 
     assert np.array_equal(labels > 0, mask)
 
 
+def test_a_single_label_keeps_its_number_where_a_table_names_it(mask: np.ndarray) -> None:
+    assert np.array_equal(interpret(mask * 5, keep_number=True)[0], mask * 5)
+    assert np.array_equal(interpret(mask * 5)[0], mask)
+
+
 @pytest.mark.parametrize("factor", [1, 0.9999, 1.0001])
 def test_numbered_lesions_keep_their_numbers(numbered: np.ndarray, factor: float) -> None:
     assert np.array_equal(interpret(numbered * factor, role="lesion")[0], numbered)
@@ -55,6 +60,19 @@ def test_probabilities_are_cut_at_the_threshold_that_the_notes_state(mask: np.nd
         labels, notes = interpret(share, threshold=threshold)
         assert np.array_equal(labels > 0, share >= threshold)
         assert notes["Threshold"] == threshold
+
+
+@pytest.mark.parametrize("sigma", [0.5, 2.0])
+def test_the_width_of_a_soft_edge_is_measured_and_a_vague_brain_is_refused(tmp_path, sigma: float) -> None:
+    x, y, z = np.indices((50, 50, 50)) - 25
+    ball = (x**2 + y**2 + z**2 < 300).astype(np.float32)
+    path = tmp_path / "mask.nii.gz"
+    nib.save(nib.Nifti1Image(ndimage.gaussian_filter(ball, sigma), np.diag([3, 3, 3, 1])), path)
+    if sigma < 1:
+        assert read_mask(path, role="brain").volume.voxels.sum() == pytest.approx(ball.sum(), rel=0.02)
+    else:
+        with pytest.raises(InputError, match=r"over [45]\.\d voxels"):  # 2.56 standard deviations
+            read_mask(path, role="brain")
 
 
 def test_of_a_whole_brain_segmentation_the_lesions_of_samseg_are_taken(mask: np.ndarray) -> None:
