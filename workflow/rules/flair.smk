@@ -33,6 +33,9 @@ rule simulate_flair_heads:
         "results/benchmarks/simulate_flair_heads_{part}.tsv"
     conda:
         "../../envs/phantom.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         settings=partial(settings_of_heads, cohort="flair"),
     script:
@@ -49,6 +52,9 @@ rule simulate_other_heads:
         "results/benchmarks/simulate_other_heads_{part}.tsv"
     conda:
         "../../envs/phantom.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         settings=partial(settings_of_heads, cohort="other"),
     script:
