@@ -45,6 +45,8 @@ rule prepare_atlas:
         runtime=60,
     params:
         registration=config["anatomy"]["registration"],
+        cache=config["anatomy"]["atlas_cache"],
+        is_kept=not SIMULATED,
     script:
         "../../scripts/anatomy/prepare_atlas.py"
 

@@ -11,6 +11,7 @@ from chiomics.anatomy.atlases.atlas import read_atlas
 from chiomics.anatomy.atlases.description import STRUCTURES
 from chiomics.anatomy.atlases.on_grid import atlas_coordinates, fractions_on_grid
 from chiomics.anatomy.atlases.prepare import prepare_atlas
+from chiomics.anatomy.atlases.prepared_cache import prepare_once
 from chiomics.anatomy.registration.settings import settings
 from chiomics.core.errors import InputError
 from chiomics.core.space.transforms import Chain
@@ -225,3 +226,20 @@ def test_a_space_without_a_template_is_said_to_be_unregistered(tmp_path: Path, p
     folder = write_folder(tmp_path / "a", fields, labels=(nuclei_labels(points), affine_of()))
     prepared = prepare_atlas(folder, tmp_path / "b", settings=settings("fast"))
     assert "without a registration" in prepared.sidecar()["AtlasSpaceNote"]
+
+
+def test_prepared_atlas_is_kept_for_other_runs(tmp_path: Path, points: np.ndarray, monkeypatch) -> None:
+    folder = write_folder(tmp_path / "a", description(), labels=(nuclei_labels(points), affine_of()))
+    first = prepare_once(folder, tmp_path / "b", settings=settings("fast"), cache_dir=tmp_path / "cache")
+    with monkeypatch.context() as patched:
+        patched.setattr("chiomics.anatomy.atlases.prepared_cache.prepare_atlas", None)  # would fail if it were called
+        second = prepare_once(folder, tmp_path / "c", settings=settings("fast"), cache_dir=tmp_path / "cache")
+    assert second.description == first.description
+    names = [sorted(path.name for path in (tmp_path / name).iterdir()) for name in ("b", "c")]
+    assert names[0] == names[1]
+    assert all((tmp_path / "b" / name).read_bytes() == (tmp_path / "c" / name).read_bytes() for name in names[0])
+    # Another setting is another atlas; a cache that cannot be written to costs nothing but time.
+    prepare_once(folder, tmp_path / "d", settings=settings("accurate"), cache_dir=tmp_path / "cache")
+    assert len(list((tmp_path / "cache" / ".prepared").iterdir())) == 2
+    (tmp_path / "file").write_text("not a folder")
+    prepare_once(folder, tmp_path / "e", settings=settings("fast"), cache_dir=tmp_path / "file")
