@@ -51,6 +51,37 @@ def rim_participants_table():
     return [path] if not SIMULATED and os.path.exists(path) else []
 
 
+def sessions_to_predict():
+    """Name the files of every session that a detector can be applied to, by what they are."""
+    columns = {"participant_id": [], "session_id": [], "chi": [], "flair": [], "labels": [], "tissue": [], "white": []}
+    for row in anatomy_sessions():
+        if row["FLAIR"]:
+            wildcards = wildcards_of(row)
+            names = {"labels": "lesions_labels", "tissue": "tissue_labels", "white": "nawm_labels"}
+            files = {kind: anatomy_result(wildcards, name) for kind, name in names.items()}
+            files |= {"chi": reference_chi(wildcards)[0], "flair": flair_on_gre(wildcards)[0]}
+            files |= {key: row[key] for key in ("participant_id", "session_id")}
+            for key, values in columns.items():
+                values.append(files[key])
+    return columns
+
+
+def files_to_predict(wildcards):
+    """Give the images of those sessions and the detector, or say what is missing."""
+    if not config["rims"]["model"]:
+        raise WorkflowError("predict_rims: rims.model names no detector")
+    images = {key: paths for key, paths in sessions_to_predict().items() if not key.endswith("_id")}
+    if not images["chi"]:
+        raise WorkflowError("predict_rims: no session has FLAIR")
+    return images | {"model": beside_snakefile(config["rims"]["model"])}
+
+
+def names_to_predict(wildcards):
+    """Give the participant and session of those sessions."""
+    found = sessions_to_predict()
+    return list(zip(found["participant_id"], found["session_id"], strict=True))
+
+
 def zhang2022_targets():
     """Give the tables, figures and models of Zhang et al. 2022."""
     folder = "results/papers/zhang2022"

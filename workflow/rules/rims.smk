@@ -146,3 +146,28 @@ rule draw_zhang2022:
         simulated=SIMULATED,
     script:
         "../../scripts/rims/draw_zhang2022.py"
+
+
+rule predict_rims:
+    """Apply a detector to every session: probabilities, burden per session, pages to review."""
+    input:
+        unpack(files_to_predict),
+    output:
+        lesions="results/rims/predicted/lesions.tsv",
+        burden="results/rims/predicted/burden.tsv",
+        ratings="results/rims/predicted/rim_ratings_to_fill.tsv",
+    log:
+        "results/logs/predict_rims.log",
+    benchmark:
+        "results/benchmarks/predict_rims.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        sessions=names_to_predict,
+        resample=config["rims"]["resample"],
+    script:
+        "../../scripts/rims/predict_rims.py"

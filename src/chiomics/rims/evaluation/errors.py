@@ -36,10 +36,10 @@ def error_analysis(calls: pd.DataFrame, table: pd.DataFrame, *, rule: str = "pub
     Returns
     -------
     pandas.DataFrame
-        arm, factor (`disagreement`, `kind`, `place`, `size`, `cropped`), level, TP, FP, FN, TN.
+        arm, factor (`disagreement`, `kind`, `vein`, `place`, `size`, `cropped`), level, TP, FP, FN, TN.
     """
     known = pd.DataFrame({"disagreement": disagreement(table).map({0.0: "agree", 1.0: "differ"})}, index=table.index)
-    for factor in ("kind", "place"):
+    for factor in ("kind", "vein", "place"):
         if factor in table:
             known[factor] = table[factor].astype("string").astype(object)
     if "cropped" in table:
@@ -51,7 +51,7 @@ def error_analysis(calls: pd.DataFrame, table: pd.DataFrame, *, rule: str = "pub
     joined = called.astype(dict.fromkeys(KEYS, str)).merge(known, on=KEYS, how="left", validate="many_to_one")
     joined["outcome"] = outcomes(joined["label"], joined[f"call_{rule}"])
     rows = []
-    for factor in [name for name in ("disagreement", "kind", "place", "size", "cropped") if name in known]:
+    for factor in [name for name in ("disagreement", "kind", "vein", "place", "size", "cropped") if name in known]:
         for (arm, level), own in joined.dropna(subset=[factor]).groupby(["arm", factor], sort=True):
             counts = own["outcome"].value_counts()
             row = {"arm": arm, "factor": factor, "level": level}

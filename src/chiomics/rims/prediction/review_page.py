@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from chiomics.core.figures import add_note, blank, figure_style
 from chiomics.rims.detectors.lesions import CHI_UNIT_PPB, KEYS, Lesions
-from chiomics.rims.zhang2022.figures import CHI_WINDOW, FLAIR_WINDOW
+from chiomics.rims.zhang2022.figures import say_window, show_slice, windows_of
 
 PER_PAGE = 10
 TITLES = ("χ axial", "χ coronal", "χ sagittal", "FLAIR axial", "FLAIR coronal", "speaks for a rim")
@@ -42,6 +42,7 @@ def draw_pages(
     """
     place = {key: row for row, key in enumerate(map(tuple, lesions.table[KEYS].astype(str).to_numpy()))}
     rows = [place[key] for key in map(tuple, predicted[KEYS].astype(str).to_numpy())]
+    windows = windows_of(lesions.patches, lesions.masks)
     for start in range(0, len(rows), PER_PAGE):
         part = predicted.iloc[start : start + PER_PAGE]
         with figure_style():
@@ -50,33 +51,33 @@ def draw_pages(
             for line, (row, said) in zip(
                 axes, zip(rows[start : start + PER_PAGE], part.itertuples(), strict=True), strict=True
             ):
-                _draw_lesion(
-                    line, lesions.patches[row], lesions.masks[row], None if maps is None else maps[row], voxel_size
-                )
+                shown = None if maps is None else maps[row]
+                _draw_lesion(line, lesions.patches[row], lesions.masks[row], shown, voxel_size, windows)
                 call = "rim" if said.rim_call else ("review" if said.rim_review else "no rim")
                 words = f"lesion {said.lesion}\np = {said.rim_probability:.2f}: {call}\n{said.volume_mm3:.0f} mm³"
                 line[0].set_ylabel(words, fontsize=6.5, rotation=0, ha="right", va="center")
             for axis, title in zip(axes[0], TITLES, strict=True):
                 axis.set_title(title if maps is not None or title != TITLES[-1] else "", fontsize=7)
-            add_note(figure, f"χ from {CHI_WINDOW[0]:g} to {CHI_WINDOW[1]:g} ppb; the lesion outlined. {notice}")
+            add_note(figure, f"{say_window(windows[0])}; the lesion outlined. {notice}")
         yield figure
 
 
 def _draw_lesion(
-    line: np.ndarray, patch: np.ndarray, mask: np.ndarray, map_: np.ndarray | None, voxel_size: tuple[float, ...]
-) -> None:
+    line: np.ndarray, patch: np.ndarray, mask: np.ndarray, map_: np.ndarray | None, voxel_size: tuple[float, ...],
+    windows: tuple[tuple[float, float], tuple[float, float]],
+) -> None:  # fmt: skip
     centre = [length // 2 for length in mask.shape]
     if mask.any():
         centre = np.argwhere(mask > 0).mean(axis=0).round().astype(int).tolist()
     chi, flair = np.asarray(patch[0], float) * CHI_UNIT_PPB, np.asarray(patch[1], float)
     for column, axis in enumerate(line[:3]):
-        _show(axis, chi, mask, 2 - column, centre, voxel_size, CHI_WINDOW)
+        _show(axis, chi, mask, 2 - column, centre, voxel_size, windows[0])
     for column, axis in enumerate(line[3:5]):
-        _show(axis, flair, mask, 2 - column, centre, voxel_size, FLAIR_WINDOW)
+        _show(axis, flair, mask, 2 - column, centre, voxel_size, windows[1])
     if map_ is None:
         line[5].set_axis_off()
         return
-    _show(line[5], chi, mask, 2, centre, voxel_size, CHI_WINDOW, outline=False)
+    _show(line[5], chi, mask, 2, centre, voxel_size, windows[0], outline=False)
     shown = np.take(map_, centre[2], axis=2).T
     line[5].imshow(
         np.ma.masked_less(np.nan_to_num(shown), 0.15), cmap="inferno", vmin=0, vmax=1, alpha=0.6, origin="lower",
@@ -91,12 +92,4 @@ def _show(
     """Show the slice through the lesion's centre across an axis, superior or anterior up."""
     across, up = [number for number in range(3) if number != normal]
     picture, inside = (np.take(array, centre[normal], axis=normal).T for array in (image, mask > 0))
-    axis.imshow(
-        picture, cmap="gray", vmin=window[0], vmax=window[1], origin="lower", interpolation="nearest",
-        aspect=voxel_size[up] / voxel_size[across],
-    )  # fmt: skip
-    if outline and inside.any() and not inside.all():
-        axis.contour(inside, levels=[0.5], colors="#EE6677", linewidths=0.6)
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.spines[:].set_visible(False)
+    show_slice(axis, picture, inside, window, aspect=voxel_size[up] / voxel_size[across], outline=outline)

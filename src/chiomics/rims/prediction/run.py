@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,15 @@ def predict_folder(
     InputError
         At the first session that cannot be used.
     """
+    return predict_sessions(model, find_sessions(folder), out, resample=resample, device=device)
+
+
+def predict_sessions(
+    model: str | Path, sessions: Sequence[SessionFiles], out: str | Path, *, resample: bool = False, device: str = "cpu"
+) -> pd.DataFrame:
+    """Score every lesion of sessions whose files are known; parameters, result and errors as of `predict_folder`."""
     detector, card = load_detector(model, device=device)
-    sessions, parts = find_sessions(folder), []
+    parts = []
     for number, session in enumerate(sessions, start=1):
         started = time.process_time()
         parts.append(_predict_session(detector, card, session, Path(out), resample=resample))
@@ -59,7 +66,7 @@ def predict_folder(
         log.info("%d of %d: %s, %d lesions, %.1f CPU s", number, len(sessions), session.name, len(parts[-1]), seconds)
     known = [part for part in parts if len(part)]
     if not known:
-        raise InputError("no session has a lesion", file=folder)
+        raise InputError("no session has a lesion", found=f"{len(sessions)} sessions")
     predicted = pd.concat(known, ignore_index=True)
     keys = pd.DataFrame([(s.participant_id, s.session_id) for s in sessions], columns=["participant_id", "session_id"])
     burden = count_burden(predicted, keys)

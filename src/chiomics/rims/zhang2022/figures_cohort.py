@@ -13,7 +13,7 @@ from chiomics.rims.detectors.arms import ARMS
 from chiomics.rims.detectors.folds import STRATUM_NAMES, count_rims, strata_of
 from chiomics.rims.detectors.lesions import KEYS, Lesions
 from chiomics.rims.evaluation.errors import outcomes
-from chiomics.rims.zhang2022.figures import CHI_WINDOW, draw_arrow, draw_box, show_lesion
+from chiomics.rims.zhang2022.figures import draw_arrow, draw_box, say_window, show_lesion, windows_of
 
 OUTCOME_TITLES = {"TP": "true positive", "FP": "false positive", "FN": "false negative", "TN": "true negative"}
 EXAMPLES = 3
@@ -21,7 +21,7 @@ EXAMPLES = 3
 
 def draw_examples(lesions: Lesions) -> Figure:
     """Draw Figure 1: lesions with and without a rim, χ above FLAIR."""
-    chosen = {1: "with a rim", 0: "without"}
+    chosen, windows = {1: "with a rim", 0: "without"}, windows_of(lesions.patches, lesions.masks)
     with figure_style():
         figure = blank(height=2.9)
         axes = figure.subplots(2, 2 * EXAMPLES, squeeze=False)
@@ -32,17 +32,17 @@ def draw_examples(lesions: Lesions) -> Figure:
             order = rows[np.argsort(-size, kind="stable")]
             for place, row in enumerate(order[:: max(1, len(order) // 12)][:EXAMPLES]):
                 pair = axes[:, group * EXAMPLES + place]
-                show_lesion(pair, lesions.patches[row], lesions.masks[row])
+                show_lesion(pair, lesions.patches[row], lesions.masks[row], windows)
                 pair[0].set_title(f"{words}\n{lesions.table['participant_id'].iloc[row]}", fontsize=7)
         axes[0, 0].set_ylabel("χ")
         axes[1, 0].set_ylabel("FLAIR")
         for axis in axes.flat:
             if not axis.images:
                 axis.set_axis_off()
-        low, high = CHI_WINDOW
         add_note(
-            figure, f"χ from {low:g} to {high:g} ppb; axial slice through the largest part of each lesion, outlined."
-        )
+            figure, f"{say_window(windows[0])}; axial slice through the largest part of each lesion, outlined; "
+            "front up; what the networks do not see is coloured.",
+        )  # fmt: skip
     return figure
 
 
@@ -109,6 +109,7 @@ def draw_outcomes(lesions: Lesions, calls: pd.DataFrame, arm: str, *, rule: str)
     own = calls.loc[calls["arm"] == arm].astype(dict.fromkeys(KEYS, str))
     own = keys.reset_index(names="row").merge(own, on=KEYS, how="inner", validate="one_to_one")
     own["outcome"] = outcomes(own["label"], own[f"call_{rule}"])
+    windows = windows_of(lesions.patches, lesions.masks)
     with figure_style():
         figure = blank(height=5.2)
         axes = figure.subplots(4, 2 * EXAMPLES, squeeze=False)
@@ -118,17 +119,23 @@ def draw_outcomes(lesions: Lesions, calls: pd.DataFrame, arm: str, *, rule: str)
                 if place == EXAMPLES:
                     break
                 pair = axes[line, 2 * place : 2 * place + 2]
-                show_lesion(pair, lesions.patches[row.row], lesions.masks[row.row])
-                kind = str(lesions.table["kind"].iloc[row.row]) if "kind" in lesions.table else ""
-                pair[0].set_title(f"p = {row.probability:.2f} {kind.replace('_', ' ')}", fontsize=6.5, loc="left")
+                show_lesion(pair, lesions.patches[row.row], lesions.masks[row.row], windows)
+                pair[0].set_title(f"p = {row.probability:.2f} {_say_kind(lesions, row.row)}", fontsize=6, loc="left")
             axes[line, 0].set_ylabel(f"{words}\n({len(surest)})", fontsize=7)
             letter(axes[line, 0], "ABCD"[line])
         _hide_empty(axes)
         add_note(
             figure, f"{ARMS[arm].title}, threshold `{rule}`, the surest calls of each kind; left χ, right FLAIR, the "
-            "lesion outlined; in brackets the number of lesions.",
+            f"lesion outlined; {say_window(windows[0])}; in brackets the number of lesions.",
         )  # fmt: skip
     return figure
+
+
+def _say_kind(lesions: Lesions, row: int) -> str:
+    """Say what is known of a simulated lesion, nothing of another."""
+    known = lesions.table.iloc[row]
+    kind, vein = (str(known.get(name, "") or "") for name in ("kind", "vein"))
+    return kind.replace("_", " ") + (f", {vein} vein" if vein in ("central", "edge") else "")
 
 
 def _hide_empty(axes: Sequence) -> None:

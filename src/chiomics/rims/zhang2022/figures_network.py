@@ -30,10 +30,10 @@ def draw_network(settings: Mapping[str, Any], *, features: int, patch: tuple[int
         columns = len(upper)
         for place, (name, shape, count) in enumerate(upper):
             _layer(axis, place, 2, name, shape, count, IMAGE)
-        lower = [("χ, lesion mask", f"{features} features", None), ("perceptron", *found["radiomic"])]
+        lower = [("χ and mask", f"{features} features", None), ("perceptron", *found["radiomic"])]
         for place, row in zip((0, columns / 2), lower, strict=True):
             _layer(axis, place, 0, *row, RADIOMIC)
-        joined = [(f"fusion: {settings['fusion']}", found["fused"], None), ("DeepSMOTE", *found["deepsmote"])]
+        joined = [(f"fusion:\n{settings['fusion']}", found["fused"], None), ("DeepSMOTE", *found["deepsmote"])]
         joined.append(("classifier", *found["classify"]))
         for step, row in enumerate(joined):
             _layer(axis, columns + 0.35 + step * 1.1, 1, *row, FUSED)
@@ -50,7 +50,8 @@ def draw_network(settings: Mapping[str, Any], *, features: int, patch: tuple[int
         size = settings["size"]
         add_note(
             figure,
-            f"Size `{size}`: {total:,} parameters in all. Boxes: output of one lesion (channels × voxels), parameters.",
+            f"Size `{size}`: {total:,} parameters in all. Boxes: channels and voxels that a layer gives of one lesion, "
+            "its parameters in brackets.",
         )
     return figure
 
@@ -61,7 +62,7 @@ def draw_deepsmote(settings: Mapping[str, Any], *, features: int, patch: tuple[i
         return left_out(why)
     found, _ = trace(settings, features=features, patch=patch)
     made = {"paper": "2n", "code": "3n", "off": "0"}[settings["deepsmote"]]
-    neighbours = {"paper": "its two nearest others", "code": "itself and its two nearest", "off": "none"}[
+    neighbours = {"paper": "two nearest\nothers", "code": "itself and\ntwo nearest", "off": "none"}[
         settings["deepsmote"]
     ]
     with figure_style():
@@ -117,18 +118,21 @@ def trace(settings: Mapping[str, Any], *, features: int, patch: tuple[int, ...])
     space = [box.stop - box.start for box in crop_box(patch, SIZES[settings["size"]].crop)]
     with torch.no_grad():
         model(torch.zeros(1, 2, *space), torch.zeros(1, features))
-    found: dict[str, Any] = {
-        name: (" × ".join(map(str, shapes[name])), count_parameters(part)) for name, part in parts.items()
-    }
+    found: dict[str, Any] = {name: (_say_shape(shapes[name]), count_parameters(part)) for name, part in parts.items()}
     found["image.stem"] = (
         found["image.stem"][0],
         count_parameters(model.image.conv1) + count_parameters(model.image.bn1),
     )
-    found["input"] = " × ".join(map(str, [2, *space]))
+    found["input"] = _say_shape((2, *space))
     found["fused"] = str(model.deepsmote.transform[0].in_features)
     return found, count_parameters(model)
 
 
+def _say_shape(shape: tuple[int, ...]) -> str:
+    channels, *space = shape
+    return f"{channels}" + (f"\n{'×'.join(map(str, space))}" if space else "")
+
+
 def _layer(axis: Any, place: float, row: float, name: str, shape: str, count: int | None, colour: str) -> None:
-    text = f"{name}\n{shape}" + ("" if count is None else f"\n{count:,}")
+    text = f"{name}\n{shape}" + ("" if count is None else f"\n({count:,})")
     draw_box(axis, (place, row), (0.9, 0.75), text, colour=colour)

@@ -87,7 +87,7 @@ def draw_calibration(tables: Mapping[str, pd.DataFrame]) -> Figure:
         raw, undone, over = figure.subplots(1, 3)
         for axis, which, title in (
             (raw, "probability", "as predicted"),
-            (undone, "calibrated", "training share taken back"),
+            (undone, "calibrated", "training share undone"),
         ):
             for arm in arms:
                 own = tables["reliability"].loc[lambda t, a=arm, w=which: (t["arm"] == a) & (t["which"] == w)]
@@ -108,7 +108,7 @@ def draw_calibration(tables: Mapping[str, pd.DataFrame]) -> Figure:
             ylabel="F1",
             xscale="log",
             ylim=(0, 1.02),
-            title="same detector, other cohorts",
+            title="F1 in other cohorts",
         )
         for axis, name in zip((raw, undone, over), "abc", strict=True):
             letter(axis, name)
@@ -121,7 +121,7 @@ def draw_calibration(tables: Mapping[str, pd.DataFrame]) -> Figure:
 def draw_chance(chance: pd.DataFrame) -> Figure:
     """Draw what permuted labels give, and what splitting lesions in place of subjects adds."""
     with figure_style():
-        figure = blank(height=2.6)
+        figure = blank(height=3.2)
         axes = figure.subplots(1, chance["arm"].nunique(), squeeze=False)[0]
         for axis, (arm, own) in zip(axes, chance.groupby("arm", sort=False), strict=True):
             null = own.loc[own["scheme"] == "permuted", "auc"]
@@ -135,11 +135,12 @@ def draw_chance(chance: pd.DataFrame) -> Figure:
                 value = own.loc[own["scheme"] == scheme, "auc"].iloc[0]
                 axis.axvline(value, color=colour, linewidth=1.4, label=f"{words}: {value:.3f}")
             axis.set(xlabel="AUC", xlim=(0, 1), title=ARMS[arm].title)
-            axis.legend(loc="upper left", fontsize=6)
+            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), borderaxespad=0)
+            axis.yaxis.get_major_locator().set_params(integer=True)
         axes[0].set_ylabel("permutations")
         add_note(
-            figure, "Lesions of a subject resemble each other: where lesions are split at random, a detector is tested "
-            "on subjects that it knows.",
+            figure, "Where lesions are split at random a detector is tested on subjects that it knows, which "
+            "flatters it as far as lesions of a subject resemble each other.",
         )  # fmt: skip
     return figure
 
@@ -149,7 +150,7 @@ def draw_errors(errors: pd.DataFrame, arm: str, *, rule: str) -> Figure:
     own = errors.loc[(errors["arm"] == arm) & (errors["threshold"] == rule)]
     if own.empty:
         return left_out(f"{ARMS[arm].title} was not trained")
-    factors = list(own["factor"].unique())
+    factors = [factor for factor in own["factor"].unique() if (own["factor"] == factor).sum() > 1]
     sizes = [int((own["factor"] == factor).sum()) for factor in factors]
     with figure_style():
         figure = blank(height=0.9 + 0.24 * sum(sizes))

@@ -141,7 +141,7 @@ def _trained(tables: Mapping[str, pd.DataFrame]) -> str:
             if ARMS[arm].oversample:
                 share = own["batches_below_three_rims"].sum() / own["steps"].sum()
                 lines.append(
-                    f"{ARMS[arm].title}: {share:.0%} of batches had fewer than three rims, so no lesion was made."
+                    f"{ARMS[arm].title}: in {share:.0%} of batches DeepSMOTE could not act (fewer than three rims)."
                 )
     for arm, own in timing.groupby("arm", sort=False):
         lines.append(

@@ -1,0 +1,17 @@
+"""Apply a detector of rim lesions to every session, and write the pages on which an expert reviews its calls."""
+
+from pathlib import Path
+
+from chiomics.core.logs import start_log
+from chiomics.rims.prediction.run import predict_sessions
+from chiomics.rims.prediction.sessions import PATTERNS, SessionFiles
+
+log = start_log(snakemake.log[0])
+files = zip(*(snakemake.input[kind] for kind in PATTERNS), strict=True)
+sessions = [
+    SessionFiles(participant, session, dict(zip(PATTERNS, map(Path, paths), strict=True)))
+    for (participant, session), paths in zip(snakemake.params.sessions, files, strict=True)
+]
+folder = Path(snakemake.output.burden).parent
+burden = predict_sessions(snakemake.input.model, sessions, folder, resample=snakemake.params.resample)
+log.info("%d of %d lesions are called rims", burden["rim_lesions"].sum(), burden["lesions"].sum())

@@ -1,0 +1,92 @@
+"""What is known of simulated lesions beforehand: who wins, where the false calls are, what noise does."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chiomics.core.images import b0_direction, voxel_size
+from chiomics.core.learning.curves import average_precision
+from chiomics.core.scores.concordance import auc
+from chiomics.phantom import load_recipe
+from chiomics.phantom.lesion_patches import list_patch_subjects, simulate_boxes
+from chiomics.qsm.inversions.tv import tv
+from chiomics.rims.detectors.arms import ARMS
+from chiomics.rims.detectors.lesions import Lesions
+from chiomics.rims.detectors.nine_features import add_nine
+from chiomics.rims.detectors.training import run_training
+from chiomics.rims.evaluation.thresholds import f1_threshold
+from chiomics.rims.lesions.patches import scale_flair
+from chiomics.rims.lesions.table import measure_lesions
+from tests.rims.cohorts import make_settings
+
+pytestmark = pytest.mark.slow
+
+FOLDS = 5
+
+
+def simulate(noise=None, subjects=None):
+    """The recipe's training lesions with the truth as labels; features are the nine and no radiomics."""
+    recipe = load_recipe({"lesion_patches": {} if noise is None else {"field_noise": noise}})
+    rows, patches = [], []
+    for participant in list(list_patch_subjects(recipe))[:subjects]:
+        for number, box in enumerate(simulate_boxes(recipe, participant), start=1):
+            size, whole = voxel_size(box.affine), np.ones(box.field.shape, bool)
+            level = recipe["lesion_patches"]["field_noise"]
+            chi = tv(box.field, whole, voxel_size=size, b0_direction=b0_direction(box.affine), noise=level)
+            chi += box.white_chi - np.median(chi[box.white])
+            flair = scale_flair(box.flair, box.white)
+            (row,), (patch,) = measure_lesions(1000 * chi, flair, box.lesion.astype(np.uint8), box.affine)
+            rows.append(
+                {"participant_id": participant, "session_id": "", "run": "", **row, **box.truth, "lesion": number}
+            )
+            patches.append(patch)
+    table = pd.DataFrame(rows)
+    table["consensus"] = (table["kind"] == "rim").astype(float)
+    images, masks = np.stack([p.images for p in patches]), np.stack([p.mask for p in patches])
+    lesions = add_nine(Lesions(table, pd.DataFrame(index=table.index), images, masks))
+    features = lesions.table.filter(regex="^nine_").reset_index(drop=True)
+    return Lesions(lesions.table, features, images, masks)
+
+
+def evaluate(lesions, arm, folds=range(FOLDS), **changes):
+    settings = make_settings(folds=FOLDS, inner=False, trees=300, epochs=10, arms=list(ARMS), **changes)
+    return [run_training(arm, fold, 0, lesions, settings).predictions for fold in folds]
+
+
+def area(parts, measure):
+    return np.mean([measure(part["label"].to_numpy(), part["probability"].to_numpy()) for part in parts])
+
+
+@pytest.fixture(scope="module")
+def lesions():
+    return simulate()
+
+
+def test_mean_chi_is_no_detector_of_rims_and_the_nine_features_are(lesions):
+    assert area(evaluate(lesions, "mean_chi"), auc) < 0.82
+    assert area(evaluate(lesions, "reference"), auc) >= 0.95
+
+
+def test_images_alone_teach_a_network_more_than_mean_chi(lesions):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    folds = range(3)
+    learnt = evaluate(lesions, "ablation_plain", folds, augmentation={"affine": 0.5, "blur": 0.0})
+    baseline = evaluate(lesions, "mean_chi", folds)
+    assert area(learnt, average_precision) >= area(baseline, average_precision) + 0.2
+
+
+def test_false_calls_are_evenly_bright_lesions_and_veins_along_the_edge(lesions):
+    # of one forest, at the threshold with the highest F1 over all folds
+    found = pd.concat(evaluate(lesions, "reference"))
+    limit = f1_threshold(found["label"].to_numpy(), found["probability"].to_numpy())
+    known = lesions.table.merge(found.drop(columns="label"), on=["participant_id", "session_id", "run", "lesion"])
+    without = known[known["kind"] != "rim"]
+    false = without["probability"] >= limit
+    hard = (without["kind"] == "hyperintense") | (without["vein"] == "edge")
+    assert false[hard].mean() > false[~hard].mean()
+
+
+def test_noise_costs_performance(lesions):
+    clean, noisy = simulate(noise=0.0008, subjects=25), simulate(noise=0.008, subjects=25)
+    first, second = (area(evaluate(each, "reference"), average_precision) for each in (clean, noisy))
+    assert second < first - 0.1
