@@ -210,3 +210,13 @@ def test_classes_add_up_to_the_brain(regions: Regions) -> None:
     classes = table[[abbreviation for _, abbreviation in CLASSES.values()]]
     assert classes.sum() == pytest.approx(totals["brain_mm3"])
     assert totals["brain_mm3"] - totals["parenchyma_mm3"] == pytest.approx(classes[["CSF", "LV"]].sum())
+
+
+def test_white_matter_where_no_lesions_were_looked_for_is_not_normal_appearing():
+    seen = box((0, 24), (0, 20), (8, 16))
+    whole, half = assemble_regions(**inputs()), assemble_regions(**inputs(), searched=Volume(seen, AFFINE))
+    nawm = [regions.images["desc-nawm_dseg"].voxels > 0 for regions in (whole, half)]
+    assert np.array_equal(nawm[1], nawm[0] & seen)
+    assert nawm[1].any()
+    for key in ("desc-tissue_dseg", "desc-lesions_dseg", "desc-dgm_dseg"):
+        assert np.array_equal(whole.images[key].voxels, half.images[key].voxels)
