@@ -9,7 +9,7 @@ from chiomics.core.space.orientation import NearestRAS
 from chiomics.core.space.transforms import Chain
 from chiomics.core.tables import write_frame
 from chiomics.radiomics.lesion_features import label_features
-from chiomics.rims.lesions.files import assemble, write_lesions
+from chiomics.rims.lesions.files import assemble, usable, write_lesions
 from chiomics.rims.lesions.session import read_session, tabulate_session
 from chiomics.rims.lesions.table import name_lesions
 from chiomics.rims.lesions.truth import add_truth
@@ -24,6 +24,7 @@ images = read_session(
     white=files.white,
     valid=files.valid_mask if isinstance(files.valid_mask, str) else next(iter(files.valid_mask), None),
     flair=next(iter(files.flair), None),
+    refuse=False,
 )
 ratings = []
 for path in files.ratings:
@@ -46,9 +47,9 @@ features, reasons = label_features(images.chi, images.labels, spacing=images.vox
 
 source = read_sidecar(files.sidecar)["Segmentation"]["Lesions"]["Source"]
 table = name_lesions(table, snakemake.params.identity).assign(source=source, **snakemake.params.origin)
-lesions = assemble(table, features, patches, shape=settings["patch"]["shape"])
+write_frame(table, snakemake.output.table, missing="n/a")
+lesions = usable(assemble(table, features, patches, shape=settings["patch"]["shape"]))
 write_lesions(lesions, snakemake.output)
-write_frame(lesions.table, snakemake.output.table, missing="n/a")
-log.info("%d lesions, %d larger than a patch", len(table), table["cropped"].sum() if len(table) else 0)
+log.info("%d lesions, of which detectors can use %d", len(table), len(lesions.table))
 for number, reason in reasons.items():
     log.info("lesion %d has no features: %s", number, reason)

@@ -10,7 +10,7 @@ import pytest
 from chiomics.core.errors import InputError
 from chiomics.radiomics import extract
 from chiomics.radiomics.lesion_features import label_features
-from chiomics.rims.lesions.files import FILES, assemble, join_lesions, read_lesions, write_lesions
+from chiomics.rims.lesions.files import FILES, assemble, join_lesions, read_lesions, usable, write_lesions
 from chiomics.rims.lesions.places import GREY, VENTRICLES, is_infratentorial, place_lesions
 from chiomics.rims.lesions.session import SessionImages, read_session, tabulate_session
 from chiomics.rims.lesions.table import name_lesions
@@ -114,6 +114,19 @@ def test_sagittal_slices_are_refused_with_their_voxels(images, tmp_path):
     path = tmp_path / "labels.nii.gz"
     with pytest.raises(InputError, match="slices are not axial"):
         read_session(tmp_path / "chi.nii.gz", path, tissue=path, white=path)
+    read = read_session(tmp_path / "chi.nii.gz", path, tissue=path, white=path, refuse=False)
+    assert "slices are not axial" in read.left_out
+
+
+def test_lesions_that_detectors_cannot_use_stay_in_the_table_alone(images):
+    table, patches = tabulate_session(SessionImages(**{**vars(images), "flair": None}))
+    features, _ = label_features(images.chi, images.labels, spacing=VOXEL)
+    lesions = assemble(name_lesions(table, KEYS), features, patches)
+    assert (table["left_out"] == "the session has no usable FLAIR").all()
+    assert len(usable(lesions).table) == len(usable(lesions).patches) == 0
+    table, patches = tabulate_session(images)
+    kept = usable(assemble(name_lesions(table, KEYS), features, patches))
+    assert len(kept.table) == len(kept.features) == len(kept.masks) == 4
 
 
 def test_features_equal_those_of_the_whole_map(images):

@@ -46,6 +46,19 @@ def assemble(
     return LesionSet(table.reset_index(drop=True), keyed, images, masks)
 
 
+def usable(lesions: LesionSet) -> LesionSet:
+    """Return the lesions that detectors can use, those whose ``left_out`` is empty."""
+    if "left_out" not in lesions.table:
+        return lesions
+    kept = (lesions.table["left_out"] == "").to_numpy()
+    return LesionSet(
+        lesions.table[kept].drop(columns="left_out").reset_index(drop=True),
+        lesions.features[kept].reset_index(drop=True),
+        lesions.patches[kept],
+        lesions.masks[kept],
+    )
+
+
 def write_lesions(lesions: LesionSet, paths: Mapping[str, str | Path]) -> None:
     """Write a set of lesions; `paths` has the keys of `FILES`."""
     write_frame(lesions.table, paths["lesions"])

@@ -46,6 +46,8 @@ class SessionImages:
         Normal-appearing white matter, and where χ is known.
     affine : ndarray, shape (4, 4)
         Voxel to world coordinates in mm.
+    left_out : str
+        Why detectors cannot use the session's lesions; empty where they can.
     """
 
     chi: np.ndarray
@@ -55,6 +57,7 @@ class SessionImages:
     white: np.ndarray
     valid: np.ndarray
     affine: np.ndarray
+    left_out: str = ""
 
     @property
     def voxel_size(self) -> np.ndarray:
@@ -70,6 +73,7 @@ def read_session(
     white: str | Path,
     valid: str | Path | None = None,
     flair: str | Path | None = None,
+    refuse: bool = True,
 ) -> SessionImages:
     """Read the images of a session.
 
@@ -77,6 +81,9 @@ def read_session(
     ----------
     chi, labels, tissue, white, valid, flair : path-like
         On the same voxels; without `valid`, χ is known where it is not 0.
+    refuse : bool
+        Refuse slices that are not axial; else the lesions are measured, and `left_out` says why detectors cannot use
+        them.
 
     Returns
     -------
@@ -90,13 +97,17 @@ def read_session(
     chi_map = Volume.read(chi)
     order = NearestRAS(chi_map.affine, chi_map.voxels.shape)
     thick = int(np.argmax(order.voxel_size))
+    left_out = ""
     if order.voxel_size[thick] > SLICED * np.median(order.voxel_size) and thick != 2:
-        raise InputError(
-            "the slices are not axial, and the patches of rim detectors have their short side along the body",
-            file=chi,
-            found=f"voxels of {' x '.join(f'{edge:.3g}' for edge in order.voxel_size)} mm (right, anterior, superior)",
-            expected="axial slices, or voxels with edges of nearly one length",
-        )
+        left_out = "the slices are not axial, and the patches of rim detectors have their short side along the body"
+        if refuse:
+            sizes = " x ".join(f"{edge:.3g}" for edge in order.voxel_size)
+            raise InputError(
+                left_out,
+                file=chi,
+                found=f"voxels of {sizes} mm (right, anterior, superior)",
+                expected="axial slices, or voxels with edges of nearly one length",
+            )
 
     def read(path: str | Path | None, dtype: type) -> np.ndarray | None:
         if path is None:
@@ -115,6 +126,7 @@ def read_session(
         white=read(white, np.uint8) > 0,
         valid=ordered != 0 if known is None else known > 0,
         affine=order.affine,
+        left_out=left_out,
     )
 
 
@@ -148,7 +160,7 @@ def tabulate_session(
     Returns
     -------
     table : pandas.DataFrame
-        One row per lesion in rising order of its number.
+        One row per lesion in rising order of its number; ``left_out`` says why detectors cannot use it.
     patches : list of Patch
         In the same order.
     """
@@ -182,6 +194,7 @@ def tabulate_session(
         inside = images.labels[box] == row["lesion"]
         row["place"] = places[row["lesion"]]
         row["flair_ratio"] = np.nan if flair is None else float(flair[box][inside].mean() / middle)
+        row["left_out"] = images.left_out or ("" if flair is not None else "the session has no usable FLAIR")
         row.update(rated[row["lesion"]])
     if voxel_size != NATIVE and _differs(images.voxel_size, voxel_size):
         patches = _resampled_patches(images, scaled, rows, voxel_size, tuple(shape), surroundings)
@@ -204,18 +217,19 @@ def _resampled_patches(
 ) -> list[Patch]:
     """Cut patches of another voxel size: χ and FLAIR linear, the lesion where it fills half of a voxel."""
     factor = np.asarray(voxel_size, float) / images.voxel_size
+    ppb = 1000 * images.chi.astype(np.float32)
     patches = []
     for row in rows:
         inside = (images.labels == row["lesion"]).astype(np.float32)
-        centre = np.mean(np.nonzero(inside), axis=1)
-        # a grid of its own, one patch to either side, with a voxel's centre on the lesion's centre of mass
+        centre = np.rint(np.mean(np.nonzero(inside), axis=1))
+        # a grid of its own, one patch to either side, with a voxel's centre on the one nearest to the centre of mass
         size = tuple(2 * length + 1 for length in shape)
         first = centre - factor * np.array(shape)
 
         def onto(voxels: np.ndarray, order: int = 1, first: np.ndarray = first, size: tuple = size) -> np.ndarray:
             return ndimage.affine_transform(voxels, np.diag(factor), first, output_shape=size, order=order)
 
-        chi = onto(1000 * images.chi.astype(np.float32))
+        chi = onto(ppb)
         lesion = onto(inside) > 0.5
         # a lesion thinner than half a voxel keeps the voxel at its centre
         lesion[shape] |= not lesion.any()
