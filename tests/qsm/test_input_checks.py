@@ -226,3 +226,20 @@ def test_b0_follows_the_form_of_the_scanner(head: Head, tmp_path) -> None:
             paths.append([str(tmp_path / f"{name}.nii")])
         echoes = EchoFiles("magnitude_phase", [0.006], FIELD_STRENGTH, *paths, phase_scale="radians").read()
         assert echoes.b0_direction == pytest.approx(direction, abs=1e-6)  # the header's single precision
+
+
+def test_an_echo_that_does_not_follow_the_others(head: Head) -> None:
+    def total(phase: np.ndarray) -> dict:
+        return estimate_total_fields(
+            head.magnitude, phase, head.mask, echo_times=ECHO_TIMES, field_strength=FIELD_STRENGTH,
+            voxel_size=VOXEL_SIZE, echo_sets={"all": [1, 2, 3, 4]},
+        )  # fmt: skip
+
+    clean = total(head.phase)
+    assert np.median(clean["quality"][head.mask]) > 0.98
+    noise = np.random.default_rng(6).uniform(-np.pi, np.pi, head.phase[1].shape).astype(np.float32)
+    for echo in (0, 1):
+        phase = head.phase.copy()
+        phase[echo] = noise
+        with pytest.raises(InputError, match="do not rise evenly with the echo time"):
+            total(phase)

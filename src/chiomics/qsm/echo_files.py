@@ -154,7 +154,10 @@ class EchoFiles:
             if error.file is not None:
                 raise
             raise InputError(
-                error.problem, file=", ".join(map(str, self.paths)), found=error.found, expected=error.expected
+                error.problem,
+                file=", ".join(map(str, self.phase or self.paths)),
+                found=error.found,
+                expected=error.expected,
             ) from error
         info = {"InputKind": self.kind, **info, "InputMended": mended}
         scanner = scanner_affine(self.paths[0])

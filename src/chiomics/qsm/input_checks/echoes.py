@@ -16,6 +16,8 @@ LARGEST_SHARE = 0.5
 LEAST_MAGNITUDE = -0.1
 #: Share of the brightest 2 % of the range that may lie at its very end before the image counts as cut off there.
 LARGEST_PILE = 0.2
+#: Median agreement of the echoes below which they are refused.
+LEAST_MEDIAN_QUALITY = 0.85
 #: Voxels are taken from an image until this many.
 SAMPLE = 400_000
 
@@ -86,6 +88,35 @@ def check_phase_echoes(magnitude: np.ndarray, phase: np.ndarray, files: Sequence
                 found=f"{value:g} in {100 * share:.0f} % of the voxels with signal", expected="wrapped phase",
             )  # fmt: skip
     _refuse_copies(phase, bright, "phase", files)
+
+
+def check_agreement(quality: np.ndarray, mask: np.ndarray, echoes: int) -> None:
+    """Stop where the phases of three or more echoes do not lie on one line in time: one of them is no such phase.
+
+    Parameters
+    ----------
+    quality : ndarray, shape (x, y, z)
+        Agreement of the echoes with the line, 0 to 1. Its median is .99 or more on clean heads, about .75 where one of
+        three or four echoes holds noise or another scale.
+    mask : ndarray of bool, shape (x, y, z)
+        Brain.
+    echoes : int
+        Their number; fewer than three always agree.
+
+    Raises
+    ------
+    InputError
+        With the median found.
+    """
+    if echoes < 3:
+        return
+    median = float(np.median(quality[mask]))
+    if median < LEAST_MEDIAN_QUALITY:
+        raise InputError(
+            "the phases of the echoes do not rise evenly with the echo time", found=f"median agreement {median:.2f}",
+            expected=f"{LEAST_MEDIAN_QUALITY} or more: each echo's own wrapped phase, all on one scale, in the order "
+            "of the echo times, and a mask without air",
+        )  # fmt: skip
 
 
 def _refuse_copies(volumes: np.ndarray, bright: np.ndarray, name: str, files: Sequence[str]) -> None:
