@@ -111,12 +111,31 @@ def blank(*, height: float) -> Figure:
 
 
 def add_note(figure: Figure, *lines: str) -> None:
-    """Write lines under a figure, broken at its width."""
+    """Write lines under a finished figure, broken at its width, below whatever reaches beyond its lower edge."""
     said = [line for line in lines if line]
     if said:
         letters = int(figure.get_figwidth() * LETTERS_PER_INCH)
         text = "\n".join("\n".join(textwrap.wrap(line, letters)) for line in said)
-        figure.text(0.005, -0.01, text, ha="left", va="top", fontsize=NOTE_SIZE, color="0.25", linespacing=1.3)
+        lowest = min(0.0, _lowest(figure))
+        figure.text(0.005, lowest - 0.01, text, ha="left", va="top", fontsize=NOTE_SIZE, color="0.25", linespacing=1.3)
+
+
+def _lowest(figure: Figure) -> float:
+    """Find the lower edge of all that is drawn, as a part of the figure's height."""
+    figure.draw_without_rendering()
+    boxes = [axis.get_tightbbox() for axis in figure.axes if axis.get_visible()]
+    legends = [*figure.legends, *(axis.get_legend() for axis in figure.axes if axis.get_visible())]
+    boxes += [legend.get_window_extent() for legend in legends if legend is not None]
+    return min((box.y0 for box in boxes if box is not None), default=0.0) / figure.bbox.height
+
+
+def short(name: str, letters: int = 18) -> str:
+    """Shorten a long name in its middle, so that names that end differently stay apart.
+
+    >>> short("superior longitudinal fasciculus II")
+    'superior l…culus II'
+    """
+    return name if len(name) <= letters + 1 else f"{name[: letters - 8]}…{name[-8:]}"
 
 
 def letter(axis: Axes, name: str) -> None:

@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chiomics.core.figures import COLOURS, TWO_COLUMNS, add_note, blank, figure_style
+from chiomics.core.figures import COLOURS, TWO_COLUMNS, add_note, blank, figure_style, short
 from chiomics.diagnosis.yan2021.enrolment import Step
 
 #: Inches: a line of text, what a box adds to its lines, and the way from one box to the next.
@@ -61,7 +61,7 @@ def draw_enrolment(steps: Sequence[Step]) -> Figure:
         for place, (name, participants, sessions) in enumerate(groups):
             left = MIDDLE - WIDTH / 2 + place * (width + 0.1)
             _arrow(axis, (left + width / 2, top - gaps[-1]), (left + width / 2, top))
-            _box(axis, f"{name}\n{_short(participants, sessions)}", (left, top), width, COLOURS[2])
+            _box(axis, f"{short(name)}\n{_short(participants, sessions)}", (left, top), width, COLOURS[2])
         add_note(figure, PAPER)
     return figure
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chiomics.core.figures import add_note, blank, figure_style, letter
+from chiomics.core.figures import add_note, blank, figure_style, letter, short
 from chiomics.diagnosis.contracts import SCHEMES
 from chiomics.diagnosis.yan2021.figures import (
     SCHEME_COLOURS,
@@ -26,6 +26,10 @@ BAND_NOTE = (
     "DeLong's variance on the logit scale, Newcombe's at 0 and 1. Nested curves are means of {repeats} repeats of the "
     "cross-validation. {who}"
 )
+
+
+#: Longer names of models take the legend's whole width.
+MAX_NAME = 8
 
 
 def draw_nuclei(roc: pd.DataFrame, performance: pd.DataFrame, models: Sequence[str]) -> Figure:
@@ -55,7 +59,7 @@ def draw_nuclei(roc: pd.DataFrame, performance: pd.DataFrame, models: Sequence[s
             for scheme in SCHEMES:
                 _curve(axis, rows_of(roc, model=model, scheme=scheme), SCHEME_COLOURS[scheme], SCHEME_NAMES[scheme])
             _frame(axis)
-            axis.set_title(model)
+            axis.set_title(short(model, 14))
         legend = axes.flat[len(models)] if len(models) < axes.size else axes[0, 0]
         for axis in axes.flat[len(models) :]:
             axis.set_axis_off()
@@ -89,7 +93,7 @@ def _panel(
     for model in models:
         found = rows_of(performance, model=model, scheme=scheme).iloc[0]
         limits = [found[f"auc_{INTERVAL}_{end}"] for end in ("low", "high")]
-        label = f"{model} {found['auc']:.2f} ({limits[0]:.2f}–{limits[1]:.2f})"
+        label = f"{short(model)} {found['auc']:.2f} ({limits[0]:.2f}–{limits[1]:.2f})"
         if scheme == "as_published" and model in printed:
             label += f", paper {printed[model]:.2f}"
         _curve(axis, rows_of(roc, model=model, scheme=scheme), colours[model], label, band=bands)
@@ -99,8 +103,9 @@ def _panel(
     axis.set_anchor("N")
     if scheme == SCHEMES[0]:
         axis.set_ylabel("sensitivity")
+    columns = 2 if len(models) > 3 and max(map(len, models)) <= MAX_NAME else 1
     axis.legend(
-        loc="upper center", bbox_to_anchor=(0.5, -0.16), title="AUC", ncols=2 if len(models) > 3 else 1,
+        loc="upper center", bbox_to_anchor=(0.5, -0.16), title="AUC", ncols=columns,
         handlelength=1.2, columnspacing=1.0, borderaxespad=0, fontsize=6.5,
     )  # fmt: skip
 

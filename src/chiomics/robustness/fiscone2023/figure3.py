@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chiomics.core.figures import COLOURS, add_note, blank, figure_style, left_out, letter
+from chiomics.core.figures import COLOURS, add_note, blank, figure_style, left_out, letter, short
 from chiomics.robustness.fiscone2023.figures import (
     CLASS_STYLE,
     TRACT_ORDER,
@@ -125,7 +125,7 @@ def _line(axis: Axes, rows: pd.DataFrame, *, label: str, color: str, marker: str
 
 
 def _finish_lines(axis: Axes, regions: list[str], label: str) -> None:
-    axis.set_xticks(range(len(regions)), regions)
+    axis.set_xticks(range(len(regions)), [short(name) for name in regions])
     axis.set_xlim(-0.5, len(regions) - 0.5)
     axis.set_ylim(-0.03 * axis.get_ylim()[1], axis.get_ylim()[1])
     axis.set_ylabel(label)
@@ -161,7 +161,7 @@ def _dots(
 
 
 def _finish_dots(axis: Axes, regions: list[str]) -> None:
-    axis.set_xticks(range(len(regions)), regions)
+    axis.set_xticks(range(len(regions)), [short(name) for name in regions])
     axis.set_xlim(-0.4, len(regions) - 0.6)
     axis.set_ylim(-3, 105)
     axis.set_ylabel("robust features (%)")

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chiomics.core.figures import COLOURS, add_note, blank, figure_style, left_out, letter
+from chiomics.core.figures import COLOURS, add_note, blank, figure_style, left_out, letter, short
 from chiomics.robustness.fiscone2023.figures import TRACT_ORDER, absent, choose, readable_feature, regions_of
 from chiomics.robustness.tables import CLASSES
 
@@ -162,7 +162,7 @@ def _draw_boxes(axis: Axes, values: list[np.ndarray], regions: list[str]) -> Non
             # Spread in the order of the sessions, not at random, so that the figure is the same each time.
             aside = 0.18 * np.sin(2.4 * np.arange(len(one)))
             axis.plot(k + aside, one, ".", color="0.3", markersize=3, alpha=0.7, zorder=3)
-    axis.set_xticks(range(len(regions)), regions)
+    axis.set_xticks(range(len(regions)), [short(name) for name in regions])
     axis.set_xlim(-0.6, len(regions) - 0.4)
     axis.ticklabel_format(axis="y", scilimits=(-3, 4))
     axis.yaxis.get_offset_text().set_fontsize(6)

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chiomics.core.figures import add_note, blank, figure_style, left_out, letter
+from chiomics.core.figures import add_note, blank, figure_style, left_out, letter, short
 from chiomics.robustness.fiscone2023.figures import TRACT_ORDER, absent, choose, classes_of, regions_of, setting_text
 from chiomics.robustness.tables import ALL, CLASSES
 
@@ -56,12 +56,12 @@ def draw_sides(
         _draw_equivalence(last, whole_range)
         for name, axis in zip("abcdefghijklmnop", axes.flat[: len(classes) + 2], strict=False):
             letter(axis, name)
-            axis.set_xticks(range(len(regions)), regions, rotation=90)
+            axis.set_xticks(range(len(regions)), [short(name) for name in regions], rotation=90)
             axis.set_xlim(-0.5, len(regions) - 0.5)
         for axis in axes.flat[len(classes) + 2 :]:
             axis.set_visible(False)
         handles, labels = axes[0, 0].get_legend_handles_labels()
-        legend = figure.legend(handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(0.0, 1.01), ncols=2)
+        legend = figure.legend(handles[::-1], labels[::-1], loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
         legend.set_in_layout(False)
         add_note(
             figure,

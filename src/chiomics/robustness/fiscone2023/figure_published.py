@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chiomics.core.figures import COLOURS, add_note, blank, figure_style, letter
+from chiomics.core.figures import COLOURS, add_note, blank, figure_style, letter, short
 from chiomics.robustness.fiscone2023.figures import choose, classes_of, readable_feature, regions_of
 from chiomics.robustness.tables import ALL, CLASSES, TRACTS
 
@@ -117,7 +117,7 @@ def _differences(axis: Axes, table1: pd.DataFrame, regions: list[str]) -> None:
             colour = "white" if abs(value) > 0.75 * LARGEST else "black"
             text = f"{value:+.2f}".replace("-", "\u2212")
             axis.text(column, row, text, ha="center", va="center", fontsize=4.8, color=colour)
-    axis.set_xticks(range(len(regions)), regions, fontsize=6)
+    axis.set_xticks(range(len(regions)), [short(name) for name in regions], fontsize=6)
     axis.set_yticks(range(len(wide)), [readable_feature(name) for name in wide.index], fontsize=5.5)
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
