@@ -19,6 +19,9 @@ GAP, SLICES = 20.0, 5
 SLAB = 3.0
 #: Half the thickness over which the ventricles' area is averaged to find its level, mm.
 LEVEL_REACH = 4.0
+#: Distances to the midline between which the bodies of the lateral ventricles lie, mm: nearer lie the third ventricle
+#: and cisterns, farther the fluid of sulci.
+LATERAL = (6.0, 30.0)
 REGIONS = ("cortex", "deep white matter", "lateral ventricles", "basal ganglia", "brainstem and cerebellum")
 
 
@@ -36,7 +39,9 @@ def find_level(ventricles: Volume) -> float:
     float
         Template z in mm.
     """
-    area = (np.asarray(ventricles.voxels) > 0.5).sum(axis=(0, 1)).astype(float)
+    x = np.abs(ventricles.affine[0, 0] * np.arange(ventricles.voxels.shape[0]) + ventricles.affine[0, 3])
+    lateral = (x >= LATERAL[0]) & (x <= LATERAL[1])
+    area = (np.asarray(ventricles.voxels)[lateral] > 0.5).sum(axis=(0, 1)).astype(float)
     step = abs(float(ventricles.affine[2, 2]))
     width = 2 * round(LEVEL_REACH / step) + 1
     smooth = np.convolve(area, np.ones(width) / width, mode="same")

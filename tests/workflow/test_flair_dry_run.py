@@ -1,0 +1,46 @@
+"""The studies of Wang 2020 and Seok 2023 are planned for the sessions that they can take."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bids_trees import make_bids_tree, multi_echo
+
+SMALL = {
+    "wang2020": {"folds": 2, "repeats": 2, "arms": ["2v-18", "2v-18-imagenet", "2v-18-heads"], "permutations": 1,
+                 "supplement_repeats": 1, "trainings_per_job": 10, "decays": [0.9], "heads_per_job": 44},
+    "seok2023": {"folds": 2, "tests": 2, "supplement_tests": 1, "permutations": 1, "permutation_tests": 1,
+                 "trainings_per_job": 4},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("paper", ["wang2020", "seok2023"])
+def test_simulated_heads_wait_for_a_small_size_or_a_wish(workflow, paper):
+    run = workflow()
+    asked = run.run(paper, options=("--dry-run",))
+    assert asked.returncode != 0
+    assert "takes days on simulated heads" in asked.stdout + asked.stderr
+    plan = run.plan(paper, config={"papers": {paper: {"include": True, **SMALL[paper]}}})
+    # Wang: two arms x (2 repeats x 2 folds x 2 schemes), two inputs and one permutation x 2 folds x 2 schemes = 28;
+    # Seok: (2 tests + 2 inputs + 1 permutation) x 2 folds = 10, in jobs of 10 and of 4.
+    assert plan["train_flair"] == 3
+    assert plan["simulate_flair_heads"] == (2 if paper == "wang2020" else 4)
+    assert plan.get("pretrain_on_heads", 0) == (paper == "wang2020")
+    assert "prepare_flair" not in plan
+
+
+@pytest.mark.parametrize("paper", ["wang2020", "seok2023"])
+def test_sessions_with_flair_and_t1w_of_both_groups_are_prepared(workflow, tmp_path, paper):
+    people = [["participant_id", "group"], *[[f"sub-0{n}", "MS" if n < 4 else "NMOSD"] for n in range(1, 7)]]
+    spec = multi_echo("{01,02,03,04,05,06}") | {
+        "sub-{01,02,03,04,05,06}/anat/{name}_T1w": {},
+        "sub-{01,02,04,05,06}/anat/{name}_FLAIR": {},
+        "participants.tsv": people,
+    }
+    run = workflow(make_bids_tree(tmp_path / "bids", spec))
+    plan = run.plan(paper, config={"papers": {paper: SMALL[paper]}})
+    assert plan["prepare_flair"] == 5
+    assert plan["gather_flair"] == 1
+    assert "simulate_flair_heads" not in plan
+    more = run.run(paper, config={"papers": {paper: {**SMALL[paper], "folds": 3}}}, options=("--dry-run",))
+    assert "2 participants of group MS with FLAIR and T1w, 3 folds need as many" in more.stdout + more.stderr
