@@ -26,7 +26,7 @@ def left_out_of_anatomy():
     """List the sessions whose anatomy is not mapped, each with the reason."""
     excluded = [(row, row["reason"]) for row in ROWS if row["status"] == "excluded"]
     excluded += [(row, row["warnings"][-1]) for row in SESSIONS.values() if "anatomy" in row["without"]]
-    return [f"{row['session']}: {reason[:150]}" for row, reason in excluded]
+    return [f"{row['session']}: {reason}" for row, reason in excluded]
 
 
 def wants_tracing(row):

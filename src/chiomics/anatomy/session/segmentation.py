@@ -20,6 +20,7 @@ from chiomics.anatomy.files import SessionFiles
 from chiomics.anatomy.registration.ants import Chain, register, resample
 from chiomics.anatomy.registration.bias_field import correct_bias
 from chiomics.anatomy.registration.brain_extraction import extract_brain
+from chiomics.anatomy.registration.mirror import compare_with_mirror_image
 from chiomics.anatomy.registration.settings import Settings, configured
 from chiomics.anatomy.registration.template import template_brain, template_mask, template_priors
 from chiomics.anatomy.session.checks import Checks
@@ -108,6 +109,8 @@ def segment_session(
 
 #: Resolution in mm at which the template's tissue maps are carried to a session: they are as smooth as that.
 PRIOR_MM = 1.5
+#: Registrations within one head, of which the mirror image is tried too.
+MIRROR_TESTED = ("T1w to GRE", "FLAIR to anatomical image")
 
 
 @dataclass
@@ -308,6 +311,16 @@ class _Session:
             moving_mask = _carry_mask(fixed_mask, moving, chain.inverse())
         quality = self.checks.registration(name, moving, fixed, chain, (moving_mask, fixed_mask))
         self.notes["Registrations"][name] = asdict(quality) | {"failed": quality.reason}
+        if name in MIRROR_TESTED and self.registering.program == "ants":
+            test = compare_with_mirror_image(
+                moving, fixed, chain, fixed_mask, settings=self.registering, out_dir=self.scratch / "mirror"
+            )
+            self.notes["Registrations"][name]["mirror_image"] = asdict(test)
+            if test.mirror_fits_better:
+                self.warn(
+                    f"{name}: the mirror image fits better than the image (mutual information above 1 of "
+                    f"{test.mirrored:.3f} and {test.own:.3f}): left and right may be swapped in one of the headers"
+                )
 
 
 def _carry_mask(mask: Volume, onto: Volume, chain: Chain) -> Volume:
