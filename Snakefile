@@ -60,6 +60,7 @@ rule all:
         rules.qsm.input,
         rules.anatomy.input,
         rules.radiomics.input,
+        lesion_tables(),
         paper_files,
 
 

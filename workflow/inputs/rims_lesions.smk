@@ -39,35 +39,35 @@ def session_lesions():
 
 
 def flair_on_gre(wildcards):
-    """Give a session's FLAIR on the voxels of the GRE, none where it has no FLAIR."""
+    """Return a session's FLAIR on the voxels of the GRE, none where it has no FLAIR."""
     named = anatomy_results().get("gre_FLAIR")
     return [named.format(**wildcards)] if named and session_of(wildcards)["FLAIR"] else []
 
 
 def truth_of_lesions(wildcards):
-    """Give the simulated lesions of a session with their table, none where it is no simulated one."""
+    """Return the simulated lesions of a session with their table, none where it is no simulated one."""
     folder = f"{COHORT}/derivatives/truth/{{folder}}/anat/{{subject}}_desc-lesions_dseg"
     return [(folder + extension).format(**wildcards) for extension in (".nii.gz", ".tsv")] if SIMULATED else []
 
 
 def rim_ratings(wildcards):
-    """Give the checked table of ratings where the BIDS folder has one."""
+    """Return the checked table of ratings where the BIDS folder has one."""
     return [] if SIMULATED or not os.path.isfile(os.path.join(BIDS_DIR, RATINGS)) else [RIM_RATINGS]
 
 
 def keys_of_session(wildcards):
-    """Give the columns that name a session."""
+    """Return the columns that name a session."""
     row = session_of(wildcards)
     return {key: row[key] for key in ("participant_id", "session_id", "run")}
 
 
 def anatomy_result(wildcards, name):
-    """Give one file of a session's anatomy."""
+    """Return one file of a session's anatomy."""
     return anatomy_results()[name].format(**wildcards)
 
 
 def gathered_parts():
-    """Give the sets of lesions that make up the cohort, by kind of file: simulated ones, or the user's sessions."""
+    """Return the sets of lesions that make up the cohort, by kind of file: simulated ones, or the user's sessions."""
     if SIMULATED:
         parts = [simulated_lesions(number) for number in range(len(lesion_batches()))]
         return {key: [part[key] for part in parts] for key in LESION_FILES}
@@ -75,7 +75,12 @@ def gathered_parts():
     return {key: [session_lesions()[key].format(**names) for names in sessions] for key in LESION_FILES}
 
 
+def lesion_tables():
+    """Return the table of lesions of every session, useful without ratings too."""
+    return [session_lesions()["table"].format(**session_wildcards(row)) for row in anatomy_sessions()]
+
+
 def rims_targets():
-    """Give what the stage makes of lesions for this cohort."""
-    tables = [session_lesions()["table"].format(**session_wildcards(row)) for row in anatomy_sessions()]
+    """Return what the stage makes of lesions for this cohort."""
+    tables = lesion_tables()
     return tables + (list(COHORT_LESIONS.values()) if SIMULATED or tables else [])
