@@ -24,6 +24,7 @@ BENCHMARKS = {
     "chain_cases": [],
     "radiomics": [],
     "rim_lesions": [],
+    "rim_detectors": [],
     "anatomy": [],
     "robustness": [],
     "flair": [],
