@@ -27,6 +27,7 @@ BENCHMARKS = {
     "rim_detectors": [],
     "anatomy": [],
     "robustness": [],
+    "tables": [],
     "flair": [],
     "index_speed": [],
 }

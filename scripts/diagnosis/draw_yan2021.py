@@ -6,6 +6,7 @@ from chiomics.core.figures import left_out, save_figures
 from chiomics.core.logs import start_log
 from chiomics.core.tables import read_frame
 from chiomics.diagnosis.models import complete_settings
+from chiomics.diagnosis.site import say_site
 from chiomics.diagnosis.tables import read_table
 from chiomics.diagnosis.yan2021.enrolment import count_flow, read_sessions
 from chiomics.diagnosis.yan2021.figure1 import draw_enrolment
@@ -23,12 +24,12 @@ tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
 manifest = read_sessions(snakemake.input.manifest) if snakemake.input.get("manifest") else None
 session = [snakemake.input.get(name) for name in ("chi", "nuclei", "nuclei_table")]
 nuclei, models = settings["nuclei"], list(main_models(settings))
-of = tables["performance"]
+of, tied = tables["performance"], say_site(tables["site"])
 figures = {
     "figure1": draw_enrolment(count_flow(manifest, cohort, settings)),
     "figure2": draw_session(*session, nuclei) if all(session) else left_out("the study has no images of its own"),
-    "figure4": draw_nuclei(tables["roc"], of, nuclei),
-    "figure5": draw_hybrid(tables["roc"], of, figure5_models(settings)),
+    "figure4": draw_nuclei(tables["roc"], of, nuclei, tied),
+    "figure5": draw_hybrid(tables["roc"], of, figure5_models(settings), tied),
     "figureS1": draw_null(tables["permutation"], of, models),
     "figureS2": draw_counts(tables["selection_counts"], nuclei, p_threshold=settings["p_threshold"]),
     "figureS3": draw_stability(tables["selection_stability"], tables["selected"], nuclei),

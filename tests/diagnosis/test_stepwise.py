@@ -7,6 +7,7 @@ import pytest
 import statsmodels.api as sm
 from sklearn.preprocessing import StandardScaler
 
+from chiomics.diagnosis import stepwise
 from chiomics.diagnosis.newton import maximise
 from chiomics.diagnosis.stepwise import StepwiseAIC, score_statistics
 
@@ -119,3 +120,35 @@ def test_equally_good_features_are_chosen_by_their_place():
     X, y = simulate(6, features=3)
     twins = np.column_stack([X[:, 0], X[:, 0]])
     assert list(StepwiseAIC().fit(twins, y).get_support()) == [True, False]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_models_that_are_not_fitted_could_not_have_won(seed, monkeypatch):
+    """The path is that of fitting every candidate, and no bound lies above what the fit reaches."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(60 + 20 * (seed % 3)) % 2
+    X = rng.normal(size=(len(y), 10 + 5 * (seed % 4)))
+    X[:, :3] += (0.4, 0.8, 1.2)[seed % 3] * y[:, None]
+    found = StepwiseAIC().fit(X, y)
+    for name in ("min_deviances", "min_deviances_without"):
+        bound = getattr(stepwise, name)
+        monkeypatch.setattr(stepwise, name, lambda *given, bound=bound: np.full_like(bound(*given), -np.inf))
+    every = StepwiseAIC().fit(X, y)
+    assert [step[:2] for step in found.path_] == [step[:2] for step in every.path_]
+    assert found.criterion_ == pytest.approx(every.criterion_, abs=1e-9)
+
+
+def test_bounds_lie_below_the_deviances_that_fits_reach():
+    rng = np.random.default_rng(1)
+    y = (np.arange(90) % 2).astype(float)
+    Z = rng.normal(size=(90, 12)) + 0.5 * y[:, None]
+    base = np.column_stack([np.ones(90), Z[:, :3]])
+    beta = maximise(base[None], y, np.zeros((1, 4)), tolerance=1e-12)[0][0]
+    for column, bound in enumerate(stepwise.min_deviances(base, Z[:, 3:], y, beta), start=3):
+        design = np.column_stack([base, Z[:, column]])
+        deviance = -2 * maximise(design[None], y, np.zeros((1, 5)), tolerance=1e-12)[1][0]
+        assert bound <= deviance + 1e-6  # what the base's own fit leaves
+        assert not np.isfinite(bound) or bound > deviance - 2
+    for place, bound in enumerate(stepwise.min_deviances_without(base, y, beta), start=1):
+        design = np.delete(base, place, axis=1)
+        assert bound <= -2 * maximise(design[None], y, np.zeros((1, 3)), tolerance=1e-12)[1][0] + 1e-6

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from chiomics.core.features.table import open_features
 from chiomics.phantom.features import simulate_repeats
 from chiomics.robustness.bootstrap import bootstrap_coefficients, draw_sessions, percentile_interval, unbiased
+from chiomics.robustness.counts import reported_setting
+from chiomics.robustness.fiscone2023.readme import write_readme
+from chiomics.robustness.fiscone2023.study import analyse_agreement
 from chiomics.robustness.icc import coefficient, decompose, mean_squares
+from chiomics.robustness.settings import Settings
+from tests.robustness.cohorts import make_cohort, write_cohort
 
 
 def test_draws_take_whole_participants() -> None:
@@ -76,3 +83,25 @@ def test_draws_without_a_value_are_left_out_of_an_interval() -> None:
     low, high = percentile_interval(drawn)
     assert (low[0], high[0]) == (1, 48)  # ceil(.025 * 50) = 2nd and ceil(.975 * 50) = 49th of 0..49
     assert np.isnan([low[1], high[1]]).all()
+
+
+@pytest.mark.parametrize("participants", [1, pytest.param(4, marks=pytest.mark.slow)])
+def test_few_participants_have_estimates_and_nothing_else(participants, tmp_path):
+    """Eight sessions of a travelling volunteer, or four people: no interval, no share of draws, no verdict."""
+    cohort = make_cohort(8, gray_levels=(16, 64))
+    number = cohort["participant"].str[4:].astype(int)
+    cohort = cohort.assign(participant=[f"sub-{k % participants}" for k in number], session=cohort["participant"])
+    settings = Settings.from_config({"vois": ["AF", "CST", "NAWM"], "gray_levels": [16, 64], "bootstraps": 50})
+    tables = analyse_agreement(open_features(write_cohort(cohort, tmp_path)), settings)
+    icc, sides, best = tables["icc.parquet"], tables["sides.tsv"], tables["optimal_gray_level.tsv"]
+    assert icc["icc"].notna().all()
+    assert icc.filter(regex="_low$|_high$").isna().all(axis=None)
+    assert sides["mean_difference"].notna().all()
+    assert sides[["equivalent", "p_equivalence", "bootstrap_low"]].isna().all(axis=None)
+    assert best["bootstrap_share"].isna().all() and best["low"].isna().all()
+    readme = write_readme(
+        tables | {"volumes.tsv": pd.DataFrame(), "trends.tsv": pd.DataFrame({"source": []})},
+        reported_setting(best, settings), settings.with_found(open_features(sorted(tmp_path.iterdir()))),
+        simulated=True, source="a test",
+    )  # fmt: skip
+    assert "not estimable" in readme and "equivalent within" not in readme

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -39,6 +40,31 @@ def start_log(path: str | Path | None = None, *, level: int = logging.INFO) -> l
         logger.setLevel(level)
         logger.propagate = False
     return logging.getLogger("chiomics")
+
+
+class Progress:
+    """Log how far a job is, and how long it will go on; at most every ten seconds, and at the end.
+
+    Parameters
+    ----------
+    total : int
+        Pieces of work of about equal size.
+    """
+
+    EVERY = 10.0
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
+        self.started = self.said = time.monotonic()
+
+    def step(self, what: str) -> None:
+        """Count one piece as done and name it."""
+        self.done += 1
+        now = time.monotonic()
+        if now - self.said >= self.EVERY or self.done == self.total:
+            left = (now - self.started) / self.done * (self.total - self.done)
+            self.said = now
+            logging.getLogger("chiomics").info("%d of %d, %.0f s left: %s", self.done, self.total, left, what)
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -11,7 +11,6 @@ having one, are pooled; repeats are never pooled but averaged, see `chiomics.cor
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,14 +19,13 @@ import pandas as pd
 from sklearn.base import clone
 
 from chiomics.core.errors import SettingError
+from chiomics.core.logs import Progress
 from chiomics.core.scores.splits import split
 from chiomics.core.scores.thresholds import youden_threshold
 from chiomics.diagnosis.cohort import outcome
 from chiomics.diagnosis.contracts import ALL_SUBJECTS, PREDICTIONS, SCHEMES, SELECTED
 from chiomics.diagnosis.models import Model
 from chiomics.diagnosis.recipe import build_pipeline, design_matrix, selected_features
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,8 @@ def evaluate(
     """
     y = outcome(cohort, settings)
     design = design_matrix(cohort, model, settings)
-    predictions, selected = [], []
+    predictions, selected, repeats = [], [], list(repeats)
+    progress = Progress(len(repeats))
     for repeat in repeats:
         score, threshold, fold, chosen = cross_validate(
             cohort, design.to_numpy(), list(design.columns), y, model, settings, scheme=scheme, seeds=(repeat,)
@@ -86,7 +85,7 @@ def evaluate(
         chosen.insert(1, "scheme", scheme)
         chosen.insert(2, "repeat", repeat)
         selected.append(chosen)
-        log.info("%s, %s, repeat %d done", model.name, scheme, repeat)
+        progress.step(f"{model.name}, {scheme}, repeat {repeat}")
     return Evaluation(
         pd.concat(predictions, ignore_index=True)[list(PREDICTIONS)],
         pd.concat(selected, ignore_index=True)[list(SELECTED)],

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from chiomics.core.logs import Progress
 from chiomics.core.scores.concordance import auc
 from chiomics.core.scores.splits import LABELS, permute_labels, stream_seed
 from chiomics.diagnosis.cohort import outcome
@@ -48,7 +49,8 @@ def permute(
     true = outcome(cohort, settings)
     design = design_matrix(cohort, model, settings)
     participants = cohort["participant"].to_numpy()
-    rows = []
+    rows, permutations = [], list(permutations)
+    progress = Progress(len(permutations))
     for number in permutations:
         rng = np.random.default_rng(stream_seed(settings, LABELS, number))
         y = permute_labels(participants, true, rng)
@@ -56,6 +58,7 @@ def permute(
             cohort, design.to_numpy(), list(design.columns), y, model, settings, scheme=scheme, seeds=(LABELS, number)
         )
         rows.append((model.name, scheme, number, auc(y, score)))
+        progress.step(f"{model.name}, {scheme}, permutation {number}")
     return pd.DataFrame(rows, columns=list(PERMUTATION))
 
 

@@ -13,7 +13,7 @@ from chiomics.core.features.values import is_missing
 from chiomics.diagnosis.models import complete_settings
 
 #: Larger tables are read by the job alone.
-LARGEST_READ_WHEN_PLANNED = 30_000_000
+MAX_BYTES_WHEN_PLANNED = 30_000_000
 
 
 def variables_of(settings: Mapping) -> list[str]:
@@ -70,7 +70,7 @@ def lacking_in_tables(paths: Sequence[str | Path], settings: Mapping) -> str:
     """Say what tables of features lack for a study, as far as their participants tell; large tables are not read."""
     from chiomics.core.features.table import open_features
 
-    if sum(Path(path).stat().st_size for path in paths) > LARGEST_READ_WHEN_PLANNED:
+    if sum(Path(path).stat().st_size for path in paths) > MAX_BYTES_WHEN_PLANNED:
         return ""
     settings = complete_settings(settings)
     try:

@@ -118,7 +118,7 @@ class StepwiseAIC(SelectorMixin, BaseEstimator):
         order = order[score[order] >= 0][: self.screen]
         models = np.column_stack([np.tile(np.array(chosen, dtype=int), (len(order), 1)), columns[order]])
         starts = np.column_stack([np.tile(coefficients, (len(order), 1)), first_step[order]])
-        bounds = least_deviances(_design(Z, chosen), Z[:, columns[order]], y, coefficients)
+        bounds = min_deviances(_design(Z, chosen), Z[:, columns[order]], y, coefficients)
         bounds += self.penalty * models.shape[1] + self.penalty
         return [
             (criterion, -score[order[place]], "add", columns[order[place]], beta)
@@ -134,7 +134,7 @@ class StepwiseAIC(SelectorMixin, BaseEstimator):
         order = np.argsort(wald, kind="stable")[: self.screen]
         models = np.array([np.delete(chosen, place) for place in order])
         starts = np.array([np.delete(coefficients, place + 1) for place in order])
-        bounds = least_deviances_without(_design(Z, chosen), y, coefficients)[order] + self.penalty * len(chosen)
+        bounds = min_deviances_without(_design(Z, chosen), y, coefficients)[order] + self.penalty * len(chosen)
         return [
             (criterion, -order[place], "drop", chosen[order[place]], beta)
             for place, criterion, beta in self._best(Z, y, models, starts, bounds, worth)
@@ -210,7 +210,7 @@ def score_statistics(
     return np.where(usable, slope**2 / left, -1.0), slope / left
 
 
-def least_deviances(base: np.ndarray, Z: np.ndarray, y: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+def min_deviances(base: np.ndarray, Z: np.ndarray, y: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     """Bound from below the deviance that each column of `Z`, added to a fitted model, can reach.
 
     The log-likelihood is at most minus the sum of the binary entropies of any residuals that are orthogonal to the
@@ -245,10 +245,10 @@ def least_deviances(base: np.ndarray, Z: np.ndarray, y: np.ndarray, coefficients
     return bounds
 
 
-def least_deviances_without(base: np.ndarray, y: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+def min_deviances_without(base: np.ndarray, y: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     """Bound from below the deviance of a fitted model without each of its columns but the first.
 
-    As `least_deviances`: the residuals move along the part of the column that the others do not explain, as far as they
+    As `min_deviances`: the residuals move along the part of the column that the others do not explain, as far as they
     stay between 0 and the class.
     """
     p, fisher = information(base, coefficients)

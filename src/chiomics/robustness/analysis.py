@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from chiomics.robustness.bootstrap import bootstrap_coefficients, draw_sessions, percentile_interval
+from chiomics.robustness.bootstrap import (
+    MIN_PARTICIPANTS,
+    bootstrap_coefficients,
+    draw_sessions,
+    percentile_interval,
+)
 from chiomics.robustness.icc import coefficient, confidence_interval, decompose, mean_squares, why_missing
 from chiomics.robustness.ratings import Ratings
 from chiomics.robustness.settings import Settings
@@ -18,6 +23,8 @@ from chiomics.robustness.tables import ALL, COEFFICIENTS
 #: What a block of columns has in common: a region at one grey-level setting.
 BLOCK = ("preset", "n_gray_levels", "bin_width", "voi", "hemisphere")
 SIDES = ("L", "R")
+#: Coefficients of draws that are held at once: about 0.3 GB with all that they are made of.
+MAX_DRAWN = 4_000_000
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +105,9 @@ def analyse(ratings: Ratings, perturbation: str, settings: Settings) -> Analysis
         if np.count_nonzero(rows) < 2:
             log.warning("%s, %s: left out, %d sessions", perturbation, cohort, np.count_nonzero(rows))
             continue
-        weights = draw_sessions(ratings.sessions["participant"][rows], settings.bootstraps, settings.seed)
+        weights = draw_sessions(
+            ratings.sessions["participant"][rows], settings.bootstraps, settings.seed, min_participants=MIN_PARTICIPANTS
+        )
         found = {name: np.full(len(block), np.nan) for name in _measures()}
         found["reason"] = np.full(len(block), "", dtype=object)
         if not len(weights):
@@ -108,17 +117,26 @@ def analyse(ratings: Ratings, perturbation: str, settings: Settings) -> Analysis
         robust[cohort] = np.zeros(shape, dtype=np.int32)
         drawn[cohort] = np.zeros((len(weights), *shape), dtype=np.int32)
         n_features[cohort] = np.zeros(shape[:2], dtype=int)
-        for number, columns in enumerate(slices):
+        for number, columns in _in_parts(slices, len(weights)):
             values, samples = _of_block(ratings.values[rows, :, columns], weights, settings)
             for name, result in values.items():
                 found[name][columns] = result
-            n_features[cohort][number] = np.isfinite(values["icc"]) @ member[columns]
+            n_features[cohort][number] += (np.isfinite(values["icc"]) @ member[columns]).astype(int)
             for k, threshold in enumerate(settings.thresholds):
-                robust[cohort][number, :, k] = (values["icc"] > threshold) @ member[columns]
-                drawn[cohort][:, number, :, k] = (samples > threshold).astype(np.float32) @ member[columns]
+                robust[cohort][number, :, k] += ((values["icc"] > threshold) @ member[columns]).astype(np.int32)
+                above = (samples > threshold).astype(np.float32) @ member[columns]
+                drawn[cohort][:, number, :, k] += above.astype(np.int32)
         tables.append(_table(ratings, found, cohort, perturbation, np.count_nonzero(rows), settings))
         log.info("%s, %s: %d coefficients", perturbation, cohort, np.isfinite(found["icc"]).sum())
     return Analysis(pd.concat(tables, ignore_index=True), blocks, tuple(classes), n_features, robust, drawn)
+
+
+def _in_parts(slices: list[slice], draws: int) -> Iterator[tuple[int, slice]]:
+    """Cut blocks of very many features, whose draws would not fit into memory at once."""
+    size = max(1, MAX_DRAWN // max(draws, 1))
+    for number, block in enumerate(slices):
+        for first in range(block.start, block.stop, size):
+            yield number, slice(first, min(first + size, block.stop))
 
 
 def sides_of(hemispheres: pd.Series) -> np.ndarray:

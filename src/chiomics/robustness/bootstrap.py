@@ -21,11 +21,11 @@ from chiomics.robustness.icc import Decomposed, MeanSquares, coefficient, mean_s
 #: Coverage of the percentile intervals.
 LEVEL = 0.95
 #: Fewer participants have no interval: draws of so few say nothing of others, and those of one are all the same.
-LEAST_PARTICIPANTS = 5
+MIN_PARTICIPANTS = 5
 NOT_ESTIMABLE = "not estimable"
 
 
-def draw_sessions(participants: Sequence[str], draws: int, seed: int) -> np.ndarray:
+def draw_sessions(participants: Sequence[str], draws: int, seed: int, *, min_participants: int = 1) -> np.ndarray:
     """Draw participants with replacement.
 
     Parameters
@@ -36,14 +36,16 @@ def draw_sessions(participants: Sequence[str], draws: int, seed: int) -> np.ndar
         How many.
     seed : int
         The same seed and participants give the same draws.
+    min_participants : int
+        Fewer are not drawn from.
 
     Returns
     -------
     ndarray, shape (draws, sessions)
-        How often each draw has each session; no draw where there are fewer than `LEAST_PARTICIPANTS`.
+        How often each draw has each session; no draw where there are too few participants.
     """
     names, of_session = np.unique(np.asarray(participants, dtype=str), return_inverse=True)
-    draws = draws if len(names) >= LEAST_PARTICIPANTS else 0
+    draws = draws if len(names) >= min_participants else 0
     times = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
     return times[:, of_session].astype(np.float64)
 

@@ -13,7 +13,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from chiomics.robustness.bootstrap import bootstrap_coefficients, draw_sessions, percentile_interval
+from chiomics.robustness.bootstrap import (
+    MIN_PARTICIPANTS,
+    bootstrap_coefficients,
+    draw_sessions,
+    percentile_interval,
+)
 from chiomics.robustness.counts import SETTING, SHAPE
 from chiomics.robustness.icc import coefficient, decompose, mean_squares
 from chiomics.robustness.ratings import Ratings
@@ -42,7 +47,9 @@ def compare_sides(ratings: Ratings, perturbation: str, setting: dict, settings: 
         sides are left out.
     """
     at_setting = _same(ratings.columns, setting) & (ratings.columns["feature_class"] != SHAPE).to_numpy()
-    weights = draw_sessions(ratings.sessions["participant"], settings.bootstraps, settings.seed)
+    weights = draw_sessions(
+        ratings.sessions["participant"], settings.bootstraps, settings.seed, min_participants=MIN_PARTICIPANTS
+    )
     pairs, drawn = [], []
     for voi in [name for name in settings.vois or ratings.columns["voi"].unique() if name]:
         here = at_setting & (ratings.columns["voi"] == voi).to_numpy()

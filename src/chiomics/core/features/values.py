@@ -16,7 +16,7 @@ _SPELLINGS = (
 #: Spellings of a missing value, of R, Excel, pandas, NumPy, MATLAB and BIDS.
 MISSING = frozenset(word for line in _SPELLINGS for word in line.split()) | {""}
 #: Beyond it the square of a number, and so every variance, overflows: such a value is no measurement.
-LARGEST = 1e100
+MAX_VALUE = 1e100
 ALLOWED = "a number with a decimal point, or n/a"
 
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?")
@@ -84,7 +84,7 @@ def without_infinite(values: np.ndarray) -> tuple[np.ndarray, int]:
     """Make what is infinite, or too large to be squared, missing; return the values and how many there were."""
     values = np.asarray(values, dtype=np.float64)
     with np.errstate(invalid="ignore"):
-        beyond = np.abs(values) > LARGEST
+        beyond = np.abs(values) > MAX_VALUE
     number = int(np.count_nonzero(beyond))
     return (np.where(beyond, np.nan, values) if number else values), number
 

@@ -32,7 +32,7 @@ BAND_NOTE = (
 MAX_NAME = 8
 
 
-def draw_nuclei(roc: pd.DataFrame, performance: pd.DataFrame, models: Sequence[str]) -> Figure:
+def draw_nuclei(roc: pd.DataFrame, performance: pd.DataFrame, models: Sequence[str], warning: str = "") -> Figure:
     """Draw Figure 4.
 
     Parameters
@@ -41,6 +41,8 @@ def draw_nuclei(roc: pd.DataFrame, performance: pd.DataFrame, models: Sequence[s
         `contracts.ROC` and `contracts.PERFORMANCE`.
     models : sequence of str
         The nuclei.
+    warning : str
+        What the caption says besides, e.g. that the site tells the diagnosis.
 
     Returns
     -------
@@ -71,18 +73,18 @@ def draw_nuclei(roc: pd.DataFrame, performance: pd.DataFrame, models: Sequence[s
         lower.supxlabel("1 − specificity", fontsize=8)
         lower.supylabel("sensitivity", fontsize=8)
         letter(axes[0, 0], "c")
-        add_note(figure, _note(performance))
+        add_note(figure, _note(performance), warning)
     return figure
 
 
-def draw_hybrid(roc: pd.DataFrame, performance: pd.DataFrame, models: Sequence[str]) -> Figure:
+def draw_hybrid(roc: pd.DataFrame, performance: pd.DataFrame, models: Sequence[str], warning: str = "") -> Figure:
     """Draw Figure 5: demographics, one nucleus, and both together; parameters as of `draw_nuclei`."""
     with figure_style():
         figure = blank(height=4.2)
         for axis, scheme, name in zip(figure.subplots(1, 2, sharey=True), SCHEMES, "ab", strict=True):
             _panel(axis, roc, performance, models, scheme, bands=True)
             letter(axis, name)
-        add_note(figure, _note(performance))
+        add_note(figure, _note(performance), warning)
     return figure
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from chiomics.core.features.columns import SESSION
 from chiomics.core.left_out import say_left_out
 from chiomics.core.papers import departures_table, frame_readme
-from chiomics.robustness.bootstrap import LEAST_PARTICIPANTS, NOT_ESTIMABLE
+from chiomics.robustness.bootstrap import MIN_PARTICIPANTS, NOT_ESTIMABLE
 from chiomics.robustness.fiscone2023.published_values import WING
 from chiomics.robustness.fiscone2023.volumes import BY_MASK
 from chiomics.robustness.settings import ECHO_SETS, Settings
@@ -106,7 +106,7 @@ def _say_sides(row: pd.Series) -> str:
     if pd.isna(row["equivalent"]):
         return (
             f"Left and right differ by {row['mean_difference']:+.3f} on average; whether they are equivalent is "
-            f"{NOT_ESTIMABLE} with fewer than {LEAST_PARTICIPANTS} participants."
+            f"{NOT_ESTIMABLE} with fewer than {MIN_PARTICIPANTS} participants."
         )
     verdict = "equivalent" if str(row["equivalent"]) == "True" else "not shown to be equivalent"
     return (
