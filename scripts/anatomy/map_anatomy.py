@@ -6,6 +6,7 @@ from chiomics.anatomy.files import SessionFiles
 from chiomics.anatomy.session.output import write_session
 from chiomics.anatomy.session.regions import define_regions
 from chiomics.anatomy.session.segmentation import segment_session
+from chiomics.core.failures import record_losses
 from chiomics.core.logs import start_log
 from chiomics.index import remembered_failure
 
@@ -19,9 +20,10 @@ with (
     remembered_failure(session=session, inputs=files.raw, **snakemake.params.on_failure),
 ):
     nuclei = atlases.get("nuclei")
-    segment_session(
+    losses = segment_session(
         files, segmentation, settings=settings, scratch=scratch, nuclei_atlas=nuclei,
         accepted=snakemake.params.on_failure["accepted"], picture=snakemake.params.picture,
     )  # fmt: skip
     found = define_regions(files, segmentation, atlases=atlases, settings=settings, notes=snakemake.params.notes)
     write_session(found, snakemake.output, title=session, simulated=snakemake.params.simulated)
+record_losses(session=session, losses=losses, inputs=files.raw, **snakemake.params.on_failure)

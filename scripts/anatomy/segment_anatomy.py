@@ -4,6 +4,7 @@ from tempfile import TemporaryDirectory
 
 from chiomics.anatomy.files import SessionFiles
 from chiomics.anatomy.session.segmentation import segment_session
+from chiomics.core.failures import record_losses
 from chiomics.core.logs import start_log
 from chiomics.index import remembered_failure
 
@@ -14,7 +15,7 @@ with (
     TemporaryDirectory() as scratch,
     remembered_failure(session=session, inputs=files.raw, **snakemake.params.on_failure),
 ):
-    segment_session(
+    losses = segment_session(
         files,
         snakemake.output.segmentation,
         settings=snakemake.params.settings,
@@ -23,3 +24,4 @@ with (
         accepted=snakemake.params.on_failure["accepted"],
         picture=snakemake.params.picture,
     )
+record_losses(session=session, losses=losses, inputs=files.raw, **snakemake.params.on_failure)

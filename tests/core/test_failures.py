@@ -8,7 +8,7 @@ import json
 import pytest
 
 from chiomics.core.errors import InputError, SettingError
-from chiomics.core.failures import read_failures, remembered_failure
+from chiomics.core.failures import read_failures, record_losses, remembered_failure
 
 
 def _run(folder, error: BaseException) -> dict[str, str]:
@@ -37,4 +37,14 @@ def test_a_record_counts_until_the_input_changes(tmp_path) -> None:
     _run(tmp_path, ValueError("x"))
     assert json.loads((tmp_path / "sub-1.json").read_text())["error"] in ("", "ValueError")
     (tmp_path / "image").write_bytes(b"new")
+    assert read_failures(tmp_path) == []
+
+
+def test_what_a_session_was_mapped_without_is_recorded_until_nothing_is_lost(tmp_path) -> None:
+    options = {"failed_dir": tmp_path, "session": "sub-1", "inputs": []}
+    record_losses(losses={"FLAIR": "it is constant", "lesions": "6.9 l"}, stage="anatomy", **options)
+    (failure,) = read_failures(tmp_path)
+    assert failure.stage == "FLAIR, lesions"
+    assert "it is constant; 6.9 l" in failure.reason
+    record_losses(losses={}, stage="anatomy", **options)
     assert read_failures(tmp_path) == []

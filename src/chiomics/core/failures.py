@@ -38,6 +38,7 @@ def record_failure(
     settings: Mapping | None = None,
     stage: str = "",
     accepted: Iterable[str] = (),
+    name: str | None = None,
 ) -> Path:
     """Record why a job could not use a session.
 
@@ -58,6 +59,9 @@ def record_failure(
     accepted : iterable of str
         Steps that the operator had accepted; others later try the session again.
 
+    name : str, optional
+        Of the record; by default the session's with the stage.
+
     Returns
     -------
     Path
@@ -65,7 +69,7 @@ def record_failure(
     """
     from chiomics.core.files import write_sidecar
 
-    path = Path(failed_dir) / f"{session}{'_' * bool(stage)}{stage}.json"
+    path = Path(failed_dir) / f"{name or session + '_' * bool(stage) + stage}.json"
     record = {
         "session": session,
         "stage": stage,
@@ -77,6 +81,36 @@ def record_failure(
     }
     write_sidecar(path, record)
     return path
+
+
+def record_losses(
+    failed_dir: str | Path,
+    session: str,
+    losses: Mapping[str, str],
+    *,
+    inputs: Iterable[str | Path],
+    settings: Mapping | None = None,
+    stage: str = "",
+    accepted: Iterable[str] = (),
+) -> None:
+    """Record what a session was mapped without, such as an optional image that could not be used, for the manifest.
+
+    Parameters
+    ----------
+    failed_dir, session, inputs, settings, stage, accepted
+        As for `record_failure`; `stage` is that of the job, which did not fail.
+    losses : mapping of str to str
+        Reason by what was lost, e.g. ``FLAIR`` or ``lesions``. Where there are none, an earlier record is removed.
+    """
+    path = Path(failed_dir) / f"{session}.json"
+    if losses:
+        reason = "; ".join(losses.values())
+        record_failure(
+            failed_dir, session, reason, inputs=inputs, settings=settings, stage=", ".join(losses), accepted=accepted,
+            name=session,
+        )  # fmt: skip
+    elif path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("stage") not in ("", None):
+        path.unlink()  # nothing is lost any more
 
 
 @contextmanager

@@ -176,18 +176,19 @@ def define_regions(
     sidecar["Warnings"] = [*notes, *sidecar["Segmentation"].get("Warnings", []), *of_tracts, *unseen]
     for text in unseen:
         log.warning("%s", text)
+    on_gre = _structural_on_gre(files, segmentation, background, to_gre)
     return SessionRegions(
         regions=regions,
         volumes=session_volumes(regions, brain_volumes(of_anatomy)),
         reference=_reference(tissue, chi, valid, r2star),
         sidecar=sidecar,
         background=background,
-        on_gre=_structural_on_gre(files, segmentation, background, to_gre),
+        on_gre=on_gre,
         chi=chi,
         brain=brain,
         to_template=from_template.inverse(),
         consistency=consistency,
-        flair=_flair(segmentation, gre, to_gre),
+        flair=on_gre["FLAIR"][0] if (segmentation / kept.FLAIR).is_file() else None,
     )
 
 
@@ -272,14 +273,6 @@ def carry_lesions(lesions: Volume, gre: Volume, to_gre: Chain) -> Volume:
         )
         labels = labels[tuple(nearest)]
     return gre.like(np.where(inside, labels, 0))
-
-
-def _flair(segmentation: Path, gre: Volume, to_gre: Chain) -> Volume | None:
-    """Carry the FLAIR onto the gradient echo, for the picture."""
-    if not (segmentation / kept.FLAIR).is_file():
-        return None
-    chain = Chain.read(segmentation / kept.FLAIR_TO_ANATOMY).then(to_gre)
-    return resample(Volume.read(segmentation / kept.FLAIR), gre, chain)
 
 
 def _seen(

@@ -51,7 +51,7 @@ def segment_session(
     nuclei_atlas: str | Path | None = None,
     accepted: Sequence[str] = (),
     picture: str | Path | None = None,
-) -> None:
+) -> dict[str, str]:
     """Segment a session and register it to its GRE and to the template.
 
     Parameters
@@ -70,6 +70,11 @@ def segment_session(
         Steps whose failed check the operator has seen and accepts, or ``all``; noted in the sidecar.
     picture : path-like, optional
         PNG that shows what was found where a check stops the session.
+
+    Returns
+    -------
+    dict of str to str
+        What the session was mapped without although it was given, ``T1w``, ``FLAIR`` or ``lesions``, with the reason.
 
     Raises
     ------
@@ -105,10 +110,14 @@ def segment_session(
         if image is not None:
             image.write(out_dir / name)
     write_sidecar(out_dir / kept.SIDECAR, session.notes)
+    refused = {name: session.notes.get(name, {}).get("Refused") for name in ("T1w", "FLAIR", "Lesions")}
+    return {NAMES_OF_LOSSES.get(name, name): reason for name, reason in refused.items() if reason}
 
 
 #: Resolution in mm at which the template's tissue maps are carried to a session: they are as smooth as that.
 PRIOR_MM = 1.5
+#: What the manifest calls what was lost, where the sidecar's word is another.
+NAMES_OF_LOSSES = {"Lesions": "lesions"}
 #: Registrations within one head, of which the mirror image is tried too.
 MIRROR_TESTED = ("T1w to GRE", "FLAIR to anatomical image")
 
@@ -148,8 +157,8 @@ class _Session:
         try:
             image, notes = read_structural(path)
         except InputError as error:
-            self.notes[name] = {"File": path_in_dataset(path), "Refused": str(error)}
-            self.warn(f"the {name} is not used: {error}")
+            self.notes[name] = {"File": path_in_dataset(path), "Refused": _worded(error)}
+            self.warn(f"the {name} is not used: {_worded(error)}")
             return None
         self.notes[name] = {"File": path_in_dataset(path), **notes}
         return image
@@ -161,7 +170,7 @@ class _Session:
             try:
                 given = read_mask(self.files.T1w_mask, role="brain").volume
             except InputError as error:
-                self.warn(f"the brain mask of the T1w is not used: {error}")
+                self.warn(f"the brain mask of the T1w is not used: {_worded(error)}")
         roughly = correct_bias(raw, settings=self.registering.bias)
         found = extract_brain(roughly, settings=self.registering, out_dir=self.scratch / "brain", given=given)
         self.checks.brain_extraction(roughly, found)
@@ -217,8 +226,8 @@ class _Session:
         except Exception as error:
             # The FLAIR is optional: whatever went wrong with it must not take the T1w, the nuclei and the maps along.
             log.exception("the FLAIR %s cannot be used", self.files.FLAIR)
-            self.notes["FLAIR"]["Refused"] = str(error) or type(error).__name__
-            self.warn(f"the FLAIR is not used: {error}")
+            self.notes["FLAIR"]["Refused"] = f"the FLAIR is not used: {_worded(error)}"
+            self.warn(self.notes["FLAIR"]["Refused"])
             shutil.rmtree(folder, ignore_errors=True)
             return {}
 
@@ -242,8 +251,8 @@ class _Session:
             try:
                 return self._given_lesions(given, brain, spaces, priors, settings)
             except InputError as error:
-                reason = f"the given lesions are refused: {error}"
-                self.notes["Lesions"] = {"Source": "none", "File": given.name, "Refused": str(error), "Reason": reason}
+                reason = f"the given lesions are refused: {_worded(error)}"
+                self.notes["Lesions"] = {"Source": "none", "File": given.name, "Refused": reason, "Reason": reason}
                 self.warn(f"{reason}; lesions are not known, and no white matter counts as normal-appearing")
                 return None, nothing, nothing.like(nothing.voxels > 0), Chain()
         if "FLAIR" not in spaces or not self.has_t1w:
@@ -288,7 +297,7 @@ class _Session:
                 labels = resample(drawn.volume, anatomy, chain, interpolation="nearest")
                 tissue = tissue_from_labels(labels)
             except InputError as error:
-                self.warn(f"the tissue labels are not used: {error}")
+                self.warn(f"the tissue labels are not used: {_worded(error)}")
             else:
                 labels.write(self.out_dir / kept.LABELS)
                 self.notes["Tissue"] = {"Source": path.name, "DrawnOn": space, **notes, **drawn.notes}
@@ -321,6 +330,12 @@ class _Session:
                     f"{name}: the mirror image fits better than the image (mutual information above 1 of "
                     f"{test.mirrored:.3f} and {test.own:.3f}): left and right may be swapped in one of the headers"
                 )
+
+
+def _worded(error: Exception) -> str:
+    """Word an error for a sidecar, which names files as the data set does, on any machine."""
+    text, file = str(error) or type(error).__name__, getattr(error, "file", None)
+    return text.replace(file, path_in_dataset(file)) if file else text
 
 
 def _carry_mask(mask: Volume, onto: Volume, chain: Chain) -> Volume:
