@@ -28,6 +28,7 @@ from chiomics.anatomy.session.coverage import seen_by
 from chiomics.anatomy.session.drawn import TISSUE_ORDER, check_lesions, place, read_lesions
 from chiomics.anatomy.session.gre_to_template import register_gre_to_template, template_chi
 from chiomics.anatomy.tissue.label_maps import tissue_from_labels
+from chiomics.anatomy.tissue.lesion_prior import flair_caps, lesion_density
 from chiomics.anatomy.tissue.lesions import LesionSettings, segment_lesions
 from chiomics.anatomy.tissue.tissue import FLUID, GREY, WHITE, TissueSettings, segment_tissue
 from chiomics.anatomy.tissue.ventricles import mark_ventricles, template_ventricles
@@ -263,6 +264,8 @@ class _Session:
         flair, from_flair = spaces["FLAIR"]
         back = to_template.inverse().then(from_flair.inverse())
         priors = {name: resample(prior, flair, back) for name, prior in template_priors(PRIOR_MM).items()}
+        places = {"lesions": lesion_density(), "caps": flair_caps()}
+        priors |= {name: resample(place, flair, back) for name, place in places.items()}
         t1w, inside = resample(anatomy, flair, from_flair.inverse()), _carry_mask(brain, flair, from_flair.inverse())
         found = segment_lesions(flair, t1w, inside, priors, settings=settings)
         self.notes["Lesions"] = {

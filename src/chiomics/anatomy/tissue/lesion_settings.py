@@ -17,12 +17,18 @@ class LesionSettings:
         Probability from which on a voxel is lesion, between 0 and 1.
     min_volume : float
         Smallest lesion that is kept, mm³; 10 mm³ is a ball of 2.7 mm, below the 3 mm that radiologists count.
+    prior_weight : float
+        Weight of where lesions of MS lie, 0 for lesions of another kind.
+    adapt_to_load : bool
+        Whether a patient with many lesions needs less evidence for each voxel, and one with few more.
     split : bool
         Whether confluent lesions are split into single ones at their centres.
     """
 
     threshold: float = 0.5
     min_volume: float = 10.0
+    prior_weight: float = 1.0
+    adapt_to_load: bool = True
     split: bool = True
 
     def __post_init__(self) -> None:
@@ -30,5 +36,8 @@ class LesionSettings:
             raise SettingError("lesions: threshold", found=str(self.threshold), expected="a number between 0 and 1")
         if not 0 <= self.min_volume < float("inf"):
             raise SettingError("lesions: min_volume", found=str(self.min_volume), expected="mm³, 0 or more")
-        if not isinstance(self.split, bool):
-            raise SettingError("lesions: split", found=str(self.split), expected="true or false")
+        if not 0 <= self.prior_weight <= 5:
+            raise SettingError("lesions: prior_weight", found=str(self.prior_weight), expected="0 to 5")
+        for name in ("split", "adapt_to_load"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingError(f"lesions: {name}", found=str(getattr(self, name)), expected="true or false")

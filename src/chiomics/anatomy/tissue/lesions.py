@@ -5,6 +5,11 @@ LMU Munich, chapter 6), gives the evidence. It was fitted to simulated heads onl
 is a table of numbers beside this file. Because it knows that brightness means lesion, but not how bright a patient's
 lesions are, it draws their edge too wide where they are bright. So the edge is put where FLAIR has fallen to a share of
 the lesion's own brightness over white matter, the usual definition of a border in images blurred by their voxels.
+
+What the regression cannot know is added to its log odds: where lesions lie (`chiomics.anatomy.tissue.lesion_prior`),
+less the caps and lines that every FLAIR shows beside the ventricles, and how many this patient has. The last is
+estimated from the same image: a faint band beside the ventricles is a cap in a head with few lesions and a lesion in
+one with many (empirical Bayes). What the load adds makes lesions larger and finds no new ones.
 """
 
 from __future__ import annotations
@@ -33,8 +38,15 @@ PEAK_REACH, PEAK_SMOOTHING = 4.0, 0.5
 #: Evidence of a voxel whose brightness counts as a lesion's, and the least brightness of one.
 SURE, MIN_PEAK = 0.5, 0.05
 #: Share of the lesion's brightness at its edge. Half would be the edge of a large lesion; those of a few voxels do not
-#: reach their full brightness, so that a little less keeps their volume (on simulated subjects).
-EDGE = 0.4
+#: reach their full brightness, and experts draw into the blurred border.
+EDGE = 0.35
+#: Log odds outside the brain, and the probability whose volume is the load at first sight.
+NOWHERE, CERTAIN = -30.0, 0.5
+#: Floor of the relative density of lesions before its logarithm, and log odds that caps lose in a head without lesions.
+DENSITY_FLOOR, CAPS_WEIGHT = 0.05, 3.0
+#: The load adds the logarithm of its ratio to this many ml to the log odds, within a range; from this many ml on caps
+#: lose half. A group of voxels needs one that is lesion without what the load added, this many times.
+USUAL_LOAD, LOAD_RANGE, HALF_CAPS, SEED_FACTOR = 1.5, (-2.0, 2.5), 5.0, 1.3
 #: Beside clear evidence (at most this far, mm) a voxel's own counts this many times: partial volume at small lesions.
 HOLD_REACH, HOLD_GAIN = 2.0, 2.0
 
@@ -80,7 +92,8 @@ def segment_lesions(
     brain_mask : Volume
         Not 0 in the brain with its fluid.
     priors : mapping of str to Volume
-        ``WM``, ``GM``, ``CSF``: shares from the template on the same grid.
+        ``WM``, ``GM``, ``CSF``: shares from the template on the same grid; and, where wanted, ``lesions`` and
+        ``caps``: `lesion_prior.lesion_density` and `lesion_prior.flair_caps`.
     settings : LesionSettings, optional
         By default those of the class.
 
@@ -97,17 +110,23 @@ def segment_lesions(
     settings = settings or LesionSettings()
     check_same_grid(flair, t1w, brain_mask, *(priors[name] for name in PRIORS))
     probability = np.zeros(flair.voxels.shape, np.float32)
+    sure = np.full(flair.voxels.shape, -np.inf, np.float32)
     brain = brain_mask.voxels > 0
     if brain.any():
         (box,) = ndimage.find_objects(brain.astype(np.uint8))
-        probability[box] = lesion_probability(
+        places = {name: priors[name].voxels[box] for name in ("lesions", "caps") if name in priors}
+        probability[box], sure[box] = lesion_probability(
             flair.voxels[box],
             t1w.voxels[box],
             brain[box],
             np.stack([priors[name].voxels[box] for name in PRIORS]),
             flair.voxel_size,
+            places=places,
+            settings=settings,
         )
-    kept = _without_small(probability >= settings.threshold, settings.min_volume / flair.voxel_volume)
+    found = probability >= settings.threshold
+    found = _with_seed(found, sure >= np.log(settings.threshold / (1 - settings.threshold)))
+    kept = _without_small(found, settings.min_volume / flair.voxel_volume)
     labels = split_lesions(flair.like(np.where(kept, probability, 0)), settings=settings)
     log.info(
         "%d lesions, %.2f ml, in a brain of %.0f ml",
@@ -119,17 +138,58 @@ def segment_lesions(
 
 
 def lesion_probability(
-    flair: np.ndarray, t1w: np.ndarray, brain: np.ndarray, priors: np.ndarray, voxel_size: np.ndarray
-) -> np.ndarray:
-    """Return each voxel's probability of lesion; parameters as `lesion_features.lesion_features` takes them."""
+    flair: np.ndarray,
+    t1w: np.ndarray,
+    brain: np.ndarray,
+    priors: np.ndarray,
+    voxel_size: np.ndarray,
+    *,
+    places: Mapping[str, np.ndarray] | None = None,
+    settings: LesionSettings | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give each voxel's probability of lesion.
+
+    Parameters
+    ----------
+    flair, t1w, brain, priors, voxel_size
+        As `lesion_features.lesion_features` takes them.
+    places : mapping of str to ndarray, optional
+        ``lesions`` and ``caps`` of `segment_lesions`, shape (x, y, z).
+    settings : LesionSettings, optional
+        By default those of the class.
+
+    Returns
+    -------
+    probability : ndarray of float32, shape (x, y, z)
+        From 0 to 1.
+    sure : ndarray of float32, shape (x, y, z)
+        Log odds without what the patient's load added.
+    """
+    settings, places = settings or LesionSettings(), places or {}
     features, brightness = lesion_features(flair, t1w, brain, priors, voxel_size)
     coefficients, intercept = coefficients_of_model()
-    evidence = np.zeros(brain.shape, np.float32)
-    evidence[brain] = 1 / (1 + np.exp(-(features.astype(np.float64) @ coefficients + intercept)))
+    odds = np.full(brain.shape, NOWHERE, np.float32)
+    odds[brain] = features.astype(np.float64) @ coefficients + intercept
+    if "lesions" in places:
+        odds += np.float32(settings.prior_weight) * np.log(places["lesions"] + np.float32(DENSITY_FLOOR))
+    caps = np.float32(CAPS_WEIGHT) * places["caps"] if "caps" in places else np.float32(0)
+    probability = _from_odds(odds - caps, brightness, voxel_size)
+    if not settings.adapt_to_load:
+        return probability, odds - caps
+    load = float((probability >= CERTAIN).sum() * np.prod(voxel_size)) * 1e-3
+    added = float(np.clip(np.log(max(load, 1e-3) / USUAL_LOAD), *LOAD_RANGE))
+    odds = odds - caps / np.float32(1 + load / HALF_CAPS) + np.float32(added)
+    log.info("lesions: %.2f ml at first sight, which add %.2f to the log odds", load, added)
+    return _from_odds(odds, brightness, voxel_size), odds - np.float32(SEED_FACTOR * max(added, 0.0))
+
+
+def _from_odds(odds: np.ndarray, brightness: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
+    """Turn log odds into probabilities whose edge follows the lesions' own brightness."""
+    evidence = 1 / (1 + np.exp(-np.clip(odds, NOWHERE, -NOWHERE)))
     return np.minimum(
         np.minimum(_local_maximum(evidence, HOLD_REACH, voxel_size), HOLD_GAIN * evidence),
         edge_at_share(brightness, evidence, voxel_size),
-    )
+    ).astype(np.float32)
 
 
 def edge_at_share(brightness: np.ndarray, evidence: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
@@ -167,6 +227,14 @@ def _local_maximum(image: np.ndarray, reach: float, voxel_size: np.ndarray) -> n
     """Return the largest value in a box that reaches `reach` mm to each side, at least one voxel."""
     steps = np.maximum(np.round(reach / voxel_size).astype(int), 1)
     return ndimage.maximum_filter(image, tuple(2 * steps + 1), mode="nearest")
+
+
+def _with_seed(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """Keep the connected groups that hold a seed."""
+    groups, number = ndimage.label(mask, CORNERS)
+    keep = np.zeros(number + 1, bool)
+    keep[groups[seeds & mask]] = True
+    return keep[groups] & mask
 
 
 def _without_small(mask: np.ndarray, min_voxels: float) -> np.ndarray:
