@@ -7,7 +7,7 @@ import pytest
 
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image
-from chiomics.qsm.brain_mask import brain_mask
+from chiomics.qsm.brain_mask import brain_mask, is_bare
 from chiomics.qsm.reliable_mask import fill_small_holes, phase_quality, reliable_mask
 
 SIZE = (2.0, 2.0, 2.5)
@@ -81,3 +81,14 @@ def test_phase_quality_is_high_where_the_phase_is_linear() -> None:
     quality = phase_quality(noisy.astype(np.float32))
     assert quality[50:].min() > 0.99
     assert quality[31:39].mean() < 0.4
+
+
+def test_a_bottle_is_no_head_and_a_head_is_one():
+    grid = 2.0 * np.indices((80, 80, 80)) - 80
+    radius = np.sqrt((grid**2).sum(axis=0))
+    noise = 0.01 * np.abs(np.random.default_rng(0).standard_normal(radius.shape))
+    bottle = radius < 60
+    assert is_bare(bottle + noise, bottle)
+    head = (radius < 60) | ((radius > 66) & (radius < 72))  # brain, dark skull, scalp
+    assert not is_bare(head + noise, bottle)
+    assert not is_bare(bottle * (1 + noise), bottle)  # stripped: background of zeros

@@ -28,6 +28,8 @@ AIR_LEVEL = 0.2
 MIN_BACKGROUND = 0.03
 #: The threshold is at most this share of the local mean: Otsu's may fall between grey and white matter.
 LARGEST_THRESHOLD = 0.65
+#: A head has at least this share of its signal outside the brain; a background of zeros means that it was stripped.
+LEAST_AROUND, STRIPPED_ZEROS = 0.03, 0.3
 #: Finer images are averaged over blocks of at most this edge in mm, since the steps are all wider.
 WORKING_EDGE = 2.0
 
@@ -71,6 +73,28 @@ def brain_mask(magnitude: np.ndarray, *, voxel_size: Sequence[float], opening: f
             expected="0.1 to 3 l",
         )
     return brain
+
+
+def is_bare(magnitude: np.ndarray, brain: np.ndarray) -> bool:
+    """Tell whether there is nothing but air around what was found: a bottle, no head, which has scalp, face and neck.
+
+    Parameters
+    ----------
+    magnitude : ndarray, shape (e, x, y, z) or (x, y, z)
+        Magnitude of the echoes, any unit.
+    brain : ndarray of bool, shape (x, y, z)
+        What `brain_mask` found.
+
+    Returns
+    -------
+    bool
+        False where the image holds nothing else at all (a crop), or its background was set to 0 (a stripped head).
+    """
+    signal = _combined(magnitude)
+    if brain.all() or np.mean(signal == 0) > STRIPPED_ZEROS:
+        return False
+    tissue = signal > AIR_LEVEL * np.percentile(signal, 98)
+    return bool((tissue & ~brain).sum() < LEAST_AROUND * max(tissue.sum(), 1))
 
 
 def _combined(magnitude: np.ndarray) -> np.ndarray:

@@ -19,6 +19,8 @@ DEPTH = 8.0
 SURROUNDINGS, DARK_SHARE = 6.0, 0.02
 #: Difference in units of the spread (scaled MAD) below which the sign is called wrong.
 WRONG_BELOW = -0.2
+#: Below this the sign is not told: brains have 0.38 and more, water without veins and iron has about 0.
+TOLD_FROM = 0.2
 
 
 def check_phase_sign(
@@ -42,7 +44,7 @@ def check_phase_sign(
     contrast : float
         Median χ of the dark voxels less that of the brain, over the scaled MAD of χ; NaN where no voxel is deep.
     warning : str or None
-        What to tell the user where the sign seems wrong.
+        What to tell the user where the sign seems wrong, or where nothing tells it.
     """
     deep = ndimage.distance_transform_edt(mask, sampling=voxel_size) > DEPTH
     if not deep.any():
@@ -60,8 +62,13 @@ def check_phase_sign(
     if spread == 0 or not dark.any():
         return float("nan"), None
     contrast = float((np.median(values[dark]) - middle) / spread)
-    if contrast >= WRONG_BELOW:
+    if contrast >= TOLD_FROM:
         return contrast, None
+    if contrast >= WRONG_BELOW:
+        return contrast, (
+            f"dark voxels have about the same χ as the rest (difference {contrast:.2f} times its spread, {TOLD_FROM} are "
+            "needed): neither veins nor iron tell the sign of the phase; is this a brain?"
+        )
     return contrast, (
         f"dark voxels (veins, iron) have a lower χ than the brain, by {-contrast:.1f} times its spread: "
         "the phase probably has the opposite sign; set `phase_sign: -1`"

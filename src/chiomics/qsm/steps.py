@@ -18,7 +18,7 @@ from chiomics.core.images import read_image, voxel_size, write_image
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import read_mask
 from chiomics.core.space.volume import Volume
-from chiomics.qsm.brain_mask import brain_mask
+from chiomics.qsm.brain_mask import brain_mask, is_bare
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles
 from chiomics.qsm.field_noise import field_noise
@@ -58,6 +58,9 @@ def mask_brain(files: EchoFiles, *, given_mask: str | None, method: str, mask: s
         if method == "template" and not brain.all():
             brain, fits = mend_by_template(brain, affine)
             source = "intensity, mended by a template" if fits else "intensity, the template did not fit"
+        if is_bare(magnitude, brain):
+            source += "; not a head: nothing but air around it"
+            log.warning("the brain mask: %s; a bottle? No reference and no region of it can be trusted", source)
     else:
         drawn, source = read_mask(given_mask, role="brain"), path_in_dataset(given_mask)
         brain, notes = drawn.volume.voxels, {key: value for key, value in drawn.notes.items() if key != "File"}
