@@ -82,3 +82,6 @@ def test_wrong_sign_is_noticed() -> None:
     contrast, warning = check_phase_sign(-chi, magnitude, BRAIN, voxel_size=SIZE)
     assert contrast < -1
     assert "phase_sign" in warning
+    contrast, warning = check_phase_sign(np.where(iron, chi - 0.1, chi), magnitude, BRAIN, voxel_size=SIZE)
+    assert abs(contrast) < 0.2
+    assert "is this a brain?" in warning  # dark, and of the same susceptibility: an air bubble in water, not iron

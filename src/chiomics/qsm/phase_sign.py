@@ -66,8 +66,8 @@ def check_phase_sign(
         return contrast, None
     if contrast >= WRONG_BELOW:
         return contrast, (
-            f"dark voxels have about the same χ as the rest (difference {contrast:.2f} times its spread, {TOLD_FROM} are "
-            "needed): neither veins nor iron tell the sign of the phase; is this a brain?"
+            f"dark voxels have about the same χ as the rest (difference {contrast:.2f} times its spread, below "
+            f"{TOLD_FROM}): neither veins nor iron tell the sign of the phase; is this a brain?"
         )
     return contrast, (
         f"dark voxels (veins, iron) have a lower χ than the brain, by {-contrast:.1f} times its spread: "
