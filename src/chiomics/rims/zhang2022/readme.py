@@ -96,6 +96,8 @@ def say_order(areas: pd.DataFrame, facts: Mapping[str, Any], left_out: Sequence[
     networks = [arm for arm in order if ARMS[arm].is_network]
     if networks and networks[0] != order[0]:
         text += f" The best network, {ARMS[networks[0]].title}, does not beat {ARMS[order[0]].title}."
+    if {"qsmrim", "aprl_nn"} <= set(order) and order.index("aprl_nn") < order.index("qsmrim"):
+        text += " Images add nothing here: QSMRim-Net does not beat APRL (NN), which reads the radiomic features alone."
     worse = [ARMS[arm].title for arm in order[order.index(BASELINE) + 1 :]]
     if worse:
         text += f" No better than the mean χ: {', '.join(worse)}."

@@ -1,0 +1,41 @@
+"""The README's first lines: the honest order of the methods."""
+
+import pandas as pd
+
+from chiomics.rims.zhang2022.readme import say_order
+from chiomics.rims.zhang2022.tables import table2
+from tests.rims.test_evaluation import make_calls
+
+FACTS = {"share": 0.1}
+
+
+def say(left_out=(), **areas):
+    return say_order(pd.DataFrame({"arm": list(areas), "pr_auc": list(areas.values())}), FACTS, list(left_out))
+
+
+def test_the_order_is_that_of_the_areas_and_a_network_that_loses_is_named():
+    text = say(mean_chi=0.3, qsmrim=0.7, reference=0.9)
+    places = [text.index(words) for words in ("forest, nine", "QSMRim-Net 0.70", "mean χ alone 0.30")]
+    assert places == sorted(places)
+    assert "QSMRim-Net, does not beat forest" in text
+
+
+def test_what_is_no_better_than_mean_chi_or_adds_nothing_is_named():
+    text = say(mean_chi=0.5, qsmrim=0.4, aprl_nn=0.6)
+    assert "No better than the mean χ: QSMRim-Net" in text
+    assert "Images add nothing here" in text
+    assert "Images add nothing" not in say(mean_chi=0.3, qsmrim=0.7, aprl_nn=0.6)
+
+
+def test_arms_without_torch_are_named():
+    assert "PyTorch is not installed: RimNet" in say(mean_chi=0.3, reference=0.8, left_out=["rimnet"])
+
+
+def test_table_2_has_published_rows_of_arms_that_were_not_trained():
+    from chiomics.rims.evaluation.lesion_level import curves, performance
+
+    calls = make_calls([30, 10, 10, 350])
+    table = table2(performance(calls, draws=20, seed=0)[0], curves(calls)[1]).set_index("arm")
+    assert table.loc["rimnet", "threshold"] == "not run here"
+    assert table.loc["rimnet", "paper_tp"] == 116
+    assert round(float(table.loc["qsmrim", "recomputed_f1"].iloc[0]), 3) == 0.704
