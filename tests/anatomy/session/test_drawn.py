@@ -13,7 +13,7 @@ from chiomics.anatomy.session.coverage import measure_coverage, seen_by, templat
 from chiomics.anatomy.session.drawn import LESION_ORDER, Placed, check_kept, check_lesions, place
 from chiomics.anatomy.session.regions import carry_lesions
 from chiomics.core.errors import InputError
-from chiomics.core.space.transforms import Chain
+from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
 from tests.anatomy.template_heads import rigid
 
@@ -63,9 +63,18 @@ def test_two_images_that_do_not_differ_in_position_leave_no_doubt(spaces, drawn)
 def test_unknown_spaces_and_grids_are_refused_by_name(spaces, drawn):
     with pytest.raises(InputError, match="MNI152"):
         place(drawn, Path("sub-1_space-MNI152_label-L_mask.nii.gz"), spaces, order=LESION_ORDER)
-    elsewhere = Volume(drawn.voxels[1:], drawn.affine)
+    elsewhere = Volume(drawn.voxels[1:], drawn.affine + np.array([[0, 0, 0, 500.0]] + [[0] * 4] * 3))
     with pytest.raises(InputError, match="grid of none"):
         place(elsewhere, Path("sub-1_label-L_mask.nii.gz"), spaces, order=LESION_ORDER)
+
+
+def test_labels_on_a_grid_of_their_own_are_laid_on_the_t1w_by_position(spaces, drawn):
+    conformed = resample(
+        drawn.like(drawn.voxels.astype(np.float32)), Volume(np.zeros((60, 60, 66)), np.eye(4)), Chain()
+    )
+    found, chain, notes, warnings = place(conformed, Path("aparc+aseg.nii.gz"), spaces, order=LESION_ORDER)
+    assert (found, chain) == ("T1w", spaces["T1w"][1])
+    assert warnings == [notes["GridOfItsOwn"]]
 
 
 @pytest.fixture(scope="module")

@@ -156,8 +156,15 @@ def place(
             raise InputError(f"the labels lie outside the {named}", file=path, expected="the same world coordinates")
         return named, spaces[named][1], notes, []
     if not fitting:
+        # Programs write labels on a grid of their own in the world of the T1w that they were given, e.g. 256³ at 1 mm.
+        for name in dict.fromkeys(("T1w", *order)):
+            if name in spaces and seen_share(drawn, spaces[name][0], Chain()) >= 1 - MOST_LOST:
+                said = (
+                    f"{path.name} has a grid of its own and is laid by position on the {name}, the nearest label each"
+                )
+                return name, spaces[name][1], {"GridOfItsOwn": said}, [said]
         raise InputError(
-            "labels lie on the grid of none of the session's images", file=path,
+            "labels lie on the grid of none of the session's images, and outside of all", file=path,
             expected=f"{', '.join(spaces)}, or space- in the name",
         )  # fmt: skip
     first = fitting[0]
