@@ -43,7 +43,8 @@ def design(prepared: Prepared, name: str) -> np.ndarray | None:
     """
     table = prepared.table
     if name == "lesion_sites":
-        return np.log1p(prepared.cells)
+        # Cells where nobody has a lesion have no part in any fit.
+        return np.log1p(prepared.cells[:, prepared.cells.any(axis=0)])
     if name == "demographics":
         return _demographics(table)
     columns = [np.log1p(table["lesion_volume_mm3"].to_numpy(float))]

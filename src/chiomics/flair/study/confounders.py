@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 from statsmodels.discrete.discrete_model import Logit
-from statsmodels.tools.sm_exceptions import PerfectSeparationError, PerfectSeparationWarning
+from statsmodels.tools.sm_exceptions import ConvergenceWarning, PerfectSeparationError, PerfectSeparationWarning
 
 from chiomics.core.scores.concordance import concordance
 from chiomics.core.scores.intervals import bootstrap_interval
@@ -86,22 +86,32 @@ def _likelihood_ratio(found: pd.DataFrame) -> dict:
     load = np.log1p(found[["lesion_volume_mm3", "lesion_count"]].to_numpy(float))
     odds = np.clip(found["p"].to_numpy(), 1e-4, 1 - 1e-4)
     odds = np.log(odds / (1 - odds))[:, None]
-    load = load[:, load.std(axis=0) > 0]
+    load = load[:, load.std(axis=0) > 1e-9]
     load = (load - load.mean(axis=0)) / load.std(axis=0)
     y = found["y"].to_numpy()
     row = {"what": "network added to lesion load (likelihood ratio)", "auc": np.nan, "low": np.nan, "high": np.nan}
     row |= {"p": np.nan, "n": len(found), "note": "the AUC is that of both, fitted and read on the same sessions"}
+    small = _fit(y, load)
+    if small is None:
+        return row | {"note": "lesion load separates the groups: nothing is left to add"}
+    if np.linalg.matrix_rank(np.column_stack([np.ones(len(y)), load, odds])) < load.shape[1] + 2:
+        return row | {"note": "the network's score is a function of lesion load"}
+    large = _fit(y, np.column_stack([load, odds]))
+    # Where both together separate the groups, the likelihood tends to one.
+    p = float(stats.chi2.sf(max(2 * ((large.llf if large else 0.0) - small.llf), 0), 1))
+    return row | {"p": p, "auc": float(roc_auc_score(y, large.fittedvalues)) if large else 1.0}
+
+
+def _fit(y: np.ndarray, predictors: np.ndarray):
+    """Fit a logistic regression; None where the predictors separate the classes."""
+    design = np.column_stack([np.ones(len(y)), predictors])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", PerfectSeparationWarning)
-            small = Logit(y, np.column_stack([np.ones(len(y)), load])).fit(disp=0)
-            large = Logit(y, np.column_stack([np.ones(len(y)), load, odds])).fit(disp=0)
-    except np.linalg.LinAlgError:
-        return row | {"note": "the network's score is a function of lesion load"}
-    except (PerfectSeparationError, PerfectSeparationWarning):
-        return row | {"note": "lesion load separates the groups: nothing is left to add"}
-    p = float(stats.chi2.sf(max(2 * (large.llf - small.llf), 0), 1))
-    return row | {"p": p, "auc": float(roc_auc_score(y, large.fittedvalues))}
+            warnings.simplefilter("error", ConvergenceWarning)
+            return Logit(y, design).fit(disp=0, maxiter=100)
+    except (PerfectSeparationError, PerfectSeparationWarning, ConvergenceWarning, np.linalg.LinAlgError):
+        return None
 
 
 def calibration(mean_scores: pd.DataFrame, *, bins: int = 5) -> pd.DataFrame:
