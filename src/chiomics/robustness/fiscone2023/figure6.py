@@ -61,8 +61,7 @@ def draw_sides(
         for axis in axes.flat[len(classes) + 2 :]:
             axis.set_visible(False)
         handles, labels = axes[0, 0].get_legend_handles_labels()
-        legend = figure.legend(handles[::-1], labels[::-1], loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
-        legend.set_in_layout(False)
+        figure.legend(handles[::-1], labels[::-1], loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
         add_note(
             figure,
             f"{setting_text(setting)}, ICC above {threshold:g} between the reconstructions, without shape. "
@@ -102,8 +101,9 @@ def _draw_equivalence(axis: Axes, rows: pd.DataFrame) -> None:
 def _said_of_sides(rows: pd.DataFrame) -> str:
     equivalent = int((rows["equivalent"].astype(str) == "True").sum())
     smallest = rows["p_difference"].min()
+    said = "not estimable" if np.isnan(smallest) else f"{smallest:.2g}"
     return (
         "Dotted: number of features. Last panel: mean difference with its 90 % bootstrap interval; grey, the margin of "
         f"equivalence ±{rows['margin'].max():g}; filled where the interval lies within it: {equivalent} of "
-        f"{int(rows['margin'].notna().sum())} regions. Smallest p of the study's two-sample t test: {smallest:.2g}."
+        f"{int(rows['margin'].notna().sum())} regions. Smallest p of the study's two-sample t test: {said}."
     )
