@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from tests.bids_trees import GRE, make_bids_tree, multi_echo
+from tests.core.features.tables import tidy_table
 
 FIVE_ECHOES = {"EchoTime": [0.004, 0.012, 0.02, 0.028, 0.036], "MagneticFieldStrength": 3}
 SINGLE = {"EchoTime": 0.02, "MagneticFieldStrength": 3}
@@ -188,7 +189,7 @@ def test_volumes_are_relative_to_the_whole_brain_where_there_is_a_t1w(workflow, 
 @pytest.mark.parametrize("paper", ["fiscone2023", "yan2021"])
 def test_a_paper_starts_from_a_table_of_features_alone(workflow, tmp_path, paper):
     table = tmp_path / "features.parquet"
-    table.touch()
+    tidy_table().assign(edss="2", disease_duration="5").to_parquet(table)
     jobs = workflow().plan(paper, config={"features": str(table)})
     assert jobs
     assert not {"simulate_subject", "reconstruct_qsm", "map_anatomy", "extract_features"} & set(jobs)
