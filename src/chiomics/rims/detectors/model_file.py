@@ -19,6 +19,8 @@ from chiomics.rims.detectors.training import MeanChi
 
 FORMAT = "chiomics rim detector 1"
 NOTICE = "Research use only: no output of this detector supports a diagnosis."
+#: Arrays of a `Scaler`, in its order.
+SCALES = ("median", "mean", "sd", "image_mean", "image_sd")
 #: Prefix of the arrays that are weights of a network.
 WEIGHTS = "weights."
 
@@ -55,7 +57,7 @@ def save_detector(
             [detector.mean, detector.sd, detector.regression.coef_[0, 0], detector.regression.intercept_[0]]
         )
     else:
-        arrays |= {f"scaler.{name}": getattr(detector.scaler, name) for name in ("median", "mean", "sd")}
+        arrays |= {f"scaler.{name}": getattr(detector.scaler, name) for name in SCALES}
         card["features"] = detector.scaler.names
     if isinstance(detector, Forest):
         arrays |= _forest_arrays(detector)
@@ -120,7 +122,7 @@ def load_detector(path: str | Path, *, device: str = "cpu") -> tuple[Any, dict[s
     kind = ARMS[card["arm"]].kind
     if kind == "score":
         return LoadedLine(arrays["line"], card["prior"]), card
-    scaler = Scaler(card["features"], *(arrays[f"scaler.{name}"] for name in ("median", "mean", "sd")))
+    scaler = Scaler(card["features"], *(arrays[f"scaler.{name}"] for name in SCALES))
     if kind == "forest":
         parts = [arrays[name] for name in ("roots", "left", "right", "feature", "limit", "share")]
         return LoadedForest(scaler, ARMS[card["arm"]].features, *parts, card["prior"]), card

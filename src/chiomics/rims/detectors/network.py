@@ -41,7 +41,7 @@ class LesionBatches:
     lesions : Lesions
         For training or prediction.
     scaler : Scaler
-        Of the features.
+        Of features and images.
     settings : mapping
         Of `arms.complete_settings`.
     device : torch.device
@@ -61,10 +61,14 @@ class LesionBatches:
     ) -> None:
         self.use_images = use_images
         box = crop_box(lesions.masks.shape[1:], SIZES[settings["size"]].crop)
-        self.images = torch.from_numpy(np.ascontiguousarray(lesions.patches[(slice(None), slice(None), *box)])).to(
-            device
-        )
-        self.masks = torch.from_numpy(np.ascontiguousarray(lesions.masks[(slice(None), *box)])).to(device)
+        masks = np.ascontiguousarray(lesions.masks[(slice(None), *box)])
+        images = lesions.patches[(slice(None), slice(None), *box)].astype(np.float32)
+        shape = (1, 2, 1, 1, 1)
+        images = (images - scaler.image_mean.reshape(shape)) / scaler.image_sd.reshape(shape)
+        if settings["masked"]:
+            images *= (masks > 0)[:, None]
+        self.images = torch.from_numpy(images.astype(np.float16)).to(device)
+        self.masks = torch.from_numpy(masks).to(device)
         self.features = torch.from_numpy(scaler.transform(lesions.features)).to(device)
         self.labels = torch.from_numpy(lesions.labels.astype(np.float32))
         self.settings, self.device = settings, device
@@ -105,7 +109,7 @@ class Network:
     model : torch.nn.Module
         In evaluation mode.
     scaler : Scaler
-        Of the radiomic features.
+        Of radiomic features and images.
     settings : mapping
         With which it was trained.
     prior : float
@@ -177,7 +181,7 @@ def train_network(
         Trained.
     """
     device = choose_device(settings["device"])
-    scaler = Scaler.fit(lesions.features)
+    scaler = Scaler.fit_lesions(lesions)
     with seeded(seed, "initialisation"):
         model = build_network(arm, settings, features=len(scaler.names), patch=lesions.masks.shape[1:])
     kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
+
+from chiomics.rims.detectors.lesions import Lesions
 
 #: Standardised values are cut here: a few textures have tails of hundreds of SDs, which no layer should see.
 LIMIT = 10.0
@@ -21,16 +23,30 @@ class Scaler:
         Features in their order.
     median, mean, sd : ndarray, shape (features,)
         Of the training lesions; an SD of 0 stands as 1.
+    image_mean, image_sd : ndarray, shape (2,)
+        Of χ and FLAIR within the training lesions. Voxels outside a lesion are 0, far from the χ of any lesion: without
+        this a small network sees the outline of the lesion and little of its inside.
     """
 
     names: list[str]
     median: np.ndarray
     mean: np.ndarray
     sd: np.ndarray
+    image_mean: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    image_sd: np.ndarray = field(default_factory=lambda: np.ones(2))
+
+    @classmethod
+    def fit_lesions(cls, lesions: Lesions) -> Scaler:
+        """Learn features and images from training lesions alone."""
+        inside = lesions.masks > 0
+        images = [lesions.patches[:, channel][inside].astype(np.float64) for channel in range(2)]
+        spread = np.array([image.std() for image in images])
+        mean = np.array([image.mean() for image in images])
+        return replace(cls.fit(lesions.features), image_mean=mean, image_sd=np.where(spread > 0, spread, 1))
 
     @classmethod
     def fit(cls, features: pd.DataFrame) -> Scaler:
-        """Learn from training lesions alone."""
+        """Learn features from training lesions alone; images are left as they are."""
         values = features.to_numpy(float)
         values = np.where(np.isfinite(values), values, np.nan)
         known = np.isfinite(values).any(axis=0)
