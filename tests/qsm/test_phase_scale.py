@@ -23,6 +23,8 @@ TRUE = np.random.default_rng(1).uniform(-np.pi, np.pi, (2, 20, 20, 20)).astype(n
         (np.rint(TRUE * 3142 / np.pi), "symmetric", np.pi / 3142),
         (np.rint((TRUE + np.pi) / (2 * np.pi) * 65535), "unsigned", 2 * np.pi / 65536),
         (np.floor((TRUE + np.pi) / (2 * np.pi) * 256), "unsigned", 2 * np.pi / 256),
+        ((TRUE + np.pi) * 4096 / (2 * np.pi), "unsigned", 0),
+        ((TRUE + np.pi) / (2 * np.pi), "unsigned", 0),
         (np.degrees(TRUE) + 180, "degrees 0..360", 0),
         (np.degrees(TRUE), "symmetric", 0),
     ],

@@ -123,7 +123,7 @@ def _recognise(phase: np.ndarray, low: float, high: float) -> str:
     if low >= 0 and span >= FULL_SPAN * high and min(_end_shares(phase, low, high)) >= END_SHARE:
         if FULL_SPAN * 360 <= high <= 360 * (1 + SLACK):
             return "degrees 0..360"
-        if whole and _full_scale(high) is not None:
+        if FULL_SPAN <= high <= 1 or _full_scale(high) is not None:
             return "unsigned"
     largest = max(-low, high)
     if low < 0 < high and abs(high + low) <= 0.01 * span:
@@ -133,12 +133,12 @@ def _recognise(phase: np.ndarray, low: float, high: float) -> str:
             return "symmetric"
         detail = f"{low:g}..{high:g} with {100 * min(ends):.2g} % of the voxels at an end"
     else:
-        detail = f"{low:g}..{high:g}" + (" in whole numbers" if whole else "")
+        detail = f"{low:g}..{high:g}" + (" in whole numbers" if whole else " in decimals")
     raise InputError(
         "the scale of the phase cannot be recognised; name it with `phase_scale`",
         found=detail,
-        expected="wrapped phase in radians, 0..4095, -4096..4094, 0..360 degrees, the full range of an unsigned "
-        "integer, or a full scale symmetric about zero",
+        expected="wrapped phase in radians, 0..4095, -4096..4094, 0..360 degrees, 0..1, the full range of an "
+        "unsigned integer, or a full scale symmetric about zero",
     )
 
 

@@ -18,6 +18,8 @@ LEAST_MAGNITUDE = -0.1
 LARGEST_PILE = 0.2
 #: Median agreement of the echoes below which they are refused.
 LEAST_MEDIAN_QUALITY = 0.85
+#: Median ratio of the magnitudes of an echo and the one before. Signal decays: it is below 1 on clean heads, .2 to .95.
+LARGEST_RISE = 1.1
 #: Voxels are taken from an image until this many.
 SAMPLE = 400_000
 
@@ -35,7 +37,8 @@ def check_magnitude(magnitude: np.ndarray, files: Sequence[str] = ()) -> None:
     Raises
     ------
     InputError
-        For negative voxels, echoes without signal, and one echo that is the copy of another.
+        For negative voxels, echoes without signal, one echo that is the copy of another, and magnitudes that rise
+        with the echo time, which swapped echoes do.
     """
     for echo, volume in enumerate(magnitude):
         lowest, bright = float(volume.min()), float(np.percentile(np.abs(_sample(volume)), 99))
@@ -60,7 +63,9 @@ def check_magnitude(magnitude: np.ndarray, files: Sequence[str] = ()) -> None:
                 "voxels beside such a jump",
                 expected="convert again with a wider integer or a floating type",
             )  # fmt: skip
-    _refuse_copies(magnitude, _bright(magnitude), "magnitude", files)
+    bright = _bright(magnitude)
+    _refuse_copies(magnitude, bright, "magnitude", files)
+    _refuse_rise(magnitude, bright, files)
 
 
 def check_phase_echoes(magnitude: np.ndarray, phase: np.ndarray, files: Sequence[str] = ()) -> None:
@@ -130,6 +135,20 @@ def _refuse_copies(volumes: np.ndarray, bright: np.ndarray, name: str, files: Se
                     file=_file(files, other), found=f"{100 * share:.0f} % of the voxels with signal are equal",
                     expected="one image per echo",
                 )  # fmt: skip
+
+
+def _refuse_rise(magnitude: np.ndarray, bright: np.ndarray, files: Sequence[str]) -> None:
+    if not bright.any():
+        return
+    for echo in range(1, len(magnitude)):
+        before = np.maximum(magnitude[echo - 1][bright], np.finfo(np.float32).tiny)
+        rise = float(np.median(magnitude[echo][bright] / before))
+        if rise > LARGEST_RISE:
+            raise InputError(
+                f"the magnitude rises from echo {echo} to echo {echo + 1}", file=_file(files, echo),
+                found=f"{rise:.2f} times the echo before (median of the voxels with signal)",
+                expected="signal that decays: the echoes in the order of their echo times, all on one scale",
+            )  # fmt: skip
 
 
 def _bright(magnitude: np.ndarray) -> np.ndarray:

@@ -66,6 +66,11 @@ class _Steps(NamedTuple):
         return self.filled & (np.abs(self.sums) > LEAST_AGREEMENT * self.weights)
 
     @property
+    def unanimous(self) -> np.ndarray:
+        """Pairs in which the voxels agree on one step, however few they are."""
+        return np.abs(self.sums) > LEAST_AGREEMENT * np.maximum(self.weights, 1e-20)
+
+    @property
     def has_offsets(self) -> bool:
         kinks = np.abs(self.kinks[self.agreeing])
         if len(kinks) < LEAST_PAIRS:
@@ -217,8 +222,15 @@ def _likeness(angle: np.ndarray, strength: np.ndarray, thin: tuple, threshold: f
 
 def _add_half_turns(phase: np.ndarray, steps: list[_Steps], axis: int, echoes: list[int]) -> np.ndarray:
     """Add half a turn to the planes behind each step of half a turn."""
+    judged = np.all([steps[echo].agreeing for echo in echoes], axis=0)
+    half = {echo: np.abs(np.angle(steps[echo].sums)) > np.pi / 2 for echo in echoes}
+    # The field adds least to the first echo, which therefore decides on the planes at the ends of the head, whose few
+    # voxels are not judged otherwise, where the echoes jump together.
+    first, together = echoes[0], all(np.array_equal(half[echoes[0]][judged], half[echo][judged]) for echo in echoes)
     for echo in echoes:
-        turned = steps[echo].agreeing & (np.abs(np.angle(steps[echo].sums)) > np.pi / 2)
+        turned = steps[echo].agreeing & half[echo]
+        if together:
+            turned = np.where(judged, turned, steps[first].unanimous & half[first])
         parity = np.concatenate([[0], np.cumsum(turned)]) % 2
         if parity.mean() > 0.5:
             parity = 1 - parity
