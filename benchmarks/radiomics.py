@@ -35,7 +35,7 @@ from chiomics.radiomics import discretise, extract, load_settings, matrices
 from chiomics.radiomics.engine import region_features
 from chiomics.radiomics.prepare import prepare
 from chiomics.radiomics.region import Region
-from chiomics.radiomics.volume import Volume
+from chiomics.radiomics.volume import ImageZYX
 
 SHAPE, SPACING = (96, 384, 384), (1.5, 0.5, 0.5)
 LEVELS = (8, 16, 32, 64, 128, 256, 512)
@@ -47,11 +47,11 @@ import sys
 from pathlib import Path
 import numpy as np
 from chiomics.radiomics import extract
-from chiomics.radiomics.volume import Volume
+from chiomics.radiomics.volume import ImageZYX
 small = np.zeros((12, 12, 12), np.uint8)
 small[2:9, 2:9, 2:9] = 1
 extract(np.random.default_rng(0).normal(size=small.shape), small, spacing=(1, 1, 1), gray_levels=(8, 512))
-image, mask = (Volume(np.load(Path(sys.argv[1], name)), (1.5, 0.5, 0.5)) for name in ("image.npy", "mask.npy"))
+image, mask = (ImageZYX(np.load(Path(sys.argv[1], name)), (1.5, 0.5, 0.5)) for name in ("image.npy", "mask.npy"))
 peak = lambda: int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 before = peak()
 extract(image, mask, gray_levels=(8, 16, 32, 64, 128, 256, 512))
@@ -129,7 +129,7 @@ def named(frame: object, n_bins: int) -> dict:
 
 def bench_wm(image: np.ndarray, mask: np.ndarray, *, measure_shape: bool) -> None:
     """Time all features at the seven grey levels, and pyradiomics well used and as given."""
-    volume, label = Volume(image, SPACING), Volume(mask.astype(np.uint8), SPACING)
+    volume, label = ImageZYX(image, SPACING), ImageZYX(mask.astype(np.uint8), SPACING)
     ours, frame = cpu(lambda: extract(volume, label, gray_levels=LEVELS), repeats=2)
     memory = peak_memory(image, mask)
     settings = load_settings(gray_levels=LEVELS)
@@ -190,7 +190,7 @@ def surface_points(padded: np.ndarray) -> int:
 
 def bench_tube(image: np.ndarray, mask: np.ndarray) -> None:
     """Time a small region in a large image: what surrounds it must not cost."""
-    volume, label = Volume(image, SPACING), Volume(mask.astype(np.uint8), SPACING)
+    volume, label = ImageZYX(image, SPACING), ImageZYX(mask.astype(np.uint8), SPACING)
     ours, frame = cpu(lambda: extract(volume, label, gray_levels=LEVELS), repeats=3)
     naive, difference = 0.0, 0.0
     for n_bins in LEVELS:
@@ -210,7 +210,7 @@ def bench_nucleus() -> None:
     image = 0.05 * ndimage.gaussian_filter(rng.standard_normal(shape), 0.8)
     z, y, x = np.ogrid[tuple(slice(n) for n in shape)]
     mask = ((z - 40) / 10) ** 2 + ((y - 128) / 22) ** 2 + ((x - 100) / 12) ** 2 < 1
-    volume, label = Volume(image, (1.0, 1.0, 1.0)), Volume(mask.astype(np.uint8), (1.0, 1.0, 1.0))
+    volume, label = ImageZYX(image, (1.0, 1.0, 1.0)), ImageZYX(mask.astype(np.uint8), (1.0, 1.0, 1.0))
     ours, frame = cpu(lambda: extract(volume, label, preset="yan874"), repeats=3)
     theirs, reference = cpu(lambda: extract(volume, label, preset="yan874", engine="pyradiomics"))
     difference = (frame["value"] - reference["value"]).abs() / reference["value"].abs().clip(lower=1e-9)
@@ -256,13 +256,13 @@ def bench_matrices(image: np.ndarray, mask: np.ndarray) -> None:
 def bench_study(image: np.ndarray, masks: dict[str, np.ndarray]) -> None:
     """Time one session: four maps, white matter and ten tracts, seven grey levels; the study has 151 sessions."""
     rng = np.random.default_rng(3)
-    maps = [Volume(image + 0.002 * rng.standard_normal(SHAPE), SPACING) for _ in range(4)]
+    maps = [ImageZYX(image + 0.002 * rng.standard_normal(SHAPE), SPACING) for _ in range(4)]
     settings = load_settings(gray_levels=LEVELS)
 
     def session() -> int:
         number = 0
         for name in ("wm", *["tube"] * 10):
-            prepared = prepare(Volume(masks[name].astype(np.uint8), SPACING), (1,), settings)
+            prepared = prepare(ImageZYX(masks[name].astype(np.uint8), SPACING), (1,), settings)
             number += sum(1 for chi in maps for _ in region_features(chi, prepared, settings))
         return number
 

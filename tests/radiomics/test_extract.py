@@ -10,6 +10,7 @@ import yaml
 from scipy import ndimage
 
 from chiomics.core.errors import InputError
+from chiomics.core.space.volume import Volume
 from chiomics.radiomics import extract, load_settings
 from chiomics.radiomics.extraction import expected_features
 from chiomics.radiomics.session_presets import hemispheres_of
@@ -69,6 +70,7 @@ def test_forms_of_one_image_give_one_table(case, tmp_path):
     tables = [
         extract(image, mask, spacing=SPACING, gray_levels=8),
         extract(*images, gray_levels=8),
+        extract(Volume(image, affine), Volume(mask, affine), gray_levels=8),
         extract(*paths, gray_levels=8),
         extract(*map(str, paths), gray_levels=8),
         extract(*(sitk.ReadImage(str(path)) for path in paths), gray_levels=8),
@@ -282,13 +284,13 @@ def test_an_image_that_is_gone_leaves_its_voxels(case, tmp_path):
     """SimpleITK's own views read freed memory once the image is deleted."""
     import gc
 
-    from chiomics.radiomics.volume import read_volume
+    from chiomics.radiomics.volume import read_image_zyx
 
     path = tmp_path / "image.nii.gz"
     nib.save(nib.Nifti1Image(case[0], np.eye(4)), path)
-    voxels = read_volume(path).voxels
+    voxels = read_image_zyx(path).voxels
     gc.collect()
-    read_volume(path)  # takes the memory, were it free
+    read_image_zyx(path)  # takes the memory, were it free
     assert np.array_equal(voxels.T, case[0])
 
 

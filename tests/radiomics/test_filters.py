@@ -9,7 +9,7 @@ from chiomics.radiomics import load_settings
 from chiomics.radiomics.filters import derived_images, image_names
 from chiomics.radiomics.region import Region
 from chiomics.radiomics.settings import Settings
-from chiomics.radiomics.volume import Volume
+from chiomics.radiomics.volume import ImageZYX
 
 SHAPE, SPACING = (60, 75, 90), (2.0, 1.0, 0.8)
 BOXES = {
@@ -26,7 +26,7 @@ def settings_with(**image_types) -> Settings:
 
 @pytest.fixture(scope="module", params=[np.float32, np.float64])
 def image(request):
-    return Volume(np.random.default_rng(0).normal(size=SHAPE).astype(request.param), SPACING)
+    return ImageZYX(np.random.default_rng(0).normal(size=SHAPE).astype(request.param), SPACING)
 
 
 def pieces_and_whole(image, box, image_type, **own):
@@ -67,7 +67,7 @@ def test_wavelets_equal_pywavelets_on_the_whole(image):
 
 
 def test_a_constant_has_no_detail_and_no_curvature():
-    flat = Volume(np.full(SHAPE, 3.0), SPACING)
+    flat = ImageZYX(np.full(SHAPE, 3.0), SPACING)
     mask = np.zeros(SHAPE, bool)
     mask[20:30, 20:30, 20:30] = True
     region = Region.from_mask(mask, SPACING)
@@ -81,7 +81,7 @@ def test_a_constant_has_no_detail_and_no_curvature():
 def test_band_names_follow_the_axes():
     """LLH: low along x and y, high along z, as in pyradiomics' names."""
     z = np.arange(SHAPE[0])[:, None, None]
-    stripes = Volume(np.broadcast_to((-1.0) ** z, SHAPE).copy(), SPACING)
+    stripes = ImageZYX(np.broadcast_to((-1.0) ** z, SHAPE).copy(), SPACING)
     region = Region.from_mask(np.ones(SHAPE, bool), SPACING)
     energy = {
         name: np.square(voxels).sum()

@@ -22,7 +22,7 @@ from chiomics.radiomics.region import Neighbours, Region
 from chiomics.radiomics.settings import Settings
 from chiomics.radiomics.shape_2d import shape_features_2d
 from chiomics.radiomics.sizes import directions_with_pairs, gldm_features, glrlm_features, glszm_features
-from chiomics.radiomics.volume import Volume
+from chiomics.radiomics.volume import ImageZYX
 
 #: Co-occurrence counts of one setting may not take more memory than this, in bytes.
 LARGEST_COUNTS = 4 << 30
@@ -38,12 +38,12 @@ class Feature(NamedTuple):
     value: float
 
 
-def region_features(image: Volume, prepared: Prepared, settings: Settings) -> Iterator[Feature]:
+def region_features(image: ImageZYX, prepared: Prepared, settings: Settings) -> Iterator[Feature]:
     """Compute the features of one region of one image.
 
     Parameters
     ----------
-    image : Volume
+    image : ImageZYX
         Normalised already where that is asked for.
     prepared : Prepared
         The region, from the mask that lies on the same voxels.

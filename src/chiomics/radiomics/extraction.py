@@ -19,7 +19,7 @@ from chiomics.radiomics.reference import reference_features
 from chiomics.radiomics.region import bounding_box
 from chiomics.radiomics.settings import Settings, load_settings
 from chiomics.radiomics.vois import check_labels
-from chiomics.radiomics.volume import Volume, as_volume
+from chiomics.radiomics.volume import ImageZYX, as_image
 
 SHAPES = ("shape", "shape2D")
 ENGINES = ("chiomics", "pyradiomics")
@@ -48,7 +48,7 @@ def extract(
 
     Parameters
     ----------
-    image, mask : SimpleITK.Image, nibabel image, path-like, or ndarray of shape (x, y, z)
+    image, mask : Volume, SimpleITK.Image, nibabel image, path-like, or ndarray of shape (x, y, z)
         Image and label image on the same voxels. Grey levels are found in the image's own number type, as pyradiomics
         does; cast to float64 beforehand for bins that do not depend on how the image is stored.
     preset : str, path-like or Settings
@@ -91,7 +91,7 @@ def extract(
     if not isinstance(settings, Settings):
         settings = load_settings(preset, gray_levels=gray_levels, bin_width=bin_width, isolated_voxels=isolated_voxels)
     check_engine(engine, settings)
-    volume, label_volume = as_volume(image, spacing), as_volume(mask, spacing)
+    volume, label_volume = as_image(image, spacing), as_image(mask, spacing)
     if isinstance(mask, (str, Path)):
         check_labels(label_volume.voxels, mask)
     label_volume = on_image(label_volume, volume, settings)
@@ -142,7 +142,7 @@ def check_engine(engine: str, settings: Settings) -> None:
         )
 
 
-def in_unit(image: Volume, settings: Settings, unit: str | None) -> Volume:
+def in_unit(image: ImageZYX, settings: Settings, unit: str | None) -> ImageZYX:
     """Bring a susceptibility map to the unit that the settings need; without such a need, return it as it is."""
     if unit not in (None, "ppm", "ppb"):
         raise InputError("unit", found=unit, expected="ppm or ppb")
@@ -154,10 +154,10 @@ def in_unit(image: Volume, settings: Settings, unit: str | None) -> Volume:
             expected="unit ppm or ppb",
         )
     factor = 1000.0 if settings.unit == "ppb" else 0.001
-    return Volume(image.voxels * image.voxels.dtype.type(factor), image.spacing, image.origin, image.direction)
+    return ImageZYX(image.voxels * image.voxels.dtype.type(factor), image.spacing, image.origin, image.direction)
 
 
-def check_unit(image: Volume, mask: Volume, labels: tuple[int, ...], settings: Settings) -> None:
+def check_unit(image: ImageZYX, mask: ImageZYX, labels: tuple[int, ...], settings: Settings) -> None:
     """Stop where values said to be in ppb are far too small to be so."""
     if settings.unit != "ppb":
         return
@@ -186,7 +186,7 @@ def expected_features(settings: Settings) -> list[tuple[float, str, str, str]]:
     return rows
 
 
-def on_image(mask: Volume, image: Volume, settings: Settings) -> Volume:
+def on_image(mask: ImageZYX, image: ImageZYX, settings: Settings) -> ImageZYX:
     """Give a mask the image's geometry, as far as the parameter file's correctMask and geometryTolerance allow.
 
     Raises
@@ -211,7 +211,7 @@ def on_image(mask: Volume, image: Volume, settings: Settings) -> Volume:
     return mask.on(image)
 
 
-def _label_of_file(mask: Volume, settings: Settings) -> list[int] | None:
+def _label_of_file(mask: ImageZYX, settings: Settings) -> list[int] | None:
     """Take the label that the parameter file names; None where it names none."""
     if "label" not in settings.parameters:
         return None
@@ -224,7 +224,7 @@ def _label_of_file(mask: Volume, settings: Settings) -> list[int] | None:
     return [label]
 
 
-def _named_labels(mask: Volume, labels: object) -> dict[str, tuple[int, ...]]:
+def _named_labels(mask: ImageZYX, labels: object) -> dict[str, tuple[int, ...]]:
     if labels is None:
         present = np.unique(mask.voxels[bounding_box(mask.voxels != 0)])
         labels = [label for label in present.tolist() if label != 0]

@@ -22,20 +22,20 @@ import numpy as np
 from chiomics.core.errors import InputError
 from chiomics.radiomics.region import Region
 from chiomics.radiomics.settings import Settings
-from chiomics.radiomics.volume import Volume
+from chiomics.radiomics.volume import ImageZYX
 
 #: Margin in sigma: exp(-1.8 x 22) is 6e-18, below half a unit in the last place of float64.
 LOG_SUPPORT = 22.0
 
 
 def derived_images(
-    image: Volume, region: Region, image_type: str, settings: Settings
+    image: ImageZYX, region: Region, image_type: str, settings: Settings
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield each image of a type as its name and its voxels in the region's box.
 
     Parameters
     ----------
-    image : Volume
+    image : ImageZYX
         On the region's grid.
     region : Region
         Where features will be taken.
@@ -90,7 +90,7 @@ def _log_name(sigma: float) -> str:
 
 
 def _wavelet_images(
-    image: Volume, region: Region, own: dict, flat_axis: int | None
+    image: ImageZYX, region: Region, own: dict, flat_axis: int | None
 ) -> Iterator[tuple[str, np.ndarray]]:
     import pywt
 
@@ -121,7 +121,7 @@ def _wavelet_images(
         yield _wavelet_name(level, band), levels[level - 1][band][inner]
 
 
-def _log_images(image: Volume, region: Region, own: dict) -> Iterator[tuple[str, np.ndarray]]:
+def _log_images(image: ImageZYX, region: Region, own: dict) -> Iterator[tuple[str, np.ndarray]]:
     import SimpleITK as sitk  # noqa: N813
 
     size, spacing = np.array(image.voxels.shape), np.array(image.spacing)
@@ -152,7 +152,7 @@ def _log_images(image: Volume, region: Region, own: dict) -> Iterator[tuple[str,
 
 
 def _images_of_pyradiomics(
-    image: Volume, region: Region, image_type: str, own: dict
+    image: ImageZYX, region: Region, image_type: str, own: dict
 ) -> Iterator[tuple[str, np.ndarray]]:
     try:
         import SimpleITK as sitk  # noqa: N813

@@ -14,7 +14,7 @@ from chiomics.radiomics.engine import region_features
 from chiomics.radiomics.extraction import expected_features, in_unit
 from chiomics.radiomics.prepare import RegionError, prepare
 from chiomics.radiomics.settings import load_settings
-from chiomics.radiomics.volume import as_volume
+from chiomics.radiomics.volume import as_image
 
 #: Voxels around a label that its filters see: more than the reach of the wavelet, so that nothing changes.
 MARGIN = 8
@@ -64,8 +64,8 @@ def label_features(
     rows, reasons = np.full((len(found), len(names)), np.nan), {}
     for row, (number, box) in enumerate(found.items()):
         piece = tuple(_with_margin(side, size) for side, size in zip(box, chi.shape, strict=True))
-        mask = as_volume((labels[piece] == number).astype(np.uint8), tuple(spacing))
-        image = in_unit(as_volume(chi[piece].astype(np.float64), tuple(spacing)), settings, "ppm")
+        mask = as_image((labels[piece] == number).astype(np.uint8), tuple(spacing))
+        image = in_unit(as_image(chi[piece].astype(np.float64), tuple(spacing)), settings, "ppm")
         try:
             rows[row] = [feature.value for feature in region_features(image, prepare(mask, (1,), settings), settings)]
         except (RegionError, FlatRegionError) as error:

@@ -21,7 +21,7 @@ from chiomics.radiomics.session_images import read_maps, region_mask, valid_voxe
 from chiomics.radiomics.session_presets import hemispheres_of, wanted_vois
 from chiomics.radiomics.settings import Settings
 from chiomics.radiomics.vois import arrange, find_vois
-from chiomics.radiomics.volume import as_volume
+from chiomics.radiomics.volume import as_image
 
 #: What the log calls a map that is changed.
 PERTURBED = ("under", "perturbation")
@@ -113,7 +113,7 @@ def features_of(
     list of (Feature, str)
         All features of the preset, each with the reason for having no value, or none of use, or an empty one.
     """
-    image = ready_for(engine, as_volume(chi.astype(np.float64), voxel_size(affine)), settings)
+    image = ready_for(engine, as_image(chi.astype(np.float64), voxel_size(affine)), settings)
     rows = region_rows(mask.T, {PERTURBED: image}, settings, engine=engine, name="a region")
     return [(feature, reason) for _, feature, reason in rows]
 

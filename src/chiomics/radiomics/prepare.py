@@ -17,7 +17,7 @@ import numpy as np
 from chiomics.radiomics.region import Region, bounding_box
 from chiomics.radiomics.settings import Settings
 from chiomics.radiomics.shape import shape_features
-from chiomics.radiomics.volume import Volume, as_volume
+from chiomics.radiomics.volume import ImageZYX, as_image
 
 if TYPE_CHECKING:
     import SimpleITK
@@ -43,14 +43,14 @@ class Prepared:
         Of that grid along z, y, x in mm.
     box : tuple of slice, optional
         The grid as a part of the image's own; the whole image where None.
-    grid : Volume, optional
+    grid : ImageZYX, optional
         The grid that images are resampled to.
     """
 
     mask: np.ndarray
     spacing: tuple[float, float, float]
     box: tuple[slice, slice, slice] | None = None
-    grid: Volume | None = None
+    grid: ImageZYX | None = None
     _shape: dict = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -66,12 +66,12 @@ class Prepared:
         return self._shape[key][1]
 
 
-def prepare(mask: Volume, labels: tuple[int, ...], settings: Settings) -> Prepared:
+def prepare(mask: ImageZYX, labels: tuple[int, ...], settings: Settings) -> Prepared:
     """Bring a label, or several as one, to the grid that features are taken from.
 
     Parameters
     ----------
-    mask : Volume
+    mask : ImageZYX
         Label image.
     labels : tuple of int
         Labels that make up the region.
@@ -122,7 +122,7 @@ def check_size(region: Region, settings: Settings) -> None:
         raise RegionError(f"too small: {region.n_voxels} voxels, more than {settings.get('minimumROISize')} asked for")
 
 
-def normalise(image: Volume, settings: Settings) -> Volume:
+def normalise(image: ImageZYX, settings: Settings) -> ImageZYX:
     """Centre the whole image on its mean and divide it by its standard deviation, where asked for."""
     if not settings.get("normalize"):
         return image
@@ -136,14 +136,14 @@ def normalise(image: Volume, settings: Settings) -> Volume:
     return replace(image, voxels=voxels * voxels.dtype.type(settings.get("normalizeScale")), source=None)
 
 
-def bring(image: Volume, prepared: Prepared, settings: Settings) -> Volume:
+def bring(image: ImageZYX, prepared: Prepared, settings: Settings) -> ImageZYX:
     """Cut or resample an image to the grid of a region."""
     if prepared.grid is not None:
         return _resample(image, prepared.grid, settings.get("interpolator"))
     return image if prepared.box is None else image.cut(prepared.box)
 
 
-def resegment(image: Volume, prepared: Prepared, settings: Settings) -> tuple[Region, Region]:
+def resegment(image: ImageZYX, prepared: Prepared, settings: Settings) -> tuple[Region, Region]:
     """Leave voxels outside a range of intensities out, where asked for.
 
     Returns
@@ -184,7 +184,7 @@ def _cut(chosen: np.ndarray, spacing: tuple, box: tuple[slice, ...], padding: in
     return Prepared(chosen[wide], spacing, box=wide)
 
 
-def _resampled_spacing(mask: Volume, box: tuple[slice, ...], spacing: list) -> tuple[float, ...]:
+def _resampled_spacing(mask: ImageZYX, box: tuple[slice, ...], spacing: list) -> tuple[float, ...]:
     """Spacing along z, y, x; 0 keeps the image's own, and so does an axis along which the label is one slice."""
     return tuple(
         own if new == 0 or side.stop - side.start == 1 else float(new)
@@ -192,7 +192,7 @@ def _resampled_spacing(mask: Volume, box: tuple[slice, ...], spacing: list) -> t
     )
 
 
-def _resampling_grid(mask: Volume, box: tuple[slice, ...], spacing: tuple[float, ...], padding: int) -> Volume:
+def _resampling_grid(mask: ImageZYX, box: tuple[slice, ...], spacing: tuple[float, ...], padding: int) -> ImageZYX:
     own, new = np.array(mask.spacing[::-1]), np.array(spacing[::-1])
     start = np.array([side.start for side in box[::-1]])
     stop = np.array([side.stop for side in box[::-1]])
@@ -209,10 +209,10 @@ def _resampling_grid(mask: Volume, box: tuple[slice, ...], spacing: tuple[float,
     frame.SetDirection(mask.direction)
     origin = frame.TransformContinuousIndexToPhysicalPoint(index.tolist())
     size = (last - first + 1).astype(int)
-    return Volume(np.empty(size[::-1], dtype=np.uint8), spacing, tuple(origin), mask.direction)
+    return ImageZYX(np.empty(size[::-1], dtype=np.uint8), spacing, tuple(origin), mask.direction)
 
 
-def _resample(image: Volume, grid: Volume, interpolator: str) -> Volume:
+def _resample(image: ImageZYX, grid: ImageZYX, interpolator: str) -> ImageZYX:
     import SimpleITK as sitk  # noqa: N813
 
     resampler = sitk.ResampleImageFilter()
@@ -225,10 +225,10 @@ def _resample(image: Volume, grid: Volume, interpolator: str) -> Volume:
     support = CUBIC_SUPPORT if interpolator == "sitkBSpline" else INTERPOLATION_SUPPORT
     nearest = interpolator in ("sitkNearestNeighbor", "sitkLabelGaussian")
     resampled = resampler.Execute(image.to_sitk() if nearest else _piece_for(image, grid, support))
-    return as_volume(resampled)
+    return as_image(resampled)
 
 
-def _piece_for(image: Volume, grid: Volume, support: int) -> SimpleITK.Image:
+def _piece_for(image: ImageZYX, grid: ImageZYX, support: int) -> SimpleITK.Image:
     """Cut the part of an image that resampling to a grid can depend on."""
     import SimpleITK as sitk  # noqa: N813
 
@@ -251,7 +251,7 @@ def _piece_for(image: Volume, grid: Volume, support: int) -> SimpleITK.Image:
     return cut
 
 
-def resample_mask(mask: Volume, image: Volume) -> Volume:
+def resample_mask(mask: ImageZYX, image: ImageZYX) -> ImageZYX:
     """Bring a label image to the voxels of an image, each taking the label of the nearest voxel."""
-    grid = Volume(image.voxels, image.spacing, image.origin, image.direction)
+    grid = ImageZYX(image.voxels, image.spacing, image.origin, image.direction)
     return _resample(mask, grid, "sitkNearestNeighbor").on(image)

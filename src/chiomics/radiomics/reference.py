@@ -11,15 +11,17 @@ from chiomics.core.errors import InputError
 from chiomics.radiomics.engine import Feature
 from chiomics.radiomics.prepare import RegionError
 from chiomics.radiomics.settings import Settings
-from chiomics.radiomics.volume import Volume
+from chiomics.radiomics.volume import ImageZYX
 
 
-def reference_features(image: Volume, mask: Volume, labels: tuple[int, ...], settings: Settings) -> Iterator[Feature]:
+def reference_features(
+    image: ImageZYX, mask: ImageZYX, labels: tuple[int, ...], settings: Settings
+) -> Iterator[Feature]:
     """Compute what `region_features` computes, by one call of pyradiomics per grey-level setting.
 
     Parameters
     ----------
-    image, mask : Volume
+    image, mask : ImageZYX
         On the same voxels; not normalised.
     labels : tuple of int
         Labels that make up the region.
@@ -41,7 +43,7 @@ def reference_features(image: Volume, mask: Volume, labels: tuple[int, ...], set
         raise InputError("engine pyradiomics is not installed", expected="pip install pyradiomics==3.0.1") from error
 
     logging.getLogger("radiomics").setLevel(logging.ERROR)
-    region = Volume(np.isin(mask.voxels, labels).astype(np.uint8), mask.spacing, mask.origin, mask.direction)
+    region = ImageZYX(np.isin(mask.voxels, labels).astype(np.uint8), mask.spacing, mask.origin, mask.direction)
     for kind, asked in (("binCount", settings.gray_levels), ("binWidth", settings.bin_widths)):
         for size in asked:
             extractor = featureextractor.RadiomicsFeatureExtractor(parameters(settings, kind, size))

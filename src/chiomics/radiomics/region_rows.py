@@ -14,26 +14,26 @@ from chiomics.radiomics.extraction import check_engine, expected_features, in_un
 from chiomics.radiomics.prepare import RegionError, normalise, prepare
 from chiomics.radiomics.reference import reference_features
 from chiomics.radiomics.settings import Settings
-from chiomics.radiomics.volume import Volume
+from chiomics.radiomics.volume import ImageZYX
 
 log = logging.getLogger(__name__)
 
 
-def ready_for(engine: str, chi: Volume, settings: Settings) -> Volume:
+def ready_for(engine: str, chi: ImageZYX, settings: Settings) -> ImageZYX:
     """Bring a map in ppm to what an engine takes: in the settings' unit, and normalised unless the engine does so.
 
     Parameters
     ----------
     engine : {"chiomics", "pyradiomics"}
         This engine, or the reference, which normalises by itself.
-    chi : Volume
+    chi : ImageZYX
         Susceptibility in ppm.
     settings : Settings
         Unit and normalisation.
 
     Returns
     -------
-    Volume
+    ImageZYX
 
     Raises
     ------
@@ -46,7 +46,7 @@ def ready_for(engine: str, chi: Volume, settings: Settings) -> Volume:
 
 
 def region_rows(
-    inside: np.ndarray, maps: Mapping[tuple[str, str], Volume], settings: Settings, *, engine: str, name: str
+    inside: np.ndarray, maps: Mapping[tuple[str, str], ImageZYX], settings: Settings, *, engine: str, name: str
 ) -> Iterator[tuple[tuple[str, str], Feature, str]]:
     """Take the features of one region of each map.
 
@@ -54,7 +54,7 @@ def region_rows(
     ----------
     inside : ndarray of bool, shape (z, y, x)
         The region, which may be empty.
-    maps : mapping of (inversion, echo set) to Volume
+    maps : mapping of (inversion, echo set) to ImageZYX
         Of `ready_for`, all on the region's voxels.
     settings : Settings
         What to compute.

@@ -16,12 +16,12 @@ from chiomics.core.errors import InputError
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import interpret
 from chiomics.radiomics.vois import Voi
-from chiomics.radiomics.volume import Volume, read_volume
+from chiomics.radiomics.volume import ImageZYX, read_image_zyx
 
 FIRST_MAP = "the image and the session's first map"
 
 
-def read_maps(chi_maps: Mapping[tuple[str, str], str | Path]) -> dict[tuple[str, str], Volume]:
+def read_maps(chi_maps: Mapping[tuple[str, str], str | Path]) -> dict[tuple[str, str], ImageZYX]:
     """Read the maps of a session as float64.
 
     Parameters
@@ -31,27 +31,27 @@ def read_maps(chi_maps: Mapping[tuple[str, str], str | Path]) -> dict[tuple[str,
 
     Returns
     -------
-    dict of (inversion, echo set) to Volume
+    dict of (inversion, echo set) to ImageZYX
 
     Raises
     ------
     InputError
         Where they do not lie on the voxels of the first.
     """
-    maps: dict[tuple[str, str], Volume] = {}
+    maps: dict[tuple[str, str], ImageZYX] = {}
     for key, path in chi_maps.items():
-        volume = read_volume(path)
+        volume = read_image_zyx(path)
         maps[key] = replace(volume, voxels=volume.voxels.astype(np.float64), source=None)
         check_same_grid(next(iter(maps.values())), volume, file=path, what=FIRST_MAP)
     return maps
 
 
-def valid_voxels(maps: Mapping[tuple[str, str], Volume], valid_mask: str | Path | None) -> np.ndarray:
+def valid_voxels(maps: Mapping[tuple[str, str], ImageZYX], valid_mask: str | Path | None) -> np.ndarray:
     """Return the voxels in which all maps hold values: a mask, or without it where none of them is exactly 0.
 
     Parameters
     ----------
-    maps : mapping of (inversion, echo set) to Volume
+    maps : mapping of (inversion, echo set) to ImageZYX
         Of `read_maps`, nothing subtracted.
     valid_mask : path-like, optional
         The mask.
@@ -66,20 +66,20 @@ def valid_voxels(maps: Mapping[tuple[str, str], Volume], valid_mask: str | Path 
         Where the mask does not lie on the voxels of the maps.
     """
     if valid_mask is not None:
-        volume = read_volume(valid_mask)
+        volume = read_image_zyx(valid_mask)
         check_same_grid(next(iter(maps.values())), volume, file=valid_mask, what=FIRST_MAP)
         return _understood(volume, valid_mask, keep_number=False) > 0
     return np.logical_and.reduce([chi.voxels != 0 for chi in maps.values()])
 
 
-def region_mask(members: Sequence[Voi], grid: Volume) -> np.ndarray:
+def region_mask(members: Sequence[Voi], grid: ImageZYX) -> np.ndarray:
     """Draw a region from the masks and labels that make it up, as far as they reach.
 
     Parameters
     ----------
     members : sequence of Voi
         Of `chiomics.radiomics.vois.arrange`.
-    grid : Volume
+    grid : ImageZYX
         On whose voxels they lie.
 
     Returns
@@ -93,14 +93,14 @@ def region_mask(members: Sequence[Voi], grid: Volume) -> np.ndarray:
     """
     mask = np.zeros(grid.voxels.shape, dtype=bool)
     for voi in members:
-        volume = read_volume(voi.path)
+        volume = read_image_zyx(voi.path)
         check_same_grid(grid, volume, file=voi.path, what=FIRST_MAP)
         labels = _understood(volume, voi.path, keep_number=bool(voi.labels))
         mask |= np.isin(labels, voi.labels) if voi.labels else labels > 0
     return mask
 
 
-def _understood(volume: Volume, path: str | Path, *, keep_number: bool) -> np.ndarray:
+def _understood(volume: ImageZYX, path: str | Path, *, keep_number: bool) -> np.ndarray:
     """Return what the values of a mask or a label image mean, with its file where they mean nothing."""
     try:
         return interpret(volume.voxels, keep_number=keep_number)[0]

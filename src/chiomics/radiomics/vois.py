@@ -19,7 +19,7 @@ from chiomics.core.bids import parse_name
 from chiomics.core.errors import InputError
 from chiomics.core.space.masks import interpret
 from chiomics.radiomics.region import bounding_box
-from chiomics.radiomics.volume import read_volume
+from chiomics.radiomics.volume import read_image_zyx
 
 #: Where a side may stand in a label's name: left thalamus, THA_L, THA-R, lh.thalamus.
 _SIDE = re.compile(
@@ -156,10 +156,10 @@ def check_labels(voxels: np.ndarray, path: str | Path) -> None:
 def _of_labels(path: Path, source: str) -> list[Voi]:
     table = path.with_name(path.name.partition(".")[0] + ".tsv")
     if source == "own":
-        check_labels(read_volume(path).voxels, path)
+        check_labels(read_image_zyx(path).voxels, path)
     if not table.is_file():
         try:
-            voxels, _ = interpret(read_volume(path).voxels, keep_number=True)
+            voxels, _ = interpret(read_image_zyx(path).voxels, keep_number=True)
         except InputError as error:
             raise InputError(error.problem, file=path, found=error.found, expected=error.expected) from None
         present = np.unique(voxels[bounding_box(voxels != 0)])

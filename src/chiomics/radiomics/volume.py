@@ -1,4 +1,7 @@
-"""Images as the engine sees them: voxels in the order z, y, x, and their geometry, from whatever a user holds."""
+"""Images as the engine sees them: voxels in the order z, y, x, as in SimpleITK's arrays and pyradiomics.
+
+The order stays inside this stage: what enters and leaves it is in the order x, y, z, as a `Volume` is.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import numpy as np
 
 from chiomics.core.errors import InputError
 from chiomics.core.images import voxel_size
+from chiomics.core.space.volume import Volume
 
 if TYPE_CHECKING:
     import SimpleITK
@@ -18,8 +22,8 @@ AXES = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Volume:
-    """An image.
+class ImageZYX:
+    """An image of the engine.
 
     Parameters
     ----------
@@ -52,11 +56,11 @@ class Volume:
         """Voxels along x, y, z, as the affine counts them."""
         return self.voxels.shape[::-1]
 
-    def on(self, grid: Volume) -> Volume:
+    def on(self, grid: ImageZYX) -> ImageZYX:
         """Take the geometry of an image that shares the voxels: headers may differ by what they round off."""
         if (self.spacing, self.origin, self.direction) == (grid.spacing, grid.origin, grid.direction):
             return self
-        return Volume(self.voxels, grid.spacing, grid.origin, grid.direction)
+        return ImageZYX(self.voxels, grid.spacing, grid.origin, grid.direction)
 
     def to_sitk(self) -> SimpleITK.Image:
         """Return the image as a SimpleITK image."""
@@ -71,34 +75,34 @@ class Volume:
         image.SetDirection(self.direction)
         return image
 
-    def cut(self, box: tuple[slice, slice, slice]) -> Volume:
+    def cut(self, box: tuple[slice, slice, slice]) -> ImageZYX:
         """Return the part of the image in `box`; its origin is not moved, for no filter looks at it."""
         return replace(self, voxels=self.voxels[box], source=None)
 
 
-def as_volume(image: object, spacing: tuple[float, float, float] | None = None) -> Volume:
+def as_image(image: object, spacing: tuple[float, float, float] | None = None) -> ImageZYX:
     """Accept an image in any of the forms that a user may hold.
 
     Parameters
     ----------
-    image : SimpleITK.Image, nibabel image, ndarray of shape (x, y, z) or (x, y), or path-like
+    image : Volume, SimpleITK.Image, nibabel image, ndarray of shape (x, y, z) or (x, y), or path-like
         An array is in the order that nibabel and the rest of this package use. A 2-D image is one slice.
     spacing : tuple of float, optional
         Voxel size in mm along the array's axes; for an array only.
 
     Returns
     -------
-    Volume
+    ImageZYX
 
     Raises
     ------
     InputError
         For an image of other dimensions, or an array without spacing.
     """
-    if isinstance(image, Volume):
+    if isinstance(image, ImageZYX):
         return image
     if isinstance(image, (str, Path)):
-        return read_volume(image)
+        return read_image_zyx(image)
     if isinstance(image, np.ndarray):
         _check_3d(max(image.ndim, 3))
         if spacing is None or len(spacing) != image.ndim:
@@ -106,22 +110,22 @@ def as_volume(image: object, spacing: tuple[float, float, float] | None = None) 
         if image.ndim == 2:
             image, spacing = image[:, :, None], (*spacing, 1.0)
         _check_3d(image.ndim)
-        return Volume(image.T, tuple(float(edge) for edge in spacing[::-1]))
+        return ImageZYX(image.T, tuple(float(edge) for edge in spacing[::-1]))
     if hasattr(image, "GetPixelIDTypeAsString"):
         if image.GetDimension() == 2:
             import SimpleITK as sitk  # noqa: N813
 
             image = sitk.JoinSeries([image])  # one slice, 1 mm thick
         _check_3d(image.GetDimension())
-        return Volume(
+        return ImageZYX(
             np.asarray(_Pixels(image)),
             tuple(image.GetSpacing()[::-1]),
             tuple(image.GetOrigin()),
             tuple(image.GetDirection()),
             source=image,
         )
-    if hasattr(image, "dataobj"):
-        voxels = np.asanyarray(image.dataobj)
+    if isinstance(image, Volume) or hasattr(image, "dataobj"):
+        voxels = image.voxels if isinstance(image, Volume) else np.asanyarray(image.dataobj)
         while voxels.ndim > 3 and voxels.shape[-1] == 1:
             voxels = voxels[..., 0]
         voxels = voxels[..., None] if voxels.ndim == 2 else voxels
@@ -129,13 +133,13 @@ def as_volume(image: object, spacing: tuple[float, float, float] | None = None) 
         size = voxel_size(image.affine)
         flip = np.array([-1.0, -1.0, 1.0])  # nibabel's axes point right and forward, SimpleITK's left and back
         direction = flip[:, None] * image.affine[:3, :3] / size
-        return Volume(
+        return ImageZYX(
             voxels.T,
             tuple(size[::-1].tolist()),
             tuple((flip * image.affine[:3, 3]).tolist()),
             tuple(direction.ravel().tolist()),
         )
-    raise InputError("not an image", found=type(image).__name__, expected="SimpleITK, nibabel, array or path")
+    raise InputError("not an image", found=type(image).__name__, expected="Volume, SimpleITK, nibabel, array or path")
 
 
 class _Pixels:
@@ -148,7 +152,7 @@ class _Pixels:
         self.__array_interface__ = sitk.GetArrayViewFromImage(image).__array_interface__
 
 
-def read_volume(path: str | Path) -> Volume:
+def read_image_zyx(path: str | Path) -> ImageZYX:
     """Read an image file in the type that it is stored in."""
     import SimpleITK as sitk  # noqa: N813
 
@@ -158,10 +162,10 @@ def read_volume(path: str | Path) -> Volume:
         reader.ReadImageInformation()
         voxels = _plain_voxels(path) if reader.GetDimension() == 3 else None
         if voxels is None or voxels.shape[::-1] != tuple(reader.GetSize()):
-            return as_volume(reader.Execute())
+            return as_image(reader.Execute())
     except RuntimeError as error:
         raise InputError("the image cannot be read", file=path, found=str(error).strip().splitlines()[-1]) from error
-    return Volume(voxels, tuple(reader.GetSpacing()[::-1]), tuple(reader.GetOrigin()), tuple(reader.GetDirection()))
+    return ImageZYX(voxels, tuple(reader.GetSpacing()[::-1]), tuple(reader.GetOrigin()), tuple(reader.GetDirection()))
 
 
 def _plain_voxels(path: str | Path) -> np.ndarray | None:

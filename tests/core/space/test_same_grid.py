@@ -10,7 +10,7 @@ from chiomics.core.space.grids import TOLERANCE, check_same_grid, same_grid, vox
 from chiomics.core.space.volume import Volume
 from chiomics.index.headers import read_header
 from chiomics.index.names import NamedFile
-from chiomics.radiomics.volume import as_volume, read_volume
+from chiomics.radiomics.volume import as_image, read_image_zyx
 
 SHAPE = (40, 44, 30)
 
@@ -52,7 +52,7 @@ def test_a_label_that_went_through_mgz_on_an_oblique_grid_has_the_same_grid_for_
     nib.save(nib.MGHImage(np.zeros(SHAPE, np.int32), oblique()), tmp_path / "label.mgz")
     nib.save(nib.Nifti1Image.from_image(nib.load(tmp_path / "label.mgz")), tmp_path / "label.nii.gz")
     names = ("map.nii.gz", "label.nii.gz")
-    for read in (Volume.read, read_volume, nib.load, lambda path: as_volume(nib.load(path))):
+    for read in (Volume.read, read_image_zyx, nib.load, lambda path: as_image(nib.load(path))):
         check_same_grid(*(read(tmp_path / name) for name in names))
     files = [NamedFile(name, "", "", "", "anat", {}, "", ".nii.gz", 1000) for name in names]
     check_same_grid(*(read_header(str(tmp_path), file) for file in files), Volume.read(tmp_path / names[0]))
