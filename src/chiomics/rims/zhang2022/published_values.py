@@ -6,16 +6,15 @@ Typed from the paper. ``table1`` adds the cohort's numbers of the text, ``number
 
 from __future__ import annotations
 
-from importlib.resources import files
+from functools import partial
 
-import pandas as pd
+from chiomics.core import papers
 
+#: The package of this paper.
+WING = "chiomics.rims.zhang2022"
 
-def read_published(name: str) -> pd.DataFrame:
-    """Read ``table1``, ``table2``, ``table3``, ``numbers`` or ``departures``; text in ``table1`` and ``departures``."""
-    with files("chiomics.rims.zhang2022").joinpath("published", f"{name}.tsv").open(encoding="utf-8") as lines:
-        text = name in ("table1", "departures")
-        return pd.read_csv(lines, sep="\t", dtype=str if text else None, keep_default_na=not text, quoting=3)
+#: Reads one of them; see `chiomics.core.papers.read_published`.
+read_published = partial(papers.read_published, WING)
 
 
 def published_number(arm: str, measure: str) -> float:
