@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -141,6 +143,18 @@ REFUSALS = {
         {"sub-01/anat/sub-02_part-{mag,phase}_MEGRE": GRE},
         ["disagree in participant or session", "sub-01/anat/sub-02"],
     ),
+    "a participant's label with a hyphen": (
+        {"sub-a-1/anat/sub-a-1_part-{mag,phase}_MEGRE": GRE},
+        ["label that is not BIDS", "found sub-a-1", "letters and digits alone"],
+    ),
+    "a participant's label with a space": (
+        {"sub-a 1/anat/sub-a 1_part-{mag,phase}_MEGRE": GRE},
+        ["label that is not BIDS", "found sub-a 1"],
+    ),
+    "an entity with a space": (
+        {"sub-01/anat/sub-01_acq-my fast_part-{mag,phase}_MEGRE": GRE},
+        ["the file name is not BIDS"],
+    ),
     "a name without its session": (
         {"sub-01/ses-1/anat/sub-01_part-{mag,phase}_MEGRE": GRE},
         ["disagree in participant or session"],
@@ -176,6 +190,8 @@ def test_truncated_header(tmp_path):
     make_bids_tree(tmp_path, multi_echo())
     image = tmp_path / "sub-01/anat/sub-01_echo-1_part-mag_MEGRE.nii.gz"
     image.write_bytes(image.read_bytes()[:30])
+    assert "the file is cut short; file sub-01/anat/sub-01_echo-1_part-mag" in index_bids(tmp_path)[0]["reason"]
+    image.write_bytes(gzip.compress(b"<html>404 Not Found</html>" * 40))
     assert "not a NIfTI image" in index_bids(tmp_path)[0]["reason"]
 
 

@@ -280,6 +280,13 @@ def test_participants_table(tmp_path, caplog):
     [
         ([["participant", "age"], ["sub-01", 1]], "participant_id is missing"),
         ([["participant_id"], ["sub-01"], ["01"]], "two lines; found sub-01"),
+        (
+            [["participant_id;age"], ["sub-01;1"]],
+            "missing; found participant_id;age; expected columns separated by tabs, not by semicolons",
+        ),
+        ([["participant_id,age"], ["sub-01,1"]], "by tabs, not by commas"),
+        ([["Participant_ID", "age"], ["sub-01", 1]], "exactly this name, in lower case"),
+        ([["participant_id", "age"], ["sub-01", 1, ""]], "without a tab at the end"),
         ([["participant_id", "age"], ["sub-01"]], "line 2 has another number of columns"),
         ([["participant_id", "age", "age"], ["sub-01", 1, 2]], "column name is repeated"),
     ],

@@ -12,6 +12,7 @@ import math
 import os
 import struct
 import zlib
+from pathlib import Path
 from typing import NamedTuple
 
 from chiomics.core.errors import InputError
@@ -166,11 +167,33 @@ def _read_with_nibabel(path: str, file: NamedFile) -> Header:
     except InputError:
         raise
     except Exception as error:
+        if _is_cut_short(path):
+            raise InputError(
+                "the file is cut short", file=file.path, found=f"{file.size} bytes, no complete image",
+                expected="the whole file: copy or convert it again",
+            ) from error  # fmt: skip
         raise InputError("the file is not a NIfTI image", file=file.path) from error
     if header["sform_code"] <= 0 and header["qform_code"] <= 0:
         affine = None
     unit, raw = int(header["xyzt_units"]) & 7, repr((dimensions, affine)).encode()
     return _check(tuple(dimensions), int(header["datatype"]), unit, affine, int(header["sform_code"]), raw, file)
+
+
+def _is_cut_short(path: str) -> bool:
+    """Tell whether a compressed file ends before its content does, or a plain one within a NIfTI header."""
+    try:
+        if path.endswith(".gz"):
+            with gzip.open(path) as stream:
+                while stream.read(1 << 20):
+                    pass
+            return False
+        with Path(path).open("rb") as plain:
+            start = plain.read(348)
+        return len(start) < 348 and start[:4] in (struct.pack("<i", 348), struct.pack(">i", 348))
+    except EOFError:
+        return True
+    except (OSError, zlib.error):
+        return False
 
 
 def _check(
@@ -195,7 +218,7 @@ def _check(
         raise InputError("the header's lengths are not in mm", file=file.path, found=_UNITS[unit], expected="mm")
     if affine is None:
         raise InputError(
-            "the image's orientation is unknown, so B0 has no direction", file=file.path,
+            "the image's orientation is unknown", file=file.path,
             found="sform_code 0 and qform_code 0", expected="a header that keeps the scanner's orientation",
         )  # fmt: skip
     if not all(math.isfinite(value) for row in affine for value in row):

@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from chiomics.core.bids import parse_name
+from chiomics.core.errors import InputError
 
 IMAGES = (".nii.gz", ".nii")
 #: Folders of a session that can hold an input; every other one (func, perf, eeg, ...) is not walked.
@@ -103,6 +104,22 @@ def is_misnamed(file: NamedFile) -> bool:
     return (
         f"sub-{file.entities.get('sub')}" != file.participant or (f"ses-{session}" if session else "") != file.session
     )
+
+
+def name_problem(file: NamedFile) -> InputError:
+    """Say what is wrong with the name of an image that `is_misnamed`."""
+    label = re.compile(r"(?:sub|ses)-[a-zA-Z0-9+]+")
+    odd = [name for name in (file.participant, file.session) if name and not label.fullmatch(name)]
+    if odd:
+        return InputError(
+            "a participant or session has a label that is not BIDS", file=file.path, found=", ".join(odd),
+            expected="letters and digits alone, e.g. sub-A01, in the folder and in the names of its files",
+        )  # fmt: skip
+    if not file.entities:
+        return InputError(
+            "the file name is not BIDS", file=file.path, expected="pairs such as sub-01_echo-1, with letters and digits"
+        )
+    return InputError("the file name and its folder disagree in participant or session", file=file.path)
 
 
 def read_gre(file: NamedFile) -> GreImage | None:

@@ -21,7 +21,15 @@ from chiomics.index.forms import form_warnings
 from chiomics.index.gre import GreInput, assemble, choose_acquisition, has_phase
 from chiomics.index.headers import Header, read_header, shared_grid
 from chiomics.index.manifest import NO_INPUT, empty_row, exclude, session_key
-from chiomics.index.names import GreImage, NamedFile, is_misnamed, matches_acquisition, name_file, read_gre
+from chiomics.index.names import (
+    GreImage,
+    NamedFile,
+    is_misnamed,
+    matches_acquisition,
+    name_file,
+    name_problem,
+    read_gre,
+)
 from chiomics.index.sidecars import ENCODING, Sidecars
 from chiomics.index.sight import describe_session
 from chiomics.index.structural import choose_structural
@@ -150,9 +158,7 @@ class _Indexer:
         try:
             for image in images:
                 if is_misnamed(image.file):
-                    raise InputError(
-                        "the file name and its folder disagree in participant or session", file=image.file.path
-                    )
+                    raise name_problem(image.file)
             runs, warnings = choose_acquisition(images, self.acquisition)
         except InputError as error:
             labels = sorted({image.file.entities.get("run", "") for image in images})

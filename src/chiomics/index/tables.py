@@ -14,6 +14,8 @@ from chiomics.index.manifest import COLUMNS, VERDICT, exclude
 logger = logging.getLogger(__name__)
 
 MISSING = "n/a"
+#: What people separate columns with instead of tabs.
+_SEPARATORS = {";": "semicolons", ",": "commas", " ": "spaces"}
 
 
 def read_table(path: str | Path) -> list[dict[str, str]]:
@@ -53,9 +55,15 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
                 f"line {number} has another number of columns than the header", file=path,
                 found=str(len(line)),
                 expected=f"{len(header)}, separated by tabs"
-                + (", without the row names of R (row.names=FALSE)" if len(line) == len(header) + 1 else ""),
+                + _excess(line, len(header)),
             )  # fmt: skip
     return [dict(zip(header, (cell.strip() for cell in line), strict=True)) for line in lines[1:]]
+
+
+def _excess(line: list[str], columns: int) -> str:
+    if len(line) != columns + 1:
+        return ""
+    return ", without a tab at the end" if not line[-1] else ", without the row names of R (row.names=FALSE)"
 
 
 def _decode(content: bytes, path: str | Path) -> str:
@@ -74,14 +82,28 @@ def read_participants(path: str | Path) -> list[dict[str, str]]:
         return []
     table = read_table(path)
     if table and "participant_id" not in table[0]:
-        raise InputError("the column participant_id is missing", file=path, found=", ".join(table[0]))
+        raise InputError(
+            "the column participant_id is missing", file=path, found=", ".join(table[0]), expected=_expected(table[0])
+        )
     seen: set[str] = set()
     for line in table:
         name = line["participant_id"] = _with_prefix(line["participant_id"])
         if name in seen:
-            raise InputError("a participant has two lines", file=path, found=name)
+            raise InputError(
+                "a participant has two lines", file=path, found=name,
+                expected="one line each (BIDS keeps what changes between sessions in sub-01_sessions.tsv, not read)",
+            )  # fmt: skip
         seen.add(name)
     return table
+
+
+def _expected(columns: Iterable[str]) -> str:
+    """Say how a header without participant_id should have been written."""
+    written = "".join(columns)
+    separator = next((name for sign, name in _SEPARATORS.items() if sign in written), "")
+    if separator and "participant_id" in written.lower():
+        return f"columns separated by tabs, not by {separator}"
+    return "a column of exactly this name" + (", in lower case" if "participant_id" in written.lower() else "")
 
 
 def add_participants(rows: list[dict], participants: Iterable[Mapping[str, str]]) -> None:
