@@ -8,6 +8,7 @@ import pytest
 
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image, write_image
+from chiomics.core.units import radians_per_ppm
 from chiomics.qsm.bipolar import find_bipolar
 from chiomics.qsm.chain import estimate_total_fields
 from chiomics.qsm.echo_files import EchoFiles
@@ -257,3 +258,36 @@ def test_an_echo_that_does_not_follow_the_others(head: Head) -> None:
         phase[echo] = noise
         with pytest.raises(InputError, match="do not rise evenly with the echo time"):
             total(phase)
+
+
+@pytest.mark.parametrize("kind", ["clean", "halved", "turned sign", "mirrored", "swapped", "copy with noise", "time"])
+def test_an_echo_that_departs_from_the_line_of_the_others(head: Head, kind: str) -> None:
+    times = list(ECHO_TIMES)
+    # The field of a head beside air and bone; the made-up one is weaker.
+    rate = 5 * radians_per_ppm(3.0, 1.0) * head.total_field
+    noise = np.random.default_rng(2).normal(0, 0.05, head.phase.shape)
+    phase = circular(rate * np.reshape(times, (4, 1, 1, 1)) + noise)
+    if kind == "halved":
+        phase[3] /= 2
+    elif kind == "turned sign":
+        phase[3] *= -1
+    elif kind == "mirrored":
+        phase[1] = phase[1, ::-1].copy()
+    elif kind == "swapped":
+        phase = phase[[0, 1, 3, 2]]
+    elif kind == "copy with noise":
+        phase[2] = circular(phase[1] + noise[2])
+    elif kind == "time":
+        times[1] = 0.009
+
+    def total() -> dict:
+        return estimate_total_fields(
+            head.magnitude, phase.astype(np.float32), head.mask,
+            echo_times=times, field_strength=3.0, voxel_size=VOXEL_SIZE, echo_sets={"all": [1, 2, 3, 4]},
+        )  # fmt: skip
+
+    if kind == "clean":
+        total()
+    else:
+        with pytest.raises(InputError, match=r"departs from what the other|do not rise evenly"):
+            total()

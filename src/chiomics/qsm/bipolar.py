@@ -86,11 +86,15 @@ def _curvature(
     """Sum m·exp(i·c) over blocks, c from three echoes."""
     bend = phase[start] - 2 * phase[start + 1] + phase[start + 2]
     strength = magnitude[start + 1] * np.sqrt(magnitude[start] * magnitude[start + 2]) * mask
-    total = strength * np.cos(bend) + 1j * (strength * np.sin(bend))
+    return sum_blocks(strength * np.cos(bend) + 1j * (strength * np.sin(bend)), voxel_size)
+
+
+def sum_blocks(volume: np.ndarray, voxel_size: Sequence[float]) -> np.ndarray:
+    """Sum over blocks of about 8 mm; voxel size in mm."""
     for axis, edge in enumerate(voxel_size):
-        starts = np.arange(0, total.shape[axis], max(1, round(BLOCK / edge)))
-        total = np.add.reduceat(total, starts, axis=axis)
-    return total
+        starts = np.arange(0, volume.shape[axis], max(1, round(BLOCK / edge)))
+        volume = np.add.reduceat(volume, starts, axis=axis)
+    return volume
 
 
 def _rms(values: np.ndarray, weight: np.ndarray) -> float:

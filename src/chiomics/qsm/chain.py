@@ -23,7 +23,7 @@ from chiomics.qsm.combine_echoes import combine_local_fields
 from chiomics.qsm.data_weight import echo_agreement, inversion_weight
 from chiomics.qsm.echo_inputs import check_echoes, phase_difference_as_echo
 from chiomics.qsm.fit_echoes import echo_product, fit_field, unwrap_over_echoes
-from chiomics.qsm.input_checks import check_agreement
+from chiomics.qsm.input_checks import check_agreement, check_departures
 from chiomics.qsm.pdf import FURTHER_ITERATIONS, remove_background_pdf
 from chiomics.qsm.phase_offset import remove_bipolar, remove_offset
 from chiomics.qsm.presets import PRESETS, preset
@@ -262,6 +262,7 @@ def _fit_echo_sets(
         phase = remove_offset(magnitude, phase, rate, mask, echo_times=times, voxel_size=voxel_size)
     unwrapped, quality = unwrap_over_echoes(magnitude, phase, rate, mask, echo_times=times, start_spacing=spacing)
     check_agreement(quality, mask, len(times))
+    check_departures(magnitude, unwrapped, mask, echo_times=times, voxel_size=voxel_size)
     if len(times) == 1:
         quality = np.where(mask, phase_quality(phase[0]), np.float32(0))
     fields, inverse_sd = [], []

@@ -5,8 +5,10 @@ beside the checks), corrects what is certain and says so, and stops with the cau
 changed.
 """
 
-from chiomics.qsm.input_checks.echoes import check_agreement, check_magnitude, check_phase_echoes
+from chiomics.qsm.input_checks.echoes import check_agreement, check_departures, check_magnitude, check_phase_echoes
 from chiomics.qsm.input_checks.planes import check_planes
 from chiomics.qsm.input_checks.slices import mend_slices
 
-__all__ = ["check_agreement", "check_magnitude", "check_phase_echoes", "check_planes", "mend_slices"]
+__all__ = [
+    "check_agreement", "check_departures", "check_magnitude", "check_phase_echoes", "check_planes", "mend_slices",
+]  # fmt: skip
