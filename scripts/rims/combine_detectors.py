@@ -7,14 +7,13 @@ import pandas as pd
 from chiomics.core.logs import start_log
 from chiomics.core.tables import write_frame
 from chiomics.rims.detectors.lesions import read_lesions
-from chiomics.rims.detectors.nine_features import add_nine
 from chiomics.rims.detectors.training import train
 from chiomics.rims.evaluation.chance import check_chance
 from chiomics.rims.evaluation.study import evaluate
 
 log = start_log(snakemake.log[0])
 settings, files = snakemake.params.settings, snakemake.input
-lesions = add_nine(read_lesions(files.lesions, files.features, files.patches, files.masks))
+lesions = read_lesions(files.lesions, files.features, files.patches, files.masks)
 predictions = pd.concat(map(pd.read_parquet, files.predictions), ignore_index=True)
 tables = evaluate(predictions, lesions.table, settings)
 tables["predictions"] = predictions

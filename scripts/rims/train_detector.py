@@ -7,15 +7,12 @@ import pandas as pd
 from chiomics.core.logs import start_log
 from chiomics.core.tables import write_frame
 from chiomics.rims.detectors.lesions import check_lesions, read_lesions
-from chiomics.rims.detectors.nine_features import add_nine
 from chiomics.rims.detectors.training import run_training
 
 log = start_log(snakemake.log[0])
 settings, files = snakemake.params.settings, snakemake.input
 lesions = read_lesions(files.lesions, files.features, files.patches, files.masks)
 check_lesions(lesions, folds=settings["folds"])
-if any(arm == "reference" for arm, _, _ in snakemake.params.trainings):
-    lesions = add_nine(lesions)
 outcomes = []
 for number, (arm, fold, seed) in enumerate(snakemake.params.trainings, start=1):
     log.info("%d of %d: %s, fold %d, seed %d", number, len(snakemake.params.trainings), arm, fold, seed)

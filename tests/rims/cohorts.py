@@ -3,7 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from chiomics.rims.detectors.lesions import Lesions
+from chiomics.rims.detectors.lesions import CHI_UNIT_PPB, Lesions
+from chiomics.rims.lesions.contrasts import measure_contrasts
+
+VOXEL = (0.75, 0.75, 3.0)
 
 
 def make_lesions(subjects=20, per_subject=12, rims=4, seed=0, noise=0.25, shape=(32, 32, 16), features=6):
@@ -25,7 +28,7 @@ def make_lesions(subjects=20, per_subject=12, rims=4, seed=0, noise=0.25, shape=
             rows.append(
                 {
                     "participant_id": f"sub-{subject:02d}", "session_id": "", "run": "", "lesion": lesion + 1,
-                    "consensus": float(rim), "chi_mean": 50 * inside.mean(), "volume_mm3": mask.sum() * 1.7,
+                    "consensus": float(rim), **measure_contrasts(CHI_UNIT_PPB * chi, mask, voxel_size=VOXEL),
                     "place": "deep", "cropped": 0, "rater_A": float(rim), "rater_B": float(rim and lesion > 0),
                     "kind": "rim" if rim else ("bright" if bright > 0.2 else "iso"), "simulated": True,
                 }
@@ -46,7 +49,7 @@ def make_settings(**changes):
         "size": "demo", "arms": ["reference", "aprl_rf", "aprl_nn", "qsmrim"], "seeds": 1, "folds": 4, "epochs": 3,
         "batch": 64, "learning_rate": 3e-3, "optimiser": "adamw", "milestones": [0.5, 0.7, 0.9], "gamma": 0.1,
         "sampler": "stratified", "fusion": "concat", "deepsmote": "paper", "aprl_nn_deepsmote": True, "masked": True,
-        "augmentation": {}, "voxel_size": [0.75, 0.75, 3.0], "device": "cpu", "trees": 50, "seed": 2022, "inner": True,
+        "augmentation": {}, "voxel_size": list(VOXEL), "device": "cpu", "trees": 50, "seed": 2022, "inner": True,
         "inner_seeds": 1, "final": ["qsmrim"], "bootstraps": 50, "permutations": 5,
     }  # fmt: skip
     return complete_settings(given | changes, simulated=True, torch=True)

@@ -13,7 +13,6 @@ from chiomics.rims.detectors.arms import ARMS, list_trainings
 from chiomics.rims.detectors.folds import assign_folds, count_rims, inner_split, merge_strata, strata_of
 from chiomics.rims.detectors.lesions import KEYS, check_lesions, read_lesions
 from chiomics.rims.detectors.model_file import load_detector, save_detector
-from chiomics.rims.detectors.nine_features import NAMES, add_nine, nine_features, nine_of
 from chiomics.rims.detectors.scaling import Scaler
 from chiomics.rims.detectors.training import run_training, train, undo_prior
 from tests.rims.cohorts import make_lesions, make_settings
@@ -52,20 +51,6 @@ def test_inner_split_holds_back_a_fifth_of_the_subjects():
     held = inner_split(SMALL.subjects, SMALL.labels, seed=0)
     assert not set(SMALL.subjects[held]) & set(SMALL.subjects[~held])
     assert 0.1 < held.mean() < 0.35
-
-
-def test_nine_features_of_a_shell_and_a_ball():
-    grid = np.stack(np.meshgrid(*[np.arange(15) - 7] * 2, np.arange(5) - 2, indexing="ij"))
-    far = np.sqrt((grid[:2] ** 2).sum(axis=0)) / 6
-    mask = far <= 1
-    shell = dict(zip(NAMES, nine_of(np.where(far > 0.6, 80.0, 10.0), mask), strict=True))
-    ball = dict(zip(NAMES, nine_of(np.full(mask.shape, 45.0), mask), strict=True))
-    assert shell["edge_minus_core_median"] == 70
-    assert ball["edge_minus_core_median"] == ball["sd"] == 0
-    assert shell["log_voxels"] == pytest.approx(np.log(mask.sum()))
-    assert ball["mean"] == ball["maximum"] == ball["percentile90"] == 45
-    kept = add_nine(SMALL)
-    np.testing.assert_array_equal(nine_features(kept), nine_features(SMALL))
 
 
 def test_scaler_fills_with_medians_and_ignores_constants():

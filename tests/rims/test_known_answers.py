@@ -12,9 +12,9 @@ from chiomics.phantom.lesion_patches import list_patch_subjects, simulate_boxes
 from chiomics.qsm.inversions.tv import tv
 from chiomics.rims.detectors.arms import ARMS
 from chiomics.rims.detectors.lesions import Lesions
-from chiomics.rims.detectors.nine_features import add_nine
 from chiomics.rims.detectors.training import run_training
 from chiomics.rims.evaluation.thresholds import f1_threshold
+from chiomics.rims.lesions.contrasts import MEASURES
 from chiomics.rims.lesions.patches import scale_flair
 from chiomics.rims.lesions.table import measure_lesions
 from tests.rims.cohorts import make_settings
@@ -25,7 +25,7 @@ FOLDS = 5
 
 
 def simulate(noise=None, subjects=None):
-    """The recipe's training lesions with the truth as labels; features are the nine and no radiomics."""
+    """The recipe's training lesions with the truth as labels; features are the nine measures and no radiomics."""
     recipe = load_recipe({"lesion_patches": {} if noise is None else {"field_noise": noise}})
     rows, patches = [], []
     for participant in list(list_patch_subjects(recipe))[:subjects]:
@@ -43,9 +43,7 @@ def simulate(noise=None, subjects=None):
     table = pd.DataFrame(rows)
     table["consensus"] = (table["kind"] == "rim").astype(float)
     images, masks = np.stack([p.images for p in patches]), np.stack([p.mask for p in patches])
-    lesions = add_nine(Lesions(table, pd.DataFrame(index=table.index), images, masks))
-    features = lesions.table.filter(regex="^nine_").reset_index(drop=True)
-    return Lesions(lesions.table, features, images, masks)
+    return Lesions(table, table[list(MEASURES)], images, masks)
 
 
 def evaluate(lesions, arm, folds=range(FOLDS), **changes):
@@ -62,7 +60,7 @@ def lesions():
     return simulate()
 
 
-def test_mean_chi_is_no_detector_of_rims_and_the_nine_features_are(lesions):
+def test_mean_chi_is_no_detector_of_rims_and_nine_measures_are(lesions):
     assert area(evaluate(lesions, "mean_chi"), auc) < 0.82
     assert area(evaluate(lesions, "reference"), auc) >= 0.95
 

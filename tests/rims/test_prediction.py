@@ -50,7 +50,7 @@ def write_session(folder, *, unit=1e-3, voxel=VOXEL, without=(), session=""):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A forest on nine features, trained on shells and balls."""
+    """A forest on nine measures, trained on shells and balls."""
     file = tmp_path_factory.mktemp("model") / "reference.safetensors"
     return write_model(file, "reference", make_lesions(subjects=10, per_subject=8, rims=4))
 
@@ -119,7 +119,7 @@ def test_the_command_says_what_it_is_not(tmp_path, model, capsys):
 def test_what_speaks_for_a_rim_lies_on_it(tmp_path, model):
     detector, card = load_detector(model)
     lesions = read_lesions_of(find_sessions(write_session(tmp_path / "in"))[0], card)
-    maps = explain(detector, lesions)
+    maps = explain(detector, lesions, voxel_size=VOXEL)
     shell = np.asarray(lesions.patches[0, 0], float) * 50 > 40
     inside = lesions.masks[0] > 0
     assert np.nanmean(maps[0][shell & inside]) > np.nanmean(maps[0][~shell & inside])
@@ -129,7 +129,7 @@ def test_a_network_is_explained_by_maps_of_the_patch(tmp_path):
     pytest.importorskip("torch", reason="PyTorch is not installed")
     lesions = make_lesions(subjects=8, per_subject=8, rims=4)
     detector, _ = load_detector(write_model(tmp_path / "qsmrim.safetensors", "qsmrim", lesions))
-    maps = explain(detector, lesions.take(np.arange(3)))
+    maps = explain(detector, lesions.take(np.arange(3)), voxel_size=VOXEL)
     assert maps.shape == (3, 32, 32, 16)
     assert np.isnan(maps[:, 0, 0, 0]).all()  # the demo size sees the central voxels only
     assert np.nanmax(maps) == pytest.approx(1)

@@ -23,7 +23,7 @@ class Arm:
         Table of the paper that it belongs to, empty for ours.
     images : {"concat", "rimnet", "none"}
         How a network takes χ and FLAIR.
-    features : {"all", "first_order", "nine", "none"}
+    features : {"all", "first_order", "measures", "none"}
         Which features it reads.
     oversample : bool
         Whether DeepSMOTE or SMOTE adds rim lesions.
@@ -44,7 +44,7 @@ class Arm:
 
 ARMS = {
     "mean_chi": Arm("mean χ alone", "score"),
-    "reference": Arm("forest, nine shape-aware features", "forest", features="nine"),
+    "reference": Arm("forest, nine shape-aware measures", "forest", features="measures"),
     "aprl_nn": Arm("APRL (NN)", "fusion", "2", features="all", oversample=True),
     "aprl_rf": Arm("APRL (RF)", "forest", "2", features="first_order", oversample=True),
     "aprl_rf_plain": Arm("APRL (RF) without SMOTE", "forest", "text", features="first_order"),

@@ -1,4 +1,4 @@
-"""Random forests on lesion features: APRL (Lou et al. 2021) and the reference on nine features of ours.
+"""Random forests on lesion features: APRL (Lou et al. 2021) and the reference on the nine measures of the table.
 
 APRL's first-order features are those of pyradiomics here. SMOTE (Chawla et al. 2002) brings rim lesions to their number
 over their prevalence, which is the number of all lesions (Zhang et al. 2022, section 2.4), in the training fold alone.
@@ -13,8 +13,8 @@ import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 
 from chiomics.rims.detectors.lesions import Lesions
-from chiomics.rims.detectors.nine_features import nine_features
 from chiomics.rims.detectors.scaling import Scaler
+from chiomics.rims.lesions.contrasts import MEASURES
 
 TREES = 500
 NEIGHBOURS = 5
@@ -32,7 +32,7 @@ class Forest:
         Fitted.
     prior : float
         Share of rim lesions that it was fitted on, made ones included.
-    which : {"first_order", "nine"}
+    which : {"first_order", "measures"}
         Which features it reads.
     """
 
@@ -49,9 +49,9 @@ class Forest:
 
 
 def read_features(lesions: Lesions, which: str) -> pd.DataFrame:
-    """Give the features of an arm: `all`, `first_order` of the unfiltered map, or the `nine`."""
-    if which == "nine":
-        return nine_features(lesions)
+    """Give the features of an arm: `all`, `first_order` of the unfiltered map, or the `measures` that see a rim."""
+    if which == "measures":
+        return lesions.table[list(MEASURES)]
     if which == "first_order":
         return lesions.features.filter(regex="^original_firstorder_")
     return lesions.features
@@ -64,7 +64,7 @@ def fit_forest(lesions: Lesions, which: str, *, smote: bool, seed: int, trees: i
     ----------
     lesions : Lesions
         For training.
-    which : {"first_order", "nine"}
+    which : {"first_order", "measures"}
         Features.
     smote : bool
         Whether rim lesions are made.

@@ -1,18 +1,20 @@
-"""Where in a lesion a detector's call comes from: Grad-CAM of a network's images, occlusion for the nine features."""
+"""Where in a lesion a detector's call comes from: Grad-CAM of a network's images, occlusion for the nine measures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from chiomics.rims.detectors.lesions import CHI_UNIT_PPB, Lesions
-from chiomics.rims.detectors.nine_features import CORE, NAMES, PREFIX, nine_of
-from chiomics.rims.lesions.contrasts import slice_depth
+from chiomics.rims.lesions.contrasts import CORE, measure_contrasts, slice_depth
 
 
-def explain(detector: Any, lesions: Lesions) -> np.ndarray | None:
+def explain(detector: Any, lesions: Lesions, *, voxel_size: Sequence[float]) -> np.ndarray | None:
     """Map what speaks for a rim.
 
     Parameters
@@ -21,6 +23,8 @@ def explain(detector: Any, lesions: Lesions) -> np.ndarray | None:
         Of `model_file.load_detector`.
     lesions : Lesions
         To explain.
+    voxel_size : sequence of 3 floats
+        Of their patches, in mm.
 
     Returns
     -------
@@ -29,8 +33,8 @@ def explain(detector: Any, lesions: Lesions) -> np.ndarray | None:
     """
     if getattr(getattr(detector, "model", None), "last_stage", None) is not None:
         maps = _gradcam(detector, lesions)
-    elif getattr(detector, "which", "") == "nine":
-        maps = np.stack([_occlude(detector, lesions.take(np.array([row]))) for row in range(len(lesions.table))])
+    elif getattr(detector, "which", "") == "measures":
+        maps = np.stack([_occlude(detector, lesions.take(np.array([row])), voxel_size) for row in range(len(lesions.table))])
     else:
         return None
     highest = np.nanmax(np.where(np.isfinite(maps), maps, 0), axis=(1, 2, 3), keepdims=True)
@@ -58,7 +62,7 @@ def _gradcam(detector: Any, lesions: Lesions) -> np.ndarray:
     return maps
 
 
-def _occlude(detector: Any, lesion: Lesions) -> np.ndarray:
+def _occlude(detector: Any, lesion: Lesions, voxel_size: Sequence[float]) -> np.ndarray:
     """Give parts of one lesion the χ of its core, and spread the fall of the probability over what was changed.
 
     A part is half as wide as the lesion in plane and goes through all its slices: a forest that is sure of a rim is
@@ -66,15 +70,16 @@ def _occlude(detector: Any, lesion: Lesions) -> np.ndarray:
     """
     mask = lesion.masks[0] > 0
     chi = np.asarray(lesion.patches[0, 0], np.float32) * CHI_UNIT_PPB
-    depth = slice_depth(mask, (1.0, 1.0, 1.0))
+    depth = slice_depth(mask, voxel_size)
     core = float(np.median(chi[mask & (depth >= CORE * depth.max())]))
     parts = [part for part in product(*map(_halves, np.argwhere(mask).T[:2])) if mask[part].any()]
-    rows = [nine_of(chi, mask)]
+    images = [chi]
     for part in parts:
         hidden = chi.copy()
         hidden[part] = core
-        rows.append(nine_of(hidden, mask))
-    probability = detector.predict(_with_nine(lesion, np.array(rows)))
+        images.append(hidden)
+    measured = pd.DataFrame([measure_contrasts(image, mask, voxel_size=voxel_size) for image in images])
+    probability = detector.predict(_with_measures(lesion, measured))
     change, fall = np.where(mask, np.abs(chi - core), 0), np.zeros(mask.shape, np.float32)
     for part, value in zip(parts, probability[1:], strict=True):
         fall[part] += (probability[0] - value) * change[part] / max(float(change[part].sum()), 1e-6)
@@ -89,10 +94,7 @@ def _halves(places: np.ndarray) -> list[slice]:
     return [slice(max(start, 0), start + width) for start in range(first - width + step, last, step)]
 
 
-def _with_nine(lesion: Lesions, nine: np.ndarray) -> Lesions:
-    """Repeat a lesion with the given nine features in its table."""
-    many = lesion.take(np.zeros(len(nine), int))
-    return Lesions(
-        many.table.assign(**{f"{PREFIX}{name}": nine[:, number] for number, name in enumerate(NAMES)}),
-        many.features, many.patches, many.masks,
-    )  # fmt: skip
+def _with_measures(lesion: Lesions, measured: pd.DataFrame) -> Lesions:
+    """Repeat a lesion with other measures in its table; what occlusion cannot change, its volume, stays."""
+    many = lesion.take(np.zeros(len(measured), int))
+    return replace(many, table=many.table.assign(**measured.drop(columns="volume_mm3")))

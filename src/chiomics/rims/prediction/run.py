@@ -91,9 +91,8 @@ def _predict_session(
     notice = f"{card['title']}; {card['notice']}"
     if training.get("simulated"):
         notice += " The detector was trained on simulated lesions."
-    pages = draw_pages(
-        lesions, predicted, explain(detector, lesions), voxel_size=tuple(card["voxel_size"]), notice=notice
-    )
+    size = tuple(card["voxel_size"])
+    pages = draw_pages(lesions, predicted, explain(detector, lesions, voxel_size=size), voxel_size=size, notice=notice)
     for number, figure in enumerate(pages, start=1):
         save_figure(figure, out / f"{session.name}_rims-{number}.png", simulated=False)
     return predicted

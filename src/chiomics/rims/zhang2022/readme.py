@@ -18,7 +18,7 @@ Few lesions have a rim, so accuracy and specificity are high for any detector, o
 precision and recall (PR AUC; chance is the share of rim lesions), the partial ROC (to a false positive rate of .1,
 divided by .1: chance is .05), and F1 at a stated threshold. Threshold `published` was chosen on the very fold that it
 is evaluated on and is too good; `inner` was chosen on other subjects. A detector that does not beat the mean χ of the
-lesion has learnt nothing about rims, and one that does not beat the forest on nine features does not need to be deep.
+lesion has learnt nothing about rims, and one that does not beat the forest on nine measures does not need to be deep.
 """
 FILES = """\
 | File | What |
