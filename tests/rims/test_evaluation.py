@@ -7,6 +7,7 @@ import pytest
 from chiomics.core.scores.concordance import auc
 from chiomics.rims.detectors.lesions import KEYS
 from chiomics.rims.detectors.training import train
+from chiomics.rims.evaluation.agreement import detector_agreement
 from chiomics.rims.evaluation.calibration import reliability
 from chiomics.rims.evaluation.calls import combine_seeds
 from chiomics.rims.evaluation.chance import check_chance, lesion_strata, permute_within_strata
@@ -28,8 +29,8 @@ from chiomics.rims.evaluation.thresholds import (
     rate,
     sensitive_threshold,
 )
+from chiomics.rims.lesions.ratings import agree
 from chiomics.rims.zhang2022.published_values import published_number, read_published
-from chiomics.rims.zhang2022.tables import cohen_kappa
 from tests.rims.cohorts import make_lesions, make_settings
 
 
@@ -110,7 +111,7 @@ def test_published_kappa_is_plausible():
     both, differ = 205 - 80, 160
     first = np.r_[np.ones(both + 80), np.zeros(4163 - both - 80)]
     second = np.r_[np.ones(both), np.zeros(80), np.ones(80), np.zeros(4163 - both - differ)]
-    assert cohen_kappa(first, second) == pytest.approx(0.59, abs=0.005)
+    assert agree(first, second).kappa == pytest.approx(0.59, abs=0.005)
 
 
 def test_performance_counts_and_equal_methods_do_not_differ():
@@ -221,6 +222,20 @@ def test_errors_by_what_is_known_of_a_lesion():
     assert found.query("factor == 'kind' and level == 'iso'")["FN"].sum() == 0
     assert disagreement(table).sum() == 2
     assert disagreement(table.drop(columns="rater_B")).isna().all()
+
+
+def test_a_detector_is_a_rater_among_raters():
+    # raters: 30 rims both, 10 only the first, 360 none; the consensus is the first's; the detector is the second
+    table = make_calls([30, 0, 10, 360])
+    table = table.assign(rater_A=table["label"], rater_B=table["call_inner"], rater_C=np.nan)
+    unrated = table.iloc[:40].assign(participant_id="sub-999", rater_B=0.0)
+    found = detector_agreement(table, pd.concat([table, unrated])).set_index("first")
+    assert found["n"].tolist() == [400] * 3  # two thresholds and one pair of raters, on the evaluated lesions alone
+    assert found.loc["A", "second"] == "B"
+    expected = (0.975 - (0.1 * 0.075 + 0.9 * 0.925)) / (1 - (0.1 * 0.075 + 0.9 * 0.925))
+    assert found["kappa"].to_numpy() == pytest.approx(expected)
+    without = detector_agreement(table.assign(call_inner=np.nan), table.filter(regex="^(?!rater)"))
+    assert without["threshold"].tolist() == ["published"]
 
 
 def test_permutation_keeps_the_rims_of_each_stratum():

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from chiomics.rims.zhang2022.readme import say_order
+from chiomics.rims.evaluation.agreement import detector_agreement
+from chiomics.rims.zhang2022.readme import say_agreement, say_leak, say_order
 from chiomics.rims.zhang2022.tables import table2
 from tests.rims.test_evaluation import make_calls
 
@@ -39,3 +40,22 @@ def test_table_2_has_published_rows_of_arms_that_were_not_trained():
     assert table.loc["rimnet", "threshold"] == "not run here"
     assert table.loc["rimnet", "paper_tp"] == 116
     assert round(float(table.loc["qsmrim", "recomputed_f1"].iloc[0]), 3) == 0.704
+
+
+def test_the_raters_and_the_detectors_are_named_with_their_agreement():
+    calls = make_calls([30, 10, 10, 350])
+    table = calls.assign(rater_A=calls["label"], rater_B=calls["call_inner"])
+    text = say_agreement(detector_agreement(calls, table))
+    assert "QSMRim-Net 0.72" in text  # observed .95, by chance .82
+    assert "A and B 0.72" in text
+    assert "with each other" not in say_agreement(detector_agreement(calls, calls))
+
+
+def test_a_cohort_that_shows_no_leak_says_so():
+    def chance(lesions):
+        scheme = ["subject_split", "lesion_split", "permuted"]
+        return pd.DataFrame({"arm": "aprl_rf", "scheme": scheme, "number": 0, "auc": [0.9, lesions, 0.5]})
+
+    assert "no licence" in say_leak(chance(0.89))
+    assert "no licence" not in say_leak(chance(0.95))
+    assert "0.950 in place of 0.900 (labels permuted: 0.50)" in say_leak(chance(0.95))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from chiomics.rims.evaluation.agreement import detector_agreement
 from chiomics.rims.evaluation.calibration import over_prevalence, reliability
 from chiomics.rims.evaluation.calls import combine_seeds
 from chiomics.rims.evaluation.errors import error_analysis
@@ -18,7 +19,7 @@ TABLES = {
     "calls": ".parquet", "predictions": ".parquet", "curves": ".parquet", "areas": ".tsv", "performance": ".tsv",
     "differences": ".tsv", "review": ".tsv", "subject_counts": ".tsv", "subject_level": ".tsv", "correlations": ".tsv",
     "reliability": ".tsv", "calibration": ".tsv", "prevalence": ".tsv", "error_analysis": ".tsv", "chance": ".tsv",
-    "training": ".tsv", "timing": ".tsv",
+    "detector_agreement": ".tsv", "training": ".tsv", "timing": ".tsv",
 }  # fmt: skip
 
 
@@ -45,6 +46,7 @@ def evaluate(predictions: pd.DataFrame, table: pd.DataFrame, settings: Mapping[s
     draws = {"draws": settings["bootstraps"], "seed": settings["seed"]}
     found["performance"], found["differences"] = performance(calls, **draws)
     found["review"] = review_counts(calls)
+    found["detector_agreement"] = detector_agreement(calls, table)
     found["subject_counts"] = count_per_subject(calls)
     found["subject_level"] = subject_level(found["subject_counts"])
     arms = list(calls["arm"].unique())

@@ -34,7 +34,8 @@ def explain(detector: Any, lesions: Lesions, *, voxel_size: Sequence[float]) -> 
     if getattr(getattr(detector, "model", None), "last_stage", None) is not None:
         maps = _gradcam(detector, lesions)
     elif getattr(detector, "which", "") == "measures":
-        maps = np.stack([_occlude(detector, lesions.take(np.array([row])), voxel_size) for row in range(len(lesions.table))])
+        single = (lesions.take(np.array([row])) for row in range(len(lesions.table)))
+        maps = np.stack([_occlude(detector, lesion, voxel_size) for lesion in single])
     else:
         return None
     highest = np.nanmax(np.where(np.isfinite(maps), maps, 0), axis=(1, 2, 3), keepdims=True)

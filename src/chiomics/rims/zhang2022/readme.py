@@ -9,6 +9,7 @@ import pandas as pd
 
 from chiomics.core.origin import say_origin
 from chiomics.rims.detectors.arms import ARMS, BASELINE
+from chiomics.rims.evaluation.agreement import CONSENSUS
 from chiomics.rims.evaluation.lesion_level import order_of
 from chiomics.rims.zhang2022.published_values import published_number, read_published
 
@@ -32,8 +33,8 @@ FILES = """\
 
 The tidy tables behind them lie in `../../rims`: `performance.tsv` and `differences.tsv` (intervals of the bootstrap
 over subjects), `subject_level.tsv` and `correlations.tsv`, `calibration.tsv`, `error_analysis.tsv`, `chance.tsv`,
-`training.tsv` (every epoch, batches in which DeepSMOTE could not act), `timing.tsv`. `../../rims/models` holds
-detectors for `chiomics rims predict`, research use only.
+`detector_agreement.tsv` (detectors as raters), `training.tsv` (every epoch, batches in which DeepSMOTE could not act),
+`timing.tsv`. `../../rims/models` holds detectors for `chiomics rims predict`, research use only.
 
 Zhang H, Nguyen TD, Zhang J, et al. QSMRim-Net: imbalance-aware learning for identification of chronic active multiple
 sclerosis lesions on quantitative susceptibility maps. NeuroImage: Clinical 34:102979 (2022).
@@ -73,6 +74,8 @@ def write_readme(
         "## Performance per lesion\n",
         performance_rows(tables),
         READING,
+        say_agreement(tables["detector_agreement"]) + "\n",
+        say_leak(tables["chance"]) + "\n",
         "## Cohort and protocol\n",
         "{source}: {subjects} subjects, {lesions} rated lesions, {rims} with a rim ({share:.1%}). The paper: 172, "
         "4,163 and 177 (4.25 %).\n".format_map(facts),
@@ -120,6 +123,42 @@ def performance_rows(tables: Mapping[str, pd.DataFrame]) -> str:
         cells += [_f1(found, arm, "published"), _number(printed["f1"].get(arm, float("nan"))), _f1(found, arm, "inner")]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def say_agreement(found: pd.DataFrame) -> str:
+    """Say how far each detector agrees with the consensus as a rater, and the raters with each other (Cohen's κ)."""
+    detectors = found.loc[found["second"] == CONSENSUS]
+    rule = "inner" if (detectors["threshold"] == "inner").any() else "published"
+    own = detectors.loc[detectors["threshold"] == rule].sort_values("kappa", ascending=False)
+    said = ", ".join(f"{ARMS[row.first].title} {_kappa(row)}" for row in own.itertuples())
+    text = f"As raters (Cohen's κ with the consensus, threshold `{rule}`): {said}."
+    pairs = found.loc[(found["second"] != CONSENSUS) & (found["n"] > 0)]
+    raters = ", ".join(f"{row.first} and {row.second} {_kappa(row)}" for row in pairs.itertuples())
+    if raters:
+        text += f" Raters with each other: {raters}; the paper: 0.59."
+    return text
+
+
+def say_leak(chance: pd.DataFrame) -> str:
+    """Say what splitting lesions in place of subjects gives, and whether this cohort could show a leak."""
+    wide = chance.loc[chance["scheme"] != "permuted"].pivot(index="arm", columns="scheme", values="auc")
+    null = chance.loc[chance["scheme"] == "permuted"].groupby("arm")["auc"].mean()
+    said = [
+        f"{ARMS[arm].title} {row['lesion_split']:.3f} in place of {row['subject_split']:.3f}"
+        + (f" (labels permuted: {null[arm]:.2f})" if arm in null else "")
+        for arm, row in wide.iterrows()
+    ]
+    text = f"AUC with lesions split in place of subjects: {', '.join(said)}."
+    if not (wide["lesion_split"] > wide["subject_split"]).all():
+        text += (
+            " A split of lesions does not flatter every detector here: lesions of one subject resemble each other too "
+            "little in this cohort. That is no licence to split lesions of patients, who share a scan."
+        )
+    return text
+
+
+def _kappa(row: Any) -> str:
+    return f"{row.kappa:.2f} ({row.low:.2f}–{row.high:.2f})"
 
 
 def departures(settings: Mapping[str, Any]) -> list:

@@ -12,6 +12,7 @@ from chiomics.rims.detectors.folds import count_rims
 from chiomics.rims.detectors.lesions import Lesions
 from chiomics.rims.evaluation.lesion_level import order_of
 from chiomics.rims.evaluation.thresholds import COUNTS, METRICS, rate
+from chiomics.rims.lesions.ratings import agree
 from chiomics.rims.zhang2022.published_values import read_published
 
 #: Columns of participants.tsv by the variable of Table 1.
@@ -118,14 +119,7 @@ def kappa_of(table: pd.DataFrame) -> float:
     """Give Cohen's kappa of the first two raters, NaN where there are fewer."""
     raters = table.filter(regex="^rater_").apply(pd.to_numeric)
     pairs = raters.loc[:, raters.notna().any()].iloc[:, :2].dropna()
-    return cohen_kappa(*pairs.to_numpy(int).T) if pairs.shape[1] == 2 and len(pairs) else float("nan")
-
-
-def cohen_kappa(first: np.ndarray, second: np.ndarray) -> float:
-    """Give Cohen's kappa of two binary ratings; NaN where chance alone would agree always."""
-    agree = float(np.mean(first == second))
-    chance = float(first.mean() * second.mean() + (1 - first.mean()) * (1 - second.mean()))
-    return (agree - chance) / (1 - chance) if chance < 1 else float("nan")
+    return agree(*pairs.to_numpy().T).kappa if pairs.shape[1] == 2 and len(pairs) else float("nan")
 
 
 def text_numbers(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
