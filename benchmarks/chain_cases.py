@@ -19,12 +19,12 @@ import numpy as np
 from chiomics.core.images import b0_direction, voxel_size
 from chiomics.phantom.recipe import list_sessions, load_recipe
 from chiomics.phantom.subject import SimulatedSubject, simulate
-from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
-from chiomics.qsm.field_noise import field_noise
 from chiomics.qsm.inversions.invert import invert
+from chiomics.qsm.masks.brain_mask import brain_mask
+from chiomics.qsm.masks.template_mask import mend_by_template
 from chiomics.qsm.metrics import nrmse, region_slope_error, xsim
-from chiomics.qsm.template_mask import mend_by_template
+from chiomics.qsm.phase.field_noise import field_noise
 
 FIVE = [0.00942, 0.01884, 0.02826, 0.03768, 0.0471]
 #: Voxel size (mm), matrix, obliquity (degrees about each axis), echo times (s), SNR of white matter at the first echo.

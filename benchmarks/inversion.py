@@ -111,8 +111,8 @@ def unpack(phantom: Path, folder: Path) -> Path:
 def measure(arguments: argparse.Namespace) -> tuple[float, ...]:
     """Run one inversion in this process and return its row."""
     from chiomics.qsm import metrics
-    from chiomics.qsm.field_noise import field_noise
     from chiomics.qsm.inversions.invert import invert
+    from chiomics.qsm.phase.field_noise import field_noise
 
     folder = arguments.phantom
     inversion, parameters = RUNS[arguments.run]

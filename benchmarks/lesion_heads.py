@@ -18,15 +18,15 @@ from scipy import ndimage
 
 from chiomics.anatomy.registration.template import template_priors
 from chiomics.core.errors import InputError
-from chiomics.phantom import tissue
-from chiomics.phantom.anatomy import Anatomy, build_anatomy, lesion_sites
-from chiomics.phantom.contrasts import receive_bias
-from chiomics.phantom.lesion_places import place_lesions
-from chiomics.phantom.lesions import draw_lesions
-from chiomics.phantom.nuclei import NUCLEI
+from chiomics.phantom.head import tissue
+from chiomics.phantom.head.anatomy import Anatomy, build_anatomy, lesion_sites
+from chiomics.phantom.head.contrasts import receive_bias
+from chiomics.phantom.head.nuclei import NUCLEI
+from chiomics.phantom.head.space import SubjectSpace, random_space
+from chiomics.phantom.head.template import load_template
+from chiomics.phantom.lesions.lesions import draw_lesions
+from chiomics.phantom.lesions.places import place_lesions
 from chiomics.phantom.recipe import load_recipe
-from chiomics.phantom.space import SubjectSpace, random_space
-from chiomics.phantom.template import load_template
 
 #: Grid of the heads: 1 mm.
 SHAPE, VOXEL = (160, 196, 166), np.ones(3)

@@ -15,13 +15,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chiomics.qsm.brain_mask import brain_mask
+from chiomics.qsm.background.pdf import remove_background_pdf
+from chiomics.qsm.background.vsharp import remove_background_vsharp
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
-from chiomics.qsm.field_noise import field_noise
 from chiomics.qsm.inversions.invert import invert
+from chiomics.qsm.masks.brain_mask import brain_mask
 from chiomics.qsm.metrics import detrended_nrmse, nrmse, region_slope_error, xsim
-from chiomics.qsm.pdf import remove_background_pdf
-from chiomics.qsm.vsharp import remove_background_vsharp
+from chiomics.qsm.phase.field_noise import field_noise
 
 PEERS_BACKGROUND = {"iSMV": 25.6, "RESHARP": 27.2, "SHARP": 29.9, "LBV": 34.5, "V-SHARP": 37.3}
 PEERS_CHAIN = """\

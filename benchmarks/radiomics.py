@@ -31,11 +31,12 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from scipy import ndimage
 
-from chiomics.radiomics import discretise, extract, load_settings, matrices
+from chiomics.radiomics import extract, load_settings
 from chiomics.radiomics.engine import region_features
+from chiomics.radiomics.features import discretise, matrices
+from chiomics.radiomics.image_zyx import ImageZYX
 from chiomics.radiomics.prepare import prepare
 from chiomics.radiomics.region import Region
-from chiomics.radiomics.volume import ImageZYX
 
 SHAPE, SPACING = (96, 384, 384), (1.5, 0.5, 0.5)
 LEVELS = (8, 16, 32, 64, 128, 256, 512)
@@ -47,7 +48,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from chiomics.radiomics import extract
-from chiomics.radiomics.volume import ImageZYX
+from chiomics.radiomics.image_zyx import ImageZYX
 small = np.zeros((12, 12, 12), np.uint8)
 small[2:9, 2:9, 2:9] = 1
 extract(np.random.default_rng(0).normal(size=small.shape), small, spacing=(1, 1, 1), gray_levels=(8, 512))

@@ -22,8 +22,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from chiomics.core.images import b0_direction, voxel_size
 from chiomics.phantom import load_recipe
-from chiomics.phantom.lesion_patches import list_patch_subjects, simulate_boxes
-from chiomics.phantom.lesions import draw_lesions
+from chiomics.phantom.lesions.lesions import draw_lesions
+from chiomics.phantom.lesions.patches import list_patch_subjects, simulate_boxes
 from chiomics.qsm.inversions.tv import tv
 from chiomics.radiomics.lesion_features import label_features
 from chiomics.rims.lesions.contrasts import MEASURES, measure_contrasts

@@ -24,10 +24,10 @@ import numpy as np
 from chiomics.core.images import b0_direction
 from chiomics.phantom.recipe import list_sessions, load_recipe
 from chiomics.phantom.subject import simulate
-from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
-from chiomics.qsm.field_noise import field_noise
 from chiomics.qsm.inversions.invert import invert
+from chiomics.qsm.masks.brain_mask import brain_mask
+from chiomics.qsm.phase.field_noise import field_noise
 from chiomics.qsm.r2star import fit_r2star
 
 SIMULATION = Path(__file__).resolve().parents[1] / "build" / "bench" / "whole_session.npz"

@@ -20,17 +20,17 @@ from scipy import ndimage
 
 from chiomics.core.images import b0_direction, voxel_size
 from chiomics.core.origin import SIMULATED_MARK
-from chiomics.phantom import tissue
+from chiomics.phantom.head import tissue
 from chiomics.phantom.recipe import list_sessions, load_recipe
 from chiomics.phantom.subject import SimulatedSubject, simulate
-from chiomics.qsm.brain_mask import brain_mask
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
-from chiomics.qsm.field_noise import field_noise
 from chiomics.qsm.inversions.invert import invert
+from chiomics.qsm.masks.brain_mask import brain_mask
+from chiomics.qsm.masks.template_mask import mend_by_template
 from chiomics.qsm.metrics import nrmse
+from chiomics.qsm.phase.field_noise import field_noise
 from chiomics.qsm.r2star import fit_r2star
 from chiomics.qsm.reference import csf_mask, find_reference
-from chiomics.qsm.template_mask import mend_by_template
 
 #: One subject with MS; finer than the demonstration cohort, so that the pictures show detail.
 RECIPE = {

@@ -5,8 +5,8 @@ from pathlib import Path
 from chiomics.core.figures import left_out, save_figures
 from chiomics.core.logs import start_log
 from chiomics.core.tables import read_frame
+from chiomics.diagnosis.estimators.site import say_site
 from chiomics.diagnosis.models import complete_settings
-from chiomics.diagnosis.site import say_site
 from chiomics.diagnosis.tables import read_table
 from chiomics.diagnosis.yan2021.enrolment import count_flow, read_sessions
 from chiomics.diagnosis.yan2021.figure1 import draw_enrolment

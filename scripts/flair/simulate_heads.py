@@ -8,9 +8,9 @@ from chiomics.core.space.volume import Volume
 from chiomics.flair.images.head import Head
 from chiomics.flair.images.prepare import Prepared, prepare_session
 from chiomics.flair.images.slices import find_level, slice_levels
-from chiomics.phantom import tissue
-from chiomics.phantom.flair_heads import list_heads, read_flair_recipes, simulate_flair_heads
-from chiomics.phantom.template import load_template
+from chiomics.phantom.head import tissue
+from chiomics.phantom.head.flair_heads import list_heads, read_flair_recipes, simulate_flair_heads
+from chiomics.phantom.head.template import load_template
 
 log = start_log(snakemake.log[0])
 settings = snakemake.params.settings

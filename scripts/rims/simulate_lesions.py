@@ -5,7 +5,7 @@ import pandas as pd
 
 from chiomics.core.images import b0_direction, voxel_size
 from chiomics.core.logs import start_log
-from chiomics.phantom.lesion_patches import simulate_boxes
+from chiomics.phantom.lesions.patches import simulate_boxes
 from chiomics.qsm.inversions.tv import tv
 from chiomics.radiomics.lesion_features import label_features
 from chiomics.rims.lesions.files import assemble, write_lesions

@@ -16,14 +16,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from statsmodels.stats.diagnostic import lilliefors as statsmodels_lilliefors
 
 from chiomics.core.errors import InputError, SettingError
-from chiomics.diagnosis.adjust import ComBat, ConfounderRegression
-from chiomics.diagnosis.impute import MedianImputer
-from chiomics.diagnosis.logistic import MultivariableLogistic
-from chiomics.diagnosis.newton import separates
+from chiomics.diagnosis.estimators.adjust import ComBat, ConfounderRegression
+from chiomics.diagnosis.estimators.impute import MedianImputer
+from chiomics.diagnosis.estimators.logistic import MultivariableLogistic
+from chiomics.diagnosis.estimators.newton import separates
+from chiomics.diagnosis.estimators.redundancy import RedundancyFilter
+from chiomics.diagnosis.estimators.stepwise import StepwiseAIC
+from chiomics.diagnosis.estimators.univariate import UnivariateFilter, compare_classes
 from chiomics.diagnosis.normality import LARGEST_P, lilliefors
-from chiomics.diagnosis.redundancy import RedundancyFilter
-from chiomics.diagnosis.stepwise import StepwiseAIC
-from chiomics.diagnosis.univariate import UnivariateFilter, compare_classes
 
 ESTIMATORS = [
     MedianImputer(),

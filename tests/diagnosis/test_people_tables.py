@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from chiomics.core.errors import InputError
 from chiomics.core.left_out import LeftOut, say_left_out
-from chiomics.diagnosis.adjust import ComBat
 from chiomics.diagnosis.cohort import build_cohort, read_cohort
+from chiomics.diagnosis.estimators.adjust import ComBat
+from chiomics.diagnosis.estimators.site import check_study, say_site, site_table
 from chiomics.diagnosis.evaluation import evaluate
 from chiomics.diagnosis.models import complete_settings, list_models
 from chiomics.diagnosis.planning import lacking_in_participants, lacking_in_tables
 from chiomics.diagnosis.recipe import design_matrix
-from chiomics.diagnosis.site import check_study, say_site, site_table
 from tests.core.features.tables import tidy_table
 
 SETTINGS = complete_settings(

@@ -7,9 +7,9 @@ import pytest
 import statsmodels.api as sm
 from sklearn.preprocessing import StandardScaler
 
-from chiomics.diagnosis import stepwise
-from chiomics.diagnosis.newton import maximise
-from chiomics.diagnosis.stepwise import StepwiseAIC, score_statistics
+from chiomics.diagnosis.estimators import stepwise
+from chiomics.diagnosis.estimators.newton import maximise
+from chiomics.diagnosis.estimators.stepwise import StepwiseAIC, score_statistics
 
 
 def simulate(seed: int, *, features: int = 12, effect: float = 0.6) -> tuple[np.ndarray, np.ndarray]:

@@ -8,8 +8,8 @@ import pandas as pd
 from chiomics.core.space.volume import Volume
 from chiomics.flair.images.head import Head
 from chiomics.flair.images.prepare import Prepared, prepare_session
-from chiomics.phantom import tissue
-from chiomics.phantom.flair_heads import FlairHead, list_heads, read_flair_recipes, simulate_flair_heads
+from chiomics.phantom.head import tissue
+from chiomics.phantom.head.flair_heads import FlairHead, list_heads, read_flair_recipes, simulate_flair_heads
 
 LEVELS = [59.0, 39.0, 19.0, -1.0, -21.0]
 WANG = {

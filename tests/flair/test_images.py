@@ -84,7 +84,7 @@ def test_slices_are_read_at_their_template_coordinates_in_one_interpolation() ->
 
 
 def test_stored_orientation_does_not_matter(cohort: dict[str, Prepared]) -> None:
-    from chiomics.phantom.flair_heads import list_heads, read_flair_recipes, simulate_flair_heads
+    from chiomics.phantom.head.flair_heads import list_heads, read_flair_recipes, simulate_flair_heads
 
     recipes = read_flair_recipes(groups={"MS": 1, "NMOSD": 0})
     head = head_of(simulate_flair_heads(recipes, list_heads(recipes)[0])["flair"])
@@ -108,7 +108,7 @@ def test_stored_orientation_does_not_matter(cohort: dict[str, Prepared]) -> None
 def test_third_slice_crosses_the_ventricles(cohort: dict[str, Prepared]) -> None:
     from chiomics.anatomy.registration.template import template_priors
     from chiomics.anatomy.tissue.ventricles import template_ventricles
-    from chiomics.phantom.template import load_template
+    from chiomics.phantom.head.template import load_template
 
     level = find_level(template_ventricles(template_priors(1.0)["CSF"]))
     assert 15 < level < 25  # bodies of the lateral ventricles in MNI space

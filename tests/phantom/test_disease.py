@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from chiomics.core.errors import InputError
-from chiomics.phantom import load_recipe, tissue
+from chiomics.phantom import load_recipe
 from chiomics.phantom.features import feature_names, simulate_features, simulate_repeats
-from chiomics.phantom.lesions import draw_lesions
+from chiomics.phantom.head import tissue
+from chiomics.phantom.head.susceptibility import draw_tissue
+from chiomics.phantom.head.texture import random_field, region_texture
+from chiomics.phantom.lesions.lesions import draw_lesions
+from chiomics.phantom.lesions.raters import rate_rims, rater_rates
 from chiomics.phantom.oracle import oracle_auc
-from chiomics.phantom.raters import rate_rims, rater_rates
-from chiomics.phantom.susceptibility import draw_tissue
-from chiomics.phantom.texture import random_field, region_texture
 
 
 @pytest.mark.parametrize("group", ["MS", "NMOSD"])

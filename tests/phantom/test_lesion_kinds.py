@@ -11,14 +11,14 @@ from scipy import ndimage
 
 from chiomics.core.errors import InputError
 from chiomics.phantom import load_recipe
-from chiomics.phantom.anatomy import build_anatomy
-from chiomics.phantom.lesion_kinds import Appearance, draw_appearance
-from chiomics.phantom.lesion_patches import draw_patch_lesions, list_patch_subjects, simulate_boxes
-from chiomics.phantom.lesion_places import place_lesions
-from chiomics.phantom.lesion_shapes import VEIN_REACH, Ellipsoid, rim_and_vein
-from chiomics.phantom.lesions import Lesion, draw_lesions
-from chiomics.phantom.raters import call_rims
-from chiomics.phantom.space import random_space
+from chiomics.phantom.head.anatomy import build_anatomy
+from chiomics.phantom.head.space import random_space
+from chiomics.phantom.lesions.kinds import Appearance, draw_appearance
+from chiomics.phantom.lesions.lesions import Lesion, draw_lesions
+from chiomics.phantom.lesions.patches import draw_patch_lesions, list_patch_subjects, simulate_boxes
+from chiomics.phantom.lesions.places import place_lesions
+from chiomics.phantom.lesions.raters import call_rims
+from chiomics.phantom.lesions.shapes import VEIN_REACH, Ellipsoid, rim_and_vein
 
 MS = load_recipe()["lesions"]["MS"]
 GRID, AFFINE = (60, 60, 60), np.diag([0.5, 0.5, 0.5, 1.0])

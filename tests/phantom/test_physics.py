@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from chiomics.core.units import radians_per_ppm
-from chiomics.phantom.field import dipole_field, shim
-from chiomics.phantom.kspace import crop_kspace, finer_grid
-from chiomics.phantom.signal import add_noise, echo_signals, steady_state, wrapped_phase
+from chiomics.phantom.scanner.field import dipole_field, shim
+from chiomics.phantom.scanner.kspace import crop_kspace, finer_grid
+from chiomics.phantom.scanner.signal import add_noise, echo_signals, steady_state, wrapped_phase
 
 
 def sphere(shape, voxel_size, radius):

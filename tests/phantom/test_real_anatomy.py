@@ -11,8 +11,8 @@ from scipy import ndimage
 
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image, write_image
-from chiomics.phantom import tissue
-from chiomics.phantom.real_anatomy import simulate_on_anatomy, tissue_fractions
+from chiomics.phantom.head import tissue
+from chiomics.phantom.head.real_anatomy import simulate_on_anatomy, tissue_fractions
 
 RECIPE = {
     "acquisition": {

@@ -12,15 +12,16 @@ from scipy import ndimage
 
 from chiomics.core.images import voxel_size
 from chiomics.core.units import radians_per_ppm
-from chiomics.phantom import list_sessions, load_recipe, simulate_subject, tissue, write_dataset_files
-from chiomics.phantom.anatomy import build_anatomy
-from chiomics.phantom.lesions import draw_lesions
-from chiomics.phantom.nuclei import NUCLEI
+from chiomics.phantom import list_sessions, load_recipe, simulate_subject, write_dataset_files
+from chiomics.phantom.head import tissue
+from chiomics.phantom.head.anatomy import build_anatomy
+from chiomics.phantom.head.nuclei import NUCLEI
+from chiomics.phantom.head.space import random_space
+from chiomics.phantom.head.tracts import TRACTS, tract_chi
+from chiomics.phantom.lesions.lesions import draw_lesions
 from chiomics.phantom.recipe import find_session
-from chiomics.phantom.signal import PHASE_FLAVOURS
-from chiomics.phantom.space import random_space
+from chiomics.phantom.scanner.signal import PHASE_FLAVOURS
 from chiomics.phantom.subject import simulate
-from chiomics.phantom.tracts import TRACTS, tract_chi
 
 SMALL = {
     "groups": {"HC": 1, "MS": 2},

@@ -9,8 +9,8 @@ import pytest
 from scipy import ndimage
 
 from chiomics.core.errors import InputError
-from chiomics.qsm.pdf import remove_background_pdf
-from chiomics.qsm.vsharp import remove_background_vsharp
+from chiomics.qsm.background.pdf import remove_background_pdf
+from chiomics.qsm.background.vsharp import remove_background_vsharp
 from tests.qsm.heads import B0, VOXEL_SIZE, Head, nrmse
 
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image, voxel_size
 from chiomics.qsm.chain import estimate_total_fields, phase_difference_as_echo, preset, remove_background_fields
-from chiomics.qsm.phase_scale import phase_to_radians
+from chiomics.qsm.phase.phase_scale import phase_to_radians
 from tests.qsm.heads import B0, ECHO_TIMES, FIELD_STRENGTH, VOXEL_SIZE, Head, nrmse
 
 SETS = {"all": [1, 2, 3, 4], "two": [1, 4], "last": [4]}

@@ -7,12 +7,12 @@ import pytest
 
 from chiomics.core.errors import InputError
 from chiomics.core.units import radians_per_ppm
-from chiomics.qsm.combine_echoes import combine_local_fields
 from chiomics.qsm.data_weight import echo_agreement, inversion_weight
-from chiomics.qsm.fit_echoes import echo_product, fit_field, unwrap_over_echoes
-from chiomics.qsm.phase_offset import remove_bipolar, remove_offset
+from chiomics.qsm.phase.combine_echoes import combine_local_fields
+from chiomics.qsm.phase.fit_echoes import echo_product, fit_field, unwrap_over_echoes
+from chiomics.qsm.phase.phase_offset import remove_bipolar, remove_offset
+from chiomics.qsm.phase.unwrap_laplacian import wrap
 from chiomics.qsm.r2star import fit_r2star
-from chiomics.qsm.unwrap_laplacian import wrap
 
 SHAPE = (48, 40, 32)
 TIMES = np.array([0.005, 0.011, 0.017, 0.023])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chiomics.qsm.field_noise import field_noise, scaled_regularisation
 from chiomics.qsm.inversions.tv import tv
+from chiomics.qsm.phase.field_noise import field_noise, scaled_regularisation
 from tests.qsm.heads import B0, VOXEL_SIZE, Head, nrmse
 
 

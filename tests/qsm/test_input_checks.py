@@ -9,12 +9,12 @@ import pytest
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image, write_image
 from chiomics.core.units import radians_per_ppm
-from chiomics.qsm.bipolar import find_bipolar
 from chiomics.qsm.chain import estimate_total_fields
 from chiomics.qsm.echo_files import EchoFiles
 from chiomics.qsm.echo_inputs import field_map_as_echo
 from chiomics.qsm.input_checks import check_magnitude, check_phase_echoes, check_planes, mend_slices
-from chiomics.qsm.phase_scale import phase_to_radians
+from chiomics.qsm.phase.bipolar import find_bipolar
+from chiomics.qsm.phase.phase_scale import phase_to_radians
 from tests.qsm.heads import ECHO_TIMES, FIELD_STRENGTH, VOXEL_SIZE, Head
 
 PLANES = np.arange(48)

@@ -7,8 +7,8 @@ import pytest
 
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image
-from chiomics.qsm.brain_mask import brain_mask, is_bare
-from chiomics.qsm.reliable_mask import fill_small_holes, phase_quality, reliable_mask
+from chiomics.qsm.masks.brain_mask import brain_mask, is_bare
+from chiomics.qsm.masks.reliable_mask import fill_small_holes, phase_quality, reliable_mask
 
 SIZE = (2.0, 2.0, 2.5)
 SHAPE = (96, 110, 80)

@@ -7,7 +7,7 @@ import pytest
 
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image
-from chiomics.qsm.phase_scale import magnitude_and_phase, phase_to_radians
+from chiomics.qsm.phase.phase_scale import magnitude_and_phase, phase_to_radians
 
 TRUE = np.random.default_rng(1).uniform(-np.pi, np.pi, (2, 20, 20, 20)).astype(np.float32)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chiomics.core.errors import InputError
-from chiomics.qsm.phase_sign import check_phase_sign
+from chiomics.qsm.phase.phase_sign import check_phase_sign
 from chiomics.qsm.reference import csf_mask, find_reference
 
 SHAPE = (90, 100, 80)

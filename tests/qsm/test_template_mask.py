@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from nilearn.datasets import load_mni152_brain_mask
 
-from chiomics.qsm.template_mask import mend_by_template
+from chiomics.qsm.masks.template_mask import mend_by_template
 
 TURN = np.radians(15)
 OBLIQUE = np.array([[1, 0, 0], [0, np.cos(TURN), -np.sin(TURN)], [0, np.sin(TURN), np.cos(TURN)]])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chiomics.qsm.unwrap_laplacian import unwrap_cosine, unwrap_fourier, wrap
-from chiomics.qsm.unwrap_quality import unwrap_quality
+from chiomics.qsm.phase.unwrap_laplacian import unwrap_cosine, unwrap_fourier, wrap
+from chiomics.qsm.phase.unwrap_quality import unwrap_quality
 
 SHAPE = (40, 36, 30)
 X, Y, Z = np.meshgrid(*[np.linspace(-1, 1, n) for n in SHAPE], indexing="ij", sparse=True)

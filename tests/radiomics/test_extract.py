@@ -284,7 +284,7 @@ def test_an_image_that_is_gone_leaves_its_voxels(case, tmp_path):
     """SimpleITK's own views read freed memory once the image is deleted."""
     import gc
 
-    from chiomics.radiomics.volume import read_image_zyx
+    from chiomics.radiomics.image_zyx import read_image_zyx
 
     path = tmp_path / "image.nii.gz"
     nib.save(nib.Nifti1Image(case[0], np.eye(4)), path)

@@ -18,11 +18,12 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from chiomics.radiomics import discretise, extract, load_settings
+from chiomics.radiomics import extract, load_settings
 from chiomics.radiomics.engine import Matrices
-from chiomics.radiomics.first_order import first_order_features, grey_level_features
+from chiomics.radiomics.features import discretise
+from chiomics.radiomics.features.first_order import first_order_features, grey_level_features
+from chiomics.radiomics.features.shape import shape_features
 from chiomics.radiomics.region import Region
-from chiomics.radiomics.shape import shape_features
 
 #: IBSI's names, the family's place among those that share a name, and pyradiomics' names.
 SHAPE = {

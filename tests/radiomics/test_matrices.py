@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chiomics.radiomics import discretise, load_settings, matrices
+from chiomics.radiomics import load_settings
 from chiomics.radiomics.engine import Matrices, texture_and_first_order
-from chiomics.radiomics.maximal_correlation import TOLERANCE, maximal_correlation
-from chiomics.radiomics.ngtdm import ngtdm_features
+from chiomics.radiomics.features import discretise, matrices
+from chiomics.radiomics.features.maximal_correlation import TOLERANCE, maximal_correlation
+from chiomics.radiomics.features.ngtdm import ngtdm_features
+from chiomics.radiomics.features.sizes import directions_with_pairs
 from chiomics.radiomics.region import Region, directions
-from chiomics.radiomics.sizes import directions_with_pairs
 
 SHAPES = [(5, 6, 7), (1, 9, 8), (11, 2, 3), (7, 7, 1)]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chiomics.radiomics.cubes import _polygons, _triangles, surface
-from chiomics.radiomics.diameters import largest_diameters
+from chiomics.radiomics.features.cubes import _polygons, _triangles, surface
+from chiomics.radiomics.features.diameters import largest_diameters
+from chiomics.radiomics.features.shape import principal_variances, shape_features
 from chiomics.radiomics.region import Region
-from chiomics.radiomics.shape import principal_variances, shape_features
 
 SPACINGS = [(1.0, 1.0, 1.0), (0.7, 1.9, 0.31)]
 
@@ -40,7 +40,7 @@ def test_every_kind_of_cube_equals_pyradiomics_code():
 
 
 def test_polygons_of_a_cube_close_and_use_each_crossed_edge_once():
-    from chiomics.radiomics.cubes import EDGES
+    from chiomics.radiomics.features.cubes import EDGES
 
     for cube in range(1, 128):
         crossed = {k for k, (a, b) in enumerate(EDGES) if (cube >> a & 1) != (cube >> b & 1)}

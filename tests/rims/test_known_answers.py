@@ -8,7 +8,7 @@ from chiomics.core.images import b0_direction, voxel_size
 from chiomics.core.learning.curves import average_precision
 from chiomics.core.scores.concordance import auc
 from chiomics.phantom import load_recipe
-from chiomics.phantom.lesion_patches import list_patch_subjects, simulate_boxes
+from chiomics.phantom.lesions.patches import list_patch_subjects, simulate_boxes
 from chiomics.qsm.inversions.tv import tv
 from chiomics.rims.detectors.arms import ARMS
 from chiomics.rims.detectors.lesions import Lesions

@@ -13,7 +13,7 @@ import yaml
 from chiomics.diagnosis.contracts import DEFAULTS
 from chiomics.qsm.chain import PRESETS
 from chiomics.qsm.inversions.invert import INVERSIONS
-from chiomics.qsm.phase_scale import RULES
+from chiomics.qsm.phase.phase_scale import RULES
 from chiomics.qsm.reference import METHODS
 from chiomics.robustness import settings as robustness_settings
 

@@ -15,7 +15,7 @@ import pytest
 from chiomics.core.files import read_sidecar, write_sidecar
 from chiomics.index import read_manifest
 from chiomics.phantom import load_recipe, simulate_subject
-from chiomics.qsm.phase_scale import phase_to_radians
+from chiomics.qsm.phase.phase_scale import phase_to_radians
 
 ACQUISITION = {"voxel_size": [3.2, 3.2, 3.4], "shape": [64, 72, 42], "echo_times": [0.006, 0.014, 0.022]}
 RECIPE = {"groups": {"HC": 1, "MS": 1, "NMOSD": 0}, "acquisition": ACQUISITION}

@@ -1,7 +1,7 @@
 """What the lesions of the rims stage are read from, and where they go."""
 
 from chiomics.anatomy.files import GRE_TO_TEMPLATE
-from chiomics.phantom.lesion_patches import list_patch_subjects
+from chiomics.phantom.lesions.patches import list_patch_subjects
 
 RIM_LESIONS = config["rims"]["lesions"]
 #: Files of a set of lesions, by what they hold.

@@ -1,6 +1,6 @@
 """Lesions for rim detectors: their table, ratings, features and patches, and simulated ones to train on.
 
-Methods stand in src/chiomics/rims/lesions and src/chiomics/phantom/lesion_patches.py, after Zhang et al. 2022.
+Methods stand in src/chiomics/rims/lesions and src/chiomics/phantom/lesions/patches.py, after Zhang et al. 2022.
 """
 
 

@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from chiomics.diagnosis.contracts import CALIBRATION, DECISION
-from chiomics.diagnosis.newton import maximise
+from chiomics.diagnosis.estimators.newton import maximise
 
 #: Probabilities are kept this far from 0 and 1, where log odds are infinite.
 NEAREST = 1e-6

@@ -18,8 +18,8 @@ from chiomics import __version__
 from chiomics.core.errors import InputError
 from chiomics.core.features.table import open_features
 from chiomics.core.files import read_sidecar, write_sidecar
-from chiomics.diagnosis.adjustment_record import record_adjustment
 from chiomics.diagnosis.cohort import SHAPE, UNIQUE
+from chiomics.diagnosis.estimators.adjustment_record import record_adjustment
 from chiomics.diagnosis.final_model import coefficient_table
 from chiomics.diagnosis.models import Model
 from chiomics.diagnosis.recipe import design_matrix, fit_final

@@ -19,8 +19,8 @@ from chiomics.core.errors import InputError
 from chiomics.core.features.demographics import contradictions, read_variable
 from chiomics.core.features.table import FeatureTable, open_features
 from chiomics.core.left_out import LeftOut
-from chiomics.diagnosis.adjustment_record import apply_adjustment
 from chiomics.diagnosis.cohort import FEATURE_COLUMNS, session_keys, voi_side
+from chiomics.diagnosis.estimators.adjustment_record import apply_adjustment
 from chiomics.diagnosis.model_file import DEFINITION
 
 #: Shape does not depend on these, and tables may leave them empty there.

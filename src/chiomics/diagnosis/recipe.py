@@ -17,16 +17,16 @@ from sklearn.preprocessing import StandardScaler
 
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.left_out import LeftOut
-from chiomics.diagnosis.adjust import ComBat, ConfounderRegression
 from chiomics.diagnosis.best_region import BestRegion
 from chiomics.diagnosis.cohort import FEATURE_COLUMNS, outcome, radiomic_columns
-from chiomics.diagnosis.covariates import count_covariates, covariate_columns
-from chiomics.diagnosis.impute import MedianImputer
-from chiomics.diagnosis.logistic import MultivariableLogistic
+from chiomics.diagnosis.estimators.adjust import ComBat, ConfounderRegression
+from chiomics.diagnosis.estimators.covariates import count_covariates, covariate_columns
+from chiomics.diagnosis.estimators.impute import MedianImputer
+from chiomics.diagnosis.estimators.logistic import MultivariableLogistic
+from chiomics.diagnosis.estimators.redundancy import RedundancyFilter
+from chiomics.diagnosis.estimators.stepwise import StepwiseAIC
+from chiomics.diagnosis.estimators.univariate import UnivariateFilter
 from chiomics.diagnosis.models import Model
-from chiomics.diagnosis.redundancy import RedundancyFilter
-from chiomics.diagnosis.stepwise import StepwiseAIC
-from chiomics.diagnosis.univariate import UnivariateFilter
 
 log = logging.getLogger(__name__)
 

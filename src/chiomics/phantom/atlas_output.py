@@ -13,13 +13,13 @@ import yaml
 
 from chiomics.core.files import write_text
 from chiomics.core.images import write_image
-from chiomics.phantom import tissue
-from chiomics.phantom.anatomy import add_nuclei
 from chiomics.phantom.dataset import VERSION
-from chiomics.phantom.nuclei import NUCLEI
-from chiomics.phantom.real_anatomy import AffineSpace
-from chiomics.phantom.template import load_template
-from chiomics.phantom.tracts import TRACTS, place_tracts
+from chiomics.phantom.head import tissue
+from chiomics.phantom.head.anatomy import add_nuclei
+from chiomics.phantom.head.nuclei import NUCLEI
+from chiomics.phantom.head.real_anatomy import AffineSpace
+from chiomics.phantom.head.template import load_template
+from chiomics.phantom.head.tracts import TRACTS, place_tracts
 
 #: Voxel size in mm: the substantia nigra is 6 mm thick, tracts are as smooth as the 1 mm template.
 NUCLEI_SPACING, TRACT_SPACING = 0.5, 1.0

@@ -10,11 +10,11 @@ import numpy as np
 
 from chiomics.core.files import atomic_write, write_sidecar
 from chiomics.core.images import voxel_size, write_image
-from chiomics.phantom import tissue
 from chiomics.phantom.dataset import VERSION, write_table
-from chiomics.phantom.diffusion import DiffusionImages
+from chiomics.phantom.head import tissue
 from chiomics.phantom.recipe import Session, find_session, load_recipe
-from chiomics.phantom.signal import PHASE_FLAVOURS, wrapped_phase
+from chiomics.phantom.scanner.diffusion import DiffusionImages
+from chiomics.phantom.scanner.signal import PHASE_FLAVOURS, wrapped_phase
 from chiomics.phantom.subject import SimulatedSubject, simulate
 
 log = logging.getLogger(__name__)

@@ -61,7 +61,7 @@ def _run_real(arguments: argparse.Namespace, recipe: dict) -> None:
     """Simulate on a real head."""
     import numpy as np
 
-    from chiomics.phantom.real_anatomy import simulate_on_anatomy
+    from chiomics.phantom.head.real_anatomy import simulate_on_anatomy
 
     (participant_id,) = arguments.participant or ["sub-real01"]
     files = simulate_on_anatomy(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from chiomics.phantom.nuclei import NUCLEI
+from chiomics.phantom.head.nuclei import NUCLEI
 from chiomics.phantom.recipe import list_sessions, load_recipe
 
 #: Features of pyradiomics 3.0.1 by class: the 86 per filtered image of Yan et al. (2021), and the shape features.

@@ -12,8 +12,8 @@ from itertools import combinations
 
 import numpy as np
 
-from chiomics.phantom import tissue
 from chiomics.phantom.demographics import age_moments
+from chiomics.phantom.head import tissue
 
 
 def oracle_auc(d: float) -> float:

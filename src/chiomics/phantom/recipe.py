@@ -20,8 +20,8 @@ from chiomics.core.bids import build_name
 from chiomics.core.errors import InputError
 from chiomics.core.renamed import check_renamed
 from chiomics.phantom.demographics import GROUPS, draw_participant, known_demographics
-from chiomics.phantom.lesion_kinds import check_kinds
-from chiomics.phantom.nuclei import NUCLEI
+from chiomics.phantom.head.nuclei import NUCLEI
+from chiomics.phantom.lesions.kinds import check_kinds
 
 #: Keys whose content a recipe replaces as a whole instead of merging into the default.
 REPLACED = ("groups", "effects", "acquisition")

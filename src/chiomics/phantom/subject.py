@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from chiomics.core.images import b0_direction, voxel_size
-from chiomics.phantom import tissue
-from chiomics.phantom.anatomy import Anatomy, build_anatomy
-from chiomics.phantom.contrasts import draw_motion, receive_bias, structural_image
-from chiomics.phantom.diffusion import DiffusionImages, diffusion_images
-from chiomics.phantom.field import dipole_field, shim
-from chiomics.phantom.kspace import FinerGrid, finer_grid
-from chiomics.phantom.lesions import draw_lesions
-from chiomics.phantom.nuclei import NUCLEI
+from chiomics.phantom.head import tissue
+from chiomics.phantom.head.anatomy import Anatomy, build_anatomy
+from chiomics.phantom.head.contrasts import draw_motion, receive_bias, structural_image
+from chiomics.phantom.head.nuclei import NUCLEI
+from chiomics.phantom.head.space import SubjectSpace, random_space, rotation_matrix
+from chiomics.phantom.head.susceptibility import SubjectTissue, chi_map, draw_tissue, mixed_map, relaxation_maps
+from chiomics.phantom.lesions.lesions import draw_lesions
 from chiomics.phantom.recipe import Session, random_stream
-from chiomics.phantom.signal import add_noise, echo_signals, steady_state
-from chiomics.phantom.space import SubjectSpace, random_space, rotation_matrix
-from chiomics.phantom.susceptibility import SubjectTissue, chi_map, draw_tissue, mixed_map, relaxation_maps
+from chiomics.phantom.scanner.diffusion import DiffusionImages, diffusion_images
+from chiomics.phantom.scanner.field import dipole_field, shim
+from chiomics.phantom.scanner.kspace import FinerGrid, finer_grid
+from chiomics.phantom.scanner.signal import add_noise, echo_signals, steady_state
 from chiomics.phantom.truth_tables import label_rows, lesion_rows
 
 log = logging.getLogger(__name__)

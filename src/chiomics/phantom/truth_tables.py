@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from chiomics.phantom import tissue
-from chiomics.phantom.anatomy import Anatomy
-from chiomics.phantom.raters import call_rims
+from chiomics.phantom.head import tissue
+from chiomics.phantom.head.anatomy import Anatomy
+from chiomics.phantom.head.susceptibility import SubjectTissue
+from chiomics.phantom.lesions.raters import call_rims
 from chiomics.phantom.recipe import Session, random_stream
-from chiomics.phantom.susceptibility import SubjectTissue
 
 
 def label_rows(

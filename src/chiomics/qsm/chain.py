@@ -18,19 +18,19 @@ import numpy as np
 
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.units import radians_per_ppm
-from chiomics.qsm.bipolar import Bipolar, find_bipolar
-from chiomics.qsm.combine_echoes import combine_local_fields
+from chiomics.qsm.background.pdf import FURTHER_ITERATIONS, remove_background_pdf
+from chiomics.qsm.background.vsharp import remove_background_vsharp
 from chiomics.qsm.data_weight import echo_agreement, inversion_weight
 from chiomics.qsm.echo_inputs import check_echoes, phase_difference_as_echo
-from chiomics.qsm.fit_echoes import echo_product, fit_field, unwrap_over_echoes
 from chiomics.qsm.input_checks import check_agreement, check_departures
-from chiomics.qsm.pdf import FURTHER_ITERATIONS, remove_background_pdf
-from chiomics.qsm.phase_offset import remove_bipolar, remove_offset
+from chiomics.qsm.masks.reliable_mask import phase_quality, reliable_mask
+from chiomics.qsm.phase.bipolar import Bipolar, find_bipolar
+from chiomics.qsm.phase.combine_echoes import combine_local_fields
+from chiomics.qsm.phase.fit_echoes import echo_product, fit_field, unwrap_over_echoes
+from chiomics.qsm.phase.phase_offset import remove_bipolar, remove_offset
+from chiomics.qsm.phase.unwrap_laplacian import unwrap_cosine, unwrap_fourier
+from chiomics.qsm.phase.unwrap_quality import unwrap_quality
 from chiomics.qsm.presets import PRESETS, preset
-from chiomics.qsm.reliable_mask import phase_quality, reliable_mask
-from chiomics.qsm.unwrap_laplacian import unwrap_cosine, unwrap_fourier
-from chiomics.qsm.unwrap_quality import unwrap_quality
-from chiomics.qsm.vsharp import remove_background_vsharp
 
 __all__ = ["PRESETS", "estimate_total_fields", "phase_difference_as_echo", "preset", "remove_background_fields"]
 

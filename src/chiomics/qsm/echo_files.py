@@ -13,7 +13,7 @@ from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.volume import Volume
 from chiomics.qsm.echo_inputs import field_map_as_echo, phase_difference_as_echo
 from chiomics.qsm.input_checks import check_magnitude, check_phase_echoes, check_planes, mend_slices
-from chiomics.qsm.phase_scale import magnitude_and_phase, phase_to_radians
+from chiomics.qsm.phase.phase_scale import magnitude_and_phase, phase_to_radians
 
 
 @dataclass

@@ -18,16 +18,16 @@ from chiomics.core.images import read_image, voxel_size, write_image
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import read_mask
 from chiomics.core.space.volume import Volume
-from chiomics.qsm.brain_mask import brain_mask, is_bare
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles
-from chiomics.qsm.field_noise import field_noise
 from chiomics.qsm.inversions.invert import invert
-from chiomics.qsm.phase_sign import check_phase_sign
+from chiomics.qsm.masks.brain_mask import brain_mask, is_bare
+from chiomics.qsm.masks.template_mask import mend_by_template
+from chiomics.qsm.phase.field_noise import field_noise
+from chiomics.qsm.phase.phase_sign import check_phase_sign
 from chiomics.qsm.qc_figure import write_qc_figure
 from chiomics.qsm.r2star import fit_r2star
 from chiomics.qsm.reference import csf_mask, find_reference
-from chiomics.qsm.template_mask import mend_by_template
 
 log = logging.getLogger(__name__)
 

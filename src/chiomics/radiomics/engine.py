@@ -12,17 +12,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chiomics.radiomics import discretise, matrices
-from chiomics.radiomics.filters import derived_images
-from chiomics.radiomics.first_order import first_order_features, grey_level_features
-from chiomics.radiomics.glcm import glcm_features
-from chiomics.radiomics.ngtdm import ngtdm_features
+from chiomics.radiomics.features import discretise, matrices
+from chiomics.radiomics.features.filters import derived_images
+from chiomics.radiomics.features.first_order import first_order_features, grey_level_features
+from chiomics.radiomics.features.glcm import glcm_features
+from chiomics.radiomics.features.ngtdm import ngtdm_features
+from chiomics.radiomics.features.shape_2d import shape_features_2d
+from chiomics.radiomics.features.sizes import directions_with_pairs, gldm_features, glrlm_features, glszm_features
+from chiomics.radiomics.image_zyx import ImageZYX
 from chiomics.radiomics.prepare import Prepared, RegionError, bring, resegment
 from chiomics.radiomics.region import Neighbours, Region
 from chiomics.radiomics.settings import Settings
-from chiomics.radiomics.shape_2d import shape_features_2d
-from chiomics.radiomics.sizes import directions_with_pairs, gldm_features, glrlm_features, glszm_features
-from chiomics.radiomics.volume import ImageZYX
 
 #: Co-occurrence counts of one setting may not take more memory than this, in bytes.
 LARGEST_COUNTS = 4 << 30

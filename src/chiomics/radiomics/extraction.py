@@ -11,15 +11,15 @@ import pandas as pd
 
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.space.grids import check_same_grid, same_grid
-from chiomics.radiomics.discretise import FlatRegionError
 from chiomics.radiomics.engine import Feature, region_features
-from chiomics.radiomics.filters import image_names
+from chiomics.radiomics.features.discretise import FlatRegionError
+from chiomics.radiomics.features.filters import image_names
+from chiomics.radiomics.image_zyx import ImageZYX, as_image
 from chiomics.radiomics.prepare import RegionError, normalise, prepare, resample_mask
 from chiomics.radiomics.reference import reference_features
 from chiomics.radiomics.region import bounding_box
 from chiomics.radiomics.settings import Settings, load_settings
 from chiomics.radiomics.vois import check_labels
-from chiomics.radiomics.volume import ImageZYX, as_image
 
 SHAPES = ("shape", "shape2D")
 ENGINES = ("chiomics", "pyradiomics")

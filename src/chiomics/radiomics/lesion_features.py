@@ -9,12 +9,12 @@ import pandas as pd
 from scipy import ndimage
 
 from chiomics.core.errors import InputError
-from chiomics.radiomics.discretise import FlatRegionError
 from chiomics.radiomics.engine import region_features
 from chiomics.radiomics.extraction import expected_features, in_unit
+from chiomics.radiomics.features.discretise import FlatRegionError
+from chiomics.radiomics.image_zyx import as_image
 from chiomics.radiomics.prepare import RegionError, prepare
 from chiomics.radiomics.settings import load_settings
-from chiomics.radiomics.volume import as_image
 
 #: Voxels around a label that its filters see: more than the reach of the wavelet, so that nothing changes.
 MARGIN = 8

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chiomics.radiomics.features.shape import shape_features
+from chiomics.radiomics.image_zyx import ImageZYX, as_image
 from chiomics.radiomics.region import Region, bounding_box
 from chiomics.radiomics.settings import Settings
-from chiomics.radiomics.shape import shape_features
-from chiomics.radiomics.volume import ImageZYX, as_image
 
 if TYPE_CHECKING:
     import SimpleITK

@@ -9,9 +9,9 @@ import numpy as np
 
 from chiomics.core.errors import InputError
 from chiomics.radiomics.engine import Feature
+from chiomics.radiomics.image_zyx import ImageZYX
 from chiomics.radiomics.prepare import RegionError
 from chiomics.radiomics.settings import Settings
-from chiomics.radiomics.volume import ImageZYX
 
 
 def reference_features(

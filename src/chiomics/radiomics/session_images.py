@@ -15,8 +15,8 @@ import numpy as np
 from chiomics.core.errors import InputError
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import interpret
+from chiomics.radiomics.image_zyx import ImageZYX, read_image_zyx
 from chiomics.radiomics.vois import Voi
-from chiomics.radiomics.volume import ImageZYX, read_image_zyx
 
 FIRST_MAP = "the image and the session's first map"
 

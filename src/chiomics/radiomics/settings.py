@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from chiomics.core.errors import InputError
-from chiomics.radiomics import first_order, glcm, ngtdm, shape, shape_2d, sizes
+from chiomics.radiomics.features import first_order, glcm, ngtdm, shape, shape_2d, sizes
 
 log = logging.getLogger(__name__)
 

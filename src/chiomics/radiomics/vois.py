@@ -18,8 +18,8 @@ import numpy as np
 from chiomics.core.bids import parse_name
 from chiomics.core.errors import InputError
 from chiomics.core.space.masks import interpret
+from chiomics.radiomics.image_zyx import read_image_zyx
 from chiomics.radiomics.region import bounding_box
-from chiomics.radiomics.volume import read_image_zyx
 
 #: Where a side may stand in a label's name: left thalamus, THA_L, THA-R, lh.thalamus.
 _SIDE = re.compile(

@@ -17,7 +17,7 @@ from chiomics.core.errors import InputError
 from chiomics.core.space.transforms import Chain
 from chiomics.core.space.volume import Volume
 from chiomics.phantom.atlas_output import write_phantom_atlas
-from chiomics.phantom.nuclei import nucleus_centre
+from chiomics.phantom.head.nuclei import nucleus_centre
 from tests.anatomy.atlas_folders import (
     BALLS,
     SHAPE,

@@ -19,9 +19,9 @@ from chiomics.core.errors import SettingError
 from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
 from chiomics.phantom.atlas_output import write_phantom_atlas
+from chiomics.phantom.head.tissue import NUCLEUS_LABELS
 from chiomics.phantom.recipe import list_sessions, load_recipe
 from chiomics.phantom.subject import simulate
-from chiomics.phantom.tissue import NUCLEUS_LABELS
 from tests.anatomy.atlas_folders import world
 
 SHAPE = (40, 44, 24)

@@ -10,7 +10,7 @@ from chiomics.core.space.grids import TOLERANCE, check_same_grid, same_grid, vox
 from chiomics.core.space.volume import Volume
 from chiomics.index.headers import read_header
 from chiomics.index.names import NamedFile
-from chiomics.radiomics.volume import as_image, read_image_zyx
+from chiomics.radiomics.image_zyx import as_image, read_image_zyx
 
 SHAPE = (40, 44, 30)
 

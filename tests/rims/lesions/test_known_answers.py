@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.rim_lesions import false_positives, forest_scores, simulated_measures
 from chiomics.phantom import load_recipe
-from chiomics.phantom.lesion_patches import list_patch_subjects
+from chiomics.phantom.lesions.patches import list_patch_subjects
 
 #: The first subjects of the default cohort: 324 lesions, 37 rims.
 SUBJECTS = 16

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from chiomics.core.errors import InputError
-from chiomics.qsm.bipolar import sum_blocks
+from chiomics.qsm.phase.bipolar import sum_blocks
 
 #: Share of the bright voxels that may hold one and the same value, or the value of another echo. On clean heads it is
 #: below .02 with 4096 grey levels, and below .2 for magnitudes of eight bits.

@@ -20,9 +20,9 @@ import numpy as np
 from chiomics.core.errors import InputError
 from chiomics.qsm.conjugate import conjugate_gradients
 from chiomics.qsm.dipole import dipole_kernel
-from chiomics.qsm.field_noise import scaled_regularisation
 from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_difference
 from chiomics.qsm.inversions.l2 import closed_form
+from chiomics.qsm.phase.field_noise import scaled_regularisation
 
 log = logging.getLogger(__name__)
 

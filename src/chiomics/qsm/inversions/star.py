@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from chiomics.qsm.dipole import dipole_kernel
-from chiomics.qsm.field_noise import scaled_regularisation
 from chiomics.qsm.fourier import Grid
 from chiomics.qsm.inversions.tv import total_variation
+from chiomics.qsm.phase.field_noise import scaled_regularisation
 
 
 def star(

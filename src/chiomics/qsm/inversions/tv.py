@@ -20,8 +20,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from chiomics.qsm.dipole import dipole_kernel
-from chiomics.qsm.field_noise import scaled_regularisation
 from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_difference
+from chiomics.qsm.phase.field_noise import scaled_regularisation
 
 #: μ of the data splitting. FANSI has 1. With 20 iterations on simulated heads, 1 is as good on a true local field and
 #: worse on an estimated one (χ error 33.9 against 31.1 %), 0.1 the other way round.

@@ -1,0 +1,1 @@
+"""Steps of a model that are fitted inside the folds."""

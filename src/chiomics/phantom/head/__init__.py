@@ -1,0 +1,1 @@
+"""A simulated head: tissue, nuclei, tracts, veins, texture and susceptibility."""

@@ -1,0 +1,1 @@
+"""Simulated lesions: kinds, places, shapes, patches and raters."""

@@ -1,0 +1,1 @@
+"""The field of sources outside the brain, removed."""

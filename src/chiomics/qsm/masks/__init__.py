@@ -1,0 +1,1 @@
+"""Where there is a brain, and where its field can be trusted."""

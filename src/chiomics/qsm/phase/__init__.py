@@ -1,0 +1,1 @@
+"""Phase: its scale and sign, offsets, echoes, unwrapping and noise."""

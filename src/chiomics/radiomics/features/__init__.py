@@ -1,0 +1,1 @@
+"""The feature classes of pyradiomics, and what they are counted on."""
