@@ -58,7 +58,6 @@ def baseline(prepared: Prepared, name: str) -> float:
     return float(roc_auc_score(own["y"], own["p"]))
 
 
-@pytest.mark.xfail(reason="five slices of masks gave .71 (25 epochs) and .73 (40) here; two views of masks .88 to .96")
 def test_masks_teach_and_lesion_volume_teaches_more(cohorts) -> None:
     network, volume = five_folds(cohorts["flair"]), baseline(cohorts["flair"], "lesion_volume")
     assert network >= 0.80

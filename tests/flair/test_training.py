@@ -11,12 +11,13 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from chiomics.core.learning.weights import load_model, save_model
+from chiomics.flair.study.augment import Images
 from chiomics.flair.study.baselines import BASELINES, score_baselines
 from chiomics.flair.study.combine import fair_rows, summarise_study
 from chiomics.flair.study.confounders import table_of_confounders
 from chiomics.flair.study.performance import average_models, case_errors, compare_arms
 from chiomics.flair.study.settings import Training
-from chiomics.flair.study.training import class_weights, make_plan, pick_images, split_of, train_once
+from chiomics.flair.study.training import augmentation, class_weights, make_plan, pick_images, split_of, train_once
 from chiomics.flair.study.verdict import say_verdict
 from tests.flair.prepared import SEOK, WANG, small_cohort
 
@@ -68,6 +69,19 @@ def test_large_lesions_are_told_from_small_ones() -> None:
     found = found[found["epoch"] == "best"]
     assert roc_auc_score(found["y"], found["p"]) > 0.9
     assert len(found) == 60
+
+
+def test_noise_is_that_of_the_flair() -> None:
+    """A mask of few pixels would drown in noise on the scale of the FLAIR: then nothing is learnt of it."""
+    prepared = small_cohort(4)
+    for kind in ("flair", "flair_lesions", "lesions"):
+        images = torch.from_numpy(pick_images(prepared, "seok2023", kind)).float()
+        data = Images(images, torch.zeros(len(images)), **augmentation(SEOK | {"flip": False}, kind))
+        added = data.augment(images.clone(), torch.Generator().manual_seed(1)) - images
+        assert (added[images == 0] == 0).all() or kind == "flair"
+        # thousands of pixels: the standard deviation is known to 1 %, of the few within lesions to 5 %
+        noisy = added if kind == "flair" else added[images != 0]
+        assert float(noisy.std()) == pytest.approx(0.0 if kind == "lesions" else SEOK["noise"], rel=0.1)
 
 
 @pytest.mark.parametrize(("decay", "expected"), [(0.9, 0.9**5), (0.1, 0.1**5)])

@@ -32,6 +32,8 @@ class Images:
         Whether half of the samples are mirrored from left to right.
     noise : float
         Standard deviation of what is added, in the images' unit.
+    noise_everywhere : bool
+        Whether pixels of 0 get it too.
     """
 
     images: torch.Tensor
@@ -40,6 +42,7 @@ class Images:
     shift: int = 0
     flip: bool = True
     noise: float = 0.0
+    noise_everywhere: bool = True
 
     def epoch(self, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Give the batches of one epoch."""
@@ -57,7 +60,8 @@ class Images:
             steps = torch.randint(-self.shift, self.shift + 1, (len(x), x.ndim - 2), generator=generator)
             x = torch.stack([_shift(image, step.tolist()) for image, step in zip(x, steps, strict=True)])
         if self.noise:
-            x = x + self.noise * torch.randn(x.shape, generator=generator).to(x.device)
+            noise = self.noise * torch.randn(x.shape, generator=generator).to(x.device)
+            x = x + noise * (1.0 if self.noise_everywhere else x != 0)
         return x
 
 

@@ -54,7 +54,7 @@ def train_on_all(
     with seeded(seed, "initialisation"):
         model = build_network(arm, dict(settings))
     images = torch.from_numpy(pick_images(prepared, study, settings["input"])).to(device)
-    data = Images(images, torch.from_numpy(y).to(device), **augmentation(settings))
+    data = Images(images, torch.from_numpy(y).to(device), **augmentation(settings, settings["input"]))
     weights = class_weights(y, balanced=study == "seok2023")
     fit(model, data, make_plan(study, settings, decay=decay, weights=weights, score=None), seed=seed, device=device)
     return model.eval()

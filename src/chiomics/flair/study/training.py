@@ -182,7 +182,9 @@ def train_once(
         score=score,
     )
     accuracies: list[float] = []
-    data = Images(images[split.train].to(device), labels[split.train].to(device), **augmentation(settings))
+    data = Images(
+        images[split.train].to(device), labels[split.train].to(device), **augmentation(settings, training.input)
+    )
     checkpoint = None
     if checkpoints is not None:
         checkpoint = name_checkpoint(checkpoints, training.record() | dict(settings), images.numpy(), y)
@@ -206,11 +208,31 @@ def train_once(
     return pd.concat(tables, ignore_index=True), curve[kept].assign(**training.record()), model
 
 
-def augmentation(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the keywords of `Images` from a paper's settings; shifts are a share of the cube's edge."""
-    shift = round(settings["shift"] * settings["edge"]) if "shift" in settings else 0
-    kinds = {"batch": settings["batch"], "flip": settings["flip"], "noise": settings.get("noise", 0.0)}
-    return kinds | {"shift": shift}
+def augmentation(settings: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Give the keywords of `Images` for an input of a paper.
+
+    Shifts are a share of the cube's edge. Noise is the FLAIR's: a lesion mask has none, nor has what lies outside
+    lesions in the FLAIR within them.
+
+    Parameters
+    ----------
+    settings : mapping
+        Of the paper.
+    kind : {"flair", "flair_lesions", "lesions"}
+        The input.
+
+    Returns
+    -------
+    dict
+        ``batch``, ``shift``, ``flip``, ``noise`` and ``noise_everywhere``.
+    """
+    return {
+        "batch": settings["batch"],
+        "shift": round(settings["shift"] * settings["edge"]) if "shift" in settings else 0,
+        "flip": settings["flip"],
+        "noise": 0.0 if kind == "lesions" else settings.get("noise", 0.0),
+        "noise_everywhere": kind == "flair",
+    }
 
 
 def load_initial_weights(model: Classifier, arm: str, settings: Mapping[str, Any], *, heads: str | Path | None) -> None:
