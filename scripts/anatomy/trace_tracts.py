@@ -8,6 +8,7 @@ from chiomics.anatomy.diffusion.session import trace_or_leave
 from chiomics.anatomy.diffusion.tracts import DiffusionSettings
 from chiomics.anatomy.files import SessionFiles
 from chiomics.anatomy.registration.settings import configured
+from chiomics.core.failures import record_losses
 from chiomics.core.logs import start_log
 from chiomics.index import remembered_failure
 
@@ -29,4 +30,12 @@ with (
         registration=configured(chosen),
         settings=DiffusionSettings.of(chosen["tracts"]["parameters"]), scratch=scratch,
     )  # fmt: skip
+losses = {"DWI": tracts.sidecar["Warning"]} if "Warning" in tracts.sidecar else {}
+record_losses(
+    session=session,
+    losses=losses,
+    inputs=[*files.raw, *gradients],
+    name=f"{session}_DWI",
+    **snakemake.params.on_failure,
+)
 log.info("%d tracts traced, %d left to the atlas", len(tracts.masks), len(tracts.reasons))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import chiomics.index.participant as reading
 from chiomics.cli import main
 from chiomics.core.errors import InputError, SettingError
+from chiomics.core.failures import record_losses
 from chiomics.index import (
     COLUMNS,
     check_cohort,
@@ -211,6 +212,23 @@ def test_failure_is_a_failure_for_on_bad_session(tmp_path):
     check_cohort(rows)
     with pytest.raises(InputError, match="cut short"):
         check_cohort(rows, on_bad_session="fail")
+
+
+def test_what_a_session_is_mapped_without_stands_in_the_manifest_and_stops_nothing(tmp_path):
+    bids, failed = make_bids_tree(tmp_path / "bids", multi_echo("{01,02}", 1)), tmp_path / "failed"
+    record_losses(failed, "sub-02", {"FLAIR": "bad FLAIR", "lesions": "bad mask"}, inputs=[], stage="anatomy")
+    record_losses(failed, "sub-02", {"DWI": "bad bvec"}, inputs=[], stage="anatomy", name="sub-02_DWI")
+    rows = index_bids(bids, failed_dir=failed)
+    assert rows[1]["without"] == ["FLAIR", "lesions", "DWI"]
+    said = " ".join(rows[1]["warnings"])
+    assert "mapped without FLAIR, lesions: bad FLAIR; bad mask" in said
+    assert "mapped without DWI: bad bvec" in said
+    check_cohort(rows, on_bad_session="fail")
+    record_losses(failed, "sub-02", {}, inputs=[], stage="anatomy", name="sub-02_DWI")
+    assert index_bids(bids, failed_dir=failed)[1]["without"] == ["FLAIR", "lesions"]
+    record_failure(failed, "sub-01", ValueError("no brain"), inputs=[], stage="anatomy")
+    with pytest.raises(InputError, match="no brain"):
+        check_cohort(index_bids(bids, failed_dir=failed), on_bad_session="fail")
 
 
 def test_only_bad_input_is_remembered_and_no_bad_setting(tmp_path):

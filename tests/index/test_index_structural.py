@@ -10,6 +10,7 @@ import pytest
 
 from chiomics.core.errors import SettingError
 from chiomics.index import index_bids
+from tests.anatomy.template_heads import rigid
 from tests.bids_trees import AFFINE, SHAPE, make_bids_tree, multi_echo
 
 ANAT = "sub-01/anat/sub-01_{}"
@@ -64,6 +65,26 @@ def test_a_filter_that_nothing_meets_takes_nothing_and_a_wrong_key_is_refused(tm
     assert "index.T1w" in row["warnings"][0]
     with pytest.raises(SettingError, match="acquistion"):
         index_bids(tmp_path, T1w={"acquistion": "x"})
+
+
+@pytest.mark.parametrize(
+    ("codes", "angle", "words"),
+    [((2, 1), 25, "25 degrees apart; the sform is taken"), ((1, 1), 25, "where the head points"), ((1, 1), 0, "")],
+)
+@pytest.mark.parametrize("axis", [0, 2])
+def test_contradicting_forms_cost_the_image_alone(tmp_path, codes, angle, words, axis):
+    make_bids_tree(tmp_path, multi_echo() | {ANAT.format("T1w"): FINE, ANAT.format("FLAIR"): FINE})
+    path = tmp_path / ANAT.format("FLAIR.nii.gz")
+    image = nib.load(path)
+    turned = nib.Nifti1Image(np.asanyarray(image.dataobj), None, image.header)
+    turned.set_sform(rigid([angle * (axis == i) for i in range(3)], (0, 0, 0)) @ FINE["affine"], codes[0])
+    turned.set_qform(FINE["affine"], codes[1])
+    nib.save(turned, path)
+    (row,) = index_bids(tmp_path)
+    said = " ".join(row["warnings"])
+    assert (row["status"], row["T1w"]) == ("included", ANAT.format("T1w.nii.gz"))
+    assert bool(row["FLAIR"]) == ("where the head" not in words)
+    assert words in said if words else said == ""
 
 
 @pytest.mark.parametrize(

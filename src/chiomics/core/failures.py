@@ -19,6 +19,8 @@ from chiomics.core.errors import InputError, SettingError
 
 logger = logging.getLogger(__name__)
 
+#: What a session can be mapped without: losing it is no failure of the session.
+OPTIONAL = frozenset(("T1w", "FLAIR", "DWI", "lesions"))
 #: A full disk, a quota, too many open files, a disk that fails.
 _OF_THE_MACHINE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO, errno.EROFS))
 
@@ -92,22 +94,24 @@ def record_losses(
     settings: Mapping | None = None,
     stage: str = "",
     accepted: Iterable[str] = (),
+    name: str | None = None,
 ) -> None:
     """Record what a session was mapped without, such as an optional image that could not be used, for the manifest.
 
     Parameters
     ----------
-    failed_dir, session, inputs, settings, stage, accepted
-        As for `record_failure`; `stage` is that of the job, which did not fail.
+    failed_dir, session, inputs, settings, stage, accepted, name
+        As for `record_failure`; `stage` is that of the job, which did not fail. Jobs that lose different things of one
+        session need records of different names.
     losses : mapping of str to str
-        Reason by what was lost, e.g. ``FLAIR`` or ``lesions``. Where there are none, an earlier record is removed.
+        Reason by what was lost, of `OPTIONAL`. Where there are none, an earlier record is removed.
     """
-    path = Path(failed_dir) / f"{session}.json"
+    path = Path(failed_dir) / f"{name or session}.json"
     if losses:
         reason = "; ".join(losses.values())
         record_failure(
             failed_dir, session, reason, inputs=inputs, settings=settings, stage=", ".join(losses), accepted=accepted,
-            name=session,
+            name=name or session,
         )  # fmt: skip
     elif path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("stage") not in ("", None):
         path.unlink()  # nothing is lost any more

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chiomics.core.errors import InputError
-from chiomics.core.failures import Failure, read_failures
+from chiomics.core.failures import OPTIONAL, Failure, read_failures
 from chiomics.index.checks import MINIMUM_SLICES, Facts
 from chiomics.index.gre import GreInput
 from chiomics.index.manifest import (
@@ -245,8 +245,11 @@ def _apply_failures(rows: list[dict], failures: Iterable[Failure]) -> None:
         for row in rows:
             if row["session"] != failure.session or row["status"] != "included":
                 continue
-            if failure.stage:
-                row["without"].append(failure.stage)
+            lost = failure.stage.split(", ") if failure.stage else []
+            row["without"] += lost
+            if lost and OPTIONAL.issuperset(lost):
+                row["warnings"].append(f"mapped without {failure.stage}: {failure.reason}")
+            elif lost:
                 row["warnings"].append(f"left out of {failure.stage} and what needs it: {failure.reason}")
             else:
                 exclude(row, f"{FAILED_JOB}; {failure.reason}")

@@ -43,7 +43,17 @@ def form_warnings(header: Header, file: NamedFile) -> list[str]:
     return warnings
 
 
-def _compare(header: Header, file: NamedFile) -> list[str]:
+def structural_warnings(header: Header, file: NamedFile) -> list[str]:
+    """Compare the forms of a structural image; as for `form_warnings`, but all its axes count, and no B0.
+
+    The sform is what all programs read; where one form alone says "scanner", the other is a co-registration.
+    """
+    return [*header.notes, *_compare(header, file, axes=(0, 1, 2), of="where the head points")]
+
+
+def _compare(
+    header: Header, file: NamedFile, *, axes: tuple[int, ...] = (2,), of: str = "the direction of B0"
+) -> list[str]:
     if header.qform is None:
         return []
     forms = [[list(row[:3]) for row in form] for form in (header.affine, header.qform)]
@@ -59,23 +69,27 @@ def _compare(header: Header, file: NamedFile) -> list[str]:
             "sform and qform disagree which side is left", file=file.path,
             expected="forms that are not mirror images of each other",
         )  # fmt: skip
-    (one, first), (two, second) = zip(forms, sizes, strict=True)
-    axes = [
-        [value / side for value, side in zip(form[2], size, strict=True)]
-        for form, size in ((one, first), (two, second))
-    ]
-    cosine = sum(a * b for a, b in zip(*axes, strict=True)) / math.hypot(*axes[0]) / math.hypot(*axes[1])
-    tilt = math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
+    tilt = max(_degrees_apart(*forms, axis) for axis in axes)
     if tilt <= LARGEST_TILT:
         return []
     scanner = [name for name, code in zip(("sform", "qform"), header.codes, strict=True) if code == 1]
     if len(scanner) != 1:
         raise InputError(
-            "sform and qform disagree about the direction of B0", file=file.path,
+            f"sform and qform disagree about {of}", file=file.path,
             found=f"{tilt:.0f} degrees between them, codes {header.codes[0]} and {header.codes[1]}",
             expected='one form with code 1, "scanner"; the other one set to it, or to code 0',
         )  # fmt: skip
-    return [f"{file.path}: sform and qform are {tilt:.0f} degrees apart; B0 follows the {scanner[0]} (the scanner's)"]
+    which = f"B0 follows the {scanner[0]} (the scanner's)" if axes == (2,) else "the sform is taken"
+    return [f"{file.path}: sform and qform are {tilt:.0f} degrees apart; {which}"]
+
+
+def _degrees_apart(one: list[list[float]], other: list[list[float]], axis: int) -> float:
+    """Give the angle between the directions in which a world axis lies in the voxels of two forms."""
+    first, second = (
+        [value / math.hypot(*(row[i] for row in form)) for i, value in enumerate(form[axis])] for form in (one, other)
+    )
+    cosine = sum(a * b for a, b in zip(first, second, strict=True)) / math.hypot(*first) / math.hypot(*second)
+    return math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
 
 
 def _determinant(m: list[list[float]]) -> float:

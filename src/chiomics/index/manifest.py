@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from chiomics.core.errors import InputError
+from chiomics.core.failures import OPTIONAL
 
 LISTS = (
     "warnings",
@@ -147,7 +148,9 @@ def summarise(rows: list[dict]) -> str:
     lines += [f"  {len(keys)} with {kind}" for kind, keys in kinds.items()]
     lines += [f"  {line}" for line in _reasons(rows)]
     stages = _count((stage, row["session"]) for row in included for stage in row["without"])
-    lines += [f"  {len(keys)} left out of {stage} and what needs it: {_some(keys)}" for stage, keys in stages.items()]
+    for stage, keys in stages.items():
+        what = f"mapped without {stage}" if stage in OPTIONAL else f"left out of {stage} and what needs it"
+        lines.append(f"  {len(keys)} {what}: {_some(keys)}")
     warned = [row["session"] for row in included if row["warnings"]]
     if warned:
         lines.append(f"  {len(warned)} included with warnings, in the column of that name: {_some(warned)}")
@@ -162,7 +165,8 @@ def check_cohort(rows: list[dict], *, on_bad_session: str = "exclude") -> None:
     rows : list of dict
         The manifest.
     on_bad_session : {"exclude", "fail"}
-        What a session that fails does. The operator's own verdicts, and sessions without input, never stop the run.
+        What a session that fails does. The operator's own verdicts, sessions without input, and those that lost only
+        an image or mask that is optional never stop the run.
 
     Raises
     ------
@@ -174,7 +178,7 @@ def check_cohort(rows: list[dict], *, on_bad_session: str = "exclude") -> None:
     if on_bad_session not in ("exclude", "fail"):
         raise InputError("unknown on_bad_session", found=repr(on_bad_session), expected="exclude or fail")
     bad = [row for row in rows if row["status"] == "excluded" and not row["reason"].startswith((VERDICT, NO_INPUT))]
-    partly = [row for row in rows if row["status"] == "included" and row["without"]]
+    partly = [row for row in rows if row["status"] == "included" and not OPTIONAL.issuperset(row["without"])]
     if (bad or partly) and on_bad_session == "fail":
         reasons = _reasons(bad) + [f"{row['session']}: {row['warnings'][-1]}" for row in partly]
         raise InputError(f"on_bad_session is fail, and {len(bad) + len(partly)} sessions failed: {' | '.join(reasons)}")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from chiomics.core.errors import InputError, SettingError
+from chiomics.index.forms import structural_warnings
 from chiomics.index.headers import Header, check_content
 from chiomics.index.names import IMAGES, NamedFile
 
@@ -128,7 +129,7 @@ def choose_structural(
             header = read(image) if read else None
             if header is not None:
                 _check(header, image)
-                warnings += header.notes
+                warnings += structural_warnings(header, image)
             usable.append((image, header))
         except InputError as error:
             warnings.append(f"the {kind} {error}; it is not used")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from chiomics.anatomy.registration.template import template_mask, template_priors
+from chiomics.anatomy.session import segmentation
+from chiomics.anatomy.session.carry import carry_lesions, check_kept
 from chiomics.anatomy.session.coverage import measure_coverage, seen_by, template_points
-from chiomics.anatomy.session.drawn import LESION_ORDER, Placed, check_kept, check_lesions, place
-from chiomics.anatomy.session.regions import carry_lesions
+from chiomics.anatomy.session.drawn import LESION_ORDER, Placed, check_lesions, place
 from chiomics.core.errors import InputError
 from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
@@ -133,7 +136,7 @@ def test_small_lesions_keep_their_volume_on_a_shifted_grid(tmp_path):
     assert after == pytest.approx(before, rel=0.05)  # what the stage asks for
     assert set(np.unique(carried.voxels)) <= set(np.unique(lesions))
     with pytest.raises(InputError, match="lost on the way"):
-        check_kept(3.0, 2.0, Path("lesions.nii.gz"))
+        check_kept({"VolumeMlWithinGRE": 3.0, "VolumeMlOnGRE": 2.0}, Path("lesions.nii.gz"))
 
 
 def test_coverage_counts_what_an_image_did_not_see_also_where_it_was_padded_with_nothing():
@@ -153,3 +156,29 @@ def test_coverage_counts_what_an_image_did_not_see_also_where_it_was_padded_with
         # The slab may begin one 3 mm plane of points, 2 % of the brain, earlier or later, and its edge is closed.
         assert shares["FLAIR"]["white matter"] == pytest.approx(above, abs=0.05)
         assert "FLAIR saw" in warnings[0]
+
+
+def test_lesions_that_the_gradient_echo_cannot_keep_are_refused_and_leave_the_session(monkeypatch, tmp_path):
+    image = Volume(np.ones((12, 12, 12), np.float32), np.diag([3.0, 3, 3, 1]))
+    mask = np.zeros(image.voxels.shape, np.uint8)
+    mask[::3, ::3, ::3] = (
+        1  # single voxels half a voxel off on coarser ones: no voxel of the GRE holds a quarter of one
+    )
+    path = tmp_path / "sub-1_space-T1w_label-L_mask.nii.gz"
+    image.like(mask).write(path)
+    coarse = Volume(
+        np.ones((5, 5, 5), np.float32), np.diag([9.0, 9, 9, 1]) + np.array([[0, 0, 0, 4.5]] * 3 + [[0] * 4])
+    )
+    monkeypatch.setattr(segmentation, "check_lesions", lambda *_, **__: ({}, []))
+    notes = {"Warnings": []}
+    session = SimpleNamespace(
+        files=SimpleNamespace(lesion_labels=None, lesion_mask=path), settings={"lesions": {}, "drawn_on": None},
+        notes=notes, has_t1w=True, warn=notes["Warnings"].append,
+    )  # fmt: skip
+    session._given_lesions = partial(segmentation._Session._given_lesions, session)
+    spaces = {"T1w": (image, Chain()), "GRE": (coarse, Chain())}
+    _, labels, searched, _ = segmentation._Session.lesions(session, image, image, spaces, Chain(), {})
+    assert "lost on the way" in notes["Lesions"]["Refused"]
+    assert not labels.voxels.any()
+    assert not searched.voxels.any()  # no white matter counts as normal-appearing
+    assert "no white matter counts as normal" in notes["Warnings"][0]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from chiomics.anatomy.session.carry import MOST_LOST, nearest_values, seen_share, world_points
 from chiomics.anatomy.tissue.lesion_split import split_lesions
 from chiomics.anatomy.tissue.lesions import LesionSettings
 from chiomics.core.bids import SPACES, space_named
@@ -35,8 +36,6 @@ TURNED, TURNED_FROM = 0.3, 3.0
 LEAST_BRIGHT, BRIGHTER = 0.5, 1.5
 #: Points of a mask that its copies are compared at.
 POINTS = 4000
-#: Share of a mask's volume that may be lost on its way to the gradient echo's voxels, and where that is looked at, ml.
-MOST_LOST, LEAST_VOLUME = 0.05, 0.1
 
 
 @dataclass(frozen=True)
@@ -213,14 +212,14 @@ def check_lesions(
     index = np.argwhere(placed.labels.voxels > 0)
     if not len(index):
         return {}, []
-    own = _world(placed.labels, index[:: max(len(index) // POINTS, 1)].T)
+    own = world_points(placed.labels, index[:: max(len(index) // POINTS, 1)].T)
     copies = _turned(placed.labels, own)
     inside = brain.like((brain.voxels > 0).astype(np.float32))
     maps = [*(priors[name] for name in ("WM", "GM", "CSF")), inside]
 
     def shares(points: np.ndarray) -> np.ndarray:
         there = placed.chain.map_points(points)
-        white, grey, fluid, in_brain = (_nearest(image, there).mean() for image in maps)
+        white, grey, fluid, in_brain = (nearest_values(image, there).mean() for image in maps)
         total = max(white + grey + fluid, 1e-6)
         return np.append(np.array([white, grey, fluid]) / total * in_brain, 1 - in_brain)
 
@@ -242,30 +241,12 @@ def check_lesions(
     return notes, []
 
 
-def seen_share(labels: Volume, image: Volume, chain: Chain) -> float:
-    """Give the share of what was drawn that lies in an image's field of view; 1 where nothing was drawn."""
-    index = np.argwhere(labels.voxels > 0)
-    if not len(index):
-        return 1.0
-    points = chain.map_points(_world(labels, index.T))
-    return float(_nearest(image.like(np.ones(image.voxels.shape[:3], np.float32)), points).mean())
-
-
-def check_kept(before: float, after: float, path: Path) -> None:
-    """Refuse lesions of which more than a few per cent went lost between two grids; volumes in ml."""
-    if before > LEAST_VOLUME and after < (1 - MOST_LOST) * before - LEAST_VOLUME:
-        raise InputError(
-            "part of the lesion mask is lost on the way to the gradient echo's voxels", file=path,
-            found=f"{after:.2f} of {before:.2f} ml", expected=f"at least {1 - MOST_LOST:.0%}",
-        )  # fmt: skip
-
-
 def _check_brightness(
     flair: Volume, own: np.ndarray, copies: list, placed: Placed, white: Volume, path: Path, notes: dict
 ) -> None:
     """Compare the FLAIR under the mask with white matter, and with turned copies."""
     grid = np.indices(flair.voxels.shape)[:, ::2, ::2, ::2].reshape(3, -1)
-    is_white = _nearest(white, placed.chain.map_points(_world(flair, grid))) > 0.9
+    is_white = nearest_values(white, placed.chain.map_points(world_points(flair, grid))) > 0.9
     values = flair.voxels[tuple(grid[:, is_white])]
     if values.size < 100:
         return
@@ -273,7 +254,7 @@ def _check_brightness(
     spread = max(1.4826 * float(np.median(np.abs(values - middle))), 1e-6)
 
     def brightness(points: np.ndarray) -> float:
-        return float((np.median(_nearest(flair, points)) - middle) / spread)
+        return float((np.median(nearest_values(flair, points)) - middle) / spread)
 
     here, best = brightness(own), max(map(brightness, copies))
     notes["BrightnessOnFLAIR"] = round(here, 3)
@@ -293,7 +274,7 @@ def _plausible(shares: np.ndarray) -> float:
 def _turned(grid: Volume, points: np.ndarray) -> list[np.ndarray]:
     """Turn points about the middle of a grid, by 90 degrees and in mirrors along its own axes: 47 copies."""
     axes = grid.affine[:3, :3] / grid.voxel_size
-    middle = _world(grid, (np.array(grid.voxels.shape[:3])[:, None] - 1) / 2)
+    middle = world_points(grid, (np.array(grid.voxels.shape[:3])[:, None] - 1) / 2)
     along = axes.T @ (points - middle)
     copies = []
     for order in itertools.permutations(range(3)):
@@ -303,24 +284,10 @@ def _turned(grid: Volume, points: np.ndarray) -> list[np.ndarray]:
     return copies
 
 
-def _world(grid: Volume, index: np.ndarray) -> np.ndarray:
-    return grid.affine[:3, :3] @ index + grid.affine[:3, 3:]
-
-
-def _nearest(volume: Volume, points: np.ndarray) -> np.ndarray:
-    """Values at the nearest voxels, 0 outside."""
-    back = np.linalg.inv(volume.affine)
-    index = np.rint(back[:3, :3] @ points + back[:3, 3:]).astype(int)
-    held = ((index >= 0) & (index < np.array(volume.voxels.shape[:3])[:, None])).all(axis=0)
-    values = np.zeros(points.shape[1], np.float32)
-    values[held] = volume.voxels[tuple(index[:, held])]
-    return values
-
-
 def _apart(drawn: Volume, one: Chain, other: Chain) -> float:
     """Largest distance in mm between two ways for what was drawn."""
     index = np.argwhere(drawn.voxels > 0)
     if not len(index):
         return 0.0
-    points = _world(drawn, index[:: max(len(index) // POINTS, 1)].T)
+    points = world_points(drawn, index[:: max(len(index) // POINTS, 1)].T)
     return float(np.linalg.norm(one.map_points(points) - other.map_points(points), axis=0).max())

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage
 
 from chiomics.anatomy import files as kept
 from chiomics.anatomy.atlases.atlas import Atlas, read_atlas
@@ -23,9 +22,9 @@ from chiomics.anatomy.atlases.tracts import tract_masks
 from chiomics.anatomy.diffusion.session import ANISOTROPY, TO_ANATOMY, read_traced
 from chiomics.anatomy.files import SessionFiles
 from chiomics.anatomy.registration.ants import Chain, resample
+from chiomics.anatomy.session.carry import in_place, lesions_on_gre
 from chiomics.anatomy.session.consistency import compare_nuclei
 from chiomics.anatomy.session.coverage import measure_coverage, seen_by, structure_points, template_points
-from chiomics.anatomy.session.drawn import check_kept, seen_share
 from chiomics.anatomy.session.vois import Regions, VoiSettings, assemble_regions
 from chiomics.anatomy.session.volumes import brain_volumes, session_volumes
 from chiomics.anatomy.tissue.label_maps import nuclei_from_labels
@@ -35,11 +34,7 @@ from chiomics.core.bids import path_in_dataset
 from chiomics.core.errors import InputError
 from chiomics.core.files import read_sidecar
 from chiomics.core.settings import read_settings
-from chiomics.core.space.grids import same_grid
 from chiomics.core.space.volume import Volume
-
-#: A voxel of the gradient echo is no lesion below this share, however small the lesion.
-LEAST_SHARE = 0.25
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +127,7 @@ def define_regions(
     of_anatomy = Volume.read(segmentation / kept.TISSUE, dtype=np.uint8)
     tissue = resample(of_anatomy, gre, to_gre, interpolation="label")
     sidecar = {"Segmentation": read_sidecar(segmentation / kept.SIDECAR)}
-    lesions, searched = _lesions(segmentation, gre, sidecar["Segmentation"], files)
+    lesions, searched = _lesions(segmentation, gre, sidecar["Segmentation"])
 
     nuclei, consistency = None, compare_nuclei({}, {}, np.zeros((3, 0)))
     if "nuclei" in atlases:
@@ -218,61 +213,15 @@ def _structural_on_gre(
     }
 
 
-def _lesions(segmentation: Path, gre: Volume, notes: dict, files: SessionFiles) -> tuple[Volume, Volume]:
+def _lesions(segmentation: Path, gre: Volume, notes: dict) -> tuple[Volume, Volume]:
     """Carry the lesions and where they were looked for onto the gradient echo, and write down what is left of them."""
-    drawn = Volume.read(segmentation / kept.LESIONS, dtype=np.int32)
     chain = Chain.read(segmentation / kept.LESIONS_TO_GRE)
-    lesions = carry_lesions(drawn, gre, chain)
+    lesions, volumes = lesions_on_gre(Volume.read(segmentation / kept.LESIONS, dtype=np.int32), gre, chain)
+    notes["Lesions"] |= volumes
     searched = Volume.read(segmentation / kept.SEARCHED)
-    if not _in_place(searched, gre, chain):
+    if not in_place(searched, gre, chain):
         searched = resample(searched, gre, chain)
-    volume = float((drawn.voxels > 0).sum() * drawn.voxel_volume * 1e-3)
-    within = seen_share(drawn, gre, chain) * volume
-    after = float((lesions.voxels > 0).sum() * gre.voxel_volume * 1e-3)
-    notes["Lesions"] |= {"VolumeMl": volume, "VolumeMlWithinGRE": within, "VolumeMlOnGRE": after}
-    given = files.lesion_labels or files.lesion_mask
-    if given is not None and notes["Lesions"].get("Source") == given.name:
-        check_kept(within, after, given)
     return lesions, searched.like(searched.voxels > 0.5)
-
-
-def _in_place(volume: Volume, gre: Volume, chain: Chain) -> bool:
-    """Tell whether an image lies on the gradient echo's voxels and is not moved: then it stays as it is."""
-    return same_grid(volume, gre) and chain.is_linear and np.allclose(chain.matrix(), np.eye(4), atol=1e-4)
-
-
-def carry_lesions(lesions: Volume, gre: Volume, to_gre: Chain) -> Volume:
-    """Carry lesions as one mask, which keeps their volume, and give each of its voxels the nearest lesion's label.
-
-    Parameters
-    ----------
-    lesions : Volume
-        One label per lesion.
-    gre : Volume
-        Whose grid the result has.
-    to_gre : Chain
-        From the world of the lesions.
-
-    Returns
-    -------
-    Volume
-        Labels of `lesions`.
-    """
-    if _in_place(lesions, gre, to_gre):
-        return lesions
-    fraction = resample(lesions.like((lesions.voxels > 0).astype(np.float32)), gre, to_gre).voxels
-    # One half would lose lesions of a few voxels, whose fraction is below that everywhere: the border is put where the
-    # volume stays.
-    count = round(float(fraction.sum()))
-    level = np.partition(fraction.ravel(), -count)[-count] if count else 1.0
-    inside = fraction >= np.clip(level, LEAST_SHARE, 0.5)
-    labels = resample(lesions, gre, to_gre, interpolation="nearest").voxels
-    if inside.any() and labels.any():
-        nearest = ndimage.distance_transform_edt(
-            labels == 0, sampling=gre.voxel_size, return_distances=False, return_indices=True
-        )
-        labels = labels[tuple(nearest)]
-    return gre.like(np.where(inside, labels, 0))
 
 
 def _seen(

@@ -23,6 +23,7 @@ from chiomics.anatomy.registration.brain_extraction import extract_brain
 from chiomics.anatomy.registration.mirror import compare_with_mirror_image
 from chiomics.anatomy.registration.settings import Settings, configured
 from chiomics.anatomy.registration.template import template_brain, template_mask, template_priors
+from chiomics.anatomy.session.carry import check_kept, lesions_on_gre
 from chiomics.anatomy.session.checks import Checks
 from chiomics.anatomy.session.coverage import seen_by
 from chiomics.anatomy.session.drawn import TISSUE_ORDER, check_lesions, place, read_lesions
@@ -277,7 +278,7 @@ class _Session:
     def _given_lesions(
         self, path: Path, brain: Volume, spaces: dict, priors: Mapping[str, Volume], settings: LesionSettings
     ) -> tuple[None, Volume, Volume, Chain]:
-        """Read the user's lesions, and check that they can be."""
+        """Read the user's lesions, and check that they can be and that the gradient echo keeps them."""
         placed = read_lesions(
             path, spaces, numbered=path == self.files.lesion_labels, settings=settings,
             drawn_on=self.settings["drawn_on"],
@@ -285,6 +286,8 @@ class _Session:
         space = placed.notes["DrawnOn"]
         flair = spaces["FLAIR"][0] if space == "FLAIR" else None
         notes, warnings = check_lesions(placed, path, brain=brain, priors=priors, flair=flair)
+        gre, from_gre = spaces["GRE"]
+        check_kept(lesions_on_gre(placed.labels, gre, placed.chain.then(from_gre.inverse()))[1], path)
         self.notes["Lesions"] = placed.notes | notes
         for text in [*placed.warnings, *warnings]:
             self.warn(text)
