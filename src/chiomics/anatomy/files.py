@@ -12,7 +12,7 @@ from scipy import ndimage
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image
 from chiomics.core.space.grids import check_same_grid
-from chiomics.core.space.masks import read_mask
+from chiomics.core.space.masks import VOLUMES, read_mask
 from chiomics.core.space.volume import Volume
 
 #: What the folder of a segmentation holds, on the grid of the anatomical image but for FLAIR and lesions, which stay on
@@ -25,7 +25,7 @@ TO_GRE, TO_TEMPLATE, FLAIR_TO_ANATOMY = "to_GRE", "to_template", "FLAIR_to_anato
 GRE_TO_TEMPLATE, LESIONS_TO_GRE = "GRE_to_template", "lesions_to_GRE"
 SIDECAR = "segmentation.json"
 
-#: A χ map that is not 0 in more than this share of its voxels was not masked.
+#: An image that is not 0 in more than this share of its voxels was not cut to the brain.
 MOST_INSIDE = 0.8
 
 
@@ -97,18 +97,33 @@ class SessionFiles:
         return echoes[0].like(np.mean([echo.voxels for echo in echoes], axis=0, dtype=np.float32))
 
     def read_brain(self, like: Volume) -> Volume:
-        """Read the brain mask of the GRE; without one, where the χ map is not 0, or else the magnitude."""
-        if self.brain_mask is None:
-            if self.chi is not None:
-                chi = Volume.read(self.chi)
-                check_same_grid(like, chi, file=self.chi)
-                inside = ndimage.binary_fill_holes(chi.voxels != 0)
-                if inside.mean() < MOST_INSIDE:
-                    return like.like(inside)
-            return like.like(like.voxels > 0)
-        mask = read_mask(self.brain_mask, role="brain").volume
-        check_same_grid(like, mask)
-        return mask
+        """Read the brain mask of the GRE; without one, where the χ map or else the magnitude is not 0.
+
+        Raises
+        ------
+        InputError
+            Where there is no mask, and neither image was cut to the brain.
+        """
+        if self.brain_mask is not None:
+            mask = read_mask(self.brain_mask, role="brain").volume
+            check_same_grid(like, mask)
+            return mask
+        images = [like]
+        if self.chi is not None:
+            images.insert(0, Volume.read(self.chi))
+            check_same_grid(like, images[0], file=self.chi)
+        insides = [ndimage.binary_fill_holes(image.voxels != 0) for image in images]
+        largest = VOLUMES["brain"][1]
+        litres = [float(inside.sum()) * like.voxel_volume / 1e6 for inside in insides]
+        for inside, volume in zip(insides, litres, strict=True):
+            if inside.mean() < MOST_INSIDE and volume <= largest:
+                return like.like(inside)
+        raise InputError(
+            "the brain is not known: there is no brain mask, and the images are not 0 outside the brain",
+            file=self.chi or next(iter(self.raw), None), found=f"{litres[0]:.1f} l that are not 0",
+            expected="a brain mask on the grid of the gradient echo (…_desc-brain_mask.nii.gz), or a map of χ "
+            f"that is 0 outside the brain: at most {largest:g} l, and {100 * MOST_INSIDE:.0f} % of the voxels",
+        )  # fmt: skip
 
 
 def _first_volume(path: Path) -> Volume:
