@@ -15,6 +15,7 @@ from chiomics.radiomics import prepare as preparing
 from chiomics.radiomics.extraction import extract
 from chiomics.radiomics.features.shape_2d import shape_features_2d
 from chiomics.radiomics.region import Region
+from chiomics.radiomics.settings import load_settings
 from tests.radiomics.comparison import differing
 
 SPACING = (0.9, 1.1, 1.6)
@@ -129,3 +130,30 @@ def test_resampling_a_part_equals_resampling_the_whole(head, tmp_path, monkeypat
     monkeypatch.setattr(preparing, "_piece_for", lambda image, *_: image.to_sitk())
     whole = extract(*head, spacing=SPACING, preset=path)
     np.testing.assert_allclose(part["value"], whole["value"], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"setting": {"binWidth": [0.02]}}, r"setting: binWidth.*\[0.02\].*one number above 0"),
+        ({"setting": {"binWidth": "0,02"}}, "setting: binWidth.*the text '0,02'.*one number above 0"),
+        ({"setting": {"binCount": 32.5}}, "setting: binCount.*32.5.*one whole number above 0"),
+        ({"setting": {"normalize": "yes please"}}, "setting: normalize.*yes please.*true or false"),
+        ({"setting": {"distances": 1}}, "setting: distances.*1.*a list, each whole number above 0"),
+        ({"setting": {"resegmentMode": "percent"}}, "resegmentMode.*percent.*absolute, relative, sigma"),
+        ({"setting": {"force2Ddimension": 3}}, "force2Ddimension.*3.*from 0 to 2"),
+        ({"setting": ["binWidth"]}, "setting.*binWidth.*names with values"),
+        ({"imageType": ["Original", "Wavelet"]}, "imageType.*Original.*names with values"),
+        ({"imageType": {"LoG": {"sigma": 2.0}}}, "imageType: LoG: sigma.*2.0.*a list"),
+        ({"featureClass": {"glcm": "Contrast"}}, "featureClass: glcm.*Contrast.*a list of names"),
+        ({"inputImage": {"Original": {}}}, "inputImage.*imageType"),
+    ],
+)
+def test_what_pyradiomics_refuses_is_refused_by_key(tmp_path, sections, said):
+    path = file_with(tmp_path, **sections)
+    with pytest.raises(InputError, match=f"(?s){said}"):
+        load_settings(path)
+    if "inputImage" not in sections:  # its check of names is another one
+        schema = pytest.importorskip("radiomics.featureextractor")
+        with pytest.raises(Exception, match=r"(?s)."):
+            schema.RadiomicsFeatureExtractor(str(path))

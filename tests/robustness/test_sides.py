@@ -8,6 +8,7 @@ import pytest
 from statsmodels.stats.weightstats import ttost_paired
 
 from chiomics.phantom.features import simulate_repeats
+from chiomics.robustness import sides
 from chiomics.robustness.ratings import COLUMN_KEYS, Ratings
 from chiomics.robustness.settings import Settings
 from chiomics.robustness.sides import compare_sides, equivalence_p
@@ -91,3 +92,10 @@ def test_regions_without_sides_give_no_row() -> None:
     ratings = both_sides(0.9, 0.9)
     merged = Ratings(ratings.values, ratings.sessions, ratings.raters, ratings.columns.assign(hemisphere="LR"))
     assert compare_sides(merged, "echo_set", SETTING, SETTINGS).empty
+
+
+def test_draws_in_parts_give_what_all_at_once_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    ratings = both_sides(0.9, 0.85)
+    whole = compare_sides(ratings, "echo_set", SETTING, SETTINGS)
+    monkeypatch.setattr(sides, "MAX_DRAWN", 7 * SETTINGS.bootstraps)
+    pd.testing.assert_frame_equal(compare_sides(ratings, "echo_set", SETTING, SETTINGS), whole, rtol=1e-12)

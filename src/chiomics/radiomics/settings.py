@@ -16,6 +16,7 @@ import yaml
 
 from chiomics.core.errors import InputError
 from chiomics.radiomics.features import first_order, glcm, ngtdm, shape, shape_2d, sizes
+from chiomics.radiomics.parameter_types import check_names, check_section, check_values
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ def load_settings(
     Raises
     ------
     InputError
-        For an unknown preset, setting, image type, class or feature.
+        For an unknown preset, setting, image type, class or feature, and for a value that pyradiomics refuses.
     """
     known = str(preset) in PRESETS
     path = Path(__file__).parent / "presets" / f"{preset}.yaml" if known else Path(preset)
@@ -160,6 +161,8 @@ def load_settings(
         if old in content:
             raise InputError("a section of an old version of pyradiomics", file=path, found=old, expected=new)
     _refuse(set(content) - {"setting", "imageType", "featureClass", "voxelSetting"}, path, "sections")
+    for section, values in content.items():
+        check_section(values, section, path)
     if content.get("voxelSetting"):
         log.warning("%s: voxelSetting has no effect on the features of regions, and is passed over", path)
     parameters = content.get("setting") or {}
@@ -168,10 +171,15 @@ def load_settings(
     if parameters.get("label_channel"):
         raise InputError("label_channel", file=path, found=str(parameters["label_channel"]), expected="0: one channel")
     _refuse(set(parameters) - set(DEFAULTS) - WITHOUT_EFFECT - FILTER_SETTINGS, path, "settings")
+    check_values(parameters, "setting", path)
+    for name, own in (content.get("imageType") or {}).items():
+        check_section(own, f"imageType: {name}", path)
+    check_names(content.get("featureClass") or {}, "featureClass", path)
     image_types = {name: own or {} for name, own in (content.get("imageType") or {"Original": {}}).items()}
     _refuse(set(image_types) - set(IMAGE_TYPES), path, "image types")
-    for own in image_types.values():
+    for name, own in image_types.items():
         _refuse(set(own) - set(DEFAULTS) - FILTER_SETTINGS, path, "settings of an image type")
+        check_values(own, f"imageType: {name}", path)
 
     extra = PRESETS[preset] if known else {}
     if gray_levels is None and bin_width is None:

@@ -25,6 +25,10 @@ from chiomics.robustness.ratings import Ratings
 from chiomics.robustness.settings import Settings
 from chiomics.robustness.tables import ALL, TABLES, TRACTS
 
+#: Numbers of all draws of one side that are held at once: 32 MB.
+MAX_DRAWN = 4_000_000
+FEATURE = ["image_type", "feature_class", "feature"]
+
 
 def compare_sides(ratings: Ratings, perturbation: str, setting: dict, settings: Settings) -> pd.DataFrame:
     """Compare the coefficients of the left with those of the right, per region and class.
@@ -53,27 +57,34 @@ def compare_sides(ratings: Ratings, perturbation: str, setting: dict, settings: 
     pairs, drawn = [], []
     for voi in [name for name in settings.vois or ratings.columns["voi"].unique() if name]:
         here = at_setting & (ratings.columns["voi"] == voi).to_numpy()
-        sides = [here & (ratings.columns["hemisphere"] == side).to_numpy() for side in "LR"]
-        if not all(side.any() for side in sides):
-            continue
-        left, right = (_coefficients(ratings, np.flatnonzero(side), weights, settings) for side in sides)
-        both = left[0].index.intersection(right[0].index, sort=False)
-        places = [side[0].index.get_indexer(both) for side in (left, right)]
-        usable = np.isfinite(left[0].to_numpy()[places[0]]) & np.isfinite(right[0].to_numpy()[places[1]])
-        left_places, right_places = (place[usable] for place in places)
-        pair = pd.DataFrame(both[usable].tolist(), columns=["image_type", "feature_class", "feature"]).assign(voi=voi)
-        pairs.append(pair.assign(left=left[0].to_numpy()[left_places], right=right[0].to_numpy()[right_places]))
-        drawn.append(left[1][:, left_places] - right[1][:, right_places])
-    if not pairs:
+        places = [_features_of(ratings, here & (ratings.columns["hemisphere"] == side).to_numpy()) for side in "LR"]
+        both = places[0].index.intersection(places[1].index, sort=False)
+        size = max(1, MAX_DRAWN // max(len(weights), 1))
+        for start in range(0, len(both), size):  # the draws of a part are summed before the next one is drawn
+            names = both[start : start + size]
+            left, right = (_coefficients(ratings, side[names].to_numpy(), weights, settings) for side in places)
+            usable = np.isfinite(left[0]) & np.isfinite(right[0])
+            pair = pd.DataFrame(names[usable].tolist(), columns=FEATURE).assign(voi=voi)
+            pairs.append(pair.assign(left=left[0][usable], right=right[0][usable]))
+            differences = (left[1] - right[1])[:, usable]
+            for feature_class in pair["feature_class"].unique():
+                of_class = differences[:, (pair["feature_class"] == feature_class).to_numpy()]
+                drawn.append((voi, feature_class, np.nansum(of_class, axis=1), np.isfinite(of_class).sum(axis=1)))
+    if not drawn:
         return pd.DataFrame(columns=TABLES["sides.tsv"])
-    table, draws = pd.concat(pairs, ignore_index=True), np.concatenate(drawn, axis=1)
+    table = pd.concat(pairs, ignore_index=True)
     rows = []
     for voi, in_region in _choices(table["voi"], settings):
         for feature_class in [ALL, *sorted(table["feature_class"].unique())]:
             chosen = in_region & ((table["feature_class"] == feature_class) | (feature_class == ALL)).to_numpy()
-            if chosen.any():
-                tested = _test(table.loc[chosen, "left"], table.loc[chosen, "right"], draws[:, chosen], settings)
-                rows.append({"voi": voi, "feature_class": feature_class, **tested})
+            if not chosen.any():
+                continue
+            regions, classes = set(table.loc[chosen, "voi"]), set(table.loc[chosen, "feature_class"])
+            sums = [part[2:] for part in drawn if part[0] in regions and part[1] in classes]
+            total, number = (np.sum(values, axis=0) for values in zip(*sums, strict=True))
+            means = np.where(number > 0, total / np.maximum(number, 1), np.nan)
+            tested = _test(table.loc[chosen, "left"], table.loc[chosen, "right"], means, settings)
+            rows.append({"voi": voi, "feature_class": feature_class, **tested})
     return pd.DataFrame(rows).assign(cohort=ALL, perturbation=perturbation, **setting)
 
 
@@ -104,20 +115,24 @@ def equivalence_p(differences: np.ndarray, margin: float) -> float:
     return float(max(above, below))
 
 
+def _features_of(ratings: Ratings, chosen: np.ndarray) -> pd.Series:
+    """Give the place of each feature among the columns, by its names."""
+    columns = np.flatnonzero(chosen)
+    return pd.Series(columns, index=pd.MultiIndex.from_frame(ratings.columns.loc[columns, FEATURE]))
+
+
 def _coefficients(
     ratings: Ratings, columns: np.ndarray, weights: np.ndarray, settings: Settings
-) -> tuple[pd.Series, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
     parts = decompose(ratings.values[:, :, columns])
     found = np.where(parts.usable, coefficient(mean_squares(parts), settings.coefficient), np.nan)
-    names = pd.MultiIndex.from_frame(ratings.columns.loc[columns, ["image_type", "feature_class", "feature"]])
-    return pd.Series(found, index=names), bootstrap_coefficients(parts, weights, settings.coefficient)
+    return found, bootstrap_coefficients(parts, weights, settings.coefficient)
 
 
-def _test(left: pd.Series, right: pd.Series, draws: np.ndarray, settings: Settings) -> dict:
+def _test(left: pd.Series, right: pd.Series, means: np.ndarray, settings: Settings) -> dict:
     left, right, margin = left.to_numpy(), right.to_numpy(), settings.equivalence_margin
     enough = len(left) > 1 and np.ptp(np.concatenate([left, right])) > 0
     tested = stats.ttest_ind(left, right) if enough else None
-    means = np.nanmean(draws, axis=1) if len(draws) else np.zeros(0)
     low, high = percentile_interval(means, level=0.90)
     known = bool(high > low)  # an interval of width 0 is none
     return {
