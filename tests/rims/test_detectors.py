@@ -63,6 +63,13 @@ def test_scaler_fills_with_medians_and_ignores_constants():
     np.testing.assert_allclose(out[:, 0].std(), 1, rtol=1e-6)
 
 
+def test_features_that_are_missing_are_named():
+    scaler = Scaler.fit(pd.DataFrame({"a": [1.0, 2], "b": [5.0, 7]}))
+    with pytest.raises(InputError, match="features that the lesions do not have") as error:
+        scaler.transform(pd.DataFrame({"a": [1.0]}))
+    assert "b first" in str(error.value)
+
+
 def test_a_raised_prior_is_taken_back():
     # at equal odds in training, the probability becomes the share of the cohort
     assert undo_prior(np.array([0.3]), 0.3, 0.05)[0] == pytest.approx(0.05)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from chiomics.core.errors import InputError
 from chiomics.rims.detectors.lesions import Lesions
 
 #: Standardised values are cut here: a few textures have tails of hundreds of SDs, which no layer should see.
@@ -59,7 +60,19 @@ class Scaler:
         )
 
     def impute(self, features: pd.DataFrame) -> np.ndarray:
-        """Give the features in their order with medians for what is missing, shape (lesions, features)."""
+        """Give the features in their order with medians for what is missing, shape (lesions, features).
+
+        Raises
+        ------
+        InputError
+            Where the lesions lack a feature that the detector was trained on.
+        """
+        if lacking := [name for name in self.names if name not in features]:
+            raise InputError(
+                "the detector reads features that the lesions do not have",
+                found=f"{len(lacking)} of {len(self.names)} are missing, {lacking[0]} first",
+                expected="a detector trained by this version",
+            )
         values = features[self.names].to_numpy(float)
         return np.where(np.isfinite(values), values, self.median)
 

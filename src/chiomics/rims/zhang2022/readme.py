@@ -132,7 +132,8 @@ def say_agreement(found: pd.DataFrame) -> str:
     own = detectors.loc[detectors["threshold"] == rule].sort_values("kappa", ascending=False)
     said = ", ".join(f"{ARMS[row.first].title} {_kappa(row)}" for row in own.itertuples())
     text = f"As raters (Cohen's κ with the consensus, threshold `{rule}`): {said}."
-    pairs = found.loc[(found["second"] != CONSENSUS) & (found["n"] > 0)]
+    # a rater who was asked only where others differ is no measure of how well raters agree
+    pairs = found.loc[(found["second"] != CONSENSUS) & (found["n"] > own["n"].max() / 2)]
     raters = ", ".join(f"{row.first} and {row.second} {_kappa(row)}" for row in pairs.itertuples())
     if raters:
         text += f" Raters with each other: {raters}; the paper: 0.59."
