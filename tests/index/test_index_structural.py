@@ -205,3 +205,16 @@ def test_a_mask_whose_header_cannot_be_used_does_not_cost_the_session(tmp_path):
     shape = (*SHAPE, 2)
     row = index_one(tmp_path, {MASKS.format("desc-lesion_mask"): {"affine": AFFINE, "shape": shape}})
     assert (row["status"], row["lesion_mask"]) == ("included", MASKS.format("desc-lesion_mask.nii.gz"))
+
+
+def test_t1w_and_flair_without_gre_serve_the_anatomy_alone(tmp_path):
+    spec = {"sub-02/anat/sub-02_T1w": FINE, "sub-02/anat/sub-02_FLAIR": THICK, "sub-03/anat/sub-03_T1w": FINE}
+    spec |= {"derivatives/own/sub-02/anat/sub-02_label-lesion_mask": THICK}
+    _, both, t1w_alone = index_bids(make_bids_tree(tmp_path, multi_echo() | spec))
+    assert both["status"] == "structural"
+    assert "serves anatomy alone" in both["reason"]
+    assert (both["T1w"], both["FLAIR"]) == ("sub-02/anat/sub-02_T1w.nii.gz", "sub-02/anat/sub-02_FLAIR.nii.gz")
+    assert both["lesion_mask"] == "derivatives/own/sub-02/anat/sub-02_label-lesion_mask.nii.gz"
+    assert (both["shape"], both["voxel_size"]) == (list(FINE["shape"]), [1.0, 1.0, 1.0])
+    assert (t1w_alone["status"], t1w_alone["T1w"]) == ("excluded", "")
+    assert "serves" not in t1w_alone["reason"]

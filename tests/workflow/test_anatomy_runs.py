@@ -41,6 +41,8 @@ def configuration(cohort: Path) -> dict:
     atlases = {"nuclei": {"atlas": str(cohort / "atlas/dgm")}, "tracts": {"atlas": str(cohort / "atlas/tracts")}}
     presets = {"fiscone107": {"gray_levels": [16]}, "yan874": {}}
     atlases["registration"] = {"preset": "fast"}
+    # The phantom's head is as large as the template, and no network was trained on it.
+    atlases |= {"brain_extraction": "template", "brain_volume": [0.9, 2.5]}
     return {"anatomy": atlases, "radiomics": {"presets": presets, "reference": "ventricles"}}
 
 
@@ -108,6 +110,39 @@ def test_features_are_read_in_these_regions_and_nothing_runs_twice(mapped, cohor
     # Means of some ten thousand float32 values.
     assert row["value"].iloc[0] == pytest.approx(chi[inside].mean(dtype=float) - offset, abs=1e-6)
     assert mapped.plan("radiomics", "anatomy", config=configuration(cohort)) == {}
+
+
+def test_without_gre_the_same_tissue_and_lesions_are_found_on_the_t1w(mapped, cohort, workflow, tmp_path):
+    for suffix in ("T1w", "FLAIR"):
+        target = tmp_path / "alone/sub-01/anat"
+        target.mkdir(parents=True, exist_ok=True)
+        for path in (cohort / "bids/sub-MS01/anat").glob(f"*_{suffix}.*"):
+            shutil.copy(path, target / path.name.replace("MS01", "01"))
+    run = workflow(tmp_path / "alone")
+    check(run.run("anatomy", config=configuration(cohort)))
+    (row,) = read_manifest(run.folder / "results/manifest.tsv")
+    assert row["status"] == "structural"
+    assert row["reason"].startswith("no input for a χ map; found FLAIR, T1w; serves anatomy alone")
+    anat, with_gre = run.folder / "results/sub-01/anat", mapped.folder / "results/sub-MS01/anat/sub-MS01_segmentation"
+    stem = str(anat / "sub-01_space-T1w_desc-{}_dseg{}")
+    tissue, lesions, normal = (nib.load(stem.format(name, ".nii.gz")) for name in ("tissue", "lesions", "nawm"))
+    t1w = nib.load(tmp_path / "alone/sub-01/anat/sub-01_T1w.nii.gz")
+    for image in (tissue, lesions, normal):
+        assert image.shape == t1w.shape
+        np.testing.assert_allclose(image.affine, t1w.affine, atol=1e-5)  # float32 of the header
+    # The gradient echo has no part in either, so nothing but what is written differs: lesions are a class of their own.
+    where = voxels(Path(stem.format("lesions", ".nii.gz"))) == 0
+    np.testing.assert_array_equal(np.asarray(tissue.dataobj)[where], voxels(with_gre / "tissue.nii.gz")[where])
+    found = read_sidecar(anat / "sub-01_space-T1w_anatomy.json")["Segmentation"]["Lesions"]
+    assert found["Lesions"] == read_sidecar(with_gre / "segmentation.json")["Lesions"]["Lesions"]
+    table = pd.read_csv(stem.format("lesions", ".tsv"), sep="\t")
+    # Every lesion is listed, and carried to the T1w with its volume, to a voxel's share of each.
+    assert len(table) == found["Lesions"]
+    assert table["volume_mm3"].sum() * 1e-3 == pytest.approx(found["VolumeMlOnT1w"], rel=1e-6)
+    assert found["VolumeMlOnT1w"] == pytest.approx(found["VolumeMl"], rel=0.1)
+    assert not (np.asarray(lesions.dataobj).astype(bool) & np.asarray(normal.dataobj).astype(bool)).any()
+    assert (run.folder / "results/qc/anatomy_T1w.tsv").is_file()
+    assert run.plan(config=configuration(cohort)) == {}
 
 
 def test_one_job_and_two_give_the_same_regions(mapped, cohort, workflow):

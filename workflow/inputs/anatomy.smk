@@ -15,6 +15,17 @@ ANATOMY_FIGURE = "results/qc/{folder}/{subject}{run}_anatomy.png"
 FAILURE_PICTURE = "results/qc/failed/{subject}{run}_anatomy.png"
 VOLUMES = derivative("volumes", ".tsv", desc="anatomy")
 CONSISTENCY = derivative("consistency", ".tsv", desc="anatomy")
+#: What a session without GRE gets, on the grid of its T1w.
+STRUCTURAL_RESULTS = {
+    f"{name}_{part}": derivative("dseg", extension, space="T1w", desc=name)
+    for name in ("tissue", "lesions", "nawm")
+    for part, extension in (("labels", ".nii.gz"), ("table", ".tsv"))
+} | {
+    "sidecar": derivative("anatomy", ".json", space="T1w"),
+    "volumes": derivative("volumes", ".tsv", space="T1w", desc="anatomy"),
+    "consistency": derivative("consistency", ".tsv", space="T1w", desc="anatomy"),
+}
+STRUCTURAL_FIGURE = "results/qc/{folder}/{subject}{run}_space-T1w_anatomy.png"
 
 
 def anatomy_sessions():
@@ -136,7 +147,17 @@ def anatomy_targets():
         names = [f"{name}_labels" for name in LABEL_IMAGES] + [f"gre_{name}" for name in images]
         patterns = [*(results[name] for name in names), ANATOMY_FIGURE]
         of_sessions += [pattern.format(**session_wildcards(row)) for pattern in patterns]
-    return of_sessions + (["results/qc/anatomy.png"] if of_sessions else []) + chi_atlas_targets()
+    for row in STRUCTURAL_SESSIONS.values():
+        patterns = [*STRUCTURAL_RESULTS.values(), STRUCTURAL_FIGURE]
+        of_sessions += [pattern.format(**session_wildcards(row)) for pattern in patterns]
+    cohort = ["results/qc/anatomy.png"] if anatomy_sessions() else []
+    cohort += ["results/qc/anatomy_T1w.png"] if STRUCTURAL_SESSIONS else []
+    return of_sessions + cohort + chi_atlas_targets()
+
+
+def structural_tables(pattern, wildcards):
+    """Return one of the tables of the sessions without GRE."""
+    return [pattern.format(**session_wildcards(row)) for row in STRUCTURAL_SESSIONS.values()]
 
 
 def anatomy_figure():

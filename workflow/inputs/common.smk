@@ -18,6 +18,7 @@ from chiomics.index import (
     update_manifest,
     write_manifest,
 )
+from chiomics.index.manifest import STRUCTURAL_ALONE
 from chiomics.index.rim_ratings import RATINGS, update_rim_ratings
 from chiomics.phantom import list_sessions, load_recipe
 from snakemake.iocontainers import Wildcards
@@ -125,6 +126,8 @@ if workflow.is_main_process and KEEP_MANIFEST not in os.environ:
 
 ROWS = [] if config["features"] else read_manifest(MANIFEST)
 SESSIONS = {row["session"]: row for row in ROWS if row["status"] == "included"}
+#: Sessions without GRE or χ map, of which the anatomy stage alone serves the T1w and the FLAIR.
+STRUCTURAL_SESSIONS = {row["session"]: row for row in ROWS if row["status"] == STRUCTURAL_ALONE}
 
 
 def derivative(suffix, extension=".nii.gz", datatype="anat", **entities):
@@ -156,7 +159,7 @@ def wildcards_of(row):
 
 def session_of(wildcards):
     """Return the manifest's row of a job."""
-    return SESSIONS[wildcards.subject + wildcards.run]
+    return (SESSIONS | STRUCTURAL_SESSIONS)[wildcards.subject + wildcards.run]
 
 
 def inputs_of(wildcards, column):
@@ -202,7 +205,7 @@ def go_on_without_failed():
     names = ", ".join(sorted(os.path.basename(path).removesuffix(".json") for path, _ in new))
     logger.warning(f"the run goes on without {len(new)} sessions that failed: {names}")
     again = [argument for argument in sys.argv[1:] if argument != "--nolock"]
-    subprocess.run([sys.executable, "-m", "snakemake", *again, "--nolock"], check=False)
+    subprocess.run([sys.executable, "-m", "snakemake", "--nolock", *again], check=False)
 
 
 def voxels_of(wildcards):

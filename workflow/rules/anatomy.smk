@@ -189,6 +189,37 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                 "../../scripts/anatomy/define_regions.py"
 
 
+rule map_structural:
+    """Tissue and lesions of a session with T1w and FLAIR but without GRE, on the T1w's own grid."""
+    input:
+        unpack(structural_files),
+    output:
+        **STRUCTURAL_RESULTS,
+        figure=report(
+            STRUCTURAL_FIGURE,
+            caption="../report/anatomy.rst",
+            category="Anatomy",
+            labels={"session": "{subject}{run}"},
+        ),
+    log:
+        job_file("logs", "map_structural", ".log"),
+    benchmark:
+        job_file("benchmarks", "map_structural", ".tsv")
+    conda:
+        "../../envs/anatomy.yaml"
+    resources:
+        mem_mb=partial(megabytes_for_size, copies=200),
+        runtime=partial(minutes_for_size, minutes_per_megavoxel=10),
+    params:
+        on_failure=anatomy_on_failure,
+        picture=FAILURE_PICTURE,
+        settings=config["anatomy"],
+        notes=notes_on_images,
+        simulated=SIMULATED,
+    script:
+        "../../scripts/anatomy/map_structural.py"
+
+
 rule compare_anatomy:
     """List and draw the volumes and places of every session's regions, and mark the outliers."""
     input:
@@ -215,6 +246,29 @@ rule compare_anatomy:
         simulated=SIMULATED,
     script:
         "../../scripts/anatomy/compare_anatomy.py"
+
+
+use rule compare_anatomy as compare_structural with:
+    input:
+        volumes=partial(structural_tables, STRUCTURAL_RESULTS["volumes"]),
+        consistency=partial(structural_tables, STRUCTURAL_RESULTS["consistency"]),
+        sidecars=partial(structural_tables, STRUCTURAL_RESULTS["sidecar"]),
+    output:
+        table="results/qc/anatomy_T1w.tsv",
+        figure=report(
+            "results/qc/anatomy_T1w.png",
+            caption="../report/anatomy.rst",
+            category="Anatomy",
+            labels={"session": "without GRE"},
+        ),
+    log:
+        "results/logs/compare_structural.log",
+    benchmark:
+        "results/benchmarks/compare_structural.tsv"
+    params:
+        sessions=list(STRUCTURAL_SESSIONS),
+        left_out=[],
+        simulated=SIMULATED,
 
 
 rule average_chi:

@@ -74,6 +74,11 @@ class SessionFiles:
         return cls(**found)
 
     @property
+    def has_gre(self) -> bool:
+        """Whether there is a gradient echo; without one everything lies on the grid of the T1w."""
+        return bool(self.magnitude or self.real)
+
+    @property
     def raw(self) -> list[Path]:
         """The files of the user, not those of other stages."""
         own = [self.T1w, self.FLAIR, self.T1w_mask, self.lesion_mask, self.lesion_labels, self.tissue_labels]

@@ -16,6 +16,7 @@ from chiomics.index.gre import GreInput
 from chiomics.index.manifest import (
     FAILED_JOB,
     NO_INPUT,
+    STRUCTURAL_ALONE,
     EmptyCohortError,
     check_cohort,
     exclude,
@@ -243,13 +244,13 @@ def _apply_failures(rows: list[dict], failures: Iterable[Failure]) -> None:
     """Exclude sessions that a job could not use, or leave them out of the one stage that could not."""
     for failure in failures:
         for row in rows:
-            if row["session"] != failure.session or row["status"] != "included":
+            if row["session"] != failure.session or row["status"] == "excluded":
                 continue
             lost = failure.stage.split(", ") if failure.stage else []
             row["without"] += lost
             if lost and OPTIONAL.issuperset(lost):
                 row["warnings"].append(f"mapped without {failure.stage}: {failure.reason}")
-            elif lost:
+            elif lost and row["status"] != STRUCTURAL_ALONE:
                 row["warnings"].append(f"left out of {failure.stage} and what needs it: {failure.reason}")
             else:
                 exclude(row, f"{FAILED_JOB}; {failure.reason}")

@@ -35,6 +35,8 @@ COLUMNS = (
 VERDICT = "operator's verdict"
 #: How a reason begins where a session holds nothing that a χ map can come from; no failure either.
 NO_INPUT = "no input for a χ map"
+#: Status of a session without such input whose T1w and FLAIR the anatomy stage serves on their own.
+STRUCTURAL_ALONE = "structural"
 #: How a reason begins that an earlier job left.
 FAILED_JOB = "a job failed on this input"
 
@@ -140,10 +142,13 @@ def summarise(rows: list[dict]) -> str:
     """
     included = [row for row in rows if row["status"] == "included"]
     people = {row["participant_id"] for row in rows}
+    alone = [row["session"] for row in rows if row["status"] == STRUCTURAL_ALONE]
     lines = [
         f"{len(rows)} sessions of {len(people)} participants: {len(included)} included, "
-        f"{len(rows) - len(included)} excluded"
+        f"{len(rows) - len(included) - len(alone)} excluded" + f", {len(alone)} with T1w and FLAIR alone" * bool(alone)
     ]
+    if alone:
+        lines.append(f"  {len(alone)} served by anatomy alone, for there is {NO_INPUT}: {_some(alone)}")
     kinds = _count((f"{row['input_kind']}, {row['n_echoes']} echoes", row["session"]) for row in included)
     lines += [f"  {len(keys)} with {kind}" for kind, keys in kinds.items()]
     lines += [f"  {line}" for line in _reasons(rows)]
@@ -171,7 +176,7 @@ def check_cohort(rows: list[dict], *, on_bad_session: str = "exclude") -> None:
     Raises
     ------
     EmptyCohortError
-        Where every session is excluded.
+        Where every session is excluded, and none is served by the anatomy stage alone.
     InputError
         Where `on_bad_session` is ``fail`` and a session failed.
     """
@@ -182,7 +187,7 @@ def check_cohort(rows: list[dict], *, on_bad_session: str = "exclude") -> None:
     if (bad or partly) and on_bad_session == "fail":
         reasons = _reasons(bad) + [f"{row['session']}: {row['warnings'][-1]}" for row in partly]
         raise InputError(f"on_bad_session is fail, and {len(bad) + len(partly)} sessions failed: {' | '.join(reasons)}")
-    if not any(row["status"] == "included" for row in rows):
+    if not any(row["status"] in ("included", STRUCTURAL_ALONE) for row in rows):
         raise EmptyCohortError(f"no session can be used: {' | '.join(_reasons(rows))}")
 
 

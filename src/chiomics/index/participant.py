@@ -20,7 +20,7 @@ from chiomics.index.companions import (
 from chiomics.index.forms import form_warnings
 from chiomics.index.gre import GreInput, assemble, choose_acquisition, has_phase
 from chiomics.index.headers import Header, read_header, shared_grid
-from chiomics.index.manifest import NO_INPUT, empty_row, exclude, session_key
+from chiomics.index.manifest import NO_INPUT, STRUCTURAL_ALONE, empty_row, exclude, session_key
 from chiomics.index.names import (
     GreImage,
     NamedFile,
@@ -147,11 +147,38 @@ class _Indexer:
         return files[0].participant if files else self.folders[0].split("/")[0]
 
     def _without_input(self, session: str) -> dict:
-        """Row of a session with nothing that a χ map can come from: what there is, and what to do."""
+        """Row of a session with nothing that a χ map can come from: what there is, what it serves, and what to do."""
         files = [file for file in self.raw if file.session == session]
         folders = [path for path in self.folders if (_parts(path)[1] if session else "") == session]
         found, expected = describe_session(files, folders, self.bids_dir)
-        return exclude(empty_row(self._name, session, ""), f"{NO_INPUT}; found {found}; expected {expected}")
+        row = empty_row(self._name, session, "")
+        serves = ""
+        if self.facts_of is None and self._fill_structural(row):
+            serves = "serves anatomy alone, with tissue and lesions on the T1w's grid; "
+        exclude(row, f"{NO_INPUT}; found {found}; {serves}expected {expected}")
+        if serves:
+            row["status"] = STRUCTURAL_ALONE
+        return row
+
+    def _fill_structural(self, row: dict) -> bool:
+        """Fill the row of a session that has a T1w and a FLAIR of its own and no GRE, with what is drawn on them."""
+        filled = empty_row(row["participant_id"], row["session_id"], row["run"])
+        self._fill_companions(filled, None)
+        own = {suffix: file for suffix in STRUCTURAL if filled[suffix] and (file := name_file(filled[suffix]))}
+        if any(suffix not in own or own[suffix].session != row["session_id"] for suffix in STRUCTURAL):
+            return False
+        grids = [(suffix, self._header(own[suffix])) for suffix in STRUCTURAL]
+        header = grids[0][1]
+        filled |= {"input_kind": STRUCTURAL_ALONE, "shape": list(header.shape), "voxel_size": list(header.voxel_size)}
+        candidates = {role: self._candidates(role, row, only_run=True) for role in DERIVED}
+        candidates["T1w_mask"] = self._on_grid_alone(candidates["brain_mask"], grids[:1], [])
+        for role in ("T1w_mask", *sorted(DRAWN)):
+            allowed = grids[:1] if role == "T1w_mask" else grids
+            file, warnings = choose_derivative(role, candidates[role], allowed, self._header)
+            filled[role] = file.path if file else ""
+            filled["warnings"] += warnings
+        row |= filled | {"warnings": row["warnings"] + filled["warnings"]}
+        return True
 
     def _index_gre(self, session: str, images: list[GreImage]) -> list[dict]:
         """One row per run of a session's GRE."""

@@ -27,18 +27,21 @@ def write_session(found: SessionRegions, paths: Mapping, *, title: str, simulate
     paths : mapping
         ``<name>_labels`` and ``<name>_table`` for each of `LABEL_IMAGES`, ``tracts`` (list),
         ``reference``, ``sidecar``, ``volumes``, ``consistency`` and ``figure``; ``gre_<name>`` and
-        ``gre_<name>_sidecar`` for each image of `SessionRegions.on_gre`.
+        ``gre_<name>_sidecar`` for each image of `SessionRegions.on_gre`. A session without GRE has
+        neither ``reference`` nor those, and may lack label images.
     title : str
         Of the page.
     simulated : bool
         Whether to say that the subject is simulated.
     """
+    on_gre = found.sidecar["SpatialReference"] != "T1w"
     write_regions(found.regions, paths, grid=found.brain)
     write_table(paths["volumes"], found.volumes)
     write_table(paths["consistency"], found.consistency)
-    write_sidecar(paths["reference"], found.reference)
+    if on_gre:
+        write_sidecar(paths["reference"], found.reference)
     write_sidecar(paths["sidecar"], found.sidecar)
-    for name, (image, sidecar) in found.on_gre.items():
+    for name, (image, sidecar) in found.on_gre.items() if on_gre else ():
         image.write(paths[f"gre_{name}"])
         write_sidecar(paths[f"gre_{name}_sidecar"], sidecar)
     _draw(found, paths["figure"], title=title, simulated=simulated)
@@ -58,12 +61,14 @@ def write_regions(regions: Regions, paths: Mapping, *, grid: Volume) -> None:
     """
     empty = grid.like(np.zeros(grid.voxels.shape, np.uint8))
     for name in LABEL_IMAGES:
+        if paths.get(f"{name}_labels") is None:
+            continue
         key = f"desc-{name}_dseg"
         table = regions.tables.get(key, regions.tables["desc-nawm_dseg"].iloc[:0])
         regions.images.get(key, empty).write(paths[f"{name}_labels"])
         # The radiomics stage reads this table: labels that were dropped are in the volumes' table alone.
         write_table(paths[f"{name}_table"], table[table["kept"].astype(bool)])
-    for path in paths["tracts"]:
+    for path in paths.get("tracts", ()):
         key = next(key for key in regions.images if str(path).endswith(f"_{key}.nii.gz"))
         regions.images[key].write(path)
 
@@ -129,10 +134,12 @@ def describe(found: SessionRegions) -> tuple[list[str], list[str]]:
         if not any(lesions["Reason"] in warning for warning in warnings):
             warnings.insert(0, lesions["Reason"])
     else:
+        space = found.sidecar["SpatialReference"]
+        carried = lesions["VolumeMlOnT1w" if space == "T1w" else "VolumeMlOnGRE"]
         drawn = f", drawn on the {lesions['DrawnOn']}" if "DrawnOn" in lesions else ""
         facts.append(
             f"lesions: {lesions['Source']}{drawn}; {lesions['Lesions']} lesions, {lesions['VolumeMl']:.2f} ml, on the "
-            f"gradient echo {lesions['VolumeMlOnGRE']:.2f} ml; looked for in "
+            f"{space} {carried:.2f} ml; looked for in "
             f"{lesions['SearchedShareOfWhiteMatter']:.0%} of the white matter"
         )
     for name, quality in segmentation["Registrations"].items():
@@ -142,6 +149,6 @@ def describe(found: SessionRegions) -> tuple[list[str], list[str]]:
     seen = [f"{name} {found['white matter']:.0%} of the white matter and {found['brain']:.0%} of the brain"
             for name, found in found.sidecar["Coverage"].items()]  # fmt: skip
     facts.append(f"seen: {'; '.join(seen)}")
-    if not found.reference["ReferenceTrusted"]:
+    if found.chi is not None and not found.reference["ReferenceTrusted"]:
         warnings.append("ventricles are no trusted reference")
     return facts, warnings

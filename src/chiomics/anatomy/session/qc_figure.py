@@ -86,7 +86,8 @@ def write_anatomy_page(
     if flair is not None:
         of_lesions = {"lesions": lines["lesions"]} if "lesions" in lines else {}
         rows.append(("FLAIR", to_ras(flair.voxels), (0, _bright(flair)), of_lesions, {}))
-    rows += [(label, image, limits, {}, regions[0]) for label, image, limits in backgrounds[::-1]]
+    with_nuclei = backgrounds[::-1] if nuclei or chi is not None else []
+    rows += [(label, image, limits, {}, regions[0]) for label, image, limits in with_nuclei]
     rows += [(*backgrounds[0], {}, regions[1])] if tracts else []
 
     width = 2.6 * len(planes)

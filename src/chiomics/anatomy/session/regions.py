@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -112,22 +112,26 @@ def define_regions(
     Returns
     -------
     SessionRegions
-        All on the grid of the GRE.
+        All on the grid of the GRE, or where there is none on that of the T1w.
     """
     segmentation = Path(segmentation)
-    gre = files.read_magnitude()
-    brain = files.read_brain(gre)
+    anatomy = Volume.read(segmentation / kept.ANATOMY)
+    if files.has_gre:
+        gre = files.read_magnitude()
+        brain = files.read_brain(gre)
+    else:
+        gre, brain = anatomy, Volume.read(segmentation / kept.BRAIN)
     chi, r2star, valid = (
         None if path is None else Volume.read(path) for path in (files.chi, files.r2star, files.valid_mask)
     )
     valid = brain if valid is None else valid.like(valid.voxels > 0)
-    anatomy = Volume.read(segmentation / kept.ANATOMY)
     to_gre = Chain.read(segmentation / kept.TO_GRE)
     from_template = Chain.read(segmentation / kept.TO_TEMPLATE).inverse().then(to_gre)
     of_anatomy = Volume.read(segmentation / kept.TISSUE, dtype=np.uint8)
-    tissue = resample(of_anatomy, gre, to_gre, interpolation="label")
-    sidecar = {"Segmentation": read_sidecar(segmentation / kept.SIDECAR)}
-    lesions, searched = _lesions(segmentation, gre, sidecar["Segmentation"])
+    tissue = resample(of_anatomy, gre, to_gre, interpolation="label") if files.has_gre else of_anatomy
+    space = "gradient echo" if files.has_gre else "T1w"
+    sidecar = {"SpatialReference": space, "Segmentation": read_sidecar(segmentation / kept.SIDECAR)}
+    lesions, searched = _lesions(segmentation, gre, sidecar["Segmentation"], "GRE" if files.has_gre else "T1w")
 
     nuclei, consistency = None, compare_nuclei({}, {}, np.zeros((3, 0)))
     if "nuclei" in atlases:
@@ -156,12 +160,16 @@ def define_regions(
         found, sidecar["TracedTracts"] = read_traced(traced)
         tracts |= found
 
+    chosen = read_settings(VoiSettings, settings["regions"], where="anatomy.regions")
     regions = assemble_regions(
         tissue, brain, valid_mask=valid, lesions=lesions, searched=searched, nuclei=nuclei, tracts=tracts,
-        settings=read_settings(VoiSettings, settings["regions"], where="anatomy.regions"),
+        # Features take some voxels; a list of lesions is whole.
+        settings=chosen if files.has_gre else replace(chosen, min_voxels=1),
     )  # fmt: skip
     background = resample(anatomy, gre, to_gre)
-    sidecar["Coverage"], unseen = measure_coverage(points, _seen(segmentation, anatomy, gre, traced))
+    sidecar["Coverage"], unseen = measure_coverage(
+        points, _seen(segmentation, anatomy, gre, traced, has_gre=files.has_gre)
+    )
     there = from_template.then(Chain.read(segmentation / kept.LESIONS_TO_GRE).inverse())
     looked, _ = measure_coverage(points, {"lesions": (Volume.read(segmentation / kept.SEARCHED), there)})
     of_lesions = sidecar["Segmentation"]["Lesions"]
@@ -213,11 +221,11 @@ def _structural_on_gre(
     }
 
 
-def _lesions(segmentation: Path, gre: Volume, notes: dict) -> tuple[Volume, Volume]:
+def _lesions(segmentation: Path, gre: Volume, notes: dict, grid: str) -> tuple[Volume, Volume]:
     """Carry the lesions and where they were looked for onto the gradient echo, and write down what is left of them."""
     chain = Chain.read(segmentation / kept.LESIONS_TO_GRE)
     lesions, volumes = lesions_on_gre(Volume.read(segmentation / kept.LESIONS, dtype=np.int32), gre, chain)
-    notes["Lesions"] |= volumes
+    notes["Lesions"] |= {key.replace("GRE", grid): volume for key, volume in volumes.items()}
     searched = Volume.read(segmentation / kept.SEARCHED)
     if not in_place(searched, gre, chain):
         searched = resample(searched, gre, chain)
@@ -225,11 +233,13 @@ def _lesions(segmentation: Path, gre: Volume, notes: dict) -> tuple[Volume, Volu
 
 
 def _seen(
-    segmentation: Path, anatomy: Volume, gre: Volume, traced: str | Path | None
+    segmentation: Path, anatomy: Volume, gre: Volume, traced: str | Path | None, *, has_gre: bool
 ) -> dict[str, tuple[Volume, Chain]]:
     """List what each image saw, with the way from the template to its world."""
     onto_anatomy = Chain.read(segmentation / kept.TO_TEMPLATE).inverse()
-    seen = {"GRE": (seen_by(gre), onto_anatomy.then(Chain.read(segmentation / kept.TO_GRE)))}
+    seen = {}
+    if has_gre:
+        seen["GRE"] = (seen_by(gre), onto_anatomy.then(Chain.read(segmentation / kept.TO_GRE)))
     if read_sidecar(segmentation / kept.SIDECAR)["AnatomicalImage"] == "T1w":
         seen["T1w"] = (seen_by(anatomy), onto_anatomy)
     if (segmentation / kept.FLAIR).is_file():

@@ -1,7 +1,8 @@
 """Structural images of a session: corrected, extracted, registered and segmented, and the chains to GRE and template.
 
-The anatomical image is the T1w; a session without one is read from its magnitude, whose tissue is the template's. The
-result is a folder of images and chains, named in `chiomics.anatomy.files`.
+The anatomical image is the T1w; a session without one is read from its magnitude, whose tissue is the template's, and
+one without GRE stays on the grid of its T1w. The result is a folder of images and chains, named in
+`chiomics.anatomy.files`.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ def segment_session(
     }
     spaces = {"T1w": (anatomy, Chain())} if session.has_t1w else {}
     spaces |= session.flair(anatomy, brain)
-    spaces |= {"GRE": (session.gre, to_gre.inverse())}
+    if session.gre is not None:
+        spaces |= {"GRE": (session.gre, to_gre.inverse())}
     probability, lesions, searched, onto_anatomy = session.lesions(anatomy, brain, spaces, to_template, priors)
     onto_anatomy.then(to_gre).write(out_dir / kept.LESIONS_TO_GRE)
     on_anatomy = _carry_mask(lesions, anatomy, onto_anatomy)
@@ -139,8 +141,8 @@ class _Session:
         self.notes: dict = {"Registrations": {}, "Warnings": [], "Accepted": self.checks.accepted_failures}
         self.t1w = self._read("T1w", self.files.T1w)
         self.affine: Chain | None = None
-        self.gre = self.files.read_magnitude()
-        self.gre_brain = self.files.read_brain(self.gre)
+        self.gre = self.files.read_magnitude() if self.files.has_gre or not self.has_t1w else None
+        self.gre_brain = None if self.gre is None else self.files.read_brain(self.gre)
 
     @property
     def has_t1w(self) -> bool:
@@ -159,6 +161,8 @@ class _Session:
         try:
             image, notes = read_structural(path)
         except InputError as error:
+            if name == "T1w" and not self.files.has_gre:
+                raise
             self.notes[name] = {"File": path_in_dataset(path), "Refused": _worded(error)}
             self.warn(f"the {name} is not used: {_worded(error)}")
             return None
@@ -166,7 +170,7 @@ class _Session:
         return image
 
     def with_t1w(self) -> tuple[Volume, Volume, Chain]:
-        """Correct and extract the T1w and register it to the GRE."""
+        """Correct and extract the T1w and register it to the GRE, where there is one."""
         raw, given = self.t1w, None
         if self.files.T1w_mask:
             try:
@@ -179,6 +183,8 @@ class _Session:
         self.affine = found.to_template
         anatomy = correct_bias(raw, settings=self.registering.bias, mask=found.mask)
         self.notes |= {"AnatomicalImage": "T1w", "BrainExtraction": found.method, "BrainVolume": found.check.litres}
+        if self.gre is None:
+            return anatomy, found.mask, Chain().write(self.out_dir / kept.TO_GRE)
         magnitude = correct_bias(self.gre, settings=self.registering.bias, mask=self.gre_brain)
         to_gre = register(
             anatomy, magnitude, settings=self.registering, kind="rigid", moving_mask=found.mask,
@@ -286,7 +292,7 @@ class _Session:
         space = placed.notes["DrawnOn"]
         flair = spaces["FLAIR"][0] if space == "FLAIR" else None
         notes, warnings = check_lesions(placed, path, brain=brain, priors=priors, flair=flair)
-        gre, from_gre = spaces["GRE"]
+        gre, from_gre = spaces["GRE" if "GRE" in spaces else "T1w"]
         check_kept(lesions_on_gre(placed.labels, gre, placed.chain.then(from_gre.inverse()))[1], path)
         self.notes["Lesions"] = placed.notes | notes
         for text in [*placed.warnings, *warnings]:
