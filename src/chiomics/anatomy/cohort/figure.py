@@ -18,6 +18,8 @@ from chiomics.core.outliers import OUTLIER, draw_scores
 IDENTITY = "session"
 #: Column of doubts, and how columns begin that say how much an image saw.
 WARNINGS, SEEN = "warnings", "seen_"
+#: Column of the steps whose failed check the operator accepted.
+ACCEPTED = "accepted"
 #: Characters per inch of the list of what was left out, and the height of its lines, inches.
 CHARACTERS, LINE_HEIGHT = 20, 0.1
 
@@ -40,8 +42,8 @@ def tabulate_anatomy(
         ``session``; ``<region>_mm3``; ``<nucleus>_dice`` and ``<nucleus>_shift_mm`` against the atlas; ``overlap_…``,
         ``mutual_information_…`` and ``sharpness_…`` of each registration; lesions, missing where they are not known,
         with their source and the share of the white matter that was looked at; ``seen_<image>_<structure>``;
-        ``warnings``; and ``outliers``, the columns whose
-        modified z-score is beyond 3.5.
+        ``accepted``, the steps whose failed check the operator accepted; ``warnings``; and ``outliers``, the columns
+        whose modified z-score is beyond 3.5.
     """
     rows = []
     for session, table in volumes.items():
@@ -76,12 +78,13 @@ def _said(sidecar: dict) -> dict[str, object]:
     row["lesions_searched"] = lesions.get("SearchedShareOfWhiteMatter", np.nan)
     for image, shares in sidecar.get("Coverage", {}).items():
         row |= {f"{SEEN}{image}_{structure.replace(' ', '_')}": share for structure, share in shares.items()}
+    row[ACCEPTED] = " | ".join(failure["Step"] for failure in sidecar["Segmentation"].get("Accepted", ()))
     return row | {WARNINGS: " | ".join(sidecar.get("Warnings", []))}
 
 
 def _scored(frame: pd.DataFrame) -> list[str]:
     """List the columns that sessions are compared by."""
-    others = (IDENTITY, WARNINGS, "outliers")
+    others = (IDENTITY, WARNINGS, ACCEPTED, "outliers")
     return [name for name in frame.columns if name not in others and not name.startswith(("lesions", SEEN))]
 
 

@@ -58,9 +58,16 @@ class Checks:
         )  # fmt: skip
 
     def registration(
-        self, step: str, moving: Volume, fixed: Volume, chain: Chain, masks: tuple[Volume, Volume]
+        self,
+        step: str,
+        moving: Volume,
+        fixed: Volume,
+        chain: Chain,
+        masks: tuple[Volume, Volume],
+        *,
+        other: str = "",
     ) -> RegistrationQuality:
-        """Measure a registration and stop where it failed; parameters as of `assess`."""
+        """Measure a registration and stop where it failed, with an `other` way out; else parameters as of `assess`."""
         quality = assess(moving, fixed, chain, masks, thresholds=self.limits)
         log.info("registration %s: %s", step, quality.figures)
         if quality.failed:
@@ -71,7 +78,7 @@ class Checks:
                 "brain of the moving image": resample(_share(masks[0]), small, chain),
             }
             outlines = {name: mask.like(mask.voxels > 0.5) for name, mask in outlines.items()}
-            self._stop_at(step, quality.reason, {"fixed": small, "moving, carried": carried}, outlines)
+            self._stop_at(step, quality.reason, {"fixed": small, "moving, carried": carried}, outlines, other)
         return quality
 
     def _stop_at(

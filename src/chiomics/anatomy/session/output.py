@@ -149,6 +149,8 @@ def describe(found: SessionRegions) -> tuple[list[str], list[str]]:
     seen = [f"{name} {found['white matter']:.0%} of the white matter and {found['brain']:.0%} of the brain"
             for name, found in found.sidecar["Coverage"].items()]  # fmt: skip
     facts.append(f"seen: {'; '.join(seen)}")
+    for failure in segmentation.get("Accepted", ()):
+        warnings.insert(0, f"ACCEPTED by the operator though its check failed: {failure['Step']}: {failure['Reason']}")
     if found.chi is not None and not found.reference["ReferenceTrusted"]:
         warnings.append("ventricles are no trusted reference")
     return facts, warnings

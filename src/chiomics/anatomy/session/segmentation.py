@@ -122,6 +122,11 @@ def segment_session(
 PRIOR_MM = 1.5
 #: What the manifest calls what was lost, where the sidecar's word is another.
 NAMES_OF_LOSSES = {"Lesions": "lesions"}
+#: What else there is where a magnitude, often a slab, does not find its way to the template.
+WITHOUT_T1W = (
+    "a T1w of the whole head, by which a slab is placed; or regions of yours on the gradient echo "
+    "(derivatives/NAME/.../..._desc-voi_dseg.nii.gz), which radiomics reads without the anatomy stage"
+)
 #: Registrations within one head, of which the mirror image is tried too.
 MIRROR_TESTED = ("T1w to GRE", "FLAIR to anatomical image")
 
@@ -330,7 +335,8 @@ class _Session:
         """Stop at a registration that failed."""
         if moving_mask is None:  # the fixed image's, carried back: the overlap then says nothing, the rest does
             moving_mask = _carry_mask(fixed_mask, moving, chain.inverse())
-        quality = self.checks.registration(name, moving, fixed, chain, (moving_mask, fixed_mask))
+        other = "" if self.has_t1w else WITHOUT_T1W
+        quality = self.checks.registration(name, moving, fixed, chain, (moving_mask, fixed_mask), other=other)
         self.notes["Registrations"][name] = asdict(quality) | {"failed": quality.reason}
         if name in MIRROR_TESTED and self.registering.program == "ants":
             test = compare_with_mirror_image(
