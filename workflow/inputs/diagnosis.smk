@@ -1,5 +1,8 @@
 """What the diagnosis stage and the study of Yan et al. 2021 read and make."""
 
+from functools import lru_cache
+
+from chiomics.diagnosis.cost import say_cost, size_of_tables
 from chiomics.diagnosis.models import complete_settings, list_jobs, list_models
 from chiomics.diagnosis.planning import lacking_in_participants, lacking_in_tables
 from chiomics.index.manifest import COLUMNS as MANIFEST_COLUMNS
@@ -70,9 +73,22 @@ def yan2021_targets():
     """Return the tables, figures and models of Yan et al. 2021."""
     if lacking := lacking_for("yan2021"):  # even where it is forced into `all`: it would stop after all features
         raise WorkflowError(f"yan2021: this cohort cannot serve it: {lacking}")
+    say_cost_of_yan2021()
     folder = "results/papers/yan2021"
     figures = [f"{folder}/figure{name}.png" for name in ("3", *YAN_DRAWN)]
     return [f"{folder}/README.md", *figures, *YAN_MODELS]
+
+
+@lru_cache
+def say_cost_of_yan2021():
+    """Say once how long a large study takes at most; where images are measured, the preset has the paper's number."""
+    if GIVEN_FEATURES:
+        sessions, features = (0, 0) if config["feature_columns"] else size_of_tables(GIVEN_TABLES, YAN_SETTINGS)
+    else:
+        sessions = sum(row.get("group") in YAN["groups"] for row in radiomics_sessions())
+        features = 874 if YAN["preset"] == "yan874" else 0
+    if said := say_cost(sessions, features, YAN_SETTINGS):
+        logger.info(said)
 
 
 def lacking_for_yan2021():

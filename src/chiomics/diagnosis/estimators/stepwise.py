@@ -9,6 +9,8 @@ are left to a penalised model.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,12 +23,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from chiomics.diagnosis.classes import two_class_tags, two_classes
 from chiomics.diagnosis.estimators.newton import SEPARATED_DEVIANCE, information, maximise
 
+log = logging.getLogger(__name__)
+
 #: A column is not added where the model explains more than this share of it (weighted R²).
 COLLINEAR = 1 - 1e-6
 #: A step has to lower the criterion by more.
 MIN_GAIN = 1e-5
 #: Models that are fitted before bounds are compared with the best of them.
 FIRST_FITS = 8
+#: Seconds between words of a long selection.
+EVERY = 60.0
 #: Numbers in the designs that are fitted at once: 64 MB.
 MAX_NUMBERS = 8_000_000
 
@@ -83,7 +89,15 @@ class StepwiseAIC(SelectorMixin, BaseEstimator):
         coefficients = np.array([np.log(share / (1 - share))])
         deviance = -2 * len(y) * (share * np.log(share) + (1 - share) * np.log(1 - share))
         self.path_, self.criterion_ = [], deviance + self.penalty
+        said = time.monotonic()
         while True:
+            if time.monotonic() - said > EVERY:
+                said = time.monotonic()
+                log.info(
+                    "stepwise selection: %d features of %d so far; max_features bounds it, screen shortens it",
+                    len(chosen),
+                    Z.shape[1],
+                )
             forced = len(chosen) < self.min_features
             # What cannot lower the criterion need not be fitted.
             worth = np.inf if forced else self.criterion_

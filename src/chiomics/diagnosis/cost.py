@@ -1,0 +1,104 @@
+"""How long a study takes at most, said before it starts.
+
+Nearly all of it goes to the stepwise selections. Their cost was measured on one core of a shared two-core machine, of
+300 to 2,000 subjects with 100 to 874 features that are independent and all carry an effect (docs/diagnosis.md):
+the model is no less than any, up to seven times as much. No selection took more than 2 √subjects steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import sqrt
+from pathlib import Path
+
+from chiomics.core.errors import InputError
+from chiomics.core.features.table import open_features
+from chiomics.diagnosis.models import complete_settings, count_repeats, list_models
+from chiomics.diagnosis.planning import MAX_BYTES_WHEN_PLANNED
+
+#: CPU seconds per subject and feature of the filters; per subject, candidate and step of a selection that fits all
+#: candidates, and of one with `screen`; per subject and square of steps, with `screen`; per step of any.
+FILTERS, FITTED, SCREENED, DROPPED, STEP = 3e-7, 2e-7, 1e-8, 1e-7, 1e-3
+#: Studies below are not worth a word.
+WORTH_SAYING_HOURS = 0.5
+
+
+def selection_seconds(subjects: int, features: int, settings: Mapping) -> float:
+    """Bound the CPU seconds of one fit of the recipe in which all features pass the filters.
+
+    Parameters
+    ----------
+    subjects, features : int
+        Rows and columns.
+    settings : mapping
+        Keys of `contracts.DEFAULTS`.
+
+    Returns
+    -------
+    float
+        Seconds.
+    """
+    steps = min(settings["max_features"] or features, features, 2 * sqrt(subjects))
+    if settings["screen"]:
+        return steps * STEP + subjects * (features * steps * SCREENED + steps**2 * DROPPED)
+    return steps * STEP + subjects * features * steps * (1 + steps / 60) * FITTED
+
+
+def most_hours(subjects: int, features: int, settings: Mapping) -> float:
+    """Bound the CPU hours of all evaluations and permutations of a study.
+
+    Parameters
+    ----------
+    subjects : int
+        Sessions of both groups.
+    features : int
+        Radiomic features of one region.
+    settings : mapping
+        What lies below ``papers.yan2021`` in the configuration.
+
+    Returns
+    -------
+    float
+        Hours of one core, where every feature of every region carries an effect.
+    """
+    settings = complete_settings(dict(settings))
+    filters = subjects * features * FILTERS
+    with_effect = filters + selection_seconds(subjects, features, settings)
+    # Of permuted labels the univariate filter leaves its error rate.
+    passing = max(1, round(settings["p_threshold"] * features))
+    permuted = filters + selection_seconds(subjects, passing, settings)
+    seconds = 0.0
+    for model in list_models(settings).values():
+        fits = 1 + count_repeats(settings, "nested") * settings["folds"]
+        permutations = settings["permutations"] * (1 + settings["folds"]) if model.main else 0
+        seconds += len(model.regions) * (fits * with_effect + permutations * permuted)
+    return seconds / 3600
+
+
+def say_cost(subjects: int, features: int, settings: Mapping) -> str:
+    """Say how long a large study takes at most and what to set; nothing of a small one."""
+    hours = most_hours(subjects, features, settings)
+    if hours < WORTH_SAYING_HOURS:
+        return ""
+    said = f"yan2021: {subjects} sessions with {features} features per region take up to {hours:.1f} CPU hours"
+    choices = {"screen": 5, "max_features": 20}
+    less = [
+        f"papers.yan2021.{key}: {value} up to {most_hours(subjects, features, {**settings, key: value}):.1f}"
+        for key, value in choices.items()
+        if not settings.get(key)
+    ]
+    return said + (f" (with {', with '.join(less)})" if less else "")
+
+
+def size_of_tables(paths: Sequence[str | Path], settings: Mapping) -> tuple[int, int]:
+    """Count the sessions of the groups and the features of a region in tables; 0, 0 of large or unreadable ones."""
+    if sum(Path(path).stat().st_size for path in paths) > MAX_BYTES_WHEN_PLANNED:
+        return 0, 0
+    settings = complete_settings(dict(settings))
+    try:
+        table = open_features(list(paths))
+        who = table.read(["participant", "session", "group"], value=False).to_pandas().astype(str).drop_duplicates()
+        what = table.read(["image_type", "feature_class", "feature"], value=False).to_pandas().astype(str)
+    except InputError:
+        return 0, 0
+    return int(who["group"].isin(settings["groups"]).sum()), len(what.drop_duplicates())

@@ -1,0 +1,43 @@
+"""What a study is said to take: a bound that grows with the study, and that the named settings lower."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chiomics.diagnosis.cost import most_hours, say_cost, size_of_tables
+from chiomics.diagnosis.estimators.stepwise import StepwiseAIC
+
+
+def test_a_large_study_is_announced_with_what_to_set_and_a_small_one_is_not():
+    said = say_cost(2000, 874, {})
+    assert "2000 sessions with 874 features" in said
+    assert "screen: 5" in said and "max_features: 20" in said
+    assert say_cost(83, 874, {"nuclei": ["DN"], "repeats": 2, "permutations": 0}) == ""
+    assert "screen: 5" not in say_cost(20_000, 874, {"screen": 5})
+
+
+@pytest.mark.parametrize("change", [{"screen": 5}, {"max_features": 10}, {"repeats": 2}, {"permutations": 0}])
+def test_less_work_takes_less(change):
+    assert most_hours(2000, 874, change) < most_hours(2000, 874, {}) < most_hours(3000, 874, {})
+
+
+@pytest.mark.parametrize("screen", [None, 5])
+def test_features_that_all_carry_an_effect_are_selected_from_within_the_bound_of_steps(screen):
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 2
+    X = rng.normal(size=(300, 100)) + 0.1 * y[:, None]
+    found = StepwiseAIC(screen=screen).fit(X, y)
+    assert len(found.path_) <= 2 * np.sqrt(300)
+
+
+def test_tables_are_counted(tmp_path):
+    rows = [
+        {"participant": f"p{k}", "group": group, "voi": voi, "feature_class": "glcm", "feature": name, "value": k}
+        for k, group in enumerate(["MS", "MS", "NMOSD", "HC"])
+        for voi in ("DN", "RN")
+        for name in ("Contrast", "Id")
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "f.tsv", sep="\t", index=False)
+    assert size_of_tables([tmp_path / "f.tsv"], {}) == (3, 2)
