@@ -73,7 +73,8 @@ def fetch_atlas(entry: str | Mapping, cache_dir: str | Path) -> Atlas:
             _require_checksum(path, _sha256(path), file["sha256"], "delete it to download it again")
             log.info("%s: in the cache", path)
         else:
-            _download(file["url"], path, file["sha256"])
+            absent = [one["name"] for one in entry["files"] if not (folder / one["name"]).is_file()]
+            _download(file["url"], path, file["sha256"], absent)
     write_description(folder / "atlas.yaml", entry["atlas"])
     return read_atlas(folder)
 
@@ -97,7 +98,7 @@ def _entry(entry: str | Mapping) -> tuple[str, Mapping]:
     return "".join(c if c.isalnum() else "-" for c in entry["atlas"]["name"].lower()), entry
 
 
-def _download(url: str, path: Path, sha256: str) -> None:
+def _download(url: str, path: Path, sha256: str, absent: list[str]) -> None:
     """Write what a URL gives, if it is what was pinned."""
     digest, received = hashlib.sha256(), 0
     try:
@@ -120,7 +121,8 @@ def _download(url: str, path: Path, sha256: str) -> None:
             "the atlas cannot be downloaded",
             file=url,
             found=str(error) or type(error).__name__,
-            expected=f"a network, or the file put at {path} by hand",
+            expected=f"a network, or {', '.join(absent)} put into {path.parent} by hand; or null for "
+            "anatomy.nuclei.atlas or anatomy.tracts.atlas: tissue and lesions need no atlas",
         ) from error
     log.info("%s: downloaded, checksum as pinned", path)
 
