@@ -72,7 +72,8 @@ def files_to_predict(wildcards):
         raise WorkflowError("predict_rims: rims.model names no detector")
     images = {key: paths for key, paths in sessions_to_predict().items() if not key.endswith("_id")}
     if not images["chi"]:
-        raise WorkflowError("predict_rims: no session has FLAIR")
+        reasons = "; ".join(left_out_of_anatomy())
+        raise WorkflowError("predict_rims: no session has FLAIR and anatomy" + (f" ({reasons})" if reasons else ""))
     return images | {"model": beside_snakefile(config["rims"]["model"])}
 
 

@@ -26,7 +26,7 @@ from chiomics.rims.lesions.table import name_lesions
 #: What a session needs, and the pattern of each file's name; of several maps the one of all echoes is taken.
 PATTERNS = {
     "chi": ("*_desc-all_Chimap.nii.gz", "*_Chimap.nii.gz"),
-    "flair": ("*_space-gre_*FLAIR.nii.gz", "*_FLAIR.nii.gz"),
+    "flair": ("*_space-[Gg][Rr][Ee]_*FLAIR.nii.gz", "*_FLAIR.nii.gz"),
     "labels": ("*_desc-lesions_dseg.nii.gz",),
     "tissue": ("*_desc-tissue_dseg.nii.gz",),
     "white": ("*_desc-nawm_dseg.nii.gz",),
