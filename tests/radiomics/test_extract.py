@@ -218,7 +218,7 @@ def test_an_array_needs_its_spacing(case):
         ({"featureClass": {"glcm": ["Entropy"]}}, "unknown features of glcm"),
         ({"featureClass": {"texture": []}}, "unknown feature classes"),
         ({"settings": {}}, "unknown sections"),
-        ({"setting": {"binCount": 0}}, "number of grey levels"),
+        ({"setting": {"binCount": 0}}, "binCount"),
         ({"inputImage": {"Original": {}}}, "imageType"),
         ({"featureClass": {"shape2D": None}}, "force2D"),
     ],

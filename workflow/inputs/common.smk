@@ -205,7 +205,7 @@ def go_on_without_failed():
     names = ", ".join(sorted(os.path.basename(path).removesuffix(".json") for path, _ in new))
     logger.warning(f"the run goes on without {len(new)} sessions that failed: {names}")
     again = [argument for argument in sys.argv[1:] if argument != "--nolock"]
-    subprocess.run([sys.executable, "-m", "snakemake", "--nolock", *again], check=False)
+    subprocess.run([sys.executable, "-m", "snakemake", "--nolock", *again], check=False, cwd=workflow.rundir)
 
 
 def voxels_of(wildcards):

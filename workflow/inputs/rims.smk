@@ -1,5 +1,6 @@
 """What the detectors of rim lesions and the study of Zhang et al. 2022 read and make."""
 
+import shutil
 from chiomics.core.learning.device import torch_missing
 from chiomics.rims.detectors import arms as rim_arms
 from chiomics.rims.evaluation.study import TABLES as RIM_TABLES
@@ -36,7 +37,7 @@ def rim_training_parts(name):
 
 def rim_training_cards(wildcards):
     """Count the graphics cards that a training takes: one where the setting asks for it or the machine has one."""
-    return int(ZHANG["device"] == "cuda" or (ZHANG["device"] == "auto" and os.path.exists("/dev/nvidia0")))
+    return int(ZHANG["device"] == "cuda" or (ZHANG["device"] == "auto" and shutil.which("nvidia-smi") is not None))
 
 
 def rim_training_minutes(wildcards, attempt):
