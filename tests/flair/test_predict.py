@@ -63,6 +63,11 @@ def test_refusals(fitted, tmp_path, capsys) -> None:
     assert "lesions alone" in refused(capsys, fitted["wang2020"], tmp_path / "without.npz")
     save_model(tmp_path / "other.safetensors", {"a": torch.zeros(1)}, {"kind": "another"})
     assert "not a model of FLAIR classifiers" in refused(capsys, tmp_path / "other.safetensors", fitted["sessions"])
+    whole = fitted["sessions"].read_bytes()
+    for number, content in enumerate((whole[:3000], whole[:-3000], b"nothing")):
+        (part := tmp_path / f"{number}.npz").write_bytes(content)
+        assert "not a whole one" in refused(capsys, fitted["seok2023"], part)
+    assert "is a PNG" in refused(capsys, fitted["seok2023"], fitted["sessions"], "--cam", tmp_path / "page.jpg")
     weights = tmp_path / "broken.safetensors"
     weights.write_bytes(b"nothing")
     assert "cannot be read" in refused(capsys, weights, fitted["sessions"])

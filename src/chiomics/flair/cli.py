@@ -43,6 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
     model, card = read_classifier(arguments.model)
     prepared = read_sessions(arguments.sessions)
     print(f"{card['intended_use']} {_training(card)}", file=sys.stderr)
+    if arguments.cam is not None and arguments.cam.suffix.lower() != ".png":
+        raise SettingError("the page of --cam is a PNG", found=str(arguments.cam), expected="a name that ends in .png")
     if arguments.cam is not None and model.views is not None:
         raise SettingError(
             "maps of a two-view network have no place in the head", expected="a model of seok2023 for --cam"

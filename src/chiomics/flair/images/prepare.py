@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -66,9 +68,11 @@ class Prepared:
                     cells.append(found["cells"])
                     for name in IMAGES:
                         images[name].append(found[name])
-            except (OSError, KeyError, ValueError) as error:
+            except (OSError, KeyError, ValueError, AttributeError, TypeError, BadZipFile, zlib.error) as error:
                 raise InputError(
-                    "not a file of prepared images", file=path, found=str(error), expected="made by rule prepare_flair"
+                    "not a file of prepared images, or not a whole one",
+                    file=path,
+                    expected="*_desc-classifiers_FLAIR.npz, which the workflow's rule prepare_flair makes of a session",
                 ) from error
         for name, parts in images.items():
             if len(shapes := {part.shape[1:] for part in parts}) > 1:
