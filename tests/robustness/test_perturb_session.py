@@ -36,6 +36,7 @@ def test_the_table_says_whether_its_subjects_are_simulated(tmp_path, monkeypatch
         input=Inputs(maps=[chi_map], vois=[voi], valid_mask=[]),
         output=SimpleNamespace(features=features),
         log=[str(tmp_path / "log")],
+        wildcards=SimpleNamespace(subject="sub-01", run=""),
         params=SimpleNamespace(
             identity={"participant": "sub-01", "session": "", "run": ""}, preset="fiscone107",
             options={"gray_levels": [4]}, map_names=[["given", "given"]],

@@ -153,7 +153,7 @@ def test_one_job_and_two_give_the_same_regions(mapped, cohort, workflow):
         np.testing.assert_array_equal(voxels(mapped.folder / path), voxels(apart.folder / path))
 
 
-def test_a_failed_registration_stops_its_session_and_is_said_in_the_manifest(cohort, workflow, tmp_path):
+def test_a_failed_registration_costs_the_anatomy_alone_and_is_said_in_the_manifest(cohort, workflow, tmp_path):
     bids = Path(shutil.copytree(cohort / "bids", tmp_path / "bids"))
     path = bids / "sub-MS01/anat/sub-MS01_T1w.nii.gz"
     image = nib.load(path)
@@ -164,7 +164,9 @@ def test_a_failed_registration_stops_its_session_and_is_said_in_the_manifest(coh
     assert failed.returncode != 0
     run.run(config=configuration(cohort), options=("--dry-run",))
     row = next(row for row in read_manifest(run.folder / "results/manifest.tsv") if row["session"] == "sub-MS01")
-    assert row["status"] == "excluded"
+    # The χ map stays; the session is left out of the anatomy and of what needs it.
+    assert row["status"] == "included"
+    assert "anatomy" in row["without"]
     assert "T1w" in row["reason"] or "registration" in row["reason"]
 
 

@@ -73,7 +73,7 @@ def read_flair_recipes(*, seed: int | None = None, groups: Mapping[str, int] | N
     dict of str to dict
         Completed recipes by their names.
     """
-    folder = Path(__file__).parent / "recipes"
+    folder = Path(__file__).parents[1] / "recipes"
     recipes = {name: load_recipe(folder / f"{name}.yaml") for name in RECIPES}
     changes = {key: value for key, value in (("seed", seed), ("groups", groups)) if value is not None}
     return {name: load_recipe(recipe | changes) for name, recipe in recipes.items()}
