@@ -42,7 +42,8 @@ def test_the_table_says_whether_its_subjects_are_simulated(tmp_path, monkeypatch
             options={"gray_levels": [4]}, map_names=[["given", "given"]],
             reference={"inversion": None, "echo_sets": []},
             perturbations={"noise": {"kind": "noise", "sd": 0.1}}, seed=1, engine="chiomics",
-            isolated_voxels="pyradiomics", simulated=simulated,
+            isolated_voxels="pyradiomics", simulated=simulated, raw=[chi_map],
+            on_failure={"failed_dir": tmp_path / "failed", "settings": {}},
         ),
     )  # fmt: skip
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})

@@ -69,7 +69,7 @@ def _compare(
             "sform and qform disagree which side is left", file=file.path,
             expected="forms that are not mirror images of each other",
         )  # fmt: skip
-    tilt = max(_degrees_apart(*forms, axis) for axis in axes)
+    tilt = max(_degrees_apart(forms[0], forms[1], axis) for axis in axes)
     if tilt <= LARGEST_TILT:
         return []
     scanner = [name for name, code in zip(("sform", "qform"), header.codes, strict=True) if code == 1]

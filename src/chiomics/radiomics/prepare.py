@@ -223,8 +223,9 @@ def _resample(image: ImageZYX, grid: ImageZYX, interpolator: str) -> ImageZYX:
     resampler.SetInterpolator(getattr(sitk, interpolator))
     # Between two voxels the nearest one is decided by the last digit of a place: only the whole image has the same.
     support = CUBIC_SUPPORT if interpolator == "sitkBSpline" else INTERPOLATION_SUPPORT
-    nearest = interpolator in ("sitkNearestNeighbor", "sitkLabelGaussian")
-    resampled = resampler.Execute(image.to_sitk() if nearest else _piece_for(image, grid, support))
+    # So it is where ITK rounds to whole numbers, which many an exact half of an integer image meets.
+    whole = interpolator in ("sitkNearestNeighbor", "sitkLabelGaussian") or image.voxels.dtype.kind != "f"
+    resampled = resampler.Execute(image.to_sitk() if whole else _piece_for(image, grid, support))
     return as_image(resampled)
 
 
