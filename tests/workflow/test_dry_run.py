@@ -77,6 +77,16 @@ def test_an_external_map_is_not_computed_again(workflow, tmp_path):
     assert workflow(make_bids_tree(tmp_path / "bids", spec)).plan("qsm")["reconstruct_qsm"] == 1
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_brain_of_an_external_map_without_a_mask_is_found_on_its_magnitude(workflow, tmp_path, masked):
+    spec = {"sub-01/anat/{name}_echo-{1,2}_part-mag_MEGRE": GRE, "derivatives/mine/sub-01/anat/sub-01_Chimap": {}}
+    spec |= {"derivatives/mine/sub-01/anat/sub-01_desc-brain_mask": {}} if masked else {}
+    config = {"anatomy": {"nuclei": {"atlas": None}, "tracts": {"atlas": None}}}
+    jobs = workflow(make_bids_tree(tmp_path / "bids", spec)).plan("anatomy", config=config)
+    assert ("mask_given_map" in jobs) is not masked
+    assert jobs["map_anatomy"] == 1
+
+
 def test_other_kinds_of_input(workflow, tmp_path):
     spec = {"sub-01/anat/{name}_echo-{1,2,3}_part-{real,imag}_MEGRE": GRE}
     assert workflow(make_bids_tree(tmp_path / "bids", spec)).plan("qsm")["reconstruct_qsm"] == 1

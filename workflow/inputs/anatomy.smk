@@ -80,8 +80,9 @@ def anatomy_on_failure(wildcards):
 
 
 def brain_mask_of(wildcards):
-    """Return the brain mask on the GRE: the QSM stage's, else the user's."""
-    if session_of(wildcards)["input_kind"] != "chi_map":
+    """Return the brain mask on the GRE: the QSM stage's, for a map of the user's own the user's, where there is one."""
+    row = session_of(wildcards)
+    if row["input_kind"] != "chi_map" or finds_brain_alone(row):
         return derivative("mask", desc="brain").format(**wildcards)
     return inputs_of(wildcards, "brain_mask")
 

@@ -53,6 +53,11 @@ def qsm_sessions():
     return [row for row in SESSIONS.values() if row["input_kind"] != "chi_map"]
 
 
+def finds_brain_alone(row):
+    """Return whether a map of the user's own comes without a brain mask, but with a magnitude to find the brain on."""
+    return row["input_kind"] == "chi_map" and bool(row["magnitude"]) and not row["brain_mask"]
+
+
 def qsm_groups():
     """Group the sessions by what the rules of the QSM stage write for them, since a rule's outputs are fixed.
 

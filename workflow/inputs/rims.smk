@@ -1,6 +1,7 @@
 """What the detectors of rim lesions and the study of Zhang et al. 2022 read and make."""
 
 import shutil
+
 from chiomics.core.learning.device import torch_missing
 from chiomics.rims.detectors import arms as rim_arms
 from chiomics.rims.evaluation.study import TABLES as RIM_TABLES

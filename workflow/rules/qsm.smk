@@ -11,6 +11,35 @@ rule qsm:
         qsm_targets(),
 
 
+if any(map(finds_brain_alone, SESSIONS.values())):
+
+    rule mask_given_map:
+        """Find the brain on the magnitude beside a map of the user's own that comes without a mask."""
+        input:
+            unpack(gre_files),
+            given_mask=partial(inputs_of, column="brain_mask"),
+        output:
+            brain_mask=derivative("mask", desc="brain"),
+            brain_sidecar=derivative("mask", ".json", desc="brain"),
+        log:
+            job_file("logs", "mask_given_map", ".log"),
+        benchmark:
+            job_file("benchmarks", "mask_given_map", ".tsv")
+        wildcard_constraints:
+            folder=folder_pattern(list(filter(finds_brain_alone, SESSIONS.values()))),
+        conda:
+            "../../envs/qsm.yaml"
+        resources:
+            mem_mb=partial(megabytes_for_size, copies=30),
+            runtime=partial(minutes_for_size, minutes_per_megavoxel=1),
+        params:
+            gre=gre_parameters,
+            on_failure=ANATOMY_ON_FAILURE,
+            method=config["qsm"]["brain_mask"],
+        script:
+            "../../scripts/qsm/mask_brain.py"
+
+
 for group, sets, r2star, one_job, folders in qsm_groups():
     results = qsm_results(sets, r2star)
     if one_job:
