@@ -35,7 +35,7 @@ record_losses(
     session=session,
     losses=losses,
     inputs=[*files.raw, *gradients],
-    name=f"{session}_DWI",
+    name="DWI",
     **snakemake.params.on_failure,
 )
 log.info("%d tracts traced, %d left to the atlas", len(tracts.masks), len(tracts.reasons))

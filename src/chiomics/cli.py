@@ -11,9 +11,9 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from chiomics import __version__
 from chiomics.core.errors import InputError
 from chiomics.core.logs import start_log
+from chiomics.core.provenance import find_version
 
 STAGES = ("index", "phantom", "radiomics", "diagnosis", "rims", "flair")
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 2 where the input cannot be used.
     """
     parser = argparse.ArgumentParser(prog="chiomics", description="From GRE to χ maps and features. Research use only.")
-    parser.add_argument("--version", action="version", version=f"chiomics {__version__}")
+    parser.add_argument("--version", action="version", version=f"chiomics {find_version()}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for stage in STAGES:
         importlib.import_module(f"chiomics.{stage}.cli").register(subparsers)

@@ -187,7 +187,7 @@ def test_a_failure_of_one_stage_leaves_the_session_to_the_others_until_its_step_
     bids, failed = make_bids_tree(tmp_path / "bids", multi_echo("{01,02}", 1)), tmp_path / "failed"
     error = InputError("the registration T1w to GRE failed", found="sharpness 0.1 below 0.3")
     path = record_failure(failed, "sub-01", error, inputs=[], stage="anatomy")
-    assert path.name == "sub-01_anatomy.json"
+    assert path.name == "sub-01.json"
     first, second = index_bids(bids, failed_dir=failed)
     assert (first["status"], first["without"], second["without"]) == ("included", ["anatomy"], [])
     assert "sharpness 0.1 below 0.3" in first["warnings"][-1]
@@ -217,14 +217,14 @@ def test_failure_is_a_failure_for_on_bad_session(tmp_path):
 def test_what_a_session_is_mapped_without_stands_in_the_manifest_and_stops_nothing(tmp_path):
     bids, failed = make_bids_tree(tmp_path / "bids", multi_echo("{01,02}", 1)), tmp_path / "failed"
     record_losses(failed, "sub-02", {"FLAIR": "bad FLAIR", "lesions": "bad mask"}, inputs=[], stage="anatomy")
-    record_losses(failed, "sub-02", {"DWI": "bad bvec"}, inputs=[], stage="anatomy", name="sub-02_DWI")
+    record_losses(failed, "sub-02", {"DWI": "bad bvec"}, inputs=[], stage="anatomy", name="DWI")
     rows = index_bids(bids, failed_dir=failed)
     assert rows[1]["without"] == ["FLAIR", "lesions", "DWI"]
     said = " ".join(rows[1]["warnings"])
     assert "mapped without FLAIR, lesions: bad FLAIR; bad mask" in said
     assert "mapped without DWI: bad bvec" in said
     check_cohort(rows, on_bad_session="fail")
-    record_losses(failed, "sub-02", {}, inputs=[], stage="anatomy", name="sub-02_DWI")
+    record_losses(failed, "sub-02", {}, inputs=[], stage="anatomy", name="DWI")
     assert index_bids(bids, failed_dir=failed)[1]["without"] == ["FLAIR", "lesions"]
     record_failure(failed, "sub-01", ValueError("no brain"), inputs=[], stage="anatomy")
     with pytest.raises(InputError, match="no brain"):

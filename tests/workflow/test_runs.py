@@ -119,7 +119,7 @@ def test_a_truncated_image_is_named(workflow, bids):
     run = workflow(bids)
     assert run.run("qsm").returncode != 0
     assert run.plan("qsm") == {}
-    reason = read_sidecar(run.folder / "results/qc/failed/sub-HC01.json")["reason"]
+    reason = read_sidecar(run.folder / "results/qc/failed/sub-HC01.json")["failures"][0]["reason"]
     assert path.name in reason
     assert "cut short" in reason
 

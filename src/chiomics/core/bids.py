@@ -76,27 +76,6 @@ def build_name(suffix: str, extension: str = ".nii.gz", **entities: str | int | 
     return "_".join([*pairs, suffix]) + extension
 
 
-def path_in_dataset(path: str | Path) -> str:
-    """Name a file as its data set does: what a sidecar may hold on any machine.
-
-    Parameters
-    ----------
-    path : path-like
-        A file in or below a participant's folder, wherever the data set lies.
-
-    Returns
-    -------
-    str
-        Path from the data set's root, e.g. ``derivatives/mine/sub-01/anat/sub-01_desc-brain_mask.nii.gz``; the name
-        alone where no folder is a participant's.
-    """
-    parts = Path(path).parts
-    start = next((number for number, part in enumerate(parts[:-1]) if part.startswith("sub-")), len(parts) - 1)
-    if "derivatives" in parts[:start]:
-        start = start - parts[:start][::-1].index("derivatives") - 1
-    return "/".join(parts[start:])
-
-
 def space_named(path: str | Path) -> str:
     """Tell on which image a file says it was drawn: ``T1w``, ``FLAIR``, ``GRE``, another word as it is, or nothing."""
     name = Path(path).name

@@ -1,17 +1,19 @@
 """Remember sessions whose voxels turned out to be bad, so that the next index leaves them out with the reason.
 
-What only shows when a file is read whole (NaN, a phase range, truncation) stops a job. The job leaves a JSON record; a
-record counts as long as the session's inputs and the settings that mattered are still the same.
+What only shows when a file is read whole (NaN, a phase range, truncation) stops a job. The job leaves a record: a file
+per session, with an entry for each thing that went wrong, so that none hides another. An entry counts as long as the
+session's inputs and the settings that mattered are still the same.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +44,7 @@ def record_failure(
     accepted: Iterable[str] = (),
     name: str | None = None,
 ) -> Path:
-    """Record why a job could not use a session.
+    """Record why a job could not use a session, in place of what was recorded under the same name.
 
     Parameters
     ----------
@@ -60,19 +62,17 @@ def record_failure(
         The one stage that cannot serve the session, with what needs it, e.g. ``anatomy``; empty for the whole session.
     accepted : iterable of str
         Steps that the operator had accepted; others later try the session again.
-
     name : str, optional
-        Of the record; by default the session's with the stage.
+        Of the entry in the session's record; by default the stage.
 
     Returns
     -------
     Path
-        The record.
+        The session's record.
     """
-    from chiomics.core.files import write_sidecar
-
-    path = Path(failed_dir) / f"{name or session + '_' * bool(stage) + stage}.json"
-    record = {
+    name = stage if name is None else name
+    entry = {
+        "name": name,
         "session": session,
         "stage": stage,
         "accepted": sorted(accepted),
@@ -81,8 +81,7 @@ def record_failure(
         "inputs": [_fingerprint(Path(file).absolute()) for file in inputs],
         "settings": dict(settings or {}),
     }
-    write_sidecar(path, record)
-    return path
+    return _replace(Path(failed_dir), session, name, entry)
 
 
 def record_losses(
@@ -94,7 +93,7 @@ def record_losses(
     settings: Mapping | None = None,
     stage: str = "",
     accepted: Iterable[str] = (),
-    name: str | None = None,
+    name: str = "lost",
 ) -> None:
     """Record what a session was mapped without, such as an optional image that could not be used, for the manifest.
 
@@ -102,19 +101,18 @@ def record_losses(
     ----------
     failed_dir, session, inputs, settings, stage, accepted, name
         As for `record_failure`; `stage` is that of the job, which did not fail. Jobs that lose different things of one
-        session need records of different names.
+        session need entries of different names.
     losses : mapping of str to str
-        Reason by what was lost, of `OPTIONAL`. Where there are none, an earlier record is removed.
+        Reason by what was lost, of `OPTIONAL`. Where there are none, the entry is removed.
     """
-    path = Path(failed_dir) / f"{name or session}.json"
     if losses:
         reason = "; ".join(losses.values())
         record_failure(
             failed_dir, session, reason, inputs=inputs, settings=settings, stage=", ".join(losses), accepted=accepted,
-            name=name or session,
+            name=name,
         )  # fmt: skip
-    elif path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("stage") not in ("", None):
-        path.unlink()  # nothing is lost any more
+    else:
+        _replace(Path(failed_dir), session, name, None)
 
 
 @contextmanager
@@ -196,21 +194,45 @@ def read_failures(
     found: list[Failure] = []
     for path in sorted(Path(failed_dir).glob("[!.]*.json")):
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            changed = _changes(record, settings)
-            session, reason, stage = record["session"], record["reason"], record.get("stage", "")
-            now = sorted((accepted or {}).get(session, ()))
-            if accepted is not None and stage and record.get("accepted", []) != now:
-                changed = changed or "the accepted steps have changed"
+            for entry in _entries(path):
+                changed = _changes(entry, settings)
+                session, reason, stage = entry["session"], entry["reason"], entry["stage"]
+                now = sorted((accepted or {}).get(session, ()))
+                if accepted is not None and stage and entry["accepted"] != now:
+                    changed = changed or "the accepted steps have changed"
+                if changed:
+                    logger.warning("%s is tried again, %s since a job failed on it: %s", session, changed, path)
+                else:
+                    found.append(Failure(session, stage, f"{reason}; delete {path} to try again"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 "the record of a failed job cannot be read", file=path, found=str(error), expected="delete it to go on"
             ) from error
-        if changed:
-            logger.warning("%s is tried again, %s since a job failed on it: %s", session, changed, path)
-        else:
-            found.append(Failure(session, stage, f"{reason}; delete {path} to try again"))
     return found
+
+
+def _entries(path: Path) -> list[dict]:
+    """Read a session's record; the file may have gone."""
+    return json.loads(path.read_text(encoding="utf-8"))["failures"] if path.is_file() else []
+
+
+def _replace(folder: Path, session: str, name: str, entry: dict | None) -> Path:
+    """Put an entry in the place of the one of its name, or remove that one; no entry, no file."""
+    from chiomics.core.files import write_sidecar
+
+    path = folder / f"{session}.json"
+    if entry is None and not path.is_file():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a", encoding="utf-8") as lock:
+        with suppress(OSError):  # a file system without locks: two jobs of a session seldom fail at the same moment
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        entries = [other for other in _entries(path) if other["name"] != name] + ([entry] if entry else [])
+        if entries:
+            write_sidecar(path, {"session": session, "failures": entries})
+        else:
+            path.unlink()
+    return path
 
 
 def _fingerprint(path: Path) -> dict:

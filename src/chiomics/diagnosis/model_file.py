@@ -7,17 +7,16 @@ training values, the cohort, and what the cross-validation found.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from chiomics import __version__
 from chiomics.core.errors import InputError
 from chiomics.core.features.table import open_features
 from chiomics.core.files import read_sidecar, write_sidecar
+from chiomics.core.provenance import find_versions
 from chiomics.diagnosis.cohort import SHAPE, UNIQUE
 from chiomics.diagnosis.estimators.adjustment_record import record_adjustment
 from chiomics.diagnosis.final_model import coefficient_table
@@ -128,7 +127,7 @@ def record_model(
         },
         "performance": _performance(model.name, performance),
         "recipe": {name: settings[name] for name in RECIPE},
-        "versions": {"chiomics": __version__} | {name: version(name) for name in PACKAGES},
+        "versions": find_versions(*PACKAGES),
     }
 
 

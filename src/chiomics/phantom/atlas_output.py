@@ -13,7 +13,7 @@ import yaml
 
 from chiomics.core.files import write_text
 from chiomics.core.images import write_image
-from chiomics.phantom.dataset import VERSION
+from chiomics.core.provenance import RELEASE
 from chiomics.phantom.head import tissue
 from chiomics.phantom.head.anatomy import add_nuclei
 from chiomics.phantom.head.nuclei import NUCLEI
@@ -93,7 +93,7 @@ def _write(
     write_image(image, voxels, affine)
     description = {
         "name": "chiomics phantom",
-        "version": VERSION,
+        "version": RELEASE,
         "citation": "Shapes of the simulated subjects of chiomics; nuclei fitted to the Allen Human Reference Atlas 3D "
         "2020 (Ding et al. 2016, J Comp Neurol 524:3127), tracts checked against HCP842 (Yeh et al. 2018, "
         "NeuroImage 178:57)",

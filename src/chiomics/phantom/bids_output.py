@@ -10,7 +10,8 @@ import numpy as np
 
 from chiomics.core.files import atomic_write, write_sidecar
 from chiomics.core.images import voxel_size, write_image
-from chiomics.phantom.dataset import VERSION, write_table
+from chiomics.core.provenance import generated_by
+from chiomics.phantom.dataset import write_table
 from chiomics.phantom.head import tissue
 from chiomics.phantom.recipe import Session, find_session, load_recipe
 from chiomics.phantom.scanner.diffusion import DiffusionImages
@@ -80,7 +81,7 @@ def _write_images(root: Path, recipe: dict, session: Session, subject: Simulated
         "Manufacturer": acquisition["manufacturer"],
         "MagneticFieldStrength": acquisition["field_strength"],
         "Simulated": True,
-        "SimulatedBy": f"chiomics {VERSION}",
+        "GeneratedBy": generated_by("chiomics phantom"),
     }
     images = [name for name in session.files if name.endswith(".nii.gz")]
     for name in images:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from chiomics.core.files import write_sidecar, write_text
+from chiomics.core.provenance import generated_by
 from chiomics.phantom.oracle import oracle_table
 from chiomics.phantom.recipe import Session, list_sessions, load_recipe
 
-VERSION = version("chiomics")
 BIDS_VERSION = "1.10.0"
 
 PARTICIPANT_COLUMNS = {
@@ -98,7 +97,7 @@ def write_dataset_files(
     """
     recipe, out_dir = load_recipe(recipe), Path(out_dir)
     truth = out_dir / "derivatives" / "truth"
-    generator = [{"Name": "chiomics", "Version": VERSION, "Description": "chiomics phantom"}]
+    generator = generated_by("chiomics phantom")
     name = f"{recipe['name']} (simulated)"
     write_sidecar(
         out_dir / "dataset_description.json",

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-import chiomics
-from chiomics.core.bids import path_in_dataset
 from chiomics.core.files import read_sidecar, write_sidecar
 from chiomics.core.images import read_image, voxel_size, write_image
+from chiomics.core.provenance import generated_by, path_in_dataset
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import read_mask
 from chiomics.core.space.volume import Volume
@@ -171,7 +170,7 @@ def remove_background(
             "EchoSet": name,
             "Echoes": list(echo_sets[name]),
             "Units": "ppm",
-            "ChiomicsVersion": chiomics.__version__,
+            "GeneratedBy": generated_by(),
         }
         write_sidecar(sidecars[name], of_set | info | local["info"])
     write_image(weights, np.moveaxis(local["weights"], 0, -1), affine)

@@ -30,9 +30,9 @@ from chiomics.anatomy.session.volumes import brain_volumes, session_volumes
 from chiomics.anatomy.tissue.label_maps import nuclei_from_labels
 from chiomics.anatomy.tissue.tissue import VENTRICLES
 from chiomics.anatomy.tissue.ventricles import measure_offset, reference_region
-from chiomics.core.bids import path_in_dataset
 from chiomics.core.errors import InputError
 from chiomics.core.files import read_sidecar
+from chiomics.core.provenance import path_in_dataset
 from chiomics.core.settings import read_settings
 from chiomics.core.space.volume import Volume
 

@@ -34,9 +34,9 @@ from chiomics.anatomy.tissue.lesion_prior import flair_caps, lesion_density
 from chiomics.anatomy.tissue.lesions import LesionSettings, segment_lesions
 from chiomics.anatomy.tissue.tissue import FLUID, GREY, WHITE, TissueSettings, segment_tissue
 from chiomics.anatomy.tissue.ventricles import mark_ventricles, template_ventricles
-from chiomics.core.bids import path_in_dataset
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.files import write_sidecar
+from chiomics.core.provenance import path_in_dataset
 from chiomics.core.settings import read_settings
 from chiomics.core.space.masks import read_labels, read_mask
 from chiomics.core.space.structural import read_structural

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from chiomics import __version__
+from chiomics.core.provenance import find_version
 from chiomics.diagnosis.cohort import radiomic_columns
 from chiomics.diagnosis.models import count_repeats
 
@@ -44,7 +44,7 @@ def study_facts(cohort: pd.DataFrame, settings: dict, definition: dict, *, sourc
     abnormal, levels = settings["abnormal_z"], definition["n_gray_levels"]
     site = settings["groups_column"]
     facts = {
-        "version": __version__,
+        "version": find_version(),
         "source": f"Features of {source}",
         "groups": " and ".join(groups),
         "positive": settings["positive"],

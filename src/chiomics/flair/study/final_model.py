@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
@@ -11,6 +10,7 @@ import torch
 
 from chiomics.core.learning.device import derive_seed, seeded
 from chiomics.core.learning.fit import fit
+from chiomics.core.provenance import find_versions
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.augment import Images
 from chiomics.flair.study.networks import Classifier, build_network
@@ -109,7 +109,7 @@ def describe_model(
         found = {row.arm: [row.pooled, row.low, row.high] for row in own.drop_duplicates("arm").itertuples()}
     return {
         "kind": "chiomics flair classifier",
-        "version": version("chiomics"),
+        "versions": find_versions("numpy", "torch"),
         "study": study,
         "arm": arm,
         "input": settings["input"],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from chiomics import __version__
+from chiomics.core.provenance import find_versions
 from chiomics.rims.detectors.lesions import Lesions
 
 
@@ -50,7 +50,7 @@ def card_facts(
     Returns
     -------
     dict
-        training, thresholds, performance, patch, range of χ, version.
+        training, thresholds, performance, patch, range of χ, versions.
     """
     own = calls.loc[calls["arm"] == arm]
     folds = own.groupby("fold")[["threshold_published", "threshold_inner"]].mean().mean()
@@ -70,5 +70,5 @@ def card_facts(
         "training": {"cohort": source, "simulated": simulated, **study_facts(lesions, source=source)},
         "cross_validated": performance,
         "chi_mean_range_ppb": [float(chi.min()), float(chi.max())],
-        "chiomics": __version__,
+        "versions": find_versions("numpy", "scikit-learn", "scipy"),
     }  # fmt: skip

@@ -1,0 +1,105 @@
+"""How a result was made: version with commit, libraries, and names of files that hold on any machine.
+
+Nothing here names a host, a user or a folder of this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from chiomics import __version__
+
+#: Version alone: for what does not change from one commit to the next, such as a description that caches hang on.
+RELEASE = __version__
+#: Root of a checkout, where the package is used from one.
+_CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+@cache
+def find_commit(checkout: str | Path = _CHECKOUT) -> str:
+    """Give the commit of a checkout.
+
+    Parameters
+    ----------
+    checkout : path-like
+        Its root.
+
+    Returns
+    -------
+    str
+        Twelve digits, with ``.dirty`` where tracked files differ from it; empty where there is no git or no checkout,
+        as after an installation from an archive.
+    """
+    if not Path(checkout, ".git").exists():
+        return ""
+    call = ["git", "-C", str(checkout), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=.dirty"]
+    try:  # locks are for commands that change something
+        environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
+        done = subprocess.run(call, capture_output=True, text=True, timeout=20, env=environment, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def find_version() -> str:
+    """Give the package's version, with the commit where it is known, e.g. ``0.1.0+g1a2b3c4d5e6f``."""
+    commit = find_commit()
+    return f"{RELEASE}+g{commit}" if commit else RELEASE
+
+
+def find_versions(*packages: str) -> dict[str, str]:
+    """Give the versions of the package and of what its result hangs on.
+
+    Parameters
+    ----------
+    *packages : str
+        Distributions, e.g. ``scikit-learn``.
+
+    Returns
+    -------
+    dict of str to str
+        ``chiomics`` first.
+    """
+    return {"chiomics": find_version()} | {name: version(name) for name in packages}
+
+
+def generated_by(description: str | None = None) -> list[dict[str, str]]:
+    """Write the field ``GeneratedBy`` of a sidecar or a dataset description.
+
+    Parameters
+    ----------
+    description : str, optional
+        What was called.
+
+    Returns
+    -------
+    list of dict
+        As BIDS has it: one entry with Name, Version and perhaps Description.
+    """
+    entry = {"Name": "chiomics", "Version": find_version()}
+    return [entry | ({"Description": description} if description else {})]
+
+
+def path_in_dataset(path: str | Path) -> str:
+    """Name a file as its data set does: what a sidecar may hold on any machine.
+
+    Parameters
+    ----------
+    path : path-like
+        A file in or below a participant's folder, wherever the data set lies.
+
+    Returns
+    -------
+    str
+        Path from the data set's root, e.g. ``derivatives/mine/sub-01/anat/sub-01_desc-brain_mask.nii.gz``; the name
+        alone where no folder is a participant's.
+    """
+    parts = Path(path).parts
+    start = next((number for number, part in enumerate(parts[:-1]) if part.startswith("sub-")), len(parts) - 1)
+    if "derivatives" in parts[:start]:
+        start = start - parts[:start][::-1].index("derivatives") - 1
+    return "/".join(parts[start:])
