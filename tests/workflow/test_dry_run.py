@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 
 import pytest
 
+from chiomics.index import read_manifest
 from tests.bids_trees import GRE, make_bids_tree, multi_echo
 from tests.core.features.tables import tidy_table
 
@@ -161,6 +163,23 @@ def test_atlases_are_fetched_taken_from_a_folder_or_left_out(workflow, tmp_path)
     mine = workflow(bids, "mine").plan("anatomy", config=config)
     assert mine["prepare_atlas"] == 1
     assert "fetch_atlas" not in mine
+
+
+def test_what_needs_an_atlas_that_cannot_be_had_is_left_out_and_said(workflow, tmp_path):
+    run = workflow(make_bids_tree(tmp_path / "bids", multi_echo("01") | {"sub-01/anat/{name}_{T1w,FLAIR}": {}}))
+    (run.folder / "results/atlases").mkdir(parents=True)
+    reason = "the atlas is not at hand: put labels.nii.gz into the cache"
+    (run.folder / "results/atlases/missing.json").write_text(json.dumps({"nuclei": reason, "tracts": reason}))
+    config = {"anatomy": {"atlas_cache": str(tmp_path / "empty cache")}}
+    done = run.run("anatomy", config=config, options=("--dry-run",))
+    said = done.stdout + done.stderr
+    assert f"nuclei are not made, everything else is, and a later run makes them: {reason}" in said
+    assert "map_anatomy" in said
+    assert "prepare_atlas" not in said
+    (row,) = read_manifest(run.folder / "results/manifest.tsv")
+    assert row["without"] == ["nuclei", "tracts"]
+    for kind, warning in zip(("nuclei", "tracts"), row["warnings"][-2:], strict=True):
+        assert warning.startswith(f"made without {kind}: the atlas")
 
 
 def test_tracts_are_traced_where_there_are_diffusion_images(workflow, tmp_path):

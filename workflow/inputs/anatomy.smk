@@ -5,8 +5,6 @@ TRACTS = ("AF", "CST", "FAT", "IFOF", "OR", "UF")
 LABEL_IMAGES = ("tissue", "lesions", "dgm", "nawm")
 #: Images that a session may have and that are carried to the GRE's voxels.
 STRUCTURAL_IMAGES = ("T1w", "FLAIR")
-#: What real brains are labelled by, where the configuration names nothing else.
-PUBLIC_ATLASES = {"nuclei": "allen2020", "tracts": "hcp842"}
 #: Folder of a session's T1w-space images and transforms.
 SEGMENTATION = "results/{folder}/anat/{subject}{run}_segmentation"
 TRACED = "results/{folder}/anat/{subject}{run}_tracts"
@@ -37,7 +35,10 @@ def left_out_of_anatomy():
     """List the sessions whose anatomy is not mapped, each with the reason."""
     excluded = [(row, row["reason"]) for row in ROWS if row["status"] == "excluded"]
     excluded += [(row, row["warnings"][-1]) for row in SESSIONS.values() if "anatomy" in row["without"]]
-    return [f"{row['session']}: {reason}" for row, reason in excluded]
+    lacks = [
+        f"all sessions: no {kind}, for the atlas {atlas_named(kind)} is missing" for kind in sorted(MISSING_ATLASES)
+    ]
+    return lacks + [f"{row['session']}: {reason}" for row, reason in excluded]
 
 
 def wants_tracing(row):
@@ -71,7 +72,9 @@ def structural_files(wildcards):
 def notes_on_images(wildcards):
     """Give what the index said of a session's images, for its sidecar and its page."""
     # What an earlier run of the job itself found must not make it run again.
-    return [text for text in session_of(wildcards)["warnings"] if not text.startswith("left out of ")]
+    return [
+        text for text in session_of(wildcards)["warnings"] if not text.startswith(("left out of ", "mapped without "))
+    ]
 
 
 def anatomy_on_failure(wildcards):
@@ -97,26 +100,16 @@ def diffusion_files(wildcards):
     return {column: inputs_of(wildcards, column) for column in ("dwi", "bval", "bvec")}
 
 
-def atlas_named(kind):
-    """Return the atlas of a kind that the configuration means: a name of the catalogue, a folder, or none."""
-    named = config["anatomy"][kind]["atlas"]
-    if named != "auto":
-        return named
-    return f"{COHORT}/derivatives/atlas/{kind}" if SIMULATED else PUBLIC_ATLASES[kind]
-
-
 def atlas_source(wildcards):
     """Return the folder of an atlas: fetched where it is one of the catalogue."""
     named = atlas_named(wildcards.kind)
-    if named.startswith(COHORT):
-        return named
-    is_of_catalogue = re.fullmatch(r"[a-z0-9]+", named) is not None
-    return f"results/atlases/fetched/{named}" if is_of_catalogue else beside_snakefile(named)
+    return named if named.startswith(COHORT) else fetched_atlas(wildcards.kind) or beside_snakefile(named)
 
 
 def atlas_folders():
-    """Return the prepared atlases by kind, those that the configuration names."""
-    return {kind: f"results/atlases/{kind}" for kind in PUBLIC_ATLASES if atlas_named(kind) is not None}
+    """Return the prepared atlases by kind, those that the configuration names and that can be had."""
+    kinds = [kind for kind in PUBLIC_ATLASES if atlas_named(kind) is not None and kind not in MISSING_ATLASES]
+    return {kind: f"results/atlases/{kind}" for kind in kinds}
 
 
 def anatomy_results(structural=STRUCTURAL_IMAGES):

@@ -57,6 +57,40 @@ SOURCE = os.path.join(ROOT, "src")
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
 
 
+#: What real brains are labelled by, where the configuration names nothing else.
+PUBLIC_ATLASES = {"nuclei": "allen2020", "tracts": "hcp842"}
+#: What the last run found of atlases that cannot be downloaded, for its jobs and for plans.
+ATLAS_RECORD = "results/atlases/missing.json"
+#: Targets that read no atlas.
+WITHOUT_ATLAS = {"phantom", "qsm"}
+
+
+def atlas_named(kind):
+    """Return the atlas of a kind that the configuration means: a name of the catalogue, a folder, or none."""
+    named = config["anatomy"][kind]["atlas"]
+    if named != "auto":
+        return named
+    return f"{COHORT}/derivatives/atlas/{kind}" if SIMULATED else PUBLIC_ATLASES[kind]
+
+
+def fetched_atlas(kind):
+    """Return the folder into which an atlas of the catalogue is fetched; none for one of the user's or the cohort's."""
+    is_of_catalogue = re.fullmatch(r"[a-z0-9]+", atlas_named(kind) or "") is not None
+    return f"results/atlases/fetched/{atlas_named(kind)}" if is_of_catalogue else None
+
+
+def find_missing_atlases():
+    """Return which atlases cannot be had, each with the reason; a plan asks no network."""
+    from chiomics.anatomy.atlases.fetch import default_cache, missing_atlases
+
+    wanted = {kind: atlas_named(kind) for kind in PUBLIC_ATLASES if fetched_atlas(kind)}
+    wanted = {kind: named for kind, named in wanted.items() if not os.path.isdir(fetched_atlas(kind))}
+    targets = set(getattr(workflow.dag_settings, "targets", None) or ())
+    download = not workflow.output_settings.dryrun and not (targets and targets <= WITHOUT_ATLAS)
+    cache = config["anatomy"]["atlas_cache"] or default_cache()
+    return missing_atlases(wanted, cache, record=ATLAS_RECORD, download=download)
+
+
 FOLDER = r"sub-[a-zA-Z0-9+]+(/ses-[a-zA-Z0-9+]+)?"
 
 
@@ -108,6 +142,12 @@ def write_cohort_manifest():
         settings = ON_FAILURE["settings"] | ANATOMY_ON_FAILURE["settings"] | RADIOMICS_ON_FAILURE["settings"]
         options = config["index"] | {"failed_dir": ON_FAILURE["failed_dir"], "settings": settings}
         options |= {key: beside_snakefile(options[key]) for key in ("qc_exclude", "qc_accept")}
+        missing = find_missing_atlases()
+        for kind, reason in missing.items():
+            logger.warning(f"{kind} are not made, everything else is, and a later run makes them: {reason}")
+        # What goes into the results names no folder of this machine.
+        said = f"is not at hand; {ATLAS_RECORD} and the run's log say which files to put where"
+        options["without"] = {kind: f"the atlas {atlas_named(kind)} {said}" for kind in missing}
         rows = update_manifest(BIDS_DIR, MANIFEST, on_bad_session=config["on_bad_session"], **options)
         update_rim_ratings(os.path.join(BIDS_DIR, RATINGS), rows, RIM_RATINGS)
 
@@ -126,6 +166,8 @@ if workflow.is_main_process and KEEP_MANIFEST not in os.environ:
 
 ROWS = [] if config["features"] else read_manifest(MANIFEST)
 SESSIONS = {row["session"]: row for row in ROWS if row["status"] == "included"}
+#: Kinds of atlas that this run cannot have, by what the index said of its sessions.
+MISSING_ATLASES = {kind for row in SESSIONS.values() for kind in row["without"] if kind in PUBLIC_ATLASES}
 #: Sessions without GRE or χ map, of which the anatomy stage alone serves the T1w and the FLAIR.
 STRUCTURAL_SESSIONS = {row["session"]: row for row in ROWS if row["status"] == STRUCTURAL_ALONE}
 

@@ -96,6 +96,8 @@ def lacking_for_yan2021():
     if GIVEN_FEATURES:
         return "" if config["feature_columns"] else lacking_in_tables(GIVEN_TABLES, YAN_SETTINGS)
     rows = [row for row in radiomics_sessions() if row["input_kind"] != "chi_map" or row["voi_labels"]]
+    if "nuclei" in MISSING_ATLASES and not any(row["voi_labels"] for row in rows):
+        return f"it reads deep grey nuclei, and their atlas {atlas_named('nuclei')} is missing"
     of_participants = [name for name in (rows[0] if rows else []) if name not in MANIFEST_COLUMNS]
     return lacking_in_participants(rows, YAN_SETTINGS, of_participants)
 

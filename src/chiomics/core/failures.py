@@ -22,7 +22,7 @@ from chiomics.core.errors import InputError, SettingError
 logger = logging.getLogger(__name__)
 
 #: What a session can be mapped without: losing it is no failure of the session.
-OPTIONAL = frozenset(("T1w", "FLAIR", "DWI", "lesions"))
+OPTIONAL = frozenset(("T1w", "FLAIR", "DWI", "lesions", "nuclei", "tracts"))
 #: A full disk, a quota, too many open files, a disk that fails.
 _OF_THE_MACHINE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO, errno.EROFS))
 

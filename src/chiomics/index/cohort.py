@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 VERDICTS = "qc_exclude.tsv"
 #: The same for steps whose failed check the operator accepts.
 ACCEPTANCES = "qc_accept.tsv"
+#: How a warning begins about what no session can have in this run.
+LACK = "made without"
 
 
 def update_manifest(
@@ -89,6 +91,7 @@ def index_bids(
     T1w: Mapping | None = None,
     FLAIR: Mapping | None = None,
     minimum_slices: int = MINIMUM_SLICES,
+    without: Mapping[str, str] | None = None,
 ) -> list[dict]:
     """Index a BIDS folder from names, sidecars and image headers.
 
@@ -116,6 +119,8 @@ def index_bids(
         Which of several images of a session is meant, see `chiomics.index.structural.matches`.
     minimum_slices : int
         Fewest voxels along any axis.
+    without : mapping of str to str, optional
+        What no session can have in this run, ``nuclei`` or ``tracts``, with the reason.
 
     Returns
     -------
@@ -160,6 +165,7 @@ def index_bids(
     if qc_accept is not None or default.is_file():
         apply_acceptances(rows, qc_accept or default)
     _apply_failures(rows, read_failures(failed_dir, settings, {row["session"]: row["accepted"] for row in rows}))
+    _apply_lack(rows, without or {})
     default = Path(folder, VERDICTS)
     if qc_exclude is not None or default.is_file():
         apply_verdicts(rows, qc_exclude or default)
@@ -254,6 +260,14 @@ def _apply_failures(rows: list[dict], failures: Iterable[Failure]) -> None:
                 row["warnings"].append(f"left out of {failure.stage} and what needs it: {failure.reason}")
             else:
                 exclude(row, f"{FAILED_JOB}; {failure.reason}")
+
+
+def _apply_lack(rows: list[dict], without: Mapping[str, str]) -> None:
+    """Say at every session whose anatomy is mapped what it is mapped without."""
+    for row in rows:
+        if row["status"] == "included" and "anatomy" not in row["without"]:
+            row["without"] += list(without)
+            row["warnings"] += [f"{LACK} {what}: {reason}" for what, reason in without.items()]
 
 
 def _select(

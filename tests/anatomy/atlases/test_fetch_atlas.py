@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from chiomics.anatomy.atlases.description import STRUCTURES
-from chiomics.anatomy.atlases.fetch import fetch_atlas, known_atlases
+from chiomics.anatomy.atlases.fetch import fetch_atlas, known_atlases, missing_atlases
 from chiomics.core.errors import InputError, SettingError
 from tests.anatomy.atlas_folders import SHAPE, affine_of, description, nuclei_labels, world
 
@@ -110,8 +110,33 @@ def test_a_failed_download_is_explained_and_leaves_nothing(
 def test_without_a_network_it_says_where_to_put_the_file(tmp_path: Path, server: Server) -> None:
     entry = _entry(server, tmp_path)
     entry["files"][0]["url"] = "http://127.0.0.1:9/labels.nii.gz"
-    with pytest.raises(InputError, match=r"labels\.nii\.gz put into .*cache.* by hand; or null for"):
+    said = rf"put into .*cache.* by hand: labels\.nii\.gz \(from http.*, SHA-256 {entry['files'][0]['sha256']}\)"
+    with pytest.raises(InputError, match=said):
         fetch_atlas(entry, tmp_path / "cache")
+
+
+def test_an_atlas_that_cannot_be_had_is_named_until_its_file_is_there(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, cache, record = _entry(server, tmp_path), tmp_path / "cache", tmp_path / "missing.json"
+    entry["files"][0]["url"] = "http://127.0.0.1:9/labels.nii.gz"
+    monkeypatch.setattr("chiomics.anatomy.atlases.fetch.known_atlases", lambda: {"mine": entry})
+    ask = functools.partial(missing_atlases, {"nuclei": "mine"}, cache, record=record)
+    assert ask(download=False) == {}  # a plan before the first run
+    found = ask(download=True)
+    assert "the atlas mine is not at hand" in found["nuclei"]
+    assert ask(download=False) == found  # a plan after it
+    (cache / "mine").mkdir(parents=True, exist_ok=True)
+    (cache / "mine" / "labels.nii.gz").write_bytes(b"another file")
+    assert "not the file that was pinned" in ask(download=True)["nuclei"]
+    (cache / "mine" / "labels.nii.gz").write_bytes((tmp_path / "served" / "labels.nii.gz").read_bytes())
+    assert ask(download=False) == {}
+    assert ask(download=True) == {}
+
+
+def test_an_atlas_nobody_knows_is_a_wrong_setting_and_not_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="no such atlas"):
+        missing_atlases({"nuclei": "mine"}, tmp_path, record=tmp_path / "missing.json", download=True)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import logging
 import os
 import urllib.error
@@ -21,7 +22,7 @@ import yaml
 from chiomics.anatomy.atlases.atlas import Atlas, read_atlas
 from chiomics.anatomy.atlases.description import check_description, write_description
 from chiomics.core.errors import InputError, SettingError
-from chiomics.core.files import atomic_write
+from chiomics.core.files import atomic_write, write_sidecar
 
 #: Seconds without a byte after which a server counts as silent.
 TIMEOUT = 60
@@ -73,10 +74,60 @@ def fetch_atlas(entry: str | Mapping, cache_dir: str | Path) -> Atlas:
             _require_checksum(path, _sha256(path), file["sha256"], "delete it to download it again")
             log.info("%s: in the cache", path)
         else:
-            absent = [one["name"] for one in entry["files"] if not (folder / one["name"]).is_file()]
-            _download(file["url"], path, file["sha256"], absent)
+            _download(file["url"], path, file["sha256"], _absent(entry, folder))
     write_description(folder / "atlas.yaml", entry["atlas"])
     return read_atlas(folder)
+
+
+def missing_atlases(
+    named: Mapping[str, str], cache_dir: str | Path, *, record: str | Path, download: bool
+) -> dict[str, str]:
+    """Say which atlases cannot be had, so that a run makes what needs none of them.
+
+    Parameters
+    ----------
+    named : mapping of str to str
+        By kind, ``nuclei`` or ``tracts``, the name of a known atlas.
+    cache_dir : path-like
+        As for `fetch_atlas`.
+    record : path-like
+        JSON that keeps the answer for the jobs of the run, and for plans.
+    download : bool
+        Whether the network is asked, and the answer kept. Without it, a file that is not there counts as one that can
+        be had, unless the last run could not have it.
+
+    Returns
+    -------
+    dict of str to str
+        By kind the reason, with every file that is missing, where it comes from, its checksum and its folder.
+
+    Raises
+    ------
+    SettingError
+        For a name that is not known.
+    """
+    record = Path(record)
+    before = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    missing = {}
+    for kind, name in named.items():
+        _, entry = _entry(name)
+        try:
+            if download or not _absent(entry, Path(cache_dir) / name):
+                fetch_atlas(name, cache_dir)
+            elif kind in before:
+                missing[kind] = before[kind]
+        except InputError as error:
+            if isinstance(error, SettingError):
+                raise
+            missing[kind] = f"the atlas {name} is not at hand: {error}"
+    if download and missing != before:
+        write_sidecar(record, missing)
+    return missing
+
+
+def _absent(entry: Mapping, folder: Path) -> list[Mapping]:
+    """List the files of an entry that the folder lacks."""
+    return [file for file in entry["files"] if not (folder / file["name"]).is_file()]
 
 
 def _entry(entry: str | Mapping) -> tuple[str, Mapping]:
@@ -98,7 +149,7 @@ def _entry(entry: str | Mapping) -> tuple[str, Mapping]:
     return "".join(c if c.isalnum() else "-" for c in entry["atlas"]["name"].lower()), entry
 
 
-def _download(url: str, path: Path, sha256: str, absent: list[str]) -> None:
+def _download(url: str, path: Path, sha256: str, absent: list[Mapping]) -> None:
     """Write what a URL gives, if it is what was pinned."""
     digest, received = hashlib.sha256(), 0
     try:
@@ -121,8 +172,8 @@ def _download(url: str, path: Path, sha256: str, absent: list[str]) -> None:
             "the atlas cannot be downloaded",
             file=url,
             found=str(error) or type(error).__name__,
-            expected=f"a network, or {', '.join(absent)} put into {path.parent} by hand; or null for "
-            "anatomy.nuclei.atlas or anatomy.tracts.atlas: tissue and lesions need no atlas",
+            expected=f"a network, or put into {path.parent} by hand: "
+            + ", ".join(f"{file['name']} (from {file['url']}, SHA-256 {file['sha256']})" for file in absent),
         ) from error
     log.info("%s: downloaded, checksum as pinned", path)
 
