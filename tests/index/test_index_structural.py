@@ -218,3 +218,192 @@ def test_t1w_and_flair_without_gre_serve_the_anatomy_alone(tmp_path):
     assert (both["shape"], both["voxel_size"]) == (list(FINE["shape"]), [1.0, 1.0, 1.0])
     assert (t1w_alone["status"], t1w_alone["T1w"]) == ("excluded", "")
     assert "serves" not in t1w_alone["reason"]
+
+
+NAMED = {  # what the warning says beside the path
+    MASKS.format("desc-manual_mask.nii.gz"): "a lesion mask is called sub-01_label-lesion_mask.nii.gz",
+    MASKS.format("space-FLAIR_desc-consensus_mask.nii.gz"): "a lesion mask is called",
+    MASKS.format("lesion_mask.nii.gz"): "a lesion mask is called",  # and is none of the brain
+    MASKS.format("FLAIR_mask.nii.gz"): "a lesion mask is called",
+    MASKS.format("LABEL-lesion_mask.nii.gz"): "a lesion mask is called",
+    MASKS.format("label-lesion_mask (1).nii.gz"): "a lesion mask is called",
+    "derivatives/own/sub-01/anat/lesion mask.nii.gz": "a lesion mask is called",
+    "derivatives/lst/sub-01/anat/ples_lpa_mFLAIR.nii": "a lesion mask is called",
+    MASKS.format("label-lesion_mask.nrrd"): ".nrrd is not read: save it as NIfTI",
+    "derivatives/own/sub-01/anat/Segmentation.seg.nrrd": ".nrrd is not read: save it as NIfTI",
+    MASKS.format("label-lesion_mask.nii.gz.gz"): "looks like a mask and is not used",
+    "derivatives/own/sub-01/anat/sub-02_label-lesion_mask.nii.gz": "its name says sub-02, its folder sub-01",
+    "derivatives/own/sub-01/ses-1/anat/sub-01_ses-1_label-lesion_mask.nii.gz": "no session ses-1",
+    MASKS.format("run-1_label-lesion_mask.nii.gz"): "its run or echo is not the session's",
+    "sub-01/sub-01_label-lesion_mask.nii.gz": "masks lie in anat/",
+    "derivatives/own/sub-01_label-lesion_mask.nii.gz": "lies outside derivatives/NAME/sub-01/",
+    "derivatives/own/anat/sub-01_label-lesion_mask.nii.gz": "lies outside derivatives/NAME/sub-01/",
+}
+FOLDERS = {  # what holds a mask and is not looked into
+    "sub-01/anat/masks/": "sub-01_label-lesion_mask.nii.gz",
+    "derivatives/own/sub-01/lesions/": "sub-01_label-lesion_mask.nii.gz",
+    "derivatives/nicmslesions/sub-01/CNN/": "out_CNN.nii.gz",
+    "derivatives/lesions/own/sub-01/": "anat/sub-01_label-lesion_mask.nii.gz",
+    "derivatives/sub-01/": "anat/sub-01_label-lesion_mask.nii.gz",
+}
+
+
+def _put(folder, path, shape=FINE["shape"]) -> None:
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    if ".nii" in path.lower():
+        kept = folder / ("image.nii" if path.lower().endswith(".nii") else "image.nii.gz")
+        nib.save(nib.Nifti1Image(np.zeros(shape, np.uint8), FINE["affine"]), kept)
+        kept.rename(folder / path)
+    else:
+        (folder / path).write_bytes(b"NRRD0004")
+
+
+@pytest.mark.parametrize("path", NAMED)
+def test_a_mask_that_cannot_be_used_is_named_with_what_to_do(tmp_path, path):
+    _put(tmp_path, path)
+    row = index_one(tmp_path, {ANAT.format("{T1w,FLAIR}"): FINE})
+    assert row["lesion_mask"] == row["T1w_mask"] == row["brain_mask"] == ""
+    (said,) = row["warnings"]
+    assert said.startswith(f"{path}: ")
+    assert NAMED[path] in said
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folder_of_masks_that_is_not_looked_into_is_named(tmp_path, folder):
+    _put(tmp_path, folder + FOLDERS[folder])
+    (said,) = index_one(tmp_path, {ANAT.format("T1w"): FINE})["warnings"]
+    assert said.startswith(f"{folder}: the folder is not looked into")
+
+
+def test_what_pipelines_write_beside_masks_of_lesions_is_no_matter(tmp_path):
+    """An fMRIPrep tree: its masks of brain and tissue are no lost lesions, and of two parcellations one serves."""
+    names = (
+        "desc-preproc_T1w",
+        "desc-brain_mask",
+        "dseg",
+        "label-GM_probseg",
+        "desc-ribbon_mask",
+        "hemi-L_desc-cortex_mask",
+    )
+    names += ("desc-aseg_dseg", "desc-aparcaseg_dseg")
+    row = index_one(tmp_path, {ANAT.format("T1w"): FINE} | {MASKS.format(name): FINE for name in names})
+    assert row["tissue_labels"] == MASKS.format("desc-aseg_dseg.nii.gz")
+    assert row["T1w_mask"] == MASKS.format("desc-brain_mask.nii.gz")
+    assert [text.partition(":")[0] for text in row["warnings"]] == [MASKS.format("desc-aparcaseg_dseg.nii.gz")]
+
+
+def test_a_session_in_the_name_of_a_derived_mask_counts(tmp_path):
+    spec = multi_echo("01", session="ses-{1,2}/") | {
+        "sub-01/ses-{1,2}/anat/{name}_FLAIR": FINE,
+        "derivatives/own/sub-01/anat/sub-01_ses-2_label-lesion_mask": FINE,
+    }
+    one, two = index_bids(make_bids_tree(tmp_path, spec))
+    assert one["lesion_mask"] == ""
+    assert two["lesion_mask"].endswith("sub-01_ses-2_label-lesion_mask.nii.gz")
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [
+        (
+            "derivatives/one/sub-01/anat/sub-01_label-lesion_mask",
+            "derivatives/two/sub-01/anat/sub-01_label-lesion_mask",
+        ),
+        (MASKS.format("label-lesion_desc-rater1_mask"), MASKS.format("label-lesion_desc-rater2_mask")),
+        (MASKS.format("label-lesion_mask"), ANAT.format("label-lesion_mask")),
+    ],
+)
+def test_of_two_masks_none_is_guessed_and_the_map_stays(tmp_path, masks):
+    row = index_one(tmp_path, {ANAT.format("{T1w,FLAIR}"): FINE} | dict.fromkeys(masks, FINE))
+    assert (row["status"], row["lesion_mask"], row["without"]) == ("included", "", ["lesions"])
+    (said,) = row["warnings"]
+    assert said.startswith("the given lesions are refused: several files")
+    assert all(path in said for path in masks)
+
+
+def test_an_empty_mask_file_costs_the_lesions_alone(tmp_path):
+    spec = {ANAT.format("T1w"): FINE, MASKS.format("label-lesion_mask.nii.gz"): {}}
+    make_bids_tree(tmp_path, spec)
+    (tmp_path / MASKS.format("label-lesion_mask.nii.gz")).write_bytes(b"")
+    row = index_one(tmp_path, {})
+    assert (row["status"], row["without"]) == ("included", ["lesions"])
+    assert "the file is empty" in row["warnings"][0]
+
+
+def test_of_one_programs_lesions_in_two_spaces_those_on_the_flair_are_taken(tmp_path):
+    spec = {ANAT.format("T1w"): FINE, ANAT.format("FLAIR"): THICK}
+    spec |= {MASKS.format("space-T1w_label-lesion_mask"): FINE, MASKS.format("space-FLAIR_label-lesion_mask"): THICK}
+    row = index_one(tmp_path, spec)
+    assert row["lesion_mask"] == MASKS.format("space-FLAIR_label-lesion_mask.nii.gz")
+    assert row["warnings"][0].startswith(MASKS.format("space-T1w_label-lesion_mask.nii.gz"))
+
+
+@pytest.mark.parametrize(
+    ("turn", "words"),
+    [(rigid((0, 0, 25), (0, 0, 0)), "where the head points"), (np.diag([-1.0, 1, 1, 1]), "which side is left")],
+)
+def test_a_mask_whose_forms_contradict_is_named_with_that_cause(tmp_path, turn, words):
+    make_bids_tree(tmp_path, multi_echo() | {ANAT.format("T1w"): FINE})
+    path = tmp_path / MASKS.format("label-lesion_mask.nii.gz")
+    path.parent.mkdir(parents=True)
+    image = nib.Nifti1Image(np.zeros(FINE["shape"], np.uint8), FINE["affine"])
+    image.set_qform(FINE["affine"], 1)
+    image.set_sform(turn @ FINE["affine"], 1)
+    nib.save(image, path)
+    (said,) = index_one(tmp_path, {})["warnings"]
+    assert "not on the grid of the GRE or T1w" in said
+    assert words in said
+
+
+LOOKALIKES = {
+    "derivatives/fmriprep/sub-01/anat/sub-01_desc-preproc_T1w.nii.gz": "link or copy it",
+    ANAT.format("desc-defaced_T1w.nii.gz"): "index.T1w: {desc: defaced} takes it",
+    ANAT.format("T1.nii.gz"): "a T1w is called",
+    "sub-01/anat/T1.nii.gz": "a T1w is called",
+    ANAT.format("T1w_brain.nii.gz"): "a T1w is called",
+    ANAT.format("T1w.nrrd"): "convert it to NIfTI",
+    ANAT.format("inv-2_MP2RAGE.nii.gz"): "_UNIT1",
+    "sub-01/sub-01_T1w.nii.gz": "images lie in anat/",
+    "sub-01/anat/sub-02_T1w.nii.gz": "its name says sub-02",
+    ANAT.format("desc-brain_FLAIR.nii.gz"): "index.FLAIR: {desc: brain} takes it",
+}
+
+
+@pytest.mark.parametrize("path", LOOKALIKES)
+def test_an_image_that_looks_like_the_t1w_or_flair_and_is_not_used_is_named(tmp_path, path):
+    _put(tmp_path, path)
+    said = index_one(tmp_path, {})["warnings"]
+    assert any(text.startswith(f"{path}: looks like a") and LOOKALIKES[path] in text for text in said), said
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 1), (64, 64, 5), (30, 31, 32, 4)])
+@pytest.mark.parametrize("suffix", ["T1w", "FLAIR"])
+def test_a_slice_a_localizer_and_several_volumes_are_not_used_and_said(tmp_path, suffix, shape):
+    row = index_one(tmp_path, {ANAT.format(suffix): FINE | {"shape": shape}})
+    assert row[suffix] == ""
+    (said,) = row["warnings"]
+    assert "is not used" in said
+    assert " x ".join(map(str, shape)) in said or f"{shape[-1]} volumes" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "words"),
+    [
+        ("ce-gd_T1w", FINE, "after a contrast agent"),
+        ("acq-localizer_T1w", FINE, "a localizer by its name"),
+        ("T1w", THICK | {"shape": (30, 31, 12)}, "has 12 slices"),
+    ],
+)
+def test_a_poor_image_that_is_the_only_one_is_used_and_said(tmp_path, name, image, words):
+    row = index_one(tmp_path, {ANAT.format(name): image})
+    assert row["T1w"] == ANAT.format(f"{name}.nii.gz")
+    assert words in row["warnings"][0]
+
+
+@pytest.mark.parametrize("extension", [".NII.GZ", ".NII"])
+def test_upper_case_extensions_are_read(tmp_path, extension):
+    _put(tmp_path, ANAT.format(f"T1w{extension}"))
+    _put(tmp_path, MASKS.format(f"label-lesion_mask{extension}"))
+    row = index_one(tmp_path, {})
+    assert row["T1w"] == ANAT.format(f"T1w{extension}")
+    assert row["lesion_mask"] == MASKS.format(f"label-lesion_mask{extension}")

@@ -69,6 +69,15 @@ def structural_files(wildcards):
     return gre | {column: inputs_of(wildcards, column) for column in columns}
 
 
+def segmentation_settings(wildcards):
+    """Return the section anatomy, with the reason where the index refused the session's own lesions."""
+    refused = [text for text in session_of(wildcards)["warnings"] if text.startswith(REFUSED_LESIONS)]
+    row = session_of(wildcards)
+    if not refused or row["lesion_mask"] or row["lesion_labels"]:
+        return config["anatomy"]
+    return config["anatomy"] | {"refused_lesions": refused[0]}
+
+
 def notes_on_images(wildcards):
     """Give what the index said of a session's images, for its sidecar and its page."""
     # What an earlier run of the job itself found must not make it run again.

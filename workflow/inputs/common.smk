@@ -18,7 +18,7 @@ from chiomics.index import (
     update_manifest,
     write_manifest,
 )
-from chiomics.index.manifest import STRUCTURAL_ALONE
+from chiomics.index.manifest import REFUSED_LESIONS, STRUCTURAL_ALONE
 from chiomics.index.rim_ratings import RATINGS, update_rim_ratings
 from chiomics.phantom import list_sessions, load_recipe
 from snakemake.iocontainers import Wildcards

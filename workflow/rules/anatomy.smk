@@ -84,7 +84,7 @@ for group, one_job, tracing, images, folders in anatomy_groups():
             params:
                 on_failure=anatomy_on_failure,
                 picture=FAILURE_PICTURE,
-                settings=config["anatomy"],
+                settings=segmentation_settings,
                 atlases=list(atlas_folders()),
                 notes=notes_on_images,
                 simulated=SIMULATED,
@@ -118,7 +118,7 @@ for group, one_job, tracing, images, folders in anatomy_groups():
             params:
                 on_failure=anatomy_on_failure,
                 picture=FAILURE_PICTURE,
-                settings=config["anatomy"],
+                settings=segmentation_settings,
             script:
                 "../../scripts/anatomy/segment_anatomy.py"
 
@@ -213,7 +213,7 @@ rule map_structural:
     params:
         on_failure=anatomy_on_failure,
         picture=FAILURE_PICTURE,
-        settings=config["anatomy"],
+        settings=segmentation_settings,
         notes=notes_on_images,
         simulated=SIMULATED,
     script:

@@ -253,7 +253,7 @@ def _apply_failures(rows: list[dict], failures: Iterable[Failure]) -> None:
             if row["session"] != failure.session or row["status"] == "excluded":
                 continue
             lost = failure.stage.split(", ") if failure.stage else []
-            row["without"] += lost
+            row["without"] += [name for name in lost if name not in row["without"]]
             if lost and OPTIONAL.issuperset(lost):
                 row["warnings"].append(f"mapped without {failure.stage}: {failure.reason}")
             elif lost and row["status"] != STRUCTURAL_ALONE:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chiomics.core.bids import space_named
 from chiomics.core.errors import InputError
+from chiomics.index.forms import structural_warnings
 from chiomics.index.headers import Header, check_content, shared_grid
 from chiomics.index.names import IMAGES, NamedFile
 from chiomics.index.sidecars import Sidecars
@@ -19,12 +20,35 @@ DERIVED = ("T1w_mask", "brain_mask", "lesion_mask", "lesion_labels", "tissue_lab
 ON_GRE_GRID = frozenset(("brain_mask", "chi_map", "voi_labels"))
 #: Derivatives of which several may come from one pipeline, and which a borrowed image brings along.
 DRAWN = frozenset(("lesion_mask", "lesion_labels", "tissue_labels"))
+#: Of one program's lesions in several spaces, which are taken.
+SPACE_ORDER = ("FLAIR", "T1w", "GRE")
 _VOI = frozenset(("voi", "vois"))
 #: How lesions are called in `label-` and `desc-` (BIDS' own label is L), and in the names of others.
 _LESION = frozenset(
-    ("l", "lesion", "lesions", "wmh", "wmhs", "wml", "wmls", "flairlesion", "flairlesions", "lst", "lstai")
+    (
+        "l",
+        "lesion",
+        "lesions",
+        "wmh",
+        "wmhs",
+        "wml",
+        "wmls",
+        "flairlesion",
+        "flairlesions",
+        "lst",
+        "lstai",
+        "mslesion",
+        "mslesions",
+        "t2lesion",
+        "t2lesions",
+        "manuallesion",
+        "manuallesions",
+        "lesionmanual",
+        "lesionsmanual",
+    )
 )
-_LESION_LIKE = re.compile(r"lesion|wmh|wml|hyperint|seg-lst|label-L_", re.IGNORECASE)
+#: Words of a mask's name, beside its pairs, that leave it a mask of the brain.
+_BRAIN_WORDS = frozenset(("brain", "bet", "hdbet", "synthstrip", "t1w", "t1", "gre", "megre", "magnitude", "mag"))
 #: How whole-brain segmentations are called (FreeSurfer's, also by fMRIPrep, and SynthSeg's).
 _TISSUE = frozenset(("aseg", "aparcaseg", "wmparc", "synthseg"))
 #: Pipelines whose files have names of their own: of the folder below derivatives/, and of the file.
@@ -41,8 +65,8 @@ def role_of(file: NamedFile) -> str:
             return "lesion_mask"
     pieces = stem.split("_")
     entities = file.entities or {key: value for key, _, value in (piece.partition("-") for piece in pieces) if value}
-    suffix = file.suffix.lower()
-    if not entities or "hemi" in entities:
+    suffix, words = file.suffix.lower(), {piece.lower() for piece in pieces[:-1] if "-" not in piece}
+    if not entities or "hemi" in entities or entities.get("sub", file.participant[4:]) != file.participant[4:]:
         return ""
     labels = {entities[key].lower() for key in ("desc", "label") if key in entities}
     of_lesions = bool((labels - {"l"} if "label" not in entities else labels) & _LESION)
@@ -53,7 +77,8 @@ def role_of(file: NamedFile) -> str:
     if suffix == "dseg" and of_lesions:
         return "lesion_labels"
     if suffix in ("mask", "brainmask") and (not labels or "brain" in labels) and (file.pipeline or labels):
-        return "brain_mask"
+        is_brain = words <= _BRAIN_WORDS and all(key == key.lower() for key in entities)
+        return "brain_mask" if is_brain else ""
     if not file.pipeline or not file.entities:
         return ""
     if suffix == "chimap":
@@ -63,39 +88,6 @@ def role_of(file: NamedFile) -> str:
     if suffix == "dseg" and labels & _VOI:
         return "voi_labels"
     return ""
-
-
-def unused_masks(files: list[NamedFile], row: dict) -> list[str]:
-    """Name the files that look like masks of lesions and are not used, with the name that would be.
-
-    Parameters
-    ----------
-    files : list of NamedFile
-        Of the participant, raw and derived.
-    row : dict
-        A session's row, filled.
-
-    Returns
-    -------
-    list of str
-        One line per file that no other warning names.
-    """
-    used = {row[role] for role in DERIVED}
-    said = " ".join(row["warnings"])
-    found = []
-    for file in files:
-        name = file.path.rpartition("/")[2]
-        is_image = file.extension.lower() in READABLE or file.path.endswith(READABLE)
-        raw_mask = not file.pipeline and file.suffix.lower() in ("mask", "roi")
-        if not is_image or file.session not in (row["session_id"], "") or not (_LESION_LIKE.search(name) or raw_mask):
-            continue
-        if file.path not in used and file.path not in said:
-            like = "_".join(part for part in (row["participant_id"], row["session_id"]) if part)
-            found.append(
-                f"{file.path}: looks like a mask and is not used; a lesion mask is called "
-                f"{like}_label-lesion_mask.nii.gz (with space-FLAIR or space-T1w where it was drawn on that)"
-            )
-    return found
 
 
 def choose_dwi(
@@ -182,21 +174,32 @@ def choose_derivative(
     if role in DRAWN:
         candidates, aside = _by_space(candidates, [name for name, _ in grids], compare=read is not None)
     by_name = [file for file in candidates if role in DRAWN and space_named(file.path)]
-    if grids and read is not None and not by_name:
+    causes: dict[str, str] = {}
+    if grids and read is not None and (role in DRAWN or not by_name):
         headers = []
-        for file in candidates:
+        for file in by_name or candidates:
             try:
-                headers.append((file, read(file)))
+                header = read(file)
+                if role in DRAWN and header.volumes > 1:
+                    found = f"{header.volumes} volumes"
+                    raise InputError("the mask is not one image", file=file.path, found=found, expected="one 3-D image")
+                headers.append((file, header))
             except InputError as error:
                 if role not in DRAWN:
                     raise
                 # The job refuses it too, and then does not take white matter for normal-appearing.
-                return file, [f"{error}; it cannot be used"]
+                return file, [*aside, f"{error}; it cannot be used"]
+            if role in DRAWN:
+                try:
+                    aside += structural_warnings(header, file)
+                except InputError as error:
+                    causes[file.path] = f"; {error.problem}: set both forms to the one that is right"
+    if grids and read is not None and not by_name:
         fitting = {name: [file for file, header in headers if shared_grid(grid, header)] for name, grid in grids}
         best = next((files for files in fitting.values() if files), [])
         names = " or ".join(fitting)
         aside += [
-            f"{file.path}: not on the grid of the {names}, not used"
+            f"{file.path}: not on the grid of the {names}, not used{causes.get(file.path, '')}"
             for file in candidates
             if not any(file in files for files in fitting.values())
         ]
@@ -207,6 +210,14 @@ def choose_derivative(
         left = [file.path for file in candidates if _plainness(file) != plainest]
         candidates = [file for file in candidates if _plainness(file) == plainest]
         aside += [f"{path}: {candidates[0].path} is used in its place" for path in left]
+    if len(candidates) > 1 and by_name and len({file.pipeline for file in candidates}) == 1:
+        # One program's lesions in several spaces: those on the FLAIR, which shows them.
+        by_space = {space_named(file.path): file for file in candidates}
+        chosen = [by_space[space] for space in SPACE_ORDER if space in by_space][:1]
+        if len(by_space) == len(candidates) and chosen:
+            left = [file.path for file in candidates if file not in chosen]
+            aside += [f"{path}: {chosen[0].path} is used in its place" for path in left]
+            candidates = chosen
     if len(candidates) > 1:
         raise InputError(
             f"several files could be the {role}", found=", ".join(file.path for file in candidates),
@@ -228,9 +239,9 @@ def _by_space(files: list[NamedFile], grids: list[str], *, compare: bool) -> tup
 
 
 def _plainness(file: NamedFile) -> tuple:
-    """Order the files of one pipeline: a mask before numbered parts and probabilities."""
+    """Order the files of one pipeline: a mask before numbered parts and probabilities, aseg before its finer parts."""
     stem = file.path.rpartition("/")[2].partition(".")[0].lower()
-    return (bool(re.search(r"prob|prob_\d", stem)), "annotated" in stem, "out_cnn" in stem)
+    return (bool(re.search(r"prob|prob_\d", stem)), "annotated" in stem, "out_cnn" in stem, "desc-aseg" not in stem)
 
 
 def _of_session(images: list[NamedFile], session: str, name: str) -> tuple[list[NamedFile], list[str]]:

@@ -15,6 +15,8 @@ from chiomics.index.names import NamedFile
 #: Largest angle in degrees between the z axes of the two forms, and largest difference of their voxel sizes, that
 #: rounding leaves.
 LARGEST_TILT, LARGEST_STRETCH = 1.0, 0.01
+#: Distance of the image's middle in the two forms, in voxels, from which a structural image is warned of.
+LARGEST_SHIFT = 1.0
 
 
 def form_warnings(header: Header, file: NamedFile) -> list[str]:
@@ -48,7 +50,16 @@ def structural_warnings(header: Header, file: NamedFile) -> list[str]:
 
     The sform is what all programs read; where one form alone says "scanner", the other is a co-registration.
     """
-    return [*header.notes, *_compare(header, file, axes=(0, 1, 2), of="where the head points")]
+    warnings = [*header.notes, *_compare(header, file, axes=(0, 1, 2), of="where the head points")]
+    if header.qform is not None and not warnings:
+        middle = [(length - 1) / 2 for length in header.shape]
+        places = [
+            [row[3] + sum(a * b for a, b in zip(row, middle, strict=False)) for row in form]
+            for form in (header.affine, header.qform)
+        ]
+        if (apart := math.dist(*places)) > LARGEST_SHIFT * max(header.voxel_size):
+            warnings = [f"{file.path}: sform and qform are {apart:.0f} mm apart; the sform is taken"]
+    return warnings
 
 
 def _compare(

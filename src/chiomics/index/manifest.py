@@ -37,6 +37,8 @@ VERDICT = "operator's verdict"
 NO_INPUT = "no input for a χ map"
 #: Status of a session without such input whose T1w and FLAIR the anatomy stage serves on their own.
 STRUCTURAL_ALONE = "structural"
+#: How a warning begins where a session's own lesions cannot be used: no others take their place.
+REFUSED_LESIONS = "the given lesions are refused: "
 #: How a reason begins that an earlier job left.
 FAILED_JOB = "a job failed on this input"
 

@@ -81,11 +81,14 @@ def name_file(path: str, size: int = 0) -> NamedFile | None:
     if match is None:
         return None
     entities, suffix, extension = parse_name(match["name"])
+    session = match["session"] or ""
+    if match["pipeline"] and not session and entities.get("ses"):
+        session = f"ses-{entities['ses']}"  # many pipelines have no folder for it
     return NamedFile(
         path,
         match["pipeline"] or "",
         match["participant"],
-        match["session"] or "",
+        session,
         match["datatype"] or "",
         entities,
         suffix,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from chiomics.core.bids import space_named
 from chiomics.core.errors import InputError
 from chiomics.index.checks import MINIMUM_SLICES, Facts, check_gre, check_grid
 from chiomics.index.companions import (
@@ -15,12 +16,11 @@ from chiomics.index.companions import (
     choose_derivative,
     choose_dwi,
     role_of,
-    unused_masks,
 )
 from chiomics.index.forms import form_warnings
 from chiomics.index.gre import GreInput, assemble, choose_acquisition, has_phase
 from chiomics.index.headers import Header, read_header, shared_grid
-from chiomics.index.manifest import NO_INPUT, STRUCTURAL_ALONE, empty_row, exclude, session_key
+from chiomics.index.manifest import NO_INPUT, REFUSED_LESIONS, STRUCTURAL_ALONE, empty_row, exclude, session_key
 from chiomics.index.names import (
     GreImage,
     NamedFile,
@@ -33,6 +33,7 @@ from chiomics.index.names import (
 from chiomics.index.sidecars import ENCODING, Sidecars
 from chiomics.index.sight import describe_session
 from chiomics.index.structural import choose_structural
+from chiomics.index.unused import unused_folders, unused_masks, unused_structural
 
 
 @dataclass
@@ -92,6 +93,7 @@ class _Indexer:
 
     def __init__(self, files, bids_dir, shared, contents, acquisition, minimum_slices, facts_of, filters) -> None:
         self.folders = [path for path, _ in files if path.endswith("/") and not path.startswith("derivatives/")]
+        self.beside = [path for path, _ in files if path.endswith("/") or name_file(path) is None]
         self.minimum_slices = minimum_slices
         paths = [path for path, _ in files]
         named = [file for path, size in files if (file := name_file(path, size)) is not None]
@@ -135,10 +137,13 @@ class _Indexer:
             else:
                 rows = [self._without_input(session)]
             self.result.rows += rows
+        sessions = {row["session_id"] for row in self.result.rows}
         for row in self.result.rows:
             row["warnings"] += self.lent.get(row["session_id"], [])
             if self.facts_of is None:
-                row["warnings"] += unused_masks(self.named, row)
+                row["warnings"] += unused_masks(self.named, row, sessions)
+                row["warnings"] += unused_structural(self.named, row)
+                row["warnings"] += unused_folders(self.beside, row)
         return self.result
 
     @property
@@ -174,9 +179,13 @@ class _Indexer:
         candidates["T1w_mask"] = self._on_grid_alone(candidates["brain_mask"], grids[:1], [])
         for role in ("T1w_mask", *sorted(DRAWN)):
             allowed = grids[:1] if role == "T1w_mask" else grids
-            file, warnings = choose_derivative(role, candidates[role], allowed, self._header)
+            try:
+                file, warnings = choose_derivative(role, candidates[role], allowed, self._header)
+            except InputError as error:
+                file, warnings = None, [_refused(role, error)]
             filled[role] = file.path if file else ""
             filled["warnings"] += warnings
+        _without_lesions(filled)
         row |= filled | {"warnings": row["warnings"] + filled["warnings"]}
         return True
 
@@ -251,12 +260,18 @@ class _Indexer:
             if not row[role]:
                 allowed = grids[:1] if role in ON_GRE_GRID else of_t1w if role == "T1w_mask" else grids
                 read = self._header if self.facts_of is None else None
-                file, warnings = choose_derivative(role, candidates[role], allowed, read)
-                if file is None and role in DRAWN:
-                    file, more = self._of_borrowed(role, row, allowed)
-                    warnings += more
+                try:
+                    file, warnings = choose_derivative(role, candidates[role], allowed, read)
+                    if file is None and role in DRAWN:
+                        file, more = self._of_borrowed(role, row, allowed)
+                        warnings += more
+                except InputError as error:
+                    if role not in DRAWN and role != "T1w_mask":
+                        raise
+                    file, warnings = None, [_refused(role, error)]
                 row[role] = file.path if file else ""
                 row["warnings"] += warnings
+        _without_lesions(row)
 
     def _fill_from_map(self, row: dict, maps: list[NamedFile], images: list[GreImage]) -> Facts:
         """Take an external χ map as the session's input, and magnitudes on its grid, which registrations use."""
@@ -320,6 +335,7 @@ class _Indexer:
         """Choose the files on one of the grids and on none of the others; none where headers are not read."""
         if self.facts_of is not None or not grids:
             return []
+        files = [file for file in files if space_named(file.path) in ("", *(name for name, _ in grids))]
         headers = [(file, self._header(file)) for file in files]
         on = [[any(shared_grid(grid, header) for _, grid in some) for some in (grids, others)] for _, header in headers]
         return [file for (file, _), (wanted, other) in zip(headers, on, strict=True) if wanted and not other]
@@ -351,6 +367,19 @@ class _Indexer:
 def _parts(folder: str) -> list[str]:
     """Split a folder of a participant, e.g. ``sub-01/ses-2/func/``."""
     return [*folder.split("/"), ""]
+
+
+def _refused(role: str, error: InputError) -> str:
+    """Word why none of the user's own masks or labels is used, for the manifest."""
+    begin = REFUSED_LESIONS if role.startswith("lesion") else f"none of the {role.replace('_', ' ')} is used: "
+    return f"{begin}{error}"
+
+
+def _without_lesions(row: dict) -> None:
+    """Mark a session whose own lesions cannot be used, so that no others take their place."""
+    refused = any(text.startswith(REFUSED_LESIONS) for text in row["warnings"])
+    if refused and not row["lesion_mask"] and not row["lesion_labels"]:
+        row["without"].append("lesions")
 
 
 def _prefer_anatomical(images: list[GreImage], acquisition: str | None) -> tuple[list[GreImage], bool]:

@@ -32,6 +32,8 @@ _CONTRAST = re.compile(r"gad|contrast|postgd|postcon|^gd|^ce$", re.IGNORECASE)
 _NORMALISED = re.compile(r"norm", re.IGNORECASE)
 #: Fewer slices along any axis than this are a localizer or a 2-D scan.
 FEW_SLICES = 20
+#: Fewer than this hold too little of a head to be registered.
+FEWEST_SLICES = 8
 
 
 def check_filter(name: str, wanted: Mapping | None) -> None:
@@ -120,7 +122,6 @@ def choose_structural(
         images = fitting
     else:
         images = [file for file in images if "desc" not in file.entities]
-    warnings += _unread(files, session, kind)
     images, more = _of_session(images, session)
     usable = []
     for image in images:
@@ -136,8 +137,16 @@ def choose_structural(
     warnings += more
     if not usable:
         return None, warnings
-    usable.sort(key=lambda pair: _rank(pair[0], pair[1], fields(pair[0]) if fields else {}, kind))
-    chosen = usable[0][0]
+    ranked = [(_rank(image, header, fields(image) if fields else {}, kind), image, header) for image, header in usable]
+    ranked.sort(key=lambda entry: entry[0])
+    usable = [(image, header) for _, image, header in ranked]
+    (chosen, header), ((contrast, localizer, *_), *_) = usable[0], ranked[0]
+    if header is not None and min(header.shape) < FEW_SLICES:
+        warnings.append(f"the {kind} {chosen.path} has {min(header.shape)} slices: it may hold a part of the head")
+    elif localizer:
+        warnings.append(f"the {kind} {chosen.path} is a localizer by its name, and there is no other")
+    if contrast:
+        warnings.append(f"the {kind} {chosen.path} was acquired after a contrast agent, and there is no other")
     if KINDS[chosen.suffix.lower()] != chosen.suffix:
         warnings.append(f"{chosen.path} is read as the {kind}")
     if len(usable) > 1:
@@ -181,7 +190,12 @@ def _of_session(images: list[NamedFile], session: str) -> tuple[list[NamedFile],
 
 
 def _check(header: Header, file: NamedFile) -> None:
-    """Refuse what is not one 3-D image."""
+    """Refuse what is not one 3-D image of a head."""
+    if min(header.shape) < FEWEST_SLICES:
+        raise InputError(
+            "the image is a slice or a localizer", file=file.path, found=" x ".join(map(str, header.shape)) + " voxels",
+            expected=f"{FEWEST_SLICES} slices or more",
+        )  # fmt: skip
     if header.volumes > 1:
         raise InputError(
             "the image holds several volumes", file=file.path, found=f"{header.volumes} volumes",
@@ -206,18 +220,3 @@ def _rank(file: NamedFile, header: Header | None, fields: Mapping, kind: str) ->
     run = entities.get("run", "")
     number = int(run) if run.isdecimal() else 0
     return (contrast, localizer, other_kind, flat, edges, not normalised, len(entities) - bool(run), number, file.path)
-
-
-def _unread(files: list[NamedFile], session: str, kind: str) -> list[str]:
-    """Name what looks like the image and is not read, where the session has nothing better."""
-    own = [file for file in files if file.session == session and file.datatype == "anat"]
-    if any(_is_candidate(file, kind) for file in own):
-        return []
-    found = []
-    for file in own:
-        suffix = file.suffix.lower()
-        if KINDS.get(suffix) == kind and file.extension.lower() in UNREAD:
-            found.append(f"{file.path}: {file.extension} is not read as {kind}; convert it to NIfTI (.nii.gz)")
-        elif kind == "FLAIR" and suffix == "t2w" and file.extension.lower() in READABLE:
-            found.append(f"{file.path}: a T2w does not stand for the FLAIR, not used; rename it _FLAIR if it is one")
-    return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 INHERITED = (".json", ".bval", ".bvec")
 #: Folder of a simulated cohort's known answers: an input only where the operator names it.
 TRUTH = "truth"
+_PARTICIPANT = re.compile(r"sub-[A-Za-z0-9+]+(?=[_.]|$)")
 
 
 class WalkedFile(NamedTuple):
@@ -58,7 +60,7 @@ def find_participants(
         raise InputError("the BIDS folder does not exist", file=bids_dir)
     shared: list[WalkedFile] = []
     participants: dict[str, list[tuple[str, str]]] = {}
-    places = [("", bids_dir)]
+    places, beside = [("", bids_dir)], _beside(bids_dir, "derivatives") if derivatives == "all" else []
     for pipeline in pipelines(bids_dir, derivatives):
         places.append((f"derivatives/{pipeline}/", f"{bids_dir}/derivatives/{pipeline}"))
     for prefix, folder in places:
@@ -68,14 +70,34 @@ def find_participants(
                     participants.setdefault(entry.name, []).append((f"{prefix}{entry.name}/", entry.path))
                 elif not prefix and entry.name.endswith(INHERITED) and entry.is_file():
                     shared.append(_stat(entry, prefix))
+                elif prefix:
+                    beside += _beside(bids_dir, f"{prefix}{entry.name}")
+    for name, path in beside:
+        if name in participants:
+            participants[name].append((path, f"{bids_dir}/{path}"))
     return sorted(shared), {name: participants[name] for name in sorted(participants)}
+
+
+def _beside(bids_dir: str, path: str) -> list[tuple[str, str]]:
+    """Name what lies beside the folders of a pipeline's participants, by participant: files, and nested folders."""
+    name = _PARTICIPANT.match(path.rpartition("/")[2])
+    if name:
+        return [(name[0], path)]
+    if not Path(bids_dir, path).is_dir():
+        return []
+    with os.scandir(f"{bids_dir}/{path}") as entries:
+        found = [(match[0], f"{path}/{entry.name}") for entry in entries if (match := _PARTICIPANT.match(entry.name))]
+    return sorted(found)
 
 
 def list_files(folders: list[tuple[str, str]]) -> list[WalkedFile]:
     """List the files of a participant's folders, sorted by path; sessions and folders that are not walked end in /."""
     found: list[WalkedFile] = []
     for prefix, folder in folders:
-        _walk(folder, prefix, found)
+        if prefix.endswith("/"):
+            _walk(folder, prefix, found)
+        else:  # beside the folders that are looked into
+            found.append(WalkedFile(prefix + "/" * Path(folder).is_dir(), 0, 0))
     return sorted(found)
 
 
@@ -115,7 +137,7 @@ def _walk(folder: str, prefix: str, found: list[WalkedFile], depth: int = 0) -> 
                 if depth == 0 and name not in DATATYPES:
                     found.append(WalkedFile(f"{prefix}{name}/", 0, 0))
                 _walk(entry.path, f"{prefix}{name}/", found, 2 if name in DATATYPES else 1)
-            elif depth < 2:
+            else:
                 found.append(_stat(entry, prefix, "/"))
 
 

@@ -176,9 +176,36 @@ def test_lesions_that_the_gradient_echo_cannot_keep_are_refused_and_leave_the_se
         notes=notes, has_t1w=True, warn=notes["Warnings"].append,
     )  # fmt: skip
     session._given_lesions = partial(segmentation._Session._given_lesions, session)
+    session._without_lesions = partial(segmentation._Session._without_lesions, session)
     spaces = {"T1w": (image, Chain()), "GRE": (coarse, Chain())}
     _, labels, searched, _ = segmentation._Session.lesions(session, image, image, spaces, Chain(), {})
     assert "lost on the way" in notes["Lesions"]["Refused"]
     assert not labels.voxels.any()
     assert not searched.voxels.any()  # no white matter counts as normal-appearing
     assert "no white matter counts as normal" in notes["Warnings"][0]
+
+
+def test_lesions_that_the_index_refused_are_not_replaced_by_automatic_ones():
+    image = Volume(np.ones((6, 6, 6), np.float32), np.eye(4))
+    notes = {"Warnings": []}
+    session = SimpleNamespace(
+        files=SimpleNamespace(lesion_labels=None, lesion_mask=None), notes=notes, has_t1w=True,
+        settings={"lesions": {}, "drawn_on": None, "refused_lesions": "two raters"}, warn=notes["Warnings"].append,
+    )  # fmt: skip
+    session._without_lesions = partial(segmentation._Session._without_lesions, session)
+    spaces = {"FLAIR": (image, Chain())}  # from which automatic ones would come
+    _, labels, searched, _ = segmentation._Session.lesions(session, image, image, spaces, Chain(), {})
+    assert notes["Lesions"] == {"Source": "none", "Refused": "two raters", "Reason": "two raters"}
+    assert not labels.voxels.any()
+    assert not searched.voxels.any()
+
+
+def test_a_grid_that_contradicts_the_name_is_said(tmp_path):
+    t1w, flair = (Volume(np.ones((9, 9, 9), np.float32), np.diag([size, size, size, 1])) for size in (1.0, 1.1))
+    drawn = flair.like(np.zeros(flair.voxels.shape, np.int32))
+    drawn.voxels[3:5, 3:5, 3:5] = 1
+    spaces = {"T1w": (t1w, Chain()), "FLAIR": (flair, Chain())}
+    path = tmp_path / "sub-1_space-T1w_label-lesion_mask.nii.gz"
+    space, _, _, warnings = place(drawn, path, spaces, order=("FLAIR", "T1w"))
+    assert space == "T1w"
+    assert "has the grid of the FLAIR" in warnings[0]

@@ -49,6 +49,11 @@ def test_a_single_label_keeps_its_number_where_a_table_names_it(mask: np.ndarray
     assert np.array_equal(interpret(mask * 5)[0], mask)
 
 
+def test_lesions_that_are_nan_are_not_lost_without_a_word(mask: np.ndarray) -> None:
+    with pytest.raises(InputError, match="NaN and no value above 0"):
+        interpret(np.where(mask, np.nan, 0.0), role="lesion")
+
+
 @pytest.mark.parametrize("factor", [1, 0.9999, 1.0001])
 def test_numbered_lesions_keep_their_numbers(numbered: np.ndarray, factor: float) -> None:
     assert np.array_equal(interpret(numbered * factor, role="lesion")[0], numbered)

@@ -153,7 +153,10 @@ def place(
         notes = {} if named in fitting else {"GridOfItsOwn": f"another grid than the {named}'s, laid on it by position"}
         if named not in fitting and seen_share(drawn, spaces[named][0], Chain()) < 1 - MOST_LOST:
             raise InputError(f"the labels lie outside the {named}", file=path, expected="the same world coordinates")
-        return named, spaces[named][1], notes, []
+        warnings = []
+        if fitting and named not in fitting:
+            warnings = [f"{path.name} has the grid of the {fitting[0]}, and is laid on the {named} as it is told to be"]
+        return named, spaces[named][1], notes, warnings
     if not fitting:
         # Programs write labels on a grid of their own in the world of the T1w that they were given, e.g. 256³ at 1 mm.
         for name in dict.fromkeys(("T1w", *order)):

@@ -64,7 +64,8 @@ def segment_session(
     out_dir : path-like
         Folder that is made and filled.
     settings : mapping
-        The section ``anatomy`` of the configuration.
+        The section ``anatomy`` of the configuration; ``refused_lesions`` gives the reason where the index could use
+        none of the user's own, so that no others take their place.
     scratch : path-like
         Folder for what nobody needs afterwards.
     nuclei_atlas : path-like, optional
@@ -264,10 +265,9 @@ class _Session:
             try:
                 return self._given_lesions(given, brain, spaces, priors, settings)
             except InputError as error:
-                reason = f"the given lesions are refused: {_worded(error)}"
-                self.notes["Lesions"] = {"Source": "none", "File": given.name, "Refused": reason, "Reason": reason}
-                self.warn(f"{reason}; lesions are not known, and no white matter counts as normal-appearing")
-                return None, nothing, nothing.like(nothing.voxels > 0), Chain()
+                return self._without_lesions(f"the given lesions are refused: {_worded(error)}", nothing, given.name)
+        if reason := self.settings.get("refused_lesions"):
+            return self._without_lesions(reason, nothing)
         if "FLAIR" not in spaces or not self.has_t1w:
             lacking = "T1w" if "FLAIR" in spaces else "FLAIR"
             self.notes["Lesions"] = {"Source": "none", "Reason": f"no {lacking} and no mask: lesions are not known"}
@@ -285,6 +285,15 @@ class _Session:
             "Lesions": int(found.labels.voxels.max(initial=0)),
         }  # fmt: skip
         return found.probability, found.labels, seen_by(flair), from_flair
+
+    def _without_lesions(
+        self, reason: str, nothing: Volume, file: str | None = None
+    ) -> tuple[None, Volume, Volume, Chain]:
+        """Leave lesions unknown, and looked for nowhere, where the user's own cannot be used."""
+        named = {"File": file} if file else {}
+        self.notes["Lesions"] = {"Source": "none", **named, "Refused": reason, "Reason": reason}
+        self.warn(f"{reason}; lesions are not known, and no white matter counts as normal-appearing")
+        return None, nothing, nothing.like(nothing.voxels > 0), Chain()
 
     def _given_lesions(
         self, path: Path, brain: Volume, spaces: dict, priors: Mapping[str, Volume], settings: LesionSettings

@@ -168,6 +168,11 @@ def interpret(
         values = np.nan_to_num(values)
     values = _without_negative(values, name, notes)
     inside = values > 0
+    if not inside.any() and "NaNAsBackground" in notes:
+        raise InputError(
+            f"the {name} holds NaN and no value above 0", found=f"{notes['NaNAsBackground']} voxels that are NaN",
+            expected="a value above 0 inside; NaN counts as background",
+        )  # fmt: skip
     if not inside.any():
         return np.zeros(values.shape, np.int32), notes | {"Values": "0 everywhere"}
     if role in VOLUMES and not inside.all() and inside[np.ix_(*[(0, -1)] * 3)].all():

@@ -1,0 +1,199 @@
+"""Name what looks like a mask, a T1w or a FLAIR and is not used, and say how it would be.
+
+An image that lies in another folder, in a format that is not read or under a name that means nothing must not be lost
+without a word: a mask that was drawn by hand is the costliest thing of a cohort.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from chiomics.index.companions import DERIVED, STRUCTURAL, role_of
+from chiomics.index.names import NamedFile
+from chiomics.index.structural import KINDS, READABLE, UNREAD
+
+#: Most files that one kind of warning names; of the rest the number is said.
+MOST = 6
+_LESION_LIKE = re.compile(
+    r"l(?:e|ä|ae)sion|plaque|wmh|wml|wmsa|hyperint|seg-lst|label-L_|bianca|(?:^|/)ples_", re.IGNORECASE
+)
+#: Names of masks and labels in general, unless they say of what other structure.
+_MASK_LIKE = re.compile(r"(?:^|[-_. ])(?:mask|roi|seg|segmentation|labels?|dseg|hard_seg|out_CNN)$", re.IGNORECASE)
+_OTHER_STRUCTURE = re.compile(
+    r"brain|head|skull|scalp|bet|(?:^|[-_])(?:gm|wm|csf|bg|eyes?|air|fov|voi|vois|cst)(?:[-_.]|$)|gr[ae]y|white|ribbon|"
+    r"aseg|aparc|wmparc|synthseg|tissue|cortex|hippo|thalam|nucle|ventric|cerebell|vessel|vein|qsm|valid|face|hemi-|"
+    r"space-mni|space-oasis|space-fsa|res-\d|^[^_]+_(?:ses-[^_]+_)?(?:run-[^_]+_)?dseg$",
+    re.IGNORECASE,
+)  # fmt: skip
+_FOLDER_LIKE = re.compile(r"lesion|mask|seg|wmh|wml|roi|cnn|anat|^t1|flair|mprage", re.IGNORECASE)
+_WORD = r"(?:^|[-_. /]){}(?:[-_. /]|$)"
+_KIND_LIKE = {
+    "T1w": re.compile(_WORD.format(r"(?:r?m?t1w?|mp2?rage\d*|bravo|f?spgr|unit1|uni|tfl|tfe)"), re.IGNORECASE),
+    "FLAIR": re.compile(r"flair", re.IGNORECASE),
+}
+#: Further images that are no T1w although their names hold the word, and what cannot be placed in the session's head.
+_NO_STRUCTURE = re.compile(r"t1map|t1rho|r1map|space-(?!t1w|flair|orig)[a-z]|xfm|surf|inflated|midthick", re.IGNORECASE)
+
+
+def unused_masks(files: list[NamedFile], row: dict, sessions: set[str]) -> list[str]:
+    """Name the files that look like masks of lesions and are not used, with the name that would be.
+
+    Parameters
+    ----------
+    files : list of NamedFile
+        Of the participant, raw and derived.
+    row : dict
+        A session's row, filled.
+    sessions : set of str
+        Of all rows of the participant.
+
+    Returns
+    -------
+    list of str
+        One line per file that no other warning names.
+    """
+    used, said = {row[role] for role in DERIVED}, " ".join(row["warnings"])
+    like = "_".join(part for part in (row["participant_id"], row["session_id"]) if part)
+    found = []
+    for file in files:
+        stem = _stem(file.path)
+        other = file.session not in ("", row["session_id"])
+        if (other and file.session in sessions) or file.path in used or file.path in said or not _is_image(file.path):
+            continue
+        of_lesions = bool(_LESION_LIKE.search(stem))
+        if of_lesions or (_MASK_LIKE.search(stem) and not _OTHER_STRUCTURE.search(stem)):
+            found.append(f"{file.path}: looks like a mask and is not used; {_cure(file, like, other)}")
+    return _some(found)
+
+
+def unused_structural(files: list[NamedFile], row: dict) -> list[str]:
+    """Name the files that look like a T1w or a FLAIR where the session has none.
+
+    Parameters
+    ----------
+    files, row
+        As for `unused_masks`.
+
+    Returns
+    -------
+    list of str
+        One line per file that no other warning names, and what to do.
+    """
+    found, said = [], " ".join(row["warnings"])
+    for kind in (suffix for suffix in STRUCTURAL if not row[suffix]):
+        seen = []
+        for file in files:
+            name = file.path.rpartition("/")[2]
+            is_kind = KINDS.get(file.suffix.lower()) == kind or _KIND_LIKE[kind].search(_stem(file.path))
+            if not is_kind or file.path in said or not _is_image(file.path) or _NO_STRUCTURE.search(name):
+                continue
+            if file.session in ("", row["session_id"]) and not role_of(file) and not _is_mask(file):
+                seen.append(f"{file.path}: looks like a {kind} and is not used; {_structural_cure(file, kind)}")
+        found += _some(seen)
+        if kind == "FLAIR":
+            found += [
+                f"{file.path}: a T2w does not stand for the FLAIR, not used; rename it _FLAIR if it is one"
+                for file in files
+                if file.suffix.lower() == "t2w" and not file.pipeline and file.session == row["session_id"]
+                and file.extension.lower() in READABLE
+            ]  # fmt: skip
+    return found
+
+
+def _is_image(path: str) -> bool:
+    return path.lower().endswith((*READABLE, *UNREAD)) or ".nii." in path.lower()
+
+
+def _stem(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return re.sub(r"(?i)\.(nii(\.\w+)*|mgz|mgh|img|hdr|nrrd|mha|mnc|dcm|mif)$", "", name)
+
+
+def _is_mask(file: NamedFile) -> bool:
+    stem = _stem(file.path)
+    return bool(_LESION_LIKE.search(stem) or _MASK_LIKE.search(stem) or file.suffix.lower() == "probseg")
+
+
+def _unread_format(path: str) -> str:
+    return next((end for end in UNREAD if path.lower().endswith(end)), "")
+
+
+def _disagreement(file: NamedFile) -> str:
+    """Say where a name contradicts its folder."""
+    named = [f"sub-{file.entities['sub']}"] if "sub" in file.entities else []
+    wrong = [name for name in named if name != file.participant]
+    session = file.entities.get("ses")
+    if session and file.session not in ("", f"ses-{session}"):
+        wrong.append(f"ses-{session}")
+    return (
+        f"its name says {' and '.join(wrong)}, its folder {file.participant} {file.session}".rstrip() if wrong else ""
+    )
+
+
+def _cure(file: NamedFile, like: str, other_session: bool) -> str:
+    name = f"{like}_label-lesion_mask.nii.gz (with space-FLAIR or space-T1w where it was drawn on that)"
+    if unread := _unread_format(file.path):
+        return f"{unread} is not read: save it as NIfTI; a lesion mask is called {name}"
+    if wrong := _disagreement(file):
+        return wrong
+    if other_session:
+        return f"the participant has no session {file.session} with images; a mask of this one is called {name}"
+    if not file.pipeline and file.datatype != "anat":
+        return f"masks lie in anat/ or in derivatives/NAME/; a lesion mask is called {name}"
+    if "echo" in file.entities or "run" in file.entities:
+        return f"its run or echo is not the session's; a lesion mask of the session is called {name}"
+    return f"a lesion mask is called {name}"
+
+
+def _structural_cure(file: NamedFile, kind: str) -> str:
+    if unread := _unread_format(file.path):
+        return f"{unread} is not read as {kind}: convert it to NIfTI (.nii.gz)"
+    if wrong := _disagreement(file):
+        return wrong
+    if file.pipeline:
+        return f"it lies in derivatives/: a {kind} is taken from anat/, as …_{kind}.nii.gz; link or copy it there"
+    if "desc" in file.entities and KINDS.get(file.suffix.lower()) == kind:
+        return f"index.{kind}: {{desc: {file.entities['desc']}}} takes it"
+    if file.datatype != "anat":
+        return "images lie in anat/"
+    if file.suffix.upper() == "MP2RAGE":
+        return "an inversion of MP2RAGE is no T1w: reconstruct the uniform image (_UNIT1) or a T1w"
+    return f"a {kind} is called …_{kind}.nii.gz"
+
+
+def unused_folders(others: Iterable[str], row: dict) -> list[str]:
+    """Name folders and files beside those that are looked into, where their names speak of masks or images.
+
+    Parameters
+    ----------
+    others : iterable of str
+        Paths that name the participant and that are not looked into: folders, which end in ``/``, and files.
+    row : dict
+        A session's row, filled.
+
+    Returns
+    -------
+    list of str
+        One line each.
+    """
+    found, said = [], " ".join(row["warnings"])
+    for path in others:
+        session = next((part for part in path.split("/") if part.startswith("ses-")), "")
+        if session not in ("", row["session_id"]) or path in said:
+            continue
+        name = path.rstrip("/").rpartition("/")[2]
+        beside = re.match(rf"derivatives/(?![^/]+/{row['participant_id']}/)", path)
+        if path.endswith("/") and (beside or (_FOLDER_LIKE.search(name) and not name.startswith("ses-"))):
+            found.append(
+                f"{path}: the folder is not looked into; images and masks lie in anat/, raw or in "
+                f"derivatives/NAME/{row['participant_id']}/"
+            )
+        elif beside and _is_image(path):
+            found.append(f"{path}: not used, it lies outside derivatives/NAME/{row['participant_id']}/")
+    return _some(found)
+
+
+def _some(lines: list[str]) -> list[str]:
+    more = len(lines) - MOST
+    return lines[:MOST] + [f"{more} more files look like masks or images and are not used"] * (more > 0)
