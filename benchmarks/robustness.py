@@ -27,8 +27,8 @@ import pandas as pd
 
 from chiomics.phantom.features import simulate_repeats
 from chiomics.radiomics.extraction import expected_features
+from chiomics.radiomics.parameters import load_settings
 from chiomics.radiomics.session import write_session
-from chiomics.radiomics.settings import load_settings
 from chiomics.robustness.bootstrap import bootstrap_coefficients, draw_sessions, percentile_interval
 from chiomics.robustness.icc import coefficient, confidence_interval, decompose, mean_squares
 from chiomics.robustness.tables import COEFFICIENTS

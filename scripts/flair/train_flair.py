@@ -10,8 +10,8 @@ from chiomics.core.learning.weights import save_model
 from chiomics.core.logs import start_log
 from chiomics.core.tables import write_frame
 from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.study.settings import Training, keeps_model, name_of_model
 from chiomics.flair.study.training import train_once
+from chiomics.flair.study.trainings import Training, keeps_model, name_of_model
 
 log = start_log(snakemake.log[0])
 settings = snakemake.params.settings

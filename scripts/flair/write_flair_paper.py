@@ -13,8 +13,8 @@ from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.combine import fair_performance
 from chiomics.flair.study.paper_files import departures
 from chiomics.flair.study.readme import write_readme
-from chiomics.flair.study.settings import left_out_of_wang
 from chiomics.flair.study.splits import size_of_test
+from chiomics.flair.study.trainings import left_out_of_wang
 
 log = start_log(snakemake.log[0])
 study, settings = snakemake.wildcards.study, snakemake.params.settings

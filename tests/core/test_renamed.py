@@ -1,7 +1,7 @@
 import pytest
 
 from chiomics.core.errors import SettingError
-from chiomics.core.renamed import KEYS, check_renamed
+from chiomics.core.settings.renamed import KEYS, check_renamed
 
 
 @pytest.mark.parametrize(("old", "new"), KEYS.items())

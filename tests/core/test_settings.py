@@ -1,24 +1,16 @@
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
-import yaml
 
-from chiomics.anatomy.settings import check_settings as check_anatomy
 from chiomics.core.errors import SettingError
-from chiomics.core.settings import check_against_schema, check_key, read_settings
-from chiomics.qsm.settings import check_settings as check_qsm
-from chiomics.radiomics.checks import check_settings as check_radiomics
-from chiomics.radiomics.settings import PRESETS
-from chiomics.robustness.checks import check_settings as check_robustness
-
-SCHEMA = yaml.safe_load((Path(__file__).parents[2] / "workflow/schemas/config.schema.yaml").read_text())
+from chiomics.core.settings import Keys, Limits, Size, check_key, check_value, read_settings
 
 
 @dataclass(frozen=True)
 class Example:
     iterations: int = 3
-    weights: tuple = ()
+    weights: tuple[int, ...] = ()
 
 
 def test_a_misspelt_key_is_named_with_the_one_that_was_meant():
@@ -30,58 +22,57 @@ def test_a_misspelt_key_is_named_with_the_one_that_was_meant():
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("hint", "value"),
     [
-        ({"qsn": {}}, "the configuration has no such key; found qsn; expected qsm?"),
-        ({"qsm": {"phase": {"backgrund": "pdf"}}}, "qsm.phase has no such key; found backgrund; expected background?"),
-        ({"papers": {"yan2021": {"fold": 5}}}, "papers.yan2021 has no such key; found fold; expected folds?"),
+        (bool, False), (int, 3), (float, 3), (float, 1e-3), (str, "x"), (str | None, None), (float | None, 2.0),
+        (Literal["auto", True, False], True), (Literal["auto", True, False], "auto"), (Literal[1, -1], -1),
+        (tuple[int, ...], [1, 2]), (tuple[float, float], [0.5, 2]), (Literal["all"] | tuple[str, ...], ["a"]),
+        (dict[str, tuple[int, ...]], {"a": [1]}), (Annotated[float, Limits(0, 1)], 1),
+        (Annotated[tuple[int, ...], Size(1, 2, unique=True)], [1, 2]), (Annotated[dict[str, int], Keys()], {"a1": 1}),
     ],
-)
-def test_the_schema_s_sections_are_closed(given, message):
-    with pytest.raises(SettingError) as refused:
-        check_against_schema(given, SCHEMA)
-    assert message in str(refused.value)
-
-
-def test_names_of_the_user_s_own_are_no_typos():
-    check_against_schema({"radiomics": {"presets": {"mine": {"gray_levels": [8]}}}}, SCHEMA)
-    check_against_schema({"qsm": {"echo_sets": {"early": [1, 2]}}}, SCHEMA)
-
-
-ANATOMY = {
-    "registration": {"program": "ants", "preset": "fast", "parameters": {}}, "tissue": {}, "lesions": {}, "regions": {},
-    "nuclei": {"parameters": {}}, "tracts": {"parameters": {}}, "chi_atlas": {"parameters": {}},
-}  # fmt: skip
+)  # fmt: skip
+def test_a_value_of_the_right_type_stays_as_it_is(hint, value):
+    found = check_value(hint, value, where="a")
+    assert found == value
+    assert type(found) is type(value)
 
 
 @pytest.mark.parametrize(
-    ("check", "section", "place", "near"),
+    ("hint", "text", "value"),
     [
-        (check_qsm, {"parameters": {"tv": {"regularization": 1e-3}}}, "qsm.parameters.tv", "regularisation"),
-        (check_qsm, {"parameters": {"medi": {"mask": 1}}}, "qsm.parameters.medi", ""),
-        (check_radiomics, {"presets": {"fiscone17": {}}}, "radiomics.presets", "fiscone107"),
-        (check_anatomy, ANATOMY | {"chi_atlas": {"parameters": {"resoluton": 2}}}, "chi_atlas", "resolution"),
-        (check_anatomy, ANATOMY | {"lesions": {"treshold": 0.4}}, "anatomy.lesions", "threshold"),
-        (check_anatomy, ANATOMY | {"regions": {"min_voxel": 4}}, "anatomy.regions", "min_voxels"),
-        (check_anatomy, ANATOMY | {"nuclei": {"parameters": {"max_chang": 4}}}, "nuclei.parameters", "max_change"),
-        (check_anatomy, ANATOMY | {"tracts": {"parameters": {"cutof": 4}}}, "tractography", "cutoff"),
-        (
-            check_anatomy,
-            ANATOMY | {"registration": {"program": "ants", "preset": "fast", "parameters": {"biass": {}}}},
-            "anatomy.registration.parameters", "bias",
-        ),
-        (check_robustness, {"perturbations": {"mine": {"kind": "noisee"}}}, "perturbation mine", "noise"),
+        (bool, "false", False), (int, "12", 12), (float, "1e-3", 1e-3), (bool | None, "null", None),
+        (str | None, "null", None), (Literal["auto", True, False], "True", True), (Literal[1, -1], "-1", -1),
+        (tuple[float, ...], ["1e-3", 2], [1e-3, 2]), (str, "12", "12"), (str, "true", "true"),
+        (Literal["off", "on"], "off", "off"),
     ],
 )  # fmt: skip
-def test_each_stage_refuses_what_its_jobs_could_not_use(check, section, place, near):
+def test_text_stands_for_what_it_spells_where_no_text_is_taken(hint, text, value):
+    found = check_value(hint, text, where="a")
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "expected"),
+    [
+        (bool, 1, "true or false"), (bool, "maybe", "true or false"), (int, True, "a whole number"),
+        (int, 2.5, "a whole"), (float, "fast", "a number"), (float, float("nan"), "a number"), (str, 3, "text"),
+        (int, None, "a whole number"), (Literal["csf", "none"], "cfs", "csf? All valid values: csf, none"),
+        (Literal[1, -1], True, "1, -1"), (tuple[str, ...], "tkd", "a list of [text], e.g. [tkd]"),
+        (tuple[float, float], [1], "a list of 2"), (dict[str, int], [1], "a section"),
+        (Annotated[float, Limits(0, below=1)], 1.0, "a number >= 0 and < 1"),
+        (Annotated[int, Limits(8, multiple=2)], 9, "a multiple of 2"),
+        (Annotated[tuple[int, ...], Size(1, unique=True)], [1, 1], "none twice"),
+        (Annotated[dict[str, int], Keys()], {"a b": 1}, "letters and digits"), (float | None, "x", "null or a number"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused_with_what_was_expected(hint, value, expected):
     with pytest.raises(SettingError) as refused:
-        check(section)
-    assert place in str(refused.value)
-    assert near in refused.value.expected
+        check_value(hint, value, where="section.key")
+    assert refused.value.problem.startswith("section.key")
+    assert expected in refused.value.expected
 
 
-def test_sections_as_shipped_pass():
-    check_anatomy(ANATOMY)
-    check_qsm({"parameters": {"tv": {"regularisation": 1e-3}, "star": {}}})
-    check_radiomics({"presets": {name: {} for name in PRESETS}})
-    check_radiomics({"presets": None})
+def test_the_one_wrong_entry_of_a_list_is_named():
+    with pytest.raises(SettingError, match=r"a, entry 2: .*found 0; expected a whole number >= 1"):
+        check_value(Annotated[tuple[Annotated[int, Limits(1)], ...], Size(1)] | None, [1, 0], where="a")

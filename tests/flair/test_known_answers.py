@@ -15,8 +15,8 @@ from chiomics.flair.study.attention import score_attention, summarise_attention
 from chiomics.flair.study.baselines import score_baselines
 from chiomics.flair.study.final_model import train_on_all
 from chiomics.flair.study.kept_models import random_network
-from chiomics.flair.study.settings import Training
 from chiomics.flair.study.training import labels_of, pick_images, predict, split_of, train_once
+from chiomics.flair.study.trainings import Training
 from tests.flair.prepared import SEOK, WANG, simulated_cohorts
 
 GROUPS = {"MS": 47, "NMOSD": 41}

@@ -7,9 +7,9 @@ import pytest
 
 from chiomics.core.errors import SettingError
 from chiomics.flair.study.cohort import choose_sessions
-from chiomics.flair.study.settings import Training, list_seok_trainings, list_wang_trainings, runs_of_wang
 from chiomics.flair.study.splits import draw_test, seok_splits, size_of_test, wang_splits
 from chiomics.flair.study.training import labels_of, split_of
+from chiomics.flair.study.trainings import Training, list_seok_trainings, list_wang_trainings, runs_of_wang
 from tests.flair.prepared import SEOK, WANG, small_cohort
 
 

@@ -16,8 +16,8 @@ from chiomics.flair.study.baselines import BASELINES, score_baselines
 from chiomics.flair.study.combine import fair_rows, summarise_study
 from chiomics.flair.study.confounders import table_of_confounders
 from chiomics.flair.study.performance import average_models, case_errors, compare_arms
-from chiomics.flair.study.settings import Training
 from chiomics.flair.study.training import augmentation, class_weights, make_plan, pick_images, split_of, train_once
+from chiomics.flair.study.trainings import Training
 from chiomics.flair.study.verdict import say_verdict
 from tests.flair.prepared import SEOK, WANG, small_cohort
 

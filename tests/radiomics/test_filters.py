@@ -8,8 +8,8 @@ import pytest
 from chiomics.radiomics import load_settings
 from chiomics.radiomics.features.filters import derived_images, image_names
 from chiomics.radiomics.image_zyx import ImageZYX
+from chiomics.radiomics.parameters import Settings
 from chiomics.radiomics.region import Region
-from chiomics.radiomics.settings import Settings
 
 SHAPE, SPACING = (60, 75, 90), (2.0, 1.0, 0.8)
 BOXES = {

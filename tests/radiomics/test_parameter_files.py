@@ -14,8 +14,8 @@ from chiomics.core.errors import InputError
 from chiomics.radiomics import prepare as preparing
 from chiomics.radiomics.extraction import extract
 from chiomics.radiomics.features.shape_2d import shape_features_2d
+from chiomics.radiomics.parameters import load_settings
 from chiomics.radiomics.region import Region
-from chiomics.radiomics.settings import load_settings
 from tests.radiomics.comparison import differing
 
 SPACING = (0.9, 1.1, 1.6)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from chiomics.radiomics.extraction import expected_features
-from chiomics.radiomics.settings import load_settings
+from chiomics.radiomics.parameters import load_settings
 from chiomics.robustness.fiscone2023.published_values import read_published
 from chiomics.robustness.fiscone2023.volumes import BY_ANATOMY
 from chiomics.robustness.tables import TABLES

@@ -288,7 +288,7 @@ def test_agreement_of_the_mean_falls_with_noise_as_theory_says():
     ],
 )
 def test_a_mistake_in_the_configuration_is_named(configured, names):
-    with pytest.raises(SettingError, match=f"mine: {names}"):
+    with pytest.raises(SettingError, match=f"perturbation mine.*{names}"):
         read_perturbations({"mine": configured})
 
 

@@ -2,93 +2,151 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import re
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 import yaml
 
-from chiomics.diagnosis.contracts import DEFAULTS
+from chiomics.anatomy.registration.quality import SAME_HEAD
+from chiomics.anatomy.settings import ChecksSection
+from chiomics.configuration import check_configuration, complete_configuration
+from chiomics.core.errors import SettingError
 from chiomics.qsm.chain import PRESETS
 from chiomics.qsm.inversions.invert import INVERSIONS
 from chiomics.qsm.phase.phase_scale import RULES
 from chiomics.qsm.reference import METHODS
-from chiomics.robustness import settings as robustness_settings
+from chiomics.qsm.settings import Inversion, PhaseSettings, QsmSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())["properties"]
+DEFAULTS = complete_configuration({})
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 README = (ROOT / "config/README.md").read_text()
 
 
-def keys(properties: dict, prefix: str = "") -> list[str]:
+def keys(section: dict, prefix: str = "") -> list[str]:
     found = []
-    for name, schema in properties.items():
-        inner = schema.get("properties") if name != "parameters" else None
-        found += keys(inner, f"{prefix}{name}.") if inner else [f"{prefix}{name}"]
+    for name, value in section.items():
+        found += keys(value, f"{prefix}{name}.") if isinstance(value, dict) and value else [f"{prefix}{name}"]
     return found
 
 
-@pytest.mark.parametrize("key", keys(SCHEMA))
+@pytest.mark.parametrize("key", keys(DEFAULTS))
 def test_every_key_is_explained(key):
-    assert f"`{key}`" in README or f"`{key.rpartition('.')[2]}`" in README or f"`….{key.rpartition('.')[2]}`" in README
+    names = key.split(".")
+    ways = {".".join(names[number:]) for number in range(len(names))} | {f"….{names[-1]}"}
+    # A section without defaults is explained by its keys, one of a few numbers with its section.
+    of_section = f"`{key}." in README or f"`{names[-1]}." in README or (len(names) > 3 and f"`{names[-2]}`" in README)
+    assert any(f"`{name}`" in README for name in ways) or of_section
 
 
-def shipped(config: dict, properties: dict, path: str = "") -> list[tuple[str, object, object]]:
-    """List the shipped values with the schema's defaults; sections, whose values are, apart."""
+def shipped(config: dict, defaults: dict, path: str = "") -> list[tuple[str, object, object]]:
+    """List the shipped values with the defaults of the code."""
     found = []
     for name, value in config.items():
-        inner = properties[name].get("properties") if name not in ("phantom", "parameters") else None
-        if inner and value:
-            found += shipped(value, inner, f"{path}{name}.")
+        if isinstance(value, dict) and value:
+            found += shipped(value, defaults[name], f"{path}{name}.")
         else:
-            found.append((f"{path}{name}", value, properties[name]["default"]))
+            found.append((f"{path}{name}", value, defaults[name]))
     return found
 
 
-@pytest.mark.parametrize(("key", "value", "default"), shipped(CONFIG, SCHEMA))
-def test_the_shipped_values_are_the_defaults_of_the_schema(key, value, default):
+@pytest.mark.parametrize(("key", "value", "default"), shipped(CONFIG, DEFAULTS))
+def test_the_shipped_values_are_the_defaults(key, value, default):
     assert value == default
 
 
-def test_the_defaults_of_the_studies_are_those_of_the_code():
-    of_papers = SCHEMA["papers"]["properties"]
-    robustness = {field.name: field for field in dataclasses.fields(robustness_settings.Settings)}
-    for name, schema in of_papers["fiscone2023"]["properties"].items():
-        if name in ("include", "perturbations"):
-            continue
-        field = robustness[name]
-        default = field.default if field.default is not dataclasses.MISSING else field.default_factory()
-        assert json.loads(json.dumps(default)) == schema["default"], name
-    diagnosis = {key: value["default"] for key, value in of_papers["yan2021"]["properties"].items()}
-    assert {key: diagnosis[key] for key in DEFAULTS} == DEFAULTS
-    assert set(diagnosis) - set(DEFAULTS) == {"include", "jobs_per_batch"}
+def test_the_settings_know_what_the_code_knows():
+    assert {field.name for field in fields(PhaseSettings)} == set().union(*PRESETS.values())
+    for preset in PRESETS.values():
+        assert complete_configuration({"qsm": {"phase": preset}})["qsm"]["phase"] == preset
+    assert set(get_args(Inversion)) == set(INVERSIONS)
+    for name, known in (("preset", PRESETS), ("phase_scale", {"auto", *RULES}), ("reference", METHODS)):
+        assert set(get_args(get_type_hints(QsmSettings)[name])) == set(known)
+    assert {field.name for field in fields(ChecksSection)} == set(SAME_HEAD)
 
 
-def test_the_schema_knows_what_the_code_knows():
-    qsm = SCHEMA["qsm"]["properties"]
-    assert set(qsm["preset"]["enum"]) == set(PRESETS)
-    assert set(qsm["phase"]["properties"]) == set().union(*PRESETS.values())
-    assert set(qsm["inversions"]["items"]["enum"]) == set(qsm["parameters"]["properties"]) == set(INVERSIONS)
-    assert set(qsm["phase_scale"]["enum"]) == {"auto", *RULES}
-    assert set(qsm["reference"]["enum"]) == set(METHODS)
+def nest(key: str, value: object) -> dict:
+    for name in reversed(key.split(".")):
+        value = {name: value}
+    return value
 
 
-def test_no_key_can_be_added_by_mistake():
-    def open_objects(schema: dict, path: str = ""):
-        if (
-            schema.get("type") == "object"
-            and "properties" in schema
-            and schema.get("additionalProperties") is not False
-        ):
-            yield path
-        for name, inner in schema.get("properties", {}).items():
-            yield from open_objects(inner, f"{path}.{name}")
+# At every depth: the key, what stands there, and what the message names.
+TYPOS = [
+    ("qsn", {}, ["found qsn", "qsm?"]),
+    ("on_bad_sesion", "fail", ["on_bad_session?"]),
+    ("on_bad_session", "exlude", ["on_bad_session", "exclude?"]),
+    ("index.participant", ["01"], ["index has", "participants?"]),
+    ("index.participants", "01", ["index.participants", "found '01'", "a list of [text]"]),
+    ("index.T1w", {"aquisition": "x"}, ["index.T1w", "aquisition"]),
+    ("index.minimum_slices", "few", ["index.minimum_slices", "found few", "a whole number"]),
+    ("qsm.inversions", "tkd", ["qsm.inversions", "found tkd", "a list of", "[tkd]"]),
+    ("qsm.inversions", ["tvv"], ["qsm.inversions, entry 1", "found tvv", "tv?"]),
+    ("qsm.preset", "pubished", ["qsm.preset", "published?"]),
+    ("qsm.phase.backgrund", "pdf", ["qsm.phase has", "background?"]),
+    ("qsm.phase.background", "pdff", ["qsm.phase.background", "pdf?"]),
+    ("qsm.echo_sets", {"all": [1]}, ["qsm.echo_sets", "but not all"]),
+    ("qsm.parameters.tkdd", {}, ["qsm.parameters has", "tkd?"]),
+    ("qsm.parameters.tv.regularization", 1e-3, ["qsm.parameters.tv has", "regularisation?"]),
+    ("qsm.parameters.tv.regularisation", "weak", ["qsm.parameters.tv.regularisation", "found weak", "a number"]),
+    ("anatomy.nuclei.refine", "yes please", ["anatomy.nuclei.refine", "true or false"]),
+    ("anatomy.nuclei.parameters.max_chang", 4, ["anatomy.nuclei.parameters has", "max_change?"]),
+    ("anatomy.chi_atlas.parameters.resoluton", 2, ["chi_atlas.parameters has", "resolution?"]),
+    ("anatomy.chi_atlas.parameters.resolution", 0, ["chi_atlas.parameters.resolution", "found 0"]),
+    ("anatomy.lesions.treshold", 0.4, ["anatomy.lesions has", "threshold?"]),
+    ("anatomy.regions.min_voxels", "many", ["anatomy.regions.min_voxels", "a whole number"]),
+    ("anatomy.tracts.parameters.cutof", 0.1, ["anatomy.tracts.parameters has", "cutoff?"]),
+    ("anatomy.registration.parameters.biass", {}, ["registration.parameters has", "bias?"]),
+    ("anatomy.registration.parameters.bias", {"resolution": "fine"}, ["parameters.bias.resolution", "a number"]),
+    ("anatomy.brain_volume", [2.0, 0.9], ["anatomy.brain_volume", "[least, most]"]),
+    ("radiomics.presets.fiscone17", {}, ["radiomics.presets", "fiscone107?"]),
+    ("radiomics.presets.fiscone107", {"gray_level": [8]}, ["radiomics.presets.fiscone107 has", "gray_levels?"]),
+    ("radiomics.presets.mine", {"parameter_file": "none.yaml"}, ["parameter_file", "none.yaml, no file"]),
+    ("rims.lesions.patch.shape", [32, 32], ["rims.lesions.patch.shape", "a list of 3"]),
+    ("rims.lesions.consensus", "majorty", ["rims.lesions.consensus", "majority?"]),
+    ("papers.yan2022", {}, ["papers has", "yan2021?"]),
+    ("papers.fiscone2023.perturbations", {"mine": {"kind": "noisee"}}, ["perturbation mine: kind", "noise?"]),
+    ("papers.fiscone2023.perturbations", {"mine": {"kind": "noise", "sdd": 1}}, ["mine of kind noise has", "sd?"]),
+    ("papers.fiscone2023.axes.mine", {"colum": "echo_set"}, ["axes.mine has", "column?"]),
+    ("papers.yan2021.fold", 5, ["papers.yan2021 has", "folds?"]),
+    ("papers.yan2021.positive", "HC", ["papers.yan2021.positive", "MS or NMOSD"]),
+    ("papers.yan2021.threshold_rule.nestd", "half", ["papers.yan2021.threshold_rule has", "nested?"]),
+    ("papers.wang2020.arms", ["2v18"], ["papers.wang2020.arms, entry 1", "2v-18?"]),
+    ("papers.wang2020.pretrained", {"50": "x"}, ["papers.wang2020.pretrained", "18 or 34"]),
+    ("papers.seok2023.pixels", 100, ["papers.seok2023.pixels", "128, 64, 32"]),
+    ("papers.zhang2022.arms", ["qsmrin"], ["papers.zhang2022.arms", "qsmrim?"]),
+    ("papers.zhang2022.augmentation.flp", 1, ["papers.zhang2022.augmentation has", "flip?"]),
+]
 
-    whole = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    assert list(open_objects(whole)) == []
+
+@pytest.mark.parametrize(("key", "value", "words"), TYPOS, ids=[f"{key}={value}" for key, value, _ in TYPOS])
+def test_what_no_job_could_use_is_refused_with_key_and_nearest_name(key, value, words):
+    with pytest.raises(SettingError) as refused:
+        check_configuration(complete_configuration(nest(key, value)))
+    assert [word for word in words if word not in str(refused.value)] == [], str(refused.value)
+
+
+def test_what_is_given_as_text_on_the_command_line_is_what_it_spells():
+    text = {
+        "anatomy": {"nuclei": {"refine": "false", "atlas": "null"}},
+        "qsm": {"parameters": {"tv": {"outside": "1e-3"}}},
+    }
+    found = complete_configuration(text)
+    assert found["anatomy"]["nuclei"]["refine"] is False
+    assert found["anatomy"]["nuclei"]["atlas"] is None
+    check_configuration(found)
+
+
+def test_names_of_the_user_s_own_are_no_typos():
+    mine = {"radiomics": {"presets": {"yan874": {"gray_levels": [8]}}}, "qsm": {"echo_sets": {"early": [1, 2]}}}
+    check_configuration(complete_configuration(mine))
+
+
+def test_a_section_with_nothing_behind_it_is_the_default():
+    assert complete_configuration({"qsm": None, "anatomy": {"lesions": None}}) == DEFAULTS
 
 
 def rules_of(text: str) -> list[str]:

@@ -101,6 +101,8 @@ def test_other_kinds_of_input(workflow, tmp_path):
         ({"qsm": {"echo_sets": {"all": [1]}}}, "all"),
         ({"bids_folder": "x"}, "bids_folder"),
         ({"phantom": {"sed": 1}}, "sed"),
+        ({"qsm": {"parameters": {"tv": {"regularization": 1e-3}}}}, "regularisation?"),
+        ({"qsm": {"inversions": "tkd"}}, "found tkd; expected null or a list"),
         ({"on_bad_session": "ignore"}, "ignore"),
         ({"anatomy": {"nuclei": {"atlass": "mine"}}}, "atlass"),
         ({"papers": {"yan2021": {"fold": 5}}}, "fold"),
@@ -109,8 +111,22 @@ def test_other_kinds_of_input(workflow, tmp_path):
 )
 def test_a_key_or_value_that_the_configuration_lacks_is_refused_by_name(workflow, config, message):
     done = workflow().run(config=config, options=("--dry-run",))
+    said = done.stdout + done.stderr
     assert done.returncode != 0
-    assert message in done.stdout + done.stderr
+    assert message in said
+    assert "Traceback" not in said
+    assert "  File " not in said
+
+
+def test_a_section_on_the_command_line_is_read_as_it_is_meant(workflow, tmp_path):
+    run = workflow(make_bids_tree(tmp_path / "bids", multi_echo("01")))
+    given = ("--config", "anatomy={nuclei: {refine: false, atlas: null}, tracts: {atlas: null}}")
+    done = run.run("anatomy", options=("--dry-run", *given))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "prepare_atlas" not in done.stdout  # null was read as none and not as a name
+    refused = run.run("anatomy", options=("--dry-run", "--config", "anatomy={nuclei: {refine: maybe}}"))
+    assert "anatomy.nuclei.refine" in refused.stdout + refused.stderr
+    assert "found maybe; expected true or false" in refused.stdout + refused.stderr
 
 
 def test_a_bad_session_is_left_out_or_stops_the_run(workflow, tmp_path):

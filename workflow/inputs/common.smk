@@ -40,12 +40,12 @@ def beside_snakefile(path):
 BIDS_DIR = COHORT if SIMULATED else beside_snakefile(config["bids_dir"])
 for key in ("bids_dir", "features"):
     if set("{}") & set(beside_snakefile(config[key]) or ""):
-        raise WorkflowError(
+        raise BadInput(
             f"{key} holds braces, which Snakemake takes for wildcards; found {config[key]}; "
             "expected a path without { and }: rename the folder, or make a link to it"
         )
 if config["features"] and config["bids_dir"]:
-    raise WorkflowError("both features and bids_dir are given: a paper starts from one of them")
+    raise BadInput("both features and bids_dir are given: a paper starts from one of them")
 
 
 with bad_input_explained():
@@ -302,7 +302,7 @@ def radiomics_sessions():
 GIVEN_FEATURES = beside_snakefile(config["features"])
 GIVEN_TABLES = [GIVEN_FEATURES] if GIVEN_FEATURES and "*" not in GIVEN_FEATURES else sorted(glob(GIVEN_FEATURES or ""))
 if GIVEN_FEATURES and not GIVEN_TABLES:
-    raise WorkflowError(f"features: no file has a name like {GIVEN_FEATURES}")
+    raise BadInput(f"features: no file has a name like {GIVEN_FEATURES}")
 FROM_SIMULATED = SIMULATED or any(map(says_simulated, GIVEN_TABLES))
 COHORT_NAME = GIVEN_FEATURES or ("the embedded simulated cohort" if SIMULATED else BIDS_DIR)
 

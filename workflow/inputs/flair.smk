@@ -1,7 +1,7 @@
 """What the FLAIR classifiers and the studies of Wang et al. 2020 and Seok et al. 2023 read and make."""
 
 from chiomics.core.learning.device import torch_missing
-from chiomics.flair.study.settings import list_trainings
+from chiomics.flair.study.trainings import list_trainings
 
 #: Keys of a paper's section that change how jobs are cut and nothing of the results.
 NOT_SCIENCE = ("include", "trainings_per_job", "heads_per_job")

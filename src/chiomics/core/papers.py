@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from chiomics.core.origin import say_origin
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # the main process of the workflow needs the record alone
 
 #: What stands in a table where there is no value, as in BIDS.
 MISSING = "n/a"
+#: Whether a paper is part of ``all``: where the cohort can serve it, always, never.
+Include = Literal["auto", True, False]
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def read_cohort(
     paths : iterable of path-like
         Tables of features, tidy or wide, one per session or one of the cohort.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
     regions : sequence of str
         Regions that the models need, e.g. ``DN`` or ``CST-L``.
     left_out : LeftOut, optional
@@ -72,7 +72,7 @@ def build_cohort(
     features : FeatureTable or pandas.DataFrame
         Rows of the radiomics stage, or of a table in its form.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
     regions : sequence of str
         Regions that the models need.
     left_out : LeftOut, optional

@@ -26,7 +26,7 @@ def gain_table(predictions: pd.DataFrame, settings: dict) -> pd.DataFrame:
     predictions : pandas.DataFrame
         `contracts.PREDICTIONS` of the models of `models.list_models`.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------

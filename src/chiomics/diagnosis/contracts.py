@@ -5,7 +5,7 @@ of permutations (`permutation`) -> tables of the whole study. Positive class is 
 the predicted probability of the positive class by a model that has not seen the subject in training (scheme
 ``nested``) or that saw him in the selection of features (scheme ``as_published``).
 
-Functions that others call (S = settings, every key of `DEFAULTS`, from ``models.complete_settings``)::
+Functions that others call (S = settings, every key of `settings.Settings`, from ``models.complete_settings``)::
 
     models.list_models(S), .needed_regions(S), .list_jobs(S), .chunk(total, size, number)  # imports nothing heavy
     cohort.read_cohort(paths, S, regions=) / .build_cohort(tidy, S, regions=)  -> DataFrame, one row per session
@@ -31,43 +31,6 @@ SCHEMES = ("as_published", "nested")
 STEPS = ("extracted", "univariate", "spearman", "aic")
 #: Where a table speaks of a model trained on every subject: the fold of the as-published selection, the final model.
 ALL_SUBJECTS = -1
-
-#: Settings below ``papers.yan2021`` and their defaults.
-DEFAULTS = {
-    "preset": "yan874",  # of the radiomics stage
-    "n_gray_levels": None,  # None: the only one that the features have
-    "bin_width": None,  # the same
-    "inversion": None,  # the same; the paper's is star
-    "echo_set": "all",
-    "groups": ["MS", "NMOSD"],
-    "positive": POSITIVE,
-    "nuclei": ["DN", "GP", "HCN", "PUT", "RN", "SN", "THA"],  # order of the paper's tables
-    "hemisphere": "LR",
-    "demographics": ["age", "sex", "disease_duration", "edss"],
-    "hybrid_nucleus": "DN",  # Fig 5; or best: the lowest AIC on the training subjects
-    "confounders": [["sex"], ["edss"], ["sex", "edss"]],  # left out of hybrid and demographic models, a set at a time
-    "models": {},  # more of them: name -> {regions: [...], demographics: [...], whitelist: tsv}
-    "whitelist": None,  # TSV with a column feature (and perhaps voi): only these radiomic features
-    "p_threshold": 0.05,
-    "normality_threshold": 0.05,
-    "rho_cutoff": 0.9,
-    "abnormal_z": None,  # |z| beyond which a value is abnormal; None: only values that are not finite
-    "screen": None,  # candidates fitted per step of the AIC selection; None: all. Above 1,000 subjects 5 saves hours
-    "max_features": None,  # of the AIC selection; None: as many as it wants
-    "estimator": "maximum_likelihood",  # of the last model; Firth where classes are separated; or firth, ridge
-    "adjust": None,  # or: regression, combat; fitted inside the folds
-    "adjust_for": [],  # columns: covariates of the regression, or the one site column of ComBat
-    "groups_column": None,  # e.g. site: folds are its values (leave one site out)
-    "folds": 5,
-    "repeats": 20,
-    "permutations": 200,
-    "repeats_per_job": 20,
-    "permutations_per_job": 50,
-    "bootstraps": 2000,
-    "confidence": 0.95,
-    "threshold_rule": {"as_published": "youden_pooled", "nested": "youden_training"},  # or: half
-    "seed": 2021,
-}
 
 #: One row per session: identity, group, demographics, then ``<VOI>.<feature>`` (``<VOI>-L.<feature>`` by side).
 COHORT_COLUMNS = ("participant", "session", "run", "group")

@@ -31,7 +31,7 @@ def selection_seconds(subjects: int, features: int, settings: Mapping) -> float:
     subjects, features : int
         Rows and columns.
     settings : mapping
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------

@@ -56,7 +56,7 @@ def evaluate(
     model : Model
         Which.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
     scheme : {"as_published", "nested"}
         Where the selection sees the test subjects, and where it does not.
     repeats : iterable of int

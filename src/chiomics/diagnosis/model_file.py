@@ -59,7 +59,7 @@ def describe_model(
     model : Model
         Which.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
     definition : dict
         Of `DEFINITION`, as `read_definition` gives it.
     source : str
@@ -180,7 +180,7 @@ def read_definition(paths: Iterable[str | Path], settings: dict) -> dict:
     paths : iterable of path-like
         Feature files of the cohort.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chiomics.core.errors import SettingError
-from chiomics.diagnosis.contracts import DEFAULTS, SCHEMES
+from chiomics.core.settings import complete_section
+from chiomics.diagnosis.contracts import SCHEMES
+from chiomics.diagnosis.settings import Settings
 
 DEMOGRAPHIC, HYBRID = "demographics", "hybrid"
 
@@ -53,7 +55,7 @@ def list_models(settings: dict) -> dict[str, Model]:
     Parameters
     ----------
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------
@@ -101,16 +103,11 @@ def complete_settings(settings: dict) -> dict:
     Returns
     -------
     dict
-        Every key of `contracts.DEFAULTS`.
+        Every key of `diagnosis.settings.Settings`.
     """
-    unknown = sorted(set(settings) - set(DEFAULTS))
-    if unknown:
-        raise SettingError("unknown settings of the diagnosis stage", found=", ".join(unknown))
-    complete = DEFAULTS | settings
-    complete["groups"] = [str(group) for group in complete["groups"]]
-    complete["positive"] = str(complete["positive"])
-    complete["threshold_rule"] = DEFAULTS["threshold_rule"] | (settings.get("threshold_rule") or {})
-    return complete
+    spelt = {key: settings[key] for key in ("groups", "positive") if key in settings}
+    spelt = {key: str(value) if key == "positive" else [str(group) for group in value] for key, value in spelt.items()}
+    return complete_section(Settings, {**settings, **spelt}, where="papers.yan2021")
 
 
 def count_repeats(settings: dict, scheme: str) -> int:

@@ -43,7 +43,7 @@ def performance_table(
     predictions, selected, permuted : pandas.DataFrame
         `contracts.PREDICTIONS`, `contracts.SELECTED`, `contracts.PERMUTATION` (may be empty).
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def delong_table(predictions: pd.DataFrame, settings: dict) -> pd.DataFrame:
     predictions : pandas.DataFrame
         `contracts.PREDICTIONS`.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def roc_table(predictions: pd.DataFrame, settings: dict) -> pd.DataFrame:
     predictions : pandas.DataFrame
         `contracts.PREDICTIONS`.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------

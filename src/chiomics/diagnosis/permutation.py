@@ -35,7 +35,7 @@ def permute(
     model : Model
         Which.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
     scheme : {"as_published", "nested"}
         See `chiomics.diagnosis.evaluation`.
     permutations : iterable of int

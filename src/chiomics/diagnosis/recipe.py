@@ -61,7 +61,7 @@ def build_pipeline(model: Model, columns: list[str], settings: dict) -> Pipeline
     columns : list of str
         Of its design matrix.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------

@@ -26,7 +26,7 @@ def summarise_study(
         `contracts.PREDICTIONS`, `contracts.SELECTED`, `contracts.PERMUTATION` (may be empty), models in the order of
         the study.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------

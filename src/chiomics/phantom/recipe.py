@@ -18,7 +18,7 @@ import yaml
 
 from chiomics.core.bids import build_name
 from chiomics.core.errors import InputError
-from chiomics.core.renamed import check_renamed
+from chiomics.core.settings.renamed import check_renamed
 from chiomics.phantom.demographics import GROUPS, draw_participant, known_demographics
 from chiomics.phantom.head.nuclei import NUCLEI
 from chiomics.phantom.lesions.kinds import check_kinds

@@ -1,29 +1,76 @@
-"""Settings of the stage, checked before anything runs."""
+"""Settings of the stage, checked before anything runs; what each is for stands in config/README.md."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, get_args
 
-from chiomics.core.settings import check_key
+from chiomics.core.settings import Given, Keys, Limits, Size, check_key
 
-#: What an inversion is given by the session or by the workflow.
-GIVEN = ("local_field", "mask", "voxel_size", "b0_direction", "weight", "noise", "magnitude", "csf_mask", "workers",
-         "backend")  # fmt: skip
+Inversion = Literal["ilsqr", "star", "tv", "medi", "tkd", "l2"]
+Share = Annotated[float, Limits(0, 1)]
+Positive = Annotated[float, Limits(above=0)]
+
+
+@dataclass(frozen=True)
+class PhaseSettings:
+    """Parameters of the phase chain; the values are those of `chiomics.qsm.presets`."""
+
+    combine: Literal["fit", "average"]
+    unwrap: Literal["quality", "cosine", "fourier"]
+    min_quality: Share
+    background: Literal["pdf", "vsharp"]
+    tissue_scale: Positive
+    rise: Annotated[float, Limits(0)]
+    iterations: Annotated[int, Limits(1)]
+    refinements: Annotated[int, Limits(0)]
+    quality_scale: Positive
+    edge_factor: Share
+    min_agreement: Share
+    echo_weights: Literal["TE", "SNR"]
+    largest_radius: Positive
+    threshold: Share
+
+
+@dataclass(frozen=True)
+class QsmSettings:
+    """The section ``qsm``."""
+
+    brain_mask: Literal["template", "intensity"] = "template"
+    preset: Literal["default", "published"] = "default"
+    phase_scale: Literal[
+        "auto", "radians", "radians 0..2pi", "degrees", "degrees 0..360", "integers 0..4095", "integers -4096..4095",
+        "unsigned", "symmetric",
+    ] = "auto"  # fmt: skip
+    phase_sign: Literal[1, -1] = 1
+    bipolar: Literal["auto", True, False] = "auto"
+    phase: Annotated[dict, Given("chiomics.qsm.settings:PhaseSettings")] = field(default_factory=dict)
+    echo_sets: (
+        Annotated[
+            dict[str, Annotated[tuple[Annotated[int, Limits(1)], ...], Size(1, unique=True)]],
+            Keys("(?!all$)[a-zA-Z0-9]+", "letters and digits, but not all, which there is already"),
+        ]
+        | None
+    ) = None
+    inversions: Annotated[tuple[Inversion, ...], Size(1, unique=True)] | None = None
+    parameters: dict[str, dict] = field(default_factory=dict)
+    data_weights: bool | None = None
+    reference: Literal["csf", "whole_brain", "none"] = "csf"
+    backend: Literal["numpy", "torch", "cupy"] = "numpy"
 
 
 def check_settings(section: Mapping[str, Any]) -> None:
-    """Check the section ``qsm`` as far as no image is needed; the schema has looked at its types.
+    """Check what the types of the section ``qsm`` do not say.
 
     Raises
     ------
     SettingError
-        For a parameter that its inversion does not have.
+        For a parameter that its inversion does not have, or of another type.
     """
     for name, parameters in section["parameters"].items():
+        check_key(name, get_args(Inversion), where="qsm.parameters")
         if parameters:
-            from chiomics.qsm.inversions.invert import find_inversion
+            from chiomics.qsm.inversions.invert import complete_parameters
 
-            _, takes = find_inversion(name)
-            for key in parameters:
-                check_key(key, [known for known in takes if known not in GIVEN], where=f"qsm.parameters.{name}")
+            complete_parameters(name, parameters)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 
 # Numba and pandas take seconds to import, which a command line that only prints its help should not pay.
-_HOMES = {"extract": "extraction", "PRESETS": "settings", "Settings": "settings", "load_settings": "settings"}
+_HOMES = {"extract": "extraction", "PRESETS": "parameters", "Settings": "parameters", "load_settings": "parameters"}
 __all__ = ["PRESETS", "Settings", "extract", "load_settings"]
 
 

@@ -20,9 +20,9 @@ from chiomics.radiomics.features.ngtdm import ngtdm_features
 from chiomics.radiomics.features.shape_2d import shape_features_2d
 from chiomics.radiomics.features.sizes import directions_with_pairs, gldm_features, glrlm_features, glszm_features
 from chiomics.radiomics.image_zyx import ImageZYX
+from chiomics.radiomics.parameters import Settings
 from chiomics.radiomics.prepare import Prepared, RegionError, bring, resegment
 from chiomics.radiomics.region import Neighbours, Region
-from chiomics.radiomics.settings import Settings
 
 #: Co-occurrence counts of one setting may not take more memory than this, in bytes.
 LARGEST_COUNTS = 4 << 30

@@ -15,10 +15,10 @@ from chiomics.radiomics.engine import Feature, region_features
 from chiomics.radiomics.features.discretise import FlatRegionError
 from chiomics.radiomics.features.filters import image_names
 from chiomics.radiomics.image_zyx import ImageZYX, as_image
+from chiomics.radiomics.parameters import Settings, load_settings
 from chiomics.radiomics.prepare import RegionError, normalise, prepare, resample_mask
 from chiomics.radiomics.reference import reference_features
 from chiomics.radiomics.region import bounding_box
-from chiomics.radiomics.settings import Settings, load_settings
 from chiomics.radiomics.vois import check_labels
 
 SHAPES = ("shape", "shape2D")

@@ -13,8 +13,8 @@ from chiomics.radiomics.engine import region_features
 from chiomics.radiomics.extraction import expected_features, in_unit
 from chiomics.radiomics.features.discretise import FlatRegionError
 from chiomics.radiomics.image_zyx import as_image
+from chiomics.radiomics.parameters import load_settings
 from chiomics.radiomics.prepare import RegionError, prepare
-from chiomics.radiomics.settings import load_settings
 
 #: Voxels around a label that its filters see: more than the reach of the wavelet, so that nothing changes.
 MARGIN = 8

@@ -16,11 +16,11 @@ import pandas as pd
 from chiomics.core.images import voxel_size
 from chiomics.radiomics.engine import Feature
 from chiomics.radiomics.image_zyx import as_image
+from chiomics.radiomics.parameters import Settings
 from chiomics.radiomics.region_rows import ready_for, region_rows
 from chiomics.radiomics.session import COLUMNS, feature_row
 from chiomics.radiomics.session_images import read_maps, region_mask, valid_voxels
 from chiomics.radiomics.session_presets import hemispheres_of, wanted_vois
-from chiomics.radiomics.settings import Settings
 from chiomics.radiomics.vois import arrange, find_vois
 
 #: What the log calls a map that is changed.

@@ -16,8 +16,8 @@ import numpy as np
 
 from chiomics.radiomics.features.shape import shape_features
 from chiomics.radiomics.image_zyx import ImageZYX, as_image
+from chiomics.radiomics.parameters import Settings
 from chiomics.radiomics.region import Region, bounding_box
-from chiomics.radiomics.settings import Settings
 
 if TYPE_CHECKING:
     import SimpleITK

@@ -10,8 +10,8 @@ import numpy as np
 from chiomics.core.errors import InputError
 from chiomics.radiomics.engine import Feature
 from chiomics.radiomics.image_zyx import ImageZYX
+from chiomics.radiomics.parameters import Settings
 from chiomics.radiomics.prepare import RegionError
-from chiomics.radiomics.settings import Settings
 
 
 def reference_features(

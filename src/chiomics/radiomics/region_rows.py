@@ -12,9 +12,9 @@ from chiomics.radiomics.engine import Feature, region_features
 from chiomics.radiomics.extraction import check_engine, expected_features, in_unit
 from chiomics.radiomics.features.discretise import FlatRegionError
 from chiomics.radiomics.image_zyx import ImageZYX
+from chiomics.radiomics.parameters import Settings
 from chiomics.radiomics.prepare import RegionError, normalise, prepare
 from chiomics.radiomics.reference import reference_features
-from chiomics.radiomics.settings import Settings
 
 log = logging.getLogger(__name__)
 

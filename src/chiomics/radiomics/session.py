@@ -20,10 +20,10 @@ from chiomics.core.feature_files import SIMULATED_KEY
 from chiomics.core.files import atomic_write
 from chiomics.radiomics.engine import Feature
 from chiomics.radiomics.extraction import in_unit
+from chiomics.radiomics.parameters import Settings
 from chiomics.radiomics.region_rows import ready_for, region_rows
 from chiomics.radiomics.session_images import read_maps, region_mask, valid_voxels
 from chiomics.radiomics.session_presets import hemispheres_of, preset_settings, wanted_maps, wanted_vois
-from chiomics.radiomics.settings import Settings
 from chiomics.radiomics.vois import arrange, find_vois
 
 #: Columns after those that name the session and its group.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chiomics.core.errors import InputError
-from chiomics.radiomics.settings import PRESETS, Settings, load_settings
+from chiomics.radiomics.parameters import PRESETS, Settings, load_settings
 from chiomics.radiomics.vois import Voi
 
 #: Which volumes each preset is meant for, and how it treats the sides; a preset of the user's own takes all volumes.

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
-
-import numpy as np
+from typing import Annotated, Literal
 
 from chiomics.core.errors import SettingError
+from chiomics.core.settings import Limits, check_key, check_value
 
 #: What each kind is set by, with the value that changes nothing; strengths are not negative but for those in `SIGNED`.
 KINDS: dict[str, dict[str, float | str]] = {
@@ -24,7 +23,6 @@ KINDS: dict[str, dict[str, float | str]] = {
     "jitter": {"translation_sd": 0.0, "rotation_sd": 0.0, "interpolation": "nearest"},  # mm, degrees
 }
 SIGNED = ("offset",)
-INTERPOLATIONS = ("nearest", "linear")
 #: Kinds that draw: only these differ from one repeat to the next.
 RANDOM = ("noise", "intensity", "jitter")
 #: What a table of features has in the column `perturbation` for the session as it is.
@@ -82,11 +80,10 @@ def read_perturbations(configured: Mapping[str, Mapping]) -> list[Perturbation]:
     for name, options in configured.items():
         options = dict(options)
         kind, repeats = options.pop("kind", None), options.pop("repeats", 1)
-        if kind not in KINDS:
-            raise SettingError(f"perturbation {name}: kind", found=str(kind), expected=", ".join(KINDS))
-        for key, value in options.items():
-            _check_setting(f"perturbation {name}: {key}", kind, key, value)
-        if not isinstance(repeats, int) or repeats < 1 or (repeats > 1 and kind not in RANDOM):
+        check_value(Literal[tuple(KINDS)], kind, where=f"perturbation {name}: kind")
+        options = {key: _read(f"perturbation {name}: {key}", kind, key, value) for key, value in options.items()}
+        repeats = check_value(int, repeats, where=f"perturbation {name}: repeats")
+        if repeats < 1 or (repeats > 1 and kind not in RANDOM):
             expected = "a whole number from 1" if kind in RANDOM else f"1, for {kind} draws nothing"
             raise SettingError(f"perturbation {name}: repeats", found=str(repeats), expected=expected)
         perturbations.append(Perturbation(name, kind, KINDS[kind] | options, repeats))
@@ -114,13 +111,9 @@ def map_to_perturb(
     return wanted if wanted in names else names[0]
 
 
-def _check_setting(what: str, kind: str, key: str, value: object) -> None:
-    if key not in KINDS[kind]:
-        raise SettingError(f"{what} is not a setting of {kind}", expected=", ".join([*KINDS[kind], "repeats"]))
+def _read(what: str, kind: str, key: str, value: object) -> float | str:
+    """Check one setting of a kind."""
+    check_key(key, [*KINDS[kind], "repeats"], where=f"{what.removesuffix(f': {key}')} of kind {kind}")
     if key == "interpolation":
-        if value not in INTERPOLATIONS:
-            raise SettingError(what, found=str(value), expected=" or ".join(INTERPOLATIONS))
-    elif not isinstance(value, Real) or isinstance(value, bool) or not np.isfinite(value):
-        raise SettingError(what, found=repr(value), expected="a number")
-    elif value < 0 and key not in SIGNED:
-        raise SettingError(what, found=f"{value:g}", expected="0 or more")
+        return check_value(Literal["nearest", "linear"], value, where=what)
+    return check_value(float if key in SIGNED else Annotated[float, Limits(0)], value, where=what)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from chiomics.core.errors import InputError, SettingError
-from chiomics.core.features.table import FeatureTable
+from chiomics.core.papers import Include
+from chiomics.core.settings import Given, Limits, Size, read_settings
 from chiomics.robustness.perturbation_settings import REFERENCE_ECHO_SET, UNPERTURBED, read_perturbations
-from chiomics.robustness.ratings import Axis
+
+if TYPE_CHECKING:  # the main process checks settings and reads no table
+    from chiomics.core.features.table import FeatureTable
+    from chiomics.robustness.ratings import Axis
 
 #: Names of the coefficients in the configuration and in the tables.
 COEFFICIENTS = {"ICC(A,1)": "icc_a1", "ICC(C,1)": "icc_c1", "ICC(1,1)": "icc_11"}
@@ -16,6 +21,19 @@ COEFFICIENTS = {"ICC(A,1)": "icc_a1", "ICC(C,1)": "icc_c1", "ICC(1,1)": "icc_11"
 VARIED = ("echo_set", "inversion", "perturbation")
 #: The study's axis.
 ECHO_SETS = "echo_set"
+
+
+Share = Annotated[float, Limits(above=0, below=1)]
+Names = Annotated[tuple[str, ...], Size(1)]
+
+
+@dataclass(frozen=True)
+class AxisSection:
+    """A further axis, see `chiomics.robustness.ratings.Axis`."""
+
+    column: Literal["echo_set", "inversion", "perturbation"]
+    values: tuple[str, ...]
+    where: dict[str, str | tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -61,25 +79,25 @@ class Settings:
         Sides whose mean coefficients differ by less are equivalent.
     """
 
-    presets: tuple[str, ...] = ("fiscone107",)
-    vois: tuple[str, ...] = ("AF", "CST", "FAT", "IFOF", "OR", "UF", "NAWM")
+    presets: Names = ("fiscone107",)
+    vois: Names = ("AF", "CST", "FAT", "IFOF", "OR", "UF", "NAWM")
     whole: str = "NAWM"
-    gray_levels: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512)
+    gray_levels: tuple[Annotated[int, Limits(2)], ...] = (8, 16, 32, 64, 128, 256, 512)
     echo_sets: tuple[str, ...] = ()
     inversion: str | None = None
-    axes: Mapping[str, Mapping] = field(default_factory=dict)
-    perturbations: Mapping[str, Mapping] = field(default_factory=dict)
-    icc: str = "ICC(A,1)"
-    threshold: float = 0.85
-    thresholds: tuple[float, ...] = (0.85, 0.86, 0.87, 0.88, 0.89, 0.90)
-    gray_level: int | str = "optimal"
-    groups: Mapping[str, tuple[str, ...]] = field(
+    axes: dict[str, Annotated[dict, Given("chiomics.robustness.settings:AxisSection")]] = field(default_factory=dict)
+    perturbations: dict[str, dict] = field(default_factory=dict)
+    icc: Literal["ICC(A,1)", "ICC(C,1)", "ICC(1,1)"] = "ICC(A,1)"
+    threshold: Share = 0.85
+    thresholds: Annotated[tuple[Share, ...], Size(1)] = (0.85, 0.86, 0.87, 0.88, 0.89, 0.90)
+    gray_level: Literal["optimal"] | Annotated[int, Limits(2)] = "optimal"
+    groups: dict[str, tuple[str, ...]] = field(
         default_factory=lambda: {"patients": ("MS", "NMOSD"), "controls": ("HC",)}
     )
     group_column: str = "group"
-    bootstraps: int = 1000
-    seed: int = 1
-    equivalence_margin: float = 0.05
+    bootstraps: Annotated[int, Limits(2)] = 1000
+    seed: Annotated[int, Limits(0)] = 1
+    equivalence_margin: Annotated[float, Limits(above=0)] = 0.05
 
     @classmethod
     def from_config(cls, config: Mapping) -> Settings:
@@ -90,17 +108,10 @@ class Settings:
         SettingError
             Where a key is unknown or a value cannot be used.
         """
-        known = {one.name for one in fields(cls)}
-        if unknown := sorted(set(config) - known):
-            raise SettingError("unknown settings", found=", ".join(unknown), expected=", ".join(sorted(known)))
-        given = {key: _tuple(value) for key, value in config.items() if value is not None}
-        settings = cls(**given)
-        if settings.icc not in COEFFICIENTS:
-            raise SettingError("icc", found=str(settings.icc), expected=" or ".join(COEFFICIENTS))
+        given = {key: value for key, value in config.items() if value is not None}
+        settings = read_settings(cls, given, where="papers.fiscone2023")
         if settings.threshold not in settings.thresholds:
             settings = replace(settings, thresholds=tuple(sorted({settings.threshold, *settings.thresholds})))
-        if settings.bootstraps < 2:
-            raise SettingError("bootstraps", found=str(settings.bootstraps), expected="at least 2")
         return settings
 
     @property
@@ -138,6 +149,8 @@ class Settings:
 
     def all_axes(self) -> list[Axis]:
         """List the axes, the study's first; a further axis holds what it does not vary at the reference."""
+        from chiomics.robustness.ratings import Axis
+
         reference = {
             "echo_set": self.echo_sets[:1] or ("",),
             "inversion": (self.inversion or "",),
@@ -162,9 +175,19 @@ def _without(reference: Mapping[str, tuple[str, ...]], column: str) -> dict[str,
     return {name: value for name, value in reference.items() if name != column}
 
 
-def _tuple(value: object) -> object:
-    if isinstance(value, (list, tuple)):
-        return tuple(value)
-    if isinstance(value, Mapping):
-        return {key: _tuple(item) for key, item in value.items()}
-    return value
+@dataclass(frozen=True)
+class Fiscone2023Settings(Settings):
+    """The section ``papers.fiscone2023``."""
+
+    include: Include = "auto"
+
+
+def check_settings(section: Mapping[str, Any]) -> None:
+    """Check what the types of the section ``papers.fiscone2023`` do not say.
+
+    Raises
+    ------
+    SettingError
+        For a perturbation that is not known, or a value that it cannot use.
+    """
+    read_perturbations(section["perturbations"])

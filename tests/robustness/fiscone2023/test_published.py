@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from chiomics.radiomics.extraction import expected_features
-from chiomics.radiomics.settings import load_settings
+from chiomics.radiomics.parameters import load_settings
 from chiomics.robustness.fiscone2023.published_values import read_published
 from chiomics.robustness.tables import CLASSES
 

@@ -7,12 +7,12 @@ antsRegistrationSyNQuick (`fast`) and antsRegistrationSyN (`accurate`) of ANTs, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, get_type_hints
 
 from chiomics.core.errors import SettingError
 from chiomics.core.plausible_brain import VOLUMES
-from chiomics.core.settings import check_key
+from chiomics.core.settings import check_key, check_value
 
 #: How a brain can be found.
 METHODS = ("auto", "deepbet", "template", "bet")
@@ -199,12 +199,16 @@ def settings(preset: str = "fast", overrides: Mapping[str, Any] | None = None) -
     chosen = PRESETS[preset]
     for part, changes in (overrides or {}).items():
         _known(part, within=chosen, where="anatomy.registration.parameters")
-        if not isinstance(changes, Mapping):
-            chosen = replace(chosen, **{part: changes})
+        where = f"anatomy.registration.parameters.{part}"
+        inner = getattr(chosen, part)
+        if not is_dataclass(inner) or not isinstance(changes, Mapping):
+            chosen = replace(chosen, **{part: check_value(get_type_hints(Settings)[part], changes, where=where)})
             continue
-        _known(*changes, within=getattr(chosen, part), where=f"anatomy.registration.parameters.{part}")
-        plain = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
-        chosen = replace(chosen, **{part: replace(getattr(chosen, part), **plain)})
+        _known(*changes, within=inner, where=where)
+        hints = get_type_hints(type(inner))
+        plain = {key: check_value(hints[key], value, where=f"{where}.{key}") for key, value in changes.items()}
+        plain = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+        chosen = replace(chosen, **{part: replace(inner, **plain)})
     return chosen
 
 

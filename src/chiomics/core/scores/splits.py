@@ -30,7 +30,7 @@ def split(
     y : ndarray, shape (sessions,)
         Class to stratify by.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
     seeds : tuple of int
         What the shuffle depends on beside the configured seed, e.g. the repeat.
 

@@ -31,7 +31,7 @@ def record_adjustment(
     cohort : pandas.DataFrame
         The training sessions.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
     predictors : list of str
         Columns that the model uses.
 

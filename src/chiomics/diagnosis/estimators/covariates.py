@@ -26,7 +26,7 @@ def covariate_columns(cohort: pd.DataFrame, settings: dict) -> tuple[pd.DataFram
     cohort : pandas.DataFrame
         One row per session.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------

@@ -32,7 +32,7 @@ def check_study(cohort: pd.DataFrame, settings: dict) -> None:
     cohort : pandas.DataFrame
         One row per session.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def site_table(cohort: pd.DataFrame, settings: dict) -> pd.DataFrame:
     cohort : pandas.DataFrame
         One row per session.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------

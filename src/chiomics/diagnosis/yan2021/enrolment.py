@@ -59,7 +59,7 @@ def count_flow(manifest: pd.DataFrame | None, cohort: pd.DataFrame, settings: di
     cohort : pandas.DataFrame
         The sessions that were analysed.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------

@@ -25,7 +25,7 @@ def study_facts(cohort: pd.DataFrame, settings: dict, definition: dict, *, sourc
     cohort : pandas.DataFrame
         One row per session.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
     definition : dict
         How the features are defined, of `model_file.read_definition`.
     source : str

@@ -32,7 +32,7 @@ def table1(cohort: pd.DataFrame, settings: dict) -> pd.DataFrame:
     cohort : pandas.DataFrame
         One row per session; a participant's first session counts.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def table2(selected: pd.DataFrame, stability: pd.DataFrame, settings: dict) -> p
     selected, stability : pandas.DataFrame
         `contracts.SELECTED` and `contracts.SELECTION_STABILITY`.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def table3(delong: pd.DataFrame, settings: dict) -> pd.DataFrame:
     delong : pandas.DataFrame
         `contracts.DELONG`.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def table4(performance: pd.DataFrame, settings: dict) -> pd.DataFrame:
     performance : pandas.DataFrame
         `contracts.PERFORMANCE`.
     settings : dict
-        Keys of `contracts.DEFAULTS`.
+        Keys of `diagnosis.settings.Settings`.
 
     Returns
     -------

@@ -10,7 +10,7 @@ import pandas as pd
 from chiomics.core.papers import read_published
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.demographics import describe_cohort
-from chiomics.flair.study.settings import TITLES
+from chiomics.flair.study.trainings import TITLES
 
 #: What the folder holds.
 FILES = {

@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.study.settings import Training
 from chiomics.flair.study.training import labels_of, split_of
+from chiomics.flair.study.trainings import Training
 
 BASELINES = ("lesion_volume", "lesion_load", "lesion_sites", "demographics")
 #: Penalty of each model, as scikit-learn's C. Sites have 1859 predictors, most of them 0.

@@ -21,8 +21,8 @@ from chiomics.flair.study.performance import (
     summarise,
     swap_classes,
 )
-from chiomics.flair.study.settings import REFERENCE_ARM
 from chiomics.flair.study.splits import size_of_test
+from chiomics.flair.study.trainings import REFERENCE_ARM
 
 
 def main_arm(study: str) -> str:

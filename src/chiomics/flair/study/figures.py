@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from chiomics.core.figures import COLOURS, add_note, blank, figure_style, left_out
-from chiomics.flair.study.settings import TITLES
+from chiomics.flair.study.trainings import TITLES
 from chiomics.flair.study.verdict import COUNTING
 
 NETWORK, COUNT, NULL = COLOURS[0], COLOURS[1], COLOURS[6]

@@ -14,8 +14,8 @@ from chiomics.core.provenance import find_versions
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.augment import Images
 from chiomics.flair.study.networks import Classifier, build_network
-from chiomics.flair.study.settings import REFERENCE_ARM, Training
 from chiomics.flair.study.training import augmentation, class_weights, labels_of, make_plan, pick_images
+from chiomics.flair.study.trainings import REFERENCE_ARM, Training
 
 INTENDED_USE = "Research use only: this score supports no diagnosis of a patient."
 #: Settings that a network is built by.

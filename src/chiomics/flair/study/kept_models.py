@@ -15,8 +15,8 @@ from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.images.slices import FIELD_OF_VIEW
 from chiomics.flair.study.attention import score_attention
 from chiomics.flair.study.networks import Classifier, build_network
-from chiomics.flair.study.settings import Training
 from chiomics.flair.study.training import labels_of, pick_images, split_of
+from chiomics.flair.study.trainings import Training
 
 #: Mean edge of the boxes that cubes are resized from, mm: the brain's.
 CUBE = 165.0

@@ -10,7 +10,7 @@ import pandas as pd
 
 from chiomics.core.papers import frame_readme, markdown_table
 from chiomics.flair.study.paper_files import to_markdown
-from chiomics.flair.study.settings import TITLES
+from chiomics.flair.study.trainings import TITLES
 from chiomics.flair.study.verdict import say_verdict
 
 NAMES = {

@@ -19,8 +19,8 @@ from chiomics.core.scores.splits import permute_labels
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.augment import Images
 from chiomics.flair.study.networks import Classifier, build_network
-from chiomics.flair.study.settings import Training
 from chiomics.flair.study.splits import Split, draw_test, seok_splits, wang_splits
+from chiomics.flair.study.trainings import Training
 
 #: Epochs after which the learning rate falls (Wang et al. 2020, Implementation details).
 DECAY_STEP = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from chiomics.flair.study.settings import TITLES
+from chiomics.flair.study.trainings import TITLES
 
 #: Models that count and place lesions; demographics is no model of the image.
 COUNTING = ("lesion_volume", "lesion_load", "lesion_sites")

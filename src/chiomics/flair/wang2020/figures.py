@@ -17,7 +17,7 @@ from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.augment import Images
 from chiomics.flair.study.combine import fair_performance
 from chiomics.flair.study.figures import draw_attention, draw_boxes, draw_calibration, draw_scores, label_lowest
-from chiomics.flair.study.settings import TITLES
+from chiomics.flair.study.trainings import TITLES
 
 #: Cases on the page of errors.
 CASES = 6

@@ -12,7 +12,7 @@ from chiomics.core.papers import read_published
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.demographics import describe_cohort
 from chiomics.flair.study.networks import build_network
-from chiomics.flair.study.settings import REFERENCE_ARM, TITLES, WANG_ARMS, left_out_of_wang
+from chiomics.flair.study.trainings import REFERENCE_ARM, TITLES, WANG_ARMS, left_out_of_wang
 
 SHOWN = ("accuracy", "sensitivity", "specificity", "auc", "average_precision", "brier")
 #: Sizes of the paper, by which its parameters are counted.

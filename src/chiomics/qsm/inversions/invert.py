@@ -5,14 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from typing import get_type_hints
 
 import numpy as np
 
-from chiomics.core.settings import check_key
+from chiomics.core.settings import check_key, check_value
 
 #: Inversions by the name that stands in the configuration and in the file name (``rec-<name>``); each is the function
 #: in the module of its name, imported when it is asked for, since a job needs one or two of them.
 INVERSIONS = ("ilsqr", "star", "tv", "medi", "tkd", "l2")
+#: What an inversion is given by the session or by the workflow, and no configuration sets.
+GIVEN = ("local_field", "mask", "voxel_size", "b0_direction", "weight", "noise", "magnitude", "csf_mask", "workers",
+         "backend")  # fmt: skip
 
 
 def invert(name: str, local_field: np.ndarray, mask: np.ndarray, *, parameters: Mapping, **given: object) -> np.ndarray:
@@ -43,10 +47,37 @@ def invert(name: str, local_field: np.ndarray, mask: np.ndarray, *, parameters: 
         For an unknown name, or a parameter that the inversion does not have.
     """
     inversion, takes = find_inversion(name)
-    for key in parameters:
-        check_key(key, takes, where=f"qsm.parameters.{name}")
     known = {key: value for key, value in given.items() if key in takes}
-    return inversion(local_field, mask, **known | dict(parameters))
+    return inversion(local_field, mask, **known, **complete_parameters(name, parameters))
+
+
+def complete_parameters(name: str, parameters: Mapping) -> dict[str, object]:
+    """Give every parameter of an inversion with its value.
+
+    Parameters
+    ----------
+    name : str
+        One of `INVERSIONS`.
+    parameters : mapping
+        Those that replace its defaults.
+
+    Returns
+    -------
+    dict
+        In the order of its signature, without what the session gives.
+
+    Raises
+    ------
+    SettingError
+        For an unknown name, a parameter that the inversion does not have, or a value of another type.
+    """
+    inversion, takes = find_inversion(name)
+    hints = get_type_hints(inversion)
+    complete = {key: one.default for key, one in takes.items() if key not in GIVEN}
+    for key, value in parameters.items():
+        check_key(key, complete, where=f"qsm.parameters.{name}")
+        complete[key] = check_value(hints[key], value, where=f"qsm.parameters.{name}.{key}")
+    return complete
 
 
 def find_inversion(name: str) -> tuple[Callable[..., np.ndarray], Mapping[str, inspect.Parameter]]:

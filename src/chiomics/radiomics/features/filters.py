@@ -21,8 +21,8 @@ import numpy as np
 
 from chiomics.core.errors import InputError
 from chiomics.radiomics.image_zyx import ImageZYX
+from chiomics.radiomics.parameters import Settings
 from chiomics.radiomics.region import Region
-from chiomics.radiomics.settings import Settings
 
 #: Margin in sigma: exp(-1.8 x 22) is 6e-18, below half a unit in the last place of float64.
 LOG_SUPPORT = 22.0

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chiomics.core.errors import SettingError
+from chiomics.flair.settings import ARMS as WANG_ARMS
+from chiomics.flair.settings import IMAGES as INPUTS
 
-INPUTS = ("flair", "flair_lesions", "lesions")
-WANG_ARMS = ("3d-18", "3d-34", "2v-18", "2v-34", "2v-18-imagenet", "2v-34-imagenet", "2v-18-heads")
 #: The arm that supplements and permutations look at.
 REFERENCE_ARM = "2v-18"
 TITLES = {

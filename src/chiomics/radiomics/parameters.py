@@ -1,0 +1,226 @@
+"""What to extract: presets of the published studies, and any pyradiomics parameter file.
+
+Presets are parameter files in pyradiomics' own format (folder ``presets``), so that the reference engine runs the
+very same settings. What that format cannot say stands here: several grey-level settings at once, the unit that a bin
+width refers to, and whether the two sides of a nucleus are one region.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import yaml
+
+from chiomics.core.errors import InputError
+from chiomics.radiomics.features import first_order, glcm, ngtdm, shape, shape_2d, sizes
+from chiomics.radiomics.parameter_types import check_names, check_section, check_values
+
+log = logging.getLogger(__name__)
+
+#: Features per class, under pyradiomics' names.
+FEATURES = {
+    "shape": shape.NAMES,
+    "shape2D": shape_2d.NAMES,
+    "firstorder": first_order.NAMES,
+    "glcm": tuple(sorted(glcm.NAMES)),
+    "gldm": tuple(sorted(name for name in sizes.GLDM_NAMES if name)),
+    "glrlm": tuple(sorted(sizes.GLRLM_NAMES)),
+    "glszm": tuple(sorted(sizes.GLSZM_NAMES)),
+    "ngtdm": ngtdm.NAMES,
+}
+#: Settings of a parameter file that this engine follows, with pyradiomics 3.0.1's defaults.
+DEFAULTS = {
+    "binWidth": 25, "binCount": None, "distances": [1], "force2D": False, "force2Ddimension": 0, "gldm_a": 0,
+    "symmetricalGLCM": True, "weightingNorm": None, "voxelArrayShift": 0, "normalize": False, "normalizeScale": 1,
+    "removeOutliers": None, "resampledPixelSpacing": None, "interpolator": "sitkBSpline", "padDistance": 5,
+    "preCrop": False, "resegmentRange": None, "resegmentMode": "absolute", "resegmentShape": False,
+    "minimumROIDimensions": 2, "minimumROISize": None, "label": 1, "label_channel": 0, "geometryTolerance": None,
+    "correctMask": False,
+}  # fmt: skip
+#: Settings that change no feature here: how pyradiomics reports and checks.
+WITHOUT_EFFECT = {"additionalInfo", "enableCExtensions"}
+#: Features that are extracted only where they are named: they say nothing new.
+ON_REQUEST = {"shape": shape.ON_REQUEST, "shape2D": shape_2d.ON_REQUEST}
+#: Names that older versions of pyradiomics had, with today's; it refuses them too.
+OLD_SECTIONS = {"inputImage": "imageType", "enabledFeatures": "featureClass", "kwargs": "setting"}
+FILTER_SETTINGS = {
+    "sigma", "wavelet", "level", "start_level", "gradientUseSpacing", "lbp2DRadius", "lbp2DSamples", "lbp2DMethod",
+    "lbp3DLevels", "lbp3DIcosphereRadius", "lbp3DIcosphereSubdivision",
+}  # fmt: skip
+IMAGE_TYPES = (
+    "Original", "Wavelet", "LoG", "Square", "SquareRoot", "Logarithm", "Exponential", "Gradient", "LBP2D", "LBP3D",
+)  # fmt: skip
+#: What a preset adds to its parameter file. The 64 grey levels of yan874 are not published: it is the number that
+#: Fiscone et al. find best. Zhang et al. bin maps in ppb.
+PRESETS = {
+    "fiscone107": {"gray_levels": (8, 16, 32, 64, 128, 256, 512)},
+    "yan874": {"gray_levels": (64,)},
+    "zhang527": {"unit": "ppb"},
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One extraction.
+
+    Parameters
+    ----------
+    name : str
+        Preset name, or ``custom``.
+    features : dict of str to tuple of str
+        Feature names per class.
+    image_types : dict of str to dict
+        Image types with the settings that hold for each alone.
+    parameters : dict
+        Settings of the parameter file, as given.
+    gray_levels : tuple of int
+        Fixed numbers of bins; empty for a fixed bin width.
+    bin_widths : tuple of float
+        Fixed bin widths in the image's unit; empty for fixed numbers.
+    unit : str, optional
+        Unit that the image must have, ``ppm`` or ``ppb``.
+    isolated_voxels : {"pyradiomics", "ibsi"}
+        Whether a voxel without neighbour counts in the neighbourhood difference matrix (pyradiomics) or not (IBSI).
+    """
+
+    name: str
+    features: dict[str, tuple[str, ...]]
+    image_types: dict[str, dict]
+    parameters: dict = field(default_factory=dict)
+    gray_levels: tuple[int, ...] = ()
+    bin_widths: tuple[float, ...] = ()
+    unit: str | None = None
+    isolated_voxels: str = "pyradiomics"
+
+    def get(self, key: str) -> object:
+        """Return a setting of the parameter file, or pyradiomics' default."""
+        return self.parameters.get(key, DEFAULTS[key])
+
+    def for_image_type(self, image_type: str) -> Settings:
+        """Apply the settings that hold for one image type alone."""
+        own = self.image_types[image_type]
+        changed = replace(self, parameters={**self.parameters, **{k: own[k] for k in own if k in DEFAULTS}})
+        if own.get("binCount") is not None:
+            return replace(changed, gray_levels=(own["binCount"],), bin_widths=())
+        if "binWidth" in own and not self.gray_levels:  # a number of bins comes before a width, as in pyradiomics
+            return replace(changed, gray_levels=(), bin_widths=(own["binWidth"],))
+        return changed
+
+    @property
+    def flat_axis(self) -> int | None:
+        """Axis (z, y, x) along which matrices take no step, or None in 3-D."""
+        return int(self.get("force2Ddimension")) if self.get("force2D") else None
+
+
+def load_settings(
+    preset: str | Path = "fiscone107",
+    *,
+    gray_levels: Sequence[int] | int | None = None,
+    bin_width: Sequence[float] | float | None = None,
+    isolated_voxels: str = "pyradiomics",
+) -> Settings:
+    """Read a preset or a pyradiomics parameter file.
+
+    Parameters
+    ----------
+    preset : str or path-like
+        ``fiscone107``, ``yan874``, ``zhang527`` or the path of a parameter file (YAML or JSON).
+    gray_levels : int or sequence of int, optional
+        Numbers of bins, in place of the preset's.
+    bin_width : float or sequence of float, optional
+        Bin widths in the image's unit, in place of the preset's.
+    isolated_voxels : {"pyradiomics", "ibsi"}
+        See `Settings`.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    InputError
+        For an unknown preset, setting, image type, class or feature, and for a value that pyradiomics refuses.
+    """
+    known = str(preset) in PRESETS
+    path = Path(__file__).parent / "presets" / f"{preset}.yaml" if known else Path(preset)
+    if not path.is_file():
+        raise InputError(
+            "no such preset or parameter file", found=str(preset), expected=f"{', '.join(PRESETS)} or a file"
+        )
+    if gray_levels is not None and bin_width is not None:
+        raise InputError("both a number of grey levels and a bin width are asked for", expected="one of the two")
+    if isolated_voxels not in ("pyradiomics", "ibsi"):
+        raise InputError("isolated_voxels", found=isolated_voxels, expected="pyradiomics or ibsi")
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(content, dict):
+        raise InputError("a parameter file has sections", file=path, found=type(content).__name__)
+    for old, new in OLD_SECTIONS.items():
+        if old in content:
+            raise InputError("a section of an old version of pyradiomics", file=path, found=old, expected=new)
+    _refuse(set(content) - {"setting", "imageType", "featureClass", "voxelSetting"}, path, "sections")
+    for section, values in content.items():
+        check_section(values, section, path)
+    if content.get("voxelSetting"):
+        log.warning("%s: voxelSetting has no effect on the features of regions, and is passed over", path)
+    parameters = content.get("setting") or {}
+    if "shape2D" in (content.get("featureClass") or {}) and not parameters.get("force2D"):
+        raise InputError("shape2D is for regions of one slice", file=path, found="no force2D", expected="force2D: true")
+    if parameters.get("label_channel"):
+        raise InputError("label_channel", file=path, found=str(parameters["label_channel"]), expected="0: one channel")
+    _refuse(set(parameters) - set(DEFAULTS) - WITHOUT_EFFECT - FILTER_SETTINGS, path, "settings")
+    check_values(parameters, "setting", path)
+    for name, own in (content.get("imageType") or {}).items():
+        check_section(own, f"imageType: {name}", path)
+    check_names(content.get("featureClass") or {}, "featureClass", path)
+    image_types = {name: own or {} for name, own in (content.get("imageType") or {"Original": {}}).items()}
+    _refuse(set(image_types) - set(IMAGE_TYPES), path, "image types")
+    for name, own in image_types.items():
+        _refuse(set(own) - set(DEFAULTS) - FILTER_SETTINGS, path, "settings of an image type")
+        check_values(own, f"imageType: {name}", path)
+
+    extra = PRESETS[preset] if known else {}
+    if gray_levels is None and bin_width is None:
+        gray_levels = extra.get("gray_levels") or parameters.get("binCount")
+    levels = _positive(gray_levels, int, "number of grey levels")
+    widths = (
+        () if levels else _positive(bin_width or parameters.get("binWidth", DEFAULTS["binWidth"]), float, "bin width")
+    )
+    return Settings(
+        name=preset if known else "custom",
+        features=_features(content.get("featureClass"), path),
+        image_types=image_types,
+        parameters=parameters,
+        gray_levels=levels,
+        bin_widths=widths,
+        unit=extra.get("unit"),
+        isolated_voxels=isolated_voxels,
+    )
+
+
+def _features(section: dict | None, path: Path) -> dict[str, tuple[str, ...]]:
+    section = section or dict.fromkeys(name for name in FEATURES if name != "shape2D")
+    _refuse(set(section) - set(FEATURES), path, "feature classes")
+    chosen = {}
+    for name, wanted in section.items():
+        extra = ON_REQUEST.get(name, ())
+        _refuse(set(wanted or ()) - {*FEATURES[name], *extra}, path, f"features of {name}")
+        named = sorted((*FEATURES[name], *extra)) if set(wanted or ()) & set(extra) else FEATURES[name]
+        chosen[name] = tuple(feature for feature in named if not wanted or feature in wanted)
+    return chosen
+
+
+def _positive(values: object, kind: type, what: str) -> tuple:
+    if values is None:
+        return ()
+    values = tuple(values) if isinstance(values, Sequence) else (values,)
+    if any(isinstance(value, bool) or value != kind(value) or not value > 0 for value in values):
+        raise InputError(what, found=str(values), expected="positive numbers")
+    return tuple(dict.fromkeys(kind(value) if kind is int else value for value in values))
+
+
+def _refuse(unknown: set, path: Path, what: str) -> None:
+    if unknown:
+        raise InputError(f"unknown {what}", file=path, found=", ".join(sorted(map(str, unknown))))
