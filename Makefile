@@ -67,5 +67,6 @@ lock:
 	uv pip compile pyproject.toml --all-extras --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements.lock
 	uv pip compile requirements-build.in -c requirements.lock --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements-build.lock
 
+# Snakemake's record of how results were made (.snakemake) stays: without it a change of settings plans nothing.
 clean:
-	rm -rf $(VENV) build .snakemake
+	rm -rf $(VENV) build

@@ -21,7 +21,7 @@ settings = complete_settings(snakemake.params.settings)
 simulated = snakemake.params.simulated
 cohort = read_frame(snakemake.input.cohort)
 tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
-manifest = read_sessions(snakemake.input.manifest) if snakemake.input.get("manifest") else None
+manifest = read_sessions(snakemake.params.manifest) if snakemake.params.manifest else None
 left_out = read_table(snakemake.input.left_out).fillna("")
 definition = read_model(snakemake.input.models[0])["definition"]
 

@@ -9,7 +9,7 @@ from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.cohort import choose_sessions
 
 log = start_log(snakemake.log[0])
-found = Prepared.read(snakemake.input.images)
+found = Prepared.read(snakemake.input.images).with_people(snakemake.params.people)
 chosen = choose_sessions(found, snakemake.params.settings)
 chosen.write(snakemake.output.images)
 write_frame(chosen.table, snakemake.output.table, missing="n/a")

@@ -27,7 +27,7 @@ images = read_session(
     refuse=False,
 )
 ratings = []
-for path in files.ratings:
+for path in snakemake.params.ratings:
     lines = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     ratings += lines[lines["session"] == session].to_dict("records")
 table, patches = tabulate_session(

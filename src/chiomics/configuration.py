@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from chiomics.anatomy import settings as anatomy
-from chiomics.core.settings import Limits, complete_section
+from chiomics.core.settings import Limits, complete_section, order_keys
 from chiomics.core.settings.renamed import check_renamed
 from chiomics.diagnosis import settings as diagnosis
 from chiomics.flair import settings as flair
@@ -58,7 +58,7 @@ def complete_configuration(given: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Every key with its value.
+        Every key with its value, in one order: how they were ordered in a file has no meaning.
 
     Raises
     ------
@@ -66,16 +66,20 @@ def complete_configuration(given: Mapping[str, Any]) -> dict[str, Any]:
         For a key that is not known or was renamed, and for a value of another type or out of its limits.
     """
     check_renamed(given)
-    return complete_section(Configuration, given, where="")
+    found = complete_section(Configuration, given, where="")
+    order_keys(found, complete_section(Configuration, {}, where=""))
+    return found
 
 
-def check_configuration(config: Mapping[str, Any]) -> None:
+def check_configuration(config: Mapping[str, Any], resolve: Callable[[str], str] = str) -> None:
     """Check what types do not say, stage by stage, before anything runs.
 
     Parameters
     ----------
     config : mapping
         From `complete_configuration`.
+    resolve : callable
+        Makes a path of the configuration one from here.
 
     Raises
     ------
@@ -86,7 +90,7 @@ def check_configuration(config: Mapping[str, Any]) -> None:
     index.check_settings(config["index"])
     qsm.check_settings(config["qsm"])
     anatomy.check_settings(config["anatomy"])
-    radiomics.check_settings(config["radiomics"])
+    radiomics.check_settings(config["radiomics"], resolve)
     rims.check_settings(config["rims"], papers["zhang2022"])
     robustness.check_settings(papers["fiscone2023"])
     diagnosis.check_settings(papers["yan2021"])

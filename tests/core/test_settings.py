@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 import pytest
 
 from chiomics.core.errors import SettingError
-from chiomics.core.settings import Keys, Limits, Size, check_key, check_value, read_settings
+from chiomics.core.settings import Keys, Limits, Size, check_key, check_value, order_keys, read_settings
 
 
 @dataclass(frozen=True)
@@ -76,3 +76,14 @@ def test_a_value_of_another_type_is_refused_with_what_was_expected(hint, value, 
 def test_the_one_wrong_entry_of_a_list_is_named():
     with pytest.raises(SettingError, match=r"a, entry 2: .*found 0; expected a whole number >= 1"):
         check_value(Annotated[tuple[Annotated[int, Limits(1)], ...], Size(1)] | None, [1, 0], where="a")
+
+
+def test_the_order_of_keys_has_no_meaning():
+    default = {"b": {"y": 0, "x": 0}, "a": {"patients": 1, "controls": 2}}
+    given = {"a": {"own": [{"q": 1, "p": 2}], "controls": 0, "patients": 3}, "z": 1, "b": {"x": 1, "y": 2}}
+    other = {"b": {"y": 2, "x": 1}, "z": 1, "a": {"patients": 3, "own": [{"p": 2, "q": 1}], "controls": 0}}
+    order_keys(given, default)
+    order_keys(other, default)
+    assert repr(given) == repr(other)
+    assert list(given) == ["b", "a", "z"], "the default's keys come first, in its order"
+    assert list(given["a"]) == ["patients", "controls", "own"]

@@ -12,6 +12,7 @@ import pytest
 from chiomics.index import read_manifest
 from tests.bids_trees import GRE, make_bids_tree, multi_echo
 from tests.core.features.tables import tidy_table
+from tests.workflow.conftest import ROOT
 
 FIVE_ECHOES = {"EchoTime": [0.004, 0.012, 0.02, 0.028, 0.036], "MagneticFieldStrength": 3}
 SINGLE = {"EchoTime": 0.02, "MagneticFieldStrength": 3}
@@ -257,7 +258,7 @@ def test_the_graph_of_the_rules_is_had_without_touching_the_run(workflow):
     """A job asks for it in the middle of a run (`draw_workflow`)."""
     own = workflow()
     manifest = own.folder / "results/manifest.tsv"
-    assert own.run(options=("--dry-run", "--quiet")).returncode == 0
+    assert own.run("results/phantom/participants.tsv").returncode == 0
     content = manifest.read_text()
     os.utime(manifest, (1, 1))
     command = own.command("qsm", options=("--rulegraph", "--forceall"))
@@ -266,3 +267,24 @@ def test_the_graph_of_the_rules_is_had_without_touching_the_run(workflow):
     )
     assert "reconstruct_qsm" in done.stdout or "invert_dipole" in done.stdout, done.stderr
     assert (manifest.read_text(), manifest.stat().st_mtime) == (content, 1)
+
+
+@pytest.mark.parametrize("reading", [("--dry-run",), ("--summary",), ("--rulegraph",), ("--list-changes", "params")])
+def test_commands_that_read_write_nothing(workflow, tmp_path, reading):
+    run = workflow(make_bids_tree(tmp_path / "bids", multi_echo("{01,02}")))
+    done = run.run("qsm", options=reading)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (run.folder / "results").exists()
+
+
+def test_a_parameter_file_starts_at_the_snakefile_s_folder_and_is_looked_for_first(workflow, tmp_path):
+    bids = make_bids_tree(tmp_path / "bids", {"derivatives/mine/sub-01/anat/sub-01_Chimap": {}} | multi_echo("01"))
+    (tmp_path / "mine.yaml").write_text("imageType: {Original: {}}")
+    for named, found in ((os.path.relpath(tmp_path / "mine.yaml", ROOT), True), ("mine.yaml", False)):
+        config = {"radiomics": {"presets": {"mine": {"parameter_file": named}}}}
+        done = workflow(bids).run("radiomics", config=config, options=("--dry-run",))
+        assert (done.returncode == 0) is found, done.stdout + done.stderr
+    assert "radiomics.presets.mine.parameter_file" in done.stdout + done.stderr
+    config = {"papers": {"yan2021": {"whitelist": "no such table.tsv"}}}
+    done = workflow(bids).run("radiomics", config=config, options=("--dry-run",))
+    assert "papers.yan2021.whitelist" in done.stdout + done.stderr

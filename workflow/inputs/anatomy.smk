@@ -74,8 +74,8 @@ def segmentation_settings(wildcards):
     refused = [text for text in session_of(wildcards)["warnings"] if text.startswith(REFUSED_LESIONS)]
     row = session_of(wildcards)
     if not refused or row["lesion_mask"] or row["lesion_labels"]:
-        return config["anatomy"]
-    return config["anatomy"] | {"refused_lesions": refused[0]}
+        return ANATOMY
+    return ANATOMY | {"refused_lesions": refused[0]}
 
 
 def notes_on_images(wildcards):
@@ -107,6 +107,11 @@ def reference_chi(wildcards):
 def diffusion_files(wildcards):
     """Return a session's diffusion images and gradients."""
     return {column: inputs_of(wildcards, column) for column in ("dwi", "bval", "bvec")}
+
+
+def atlas_cache(wildcards, input):
+    """Name the folder of downloaded atlases; where it lies is no cause to run again."""
+    return beside_snakefile(config["anatomy"]["atlas_cache"])
 
 
 def atlas_source(wildcards):

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 from glob import glob
 
@@ -18,9 +19,12 @@ from chiomics.index import (
     update_manifest,
     write_manifest,
 )
-from chiomics.index.manifest import REFUSED_LESIONS, STRUCTURAL_ALONE
-from chiomics.index.rim_ratings import RATINGS, update_rim_ratings
+from chiomics.index.manifest import COLUMNS as MANIFEST_COLUMNS
+from chiomics.index.manifest import REFUSED_LESIONS, STRUCTURAL_ALONE, manifest_text, parse_manifest
+from chiomics.index.rim_ratings import RATINGS, read_rim_ratings, write_rim_ratings
 from chiomics.phantom import list_sessions, load_recipe
+from chiomics.study.causes import digest, same_inputs
+import snakemake.persistence
 from snakemake.iocontainers import Wildcards
 from snakemake.logging import logger
 
@@ -30,12 +34,6 @@ KEEP_MANIFEST = "CHIOMICS_KEEP_MANIFEST"
 RIM_RATINGS = "results/rim_ratings.tsv"
 COHORT = "results/phantom"
 SIMULATED = config["bids_dir"] is None and config["features"] is None
-
-
-def beside_snakefile(path):
-    """Resolve a path of the configuration, so that --directory moves the results and not the input."""
-    return path and os.path.normpath(os.path.join(workflow.basedir, path))
-
 
 BIDS_DIR = COHORT if SIMULATED else beside_snakefile(config["bids_dir"])
 for key in ("bids_dir", "features"):
@@ -61,6 +59,21 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.ge
 PUBLIC_ATLASES = {"nuclei": "allen2020", "tracts": "hcp842"}
 #: What the last run found of atlases that cannot be downloaded, for its jobs and for plans.
 ATLAS_RECORD = "results/atlases/missing.json"
+#: Options of Snakemake that plan, report or draw: with them nothing is downloaded or written below results.
+READING = {
+    *(
+        "--report",
+        "--summary",
+        "-S",
+        "--detailed-summary",
+        "-D",
+        "--list-changes",
+        "--lint",
+        "--list-rules",
+        "--unlock",
+    ),
+    *("--dag", "--rulegraph", "--filegraph", "--d3dag", "--list-target-rules", "--list-untracked", "--archive"),
+}
 #: Targets that read no atlas.
 WITHOUT_ATLAS = {"phantom", "qsm"}
 
@@ -86,8 +99,9 @@ def find_missing_atlases():
     wanted = {kind: atlas_named(kind) for kind in PUBLIC_ATLASES if fetched_atlas(kind)}
     wanted = {kind: named for kind, named in wanted.items() if not os.path.isdir(fetched_atlas(kind))}
     targets = set(getattr(workflow.dag_settings, "targets", None) or ())
-    download = not workflow.output_settings.dryrun and not (targets and targets <= WITHOUT_ATLAS)
-    cache = config["anatomy"]["atlas_cache"] or default_cache()
+    is_reading = workflow.output_settings.dryrun or any(word.partition("=")[0] in READING for word in sys.argv)
+    download = not is_reading and not (targets and targets <= WITHOUT_ATLAS)
+    cache = beside_snakefile(config["anatomy"]["atlas_cache"]) or default_cache()
     return missing_atlases(wanted, cache, record=ATLAS_RECORD, download=download)
 
 
@@ -125,19 +139,29 @@ ON_FAILURE = {
         key: config["qsm"][key] for key in ("brain_mask", "preset", "phase", "phase_scale", "phase_sign", "bipolar")
     },
 }
+# What the anatomy stage reads for a session: neither the cohort's atlas of χ nor where atlases are kept.
+ANATOMY = {key: value for key, value in config["anatomy"].items() if key not in ("chi_atlas", "atlas_cache")}
 # The same for what the anatomy stage finds; other settings of it re-run no susceptibility map.
-ANATOMY_ON_FAILURE = ON_FAILURE | {"settings": {"anatomy": config["anatomy"]}, "stage": "anatomy"}
+ANATOMY_ON_FAILURE = ON_FAILURE | {"settings": {"anatomy": ANATOMY}, "stage": "anatomy"}
+# What the radiomics stage reads for a session; the reference is an input.
+RADIOMICS = {key: config["radiomics"][key] for key in ("presets", "engine", "isolated_voxels")}
+RADIOMICS_ON_FAILURE = ON_FAILURE | {
+    "settings": {"radiomics": RADIOMICS | {"reference": config["radiomics"]["reference"]}}
+}
 
-RADIOMICS_ON_FAILURE = ON_FAILURE | {"settings": {"radiomics": config["radiomics"]}}
+#: What the main process writes below results once it knows that jobs run, and that it does not only plan or report.
+DEFERRED: list[Callable[[], object]] = []
+#: The raters' calls by session, checked; the main process alone needs them.
+RATINGS_OF_SESSION = defaultdict(list)
 
 
-def write_cohort_manifest():
+def index_cohort():
     """Index the input; the simulated cohort's files are foretold by its recipe."""
     if SIMULATED:
         files = [path for subject in SUBJECTS for path in subject.files]
         constants = {subject.participant_id: vars(subject) for subject in SUBJECTS}
         rows = index_files(files, [subject.participant for subject in SUBJECTS], constants=constants)
-        write_manifest(rows, MANIFEST)
+        DEFERRED.append(partial(write_manifest, rows, MANIFEST))
     else:
         settings = ON_FAILURE["settings"] | ANATOMY_ON_FAILURE["settings"] | RADIOMICS_ON_FAILURE["settings"]
         options = config["index"] | {"failed_dir": ON_FAILURE["failed_dir"], "settings": settings}
@@ -148,23 +172,61 @@ def write_cohort_manifest():
         # What goes into the results names no folder of this machine.
         said = f"is not at hand; {ATLAS_RECORD} and the run's log say which files to put where"
         options["without"] = {kind: f"the atlas {atlas_named(kind)} {said}" for kind in missing}
-        rows = update_manifest(BIDS_DIR, MANIFEST, on_bad_session=config["on_bad_session"], **options)
-        update_rim_ratings(os.path.join(BIDS_DIR, RATINGS), rows, RIM_RATINGS)
+        rows = update_manifest(
+            BIDS_DIR, MANIFEST, on_bad_session=config["on_bad_session"], deferred=DEFERRED, **options
+        )
+        table = os.path.join(BIDS_DIR, RATINGS)
+        ratings = read_rim_ratings(table, rows) if os.path.isfile(table) else None
+        DEFERRED.append(partial(write_rim_ratings, ratings, RIM_RATINGS))
+        for rating in ratings or []:
+            RATINGS_OF_SESSION[rating["session"]].append(rating)
+    return parse_manifest(manifest_text(rows))
+
+
+def prepare_execution(execute):
+    """Let Snakemake write below results where it executes, not where it plans, reports or draws graphs."""
+
+    def write_and_execute(*arguments, **options):
+        plugin = options.get("executor_plugin", workflow.executor_plugin)
+        if not (workflow.output_settings.dryrun or plugin.common_settings.dryrun_exec):
+            # Snakemake's limit of 100 jobs per second wakes its scheduler once per second for every job that has ended,
+            # for good: 5 CPU minutes in 118 jobs, and the square of it in larger cohorts. A limit by the user stays.
+            limit = workflow.scheduling_settings.max_jobs_per_timespan
+            if limit and (limit.max_jobs, limit.timespan) == (100, 1):
+                workflow.scheduling_settings.max_jobs_per_timespan = None
+            with bad_input_explained():
+                for write in DEFERRED:
+                    write()
+        return execute(*arguments, **options)
+
+    return write_and_execute
+
+
+def ignore_moved_input():
+    """Let Snakemake's comparison of a job's inputs pass over a data set that was moved as a whole."""
+    records = getattr(snakemake.persistence, "PersistenceBase", None)
+    changed = getattr(records, "_input_changed", None)
+    if SIMULATED or config["features"] or changed is None:
+        return
+
+    def changed_beside_its_place(self, job, file=None):
+        return changed(self, job, file=file) and not same_inputs(self.input(file), self._input(job), BIDS_DIR)
+
+    records._input_changed = changed_beside_its_place
 
 
 # Jobs are started with this same file, on other machines too: only the main process indexes.
-if workflow.is_main_process and KEEP_MANIFEST not in os.environ:
+if config["features"]:
+    ROWS = []
+elif workflow.is_main_process and KEEP_MANIFEST not in os.environ:
     start_log()
-    # Snakemake's limit of 100 jobs per second wakes its scheduler once per second for every job that has ended, for good:
-    # 5 CPU minutes in 118 jobs, and the square of it in larger cohorts. A limit given by the user stays.
-    limit = getattr(workflow.scheduling_settings, "max_jobs_per_timespan", None)
-    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
-        workflow.scheduling_settings.max_jobs_per_timespan = None
-    if not config["features"]:
-        with bad_input_explained():
-            write_cohort_manifest()
-
-ROWS = [] if config["features"] else read_manifest(MANIFEST)
+    with bad_input_explained():
+        ROWS = index_cohort()
+else:
+    ROWS = read_manifest(MANIFEST)
+if workflow.is_main_process and KEEP_MANIFEST not in os.environ:
+    workflow.execute = prepare_execution(workflow.execute)
+    ignore_moved_input()
 SESSIONS = {row["session"]: row for row in ROWS if row["status"] == "included"}
 #: Kinds of atlas that this run cannot have, by what the index said of its sessions.
 MISSING_ATLASES = {kind for row in SESSIONS.values() for kind in row["without"] if kind in PUBLIC_ATLASES}
@@ -228,6 +290,22 @@ def raw_files(wildcards):
     """Give all files of the user's that a session is read from."""
     images = [path for column in FILE_COLUMNS for path in inputs_of(wildcards, column)]
     return images + own_label_tables(wildcards)
+
+
+def raw_files_unrecorded(wildcards, input):
+    """Give the same to a record of failure: which they are is no cause to run again, that is what inputs are for."""
+    return raw_files(wildcards)
+
+
+def phenotypes(*columns):
+    """Condense what participants.tsv says in some columns, for group stages: another column is no cause to run again."""
+    wanted = {name.casefold().replace(" ", "_") for name in columns}
+    found = [
+        name
+        for name in (ROWS[0] if ROWS else ())
+        if name not in MANIFEST_COLUMNS and name.casefold().replace(" ", "_") in wanted
+    ]
+    return digest([[row["session"], *(row[name] for name in found)] for row in SESSIONS.values()], found)
 
 
 def failure_records():
@@ -304,7 +382,8 @@ GIVEN_TABLES = [GIVEN_FEATURES] if GIVEN_FEATURES and "*" not in GIVEN_FEATURES 
 if GIVEN_FEATURES and not GIVEN_TABLES:
     raise BadInput(f"features: no file has a name like {GIVEN_FEATURES}")
 FROM_SIMULATED = SIMULATED or any(map(says_simulated, GIVEN_TABLES))
-COHORT_NAME = GIVEN_FEATURES or ("the embedded simulated cohort" if SIMULATED else BIDS_DIR)
+#: What tables and models name as their source: they are given away, so that no folder of this machine is in them.
+COHORT_NAME = "the embedded simulated cohort" if SIMULATED else os.path.basename(GIVEN_FEATURES or BIDS_DIR)
 
 #: One record per paper, by its key; the inputs file of its stage adds it.
 PAPER_RECORDS = {}

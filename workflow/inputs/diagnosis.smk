@@ -4,10 +4,21 @@ from functools import lru_cache
 
 from chiomics.diagnosis.cost import say_cost, size_of_tables
 from chiomics.diagnosis.models import complete_settings, list_jobs, list_models
-from chiomics.diagnosis.planning import lacking_in_participants, lacking_in_tables
-from chiomics.index.manifest import COLUMNS as MANIFEST_COLUMNS
+from chiomics.core.features.demographics import SITES
+from chiomics.diagnosis.planning import lacking_in_participants, lacking_in_tables, variables_of
 
 YAN = config["papers"]["yan2021"]
+#: Lists of features that models are confined to; what they hold is an input of the stage's first job.
+WHITELISTS = []
+for where, named in [("whitelist", YAN), *((f"models.{name}.whitelist", own) for name, own in YAN["models"].items())]:
+    if named.get("whitelist"):
+        named["whitelist"] = beside_snakefile(named["whitelist"])
+        WHITELISTS.append(named["whitelist"])
+        if not os.path.isfile(named["whitelist"]):
+            raise WorkflowError(
+                f"papers.yan2021.{where}; found {named['whitelist']}, no file; expected a file; "
+                "paths start at the Snakefile's folder"
+            )
 YAN_SETTINGS = {key: value for key, value in YAN.items() if key not in ("include", "jobs_per_batch")}
 YAN_MODELS = [
     f"results/diagnosis/models/{name}.json"
@@ -51,9 +62,19 @@ def batch_files(kind, pattern):
     return [pattern.format(batch=number) for number in range(len(batches(kind)))]
 
 
-def manifest_of_cohort(wildcards):
+def manifest_of_cohort(wildcards, input):
     """Return the manifest, which says who was left out and why; none where the cohort is a table."""
-    return [] if GIVEN_FEATURES else MANIFEST
+    return None if GIVEN_FEATURES else MANIFEST
+
+
+def enrolment(wildcards):
+    """Condense what the flow of participants reads of the manifest, which the main process writes."""
+    return digest([[row["session"], row["status"], row["reason"], row.get("group")] for row in ROWS])
+
+
+def phenotypes_of_yan2021(wildcards):
+    """Condense the columns of participants that the study reads."""
+    return phenotypes("group", *SITES, *variables_of(complete_settings(YAN_SETTINGS)))
 
 
 def example_session():

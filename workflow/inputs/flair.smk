@@ -12,8 +12,9 @@ FLAIR_SETTINGS = {
 }
 PREPARED = derivative("FLAIR", ".npz", "flair", desc="classifiers")
 PREPARED_FIGURE = "results/qc/{folder}/{subject}{run}_flair.png"
-#: Columns of the manifest that describe a session.
-ABOUT_SESSION = ("group", "age", "sex", "disease_duration", "edss", "manufacturer", "field_strength")
+#: Columns of the manifest that describe a session's images, and those of participants.tsv, which join in the study.
+ABOUT_SESSION = ("manufacturer", "field_strength")
+ABOUT_PARTICIPANT = ("group", "age", "sex", "disease_duration", "edss")
 IMAGE_SIZES = {"edge": config["papers"]["wang2020"]["edge"], "pixels": config["papers"]["seok2023"]["pixels"]}
 #: Tables of a study.
 FLAIR_TABLES = (
@@ -37,6 +38,12 @@ def resolve_pretrained_weights():
     """Take the paths of the user's weights from the Snakefile's folder."""
     given = FLAIR_SETTINGS["wang2020"]["pretrained"]
     given.update({layers: beside_snakefile(file) for layers, file in given.items()})
+    for layers, file in given.items():
+        if file and not os.path.isfile(file):
+            raise WorkflowError(
+                f"papers.wang2020.pretrained.{layers}; found {file}, no file; expected a file; "
+                "paths start at the Snakefile's folder"
+            )
 
 
 resolve_pretrained_weights()
@@ -83,10 +90,24 @@ def prepared_sidecars(wildcards):
 
 
 def about_session(wildcards):
-    """Say who a session is."""
+    """Say who a session is, and how it was scanned."""
     row = session_of(wildcards)
     known = {column: row.get(column) for column in ABOUT_SESSION}
     return {"participant": row["participant_id"], "session": row["session"], **known, "simulated": False}
+
+
+def people_of_study(wildcards):
+    """Say what participants.tsv tells of every session; simulated heads tell it themselves."""
+    if SIMULATED:
+        return {}
+    return {
+        row["session"]: {key: str(row.get(key)) for key in ABOUT_PARTICIPANT} for row in flair_sessions(wildcards.study)
+    }
+
+
+def pretrained_weights(wildcards):
+    """Give the user's weights that trainings of a study start from."""
+    return sorted(filter(None, FLAIR_SETTINGS[wildcards.study].get("pretrained", {}).values()))
 
 
 def training_batches(study):

@@ -1,6 +1,7 @@
 """What the radiomics stage reads and makes, session by session."""
 
-from chiomics.index.manifest import COLUMNS as MANIFEST_COLUMNS
+from chiomics.core.settings import order_keys
+from chiomics.radiomics.settings import read_parameters
 
 FEATURES = derivative("features", ".parquet", datatype="radiomics")
 RADIOMICS_FIGURE = "results/qc/{folder}/{subject}{run}_radiomics.png"
@@ -25,10 +26,24 @@ def label_tables(wildcards):
 
 
 def session_identity(wildcards):
-    """Return the columns that name a session and its group: those of participants.tsv besides."""
+    """Return the columns that name a session; what participants.tsv says of it joins where groups are compared."""
     row = session_of(wildcards)
-    names = {"participant": row["participant_id"], "session": row["session_id"], "run": row["run"]}
-    return names | {key: str(row[key]) for key in row if key not in MANIFEST_COLUMNS and key not in names}
+    return {"participant": row["participant_id"], "session": row["session_id"], "run": row["run"]}
+
+
+def preset_options(preset):
+    """Return a preset's options, what its parameter file holds in place of where it lies: content is the cause."""
+    options = dict(config["radiomics"]["presets"].get(preset, {}))
+    if file := options.pop("parameter_file", None):
+        content = read_parameters(beside_snakefile(file), where=f"radiomics.presets.{preset}.parameter_file")
+        order_keys(content, {})
+        options["parameters"] = content
+    return options
+
+
+def radiomics_settings(wildcards):
+    """Return what the features of a session are extracted by."""
+    return RADIOMICS | {"presets": {name: preset_options(name) for name in config["radiomics"]["presets"]}}
 
 
 def feature_tables(wildcards=None):

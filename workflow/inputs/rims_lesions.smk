@@ -50,9 +50,20 @@ def truth_of_lesions(wildcards):
     return [(folder + extension).format(**wildcards) for extension in (".nii.gz", ".tsv")] if SIMULATED else []
 
 
-def rim_ratings(wildcards):
-    """Return the checked table of ratings where the BIDS folder has one."""
+def rim_ratings(wildcards, input):
+    """Return the checked table of ratings where the BIDS folder has one, which the main process writes."""
     return [] if SIMULATED or not os.path.isfile(os.path.join(BIDS_DIR, RATINGS)) else [RIM_RATINGS]
+
+
+def ratings_of_session(wildcards):
+    """Condense a session's ratings: those of other sessions, and the order of lines, are no cause to run again."""
+    ratings = RATINGS_OF_SESSION[wildcards.subject + wildcards.run]
+    return digest(sorted([key, str(value)] for one in ratings for key, value in one.items() if key != "line"))
+
+
+def ratings_file(wildcards, input):
+    """Name the raters' own table, for messages."""
+    return os.path.join(BIDS_DIR or "", RATINGS)
 
 
 def keys_of_session(wildcards):

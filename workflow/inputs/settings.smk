@@ -26,8 +26,14 @@ def bad_input_explained():
 #: Folder of this workflow, also where another one uses it as a module.
 ROOT = os.path.normpath(os.path.join(workflow.current_basedir.get_path_or_uri(secret_free=True), "..", ".."))
 
+
+def beside_snakefile(path):
+    """Resolve a path of the configuration, so that --directory moves the results and not the input."""
+    return path and os.path.normpath(os.path.join(workflow.basedir, path))
+
+
 # Jobs get what the main process has checked.
 with bad_input_explained():
     config.update(complete_configuration(config))
     if workflow.is_main_process:
-        check_configuration(config)
+        check_configuration(config, beside_snakefile)

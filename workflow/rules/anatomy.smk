@@ -21,7 +21,7 @@ rule fetch_atlas:
     conda:
         "../../envs/anatomy.yaml"
     params:
-        cache=config["anatomy"]["atlas_cache"],
+        cache=atlas_cache,
     script:
         "../../scripts/anatomy/fetch_atlas.py"
 
@@ -45,7 +45,7 @@ rule prepare_atlas:
         runtime=60,
     params:
         registration=config["anatomy"]["registration"],
-        cache=config["anatomy"]["atlas_cache"],
+        cache=atlas_cache,
         is_kept=not SIMULATED,
     script:
         "../../scripts/anatomy/prepare_atlas.py"
@@ -148,7 +148,7 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                     runtime=240,
                 params:
                     on_failure=anatomy_on_failure,
-                    settings=config["anatomy"],
+                    settings=ANATOMY,
                 script:
                     "../../scripts/anatomy/trace_tracts.py"
 
@@ -181,7 +181,7 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=4),
             params:
                 on_failure=anatomy_on_failure,
-                settings=config["anatomy"],
+                settings=ANATOMY,
                 atlases=list(atlas_folders()),
                 notes=notes_on_images,
                 simulated=SIMULATED,

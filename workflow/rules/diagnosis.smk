@@ -15,6 +15,7 @@ rule gather_cohort:
     """Bring the features and demographic variables of the cohort to one table with a row per session."""
     input:
         features=cohort_features,
+        whitelists=WHITELISTS,
     output:
         cohort="results/diagnosis/cohort.parquet",
         left_out="results/diagnosis/left_out.tsv",
@@ -29,6 +30,7 @@ rule gather_cohort:
         runtime=20,
     params:
         settings=YAN_SETTINGS,
+        phenotypes=phenotypes_of_yan2021,
     script:
         "../../scripts/diagnosis/gather_cohort.py"
 
@@ -137,7 +139,6 @@ rule write_yan2021:
         cohort="results/diagnosis/cohort.parquet",
         tables=[f"results/diagnosis/{name}{extension}" for name, extension in EVALUATION_TABLES.items()],
         models=YAN_MODELS,
-        manifest=manifest_of_cohort,
         left_out="results/diagnosis/left_out.tsv",
     output:
         [f"results/papers/yan2021/{name}.tsv" for name in YAN_TABLES],
@@ -153,6 +154,8 @@ rule write_yan2021:
         runtime=10,
     params:
         settings=YAN_SETTINGS,
+        manifest=manifest_of_cohort,
+        enrolment=enrolment,
         source=COHORT_NAME,
         simulated=FROM_SIMULATED,
     script:
@@ -165,7 +168,6 @@ rule draw_yan2021:
         **example_session(),
         cohort="results/diagnosis/cohort.parquet",
         tables=[f"results/diagnosis/{name}{extension}" for name, extension in EVALUATION_TABLES.items()],
-        manifest=manifest_of_cohort,
     output:
         report(
             [f"results/papers/yan2021/figure{name}.png" for name in YAN_DRAWN],
@@ -183,6 +185,8 @@ rule draw_yan2021:
         runtime=20,
     params:
         settings=YAN_SETTINGS,
+        manifest=manifest_of_cohort,
+        enrolment=enrolment,
         simulated=FROM_SIMULATED,
     script:
         "../../scripts/diagnosis/draw_yan2021.py"

@@ -107,6 +107,7 @@ rule gather_flair:
         runtime=20,
     params:
         settings=settings_of_study,
+        people=people_of_study,
     script:
         "../../scripts/flair/gather_flair.py"
 
@@ -138,6 +139,7 @@ rule train_flair:
     input:
         images="results/flair/{study}/cohort.npz",
         heads=heads_weights,
+        pretrained=pretrained_weights,
     output:
         predictions=temp("results/flair/{study}/parts/predictions_{batch}.parquet"),
         curves=temp("results/flair/{study}/parts/curves_{batch}.parquet"),

@@ -168,7 +168,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=2),
             params:
                 on_failure=ON_FAILURE,
-                raw=raw_files,
+                raw=raw_files_unrecorded,
                 echo_sets=echo_sets_of_job,
                 settings={key: config["qsm"][key] for key in ("preset", "phase", "backend")},
             script:
@@ -204,7 +204,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 runtime=partial(minutes_for_size, minutes_per_megavoxel=4),
             params:
                 on_failure=ON_FAILURE,
-                raw=raw_files,
+                raw=raw_files_unrecorded,
                 gre=gre_parameters,
                 echo_sets=echo_sets_of_job,
                 settings={key: config["qsm"][key] for key in QSM_SETTINGS},
@@ -235,7 +235,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 mem_mb=partial(megabytes_for_size, copies=30),
             params:
                 on_failure=ON_FAILURE,
-                raw=raw_files,
+                raw=raw_files_unrecorded,
                 gre=gre_parameters,
                 simulated=SIMULATED,
             script:

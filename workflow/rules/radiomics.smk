@@ -40,8 +40,8 @@ rule extract_features:
         map_names=map_names_of_job,
         identity=session_identity,
         on_failure=RADIOMICS_ON_FAILURE,
-        raw=raw_files,
-        settings=config["radiomics"],
+        raw=raw_files_unrecorded,
+        settings=radiomics_settings,
         simulated=SIMULATED,
     script:
         "../../scripts/radiomics/extract_features.py"

@@ -44,7 +44,6 @@ rule tabulate_lesions:
         sidecar=partial(anatomy_result, name="sidecar"),
         segmentation=segmentation_of,
         valid_mask=valid_mask,
-        ratings=rim_ratings,
         truth=truth_of_lesions,
     output:
         **session_lesions(),
@@ -62,7 +61,9 @@ rule tabulate_lesions:
         identity=keys_of_session,
         origin={"simulated": SIMULATED, "cohort": COHORT_NAME},
         to_template=GRE_TO_TEMPLATE,
-        ratings_file=os.path.join(BIDS_DIR or "", RATINGS),
+        ratings=rim_ratings,
+        ratings_content=ratings_of_session,
+        ratings_file=ratings_file,
     script:
         "../../scripts/rims/tabulate_lesions.py"
 

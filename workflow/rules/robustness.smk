@@ -52,13 +52,13 @@ rule perturb_session:
         reference={key: FISCONE[key] for key in ("inversion", "echo_sets")},
         identity=session_identity,
         preset=FISCONE["presets"][0],
-        options=config["radiomics"]["presets"].get(FISCONE["presets"][0], {}),
+        options=preset_options(FISCONE["presets"][0]),
         engine=config["radiomics"]["engine"],
         isolated_voxels=config["radiomics"]["isolated_voxels"],
         perturbations=FISCONE["perturbations"],
         seed=FISCONE["seed"],
         on_failure=RADIOMICS_ON_FAILURE,
-        raw=raw_files,
+        raw=raw_files_unrecorded,
         simulated=SIMULATED,
     script:
         "../../scripts/robustness/perturb_session.py"
@@ -84,6 +84,7 @@ rule compute_icc:
         runtime=30,
     params:
         settings=FISCONE_SETTINGS,
+        phenotypes=phenotypes("group", FISCONE["group_column"]),
     script:
         "../../scripts/robustness/compute_icc.py"
 
@@ -109,6 +110,7 @@ rule describe_tracts:
         runtime=30,
     params:
         settings=FISCONE_SETTINGS,
+        phenotypes=phenotypes("group", FISCONE["group_column"]),
         with_t1w=identities(sessions_with_t1w()),
         without_t1w=identities(sessions_without_t1w()),
     script:
@@ -136,6 +138,7 @@ rule write_fiscone2023:
         runtime=10,
     params:
         settings=FISCONE_SETTINGS,
+        phenotypes=phenotypes("group", FISCONE["group_column"]),
         simulated=FROM_SIMULATED,
         source=COHORT_NAME,
     script:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,12 @@ LACK = "made without"
 
 
 def update_manifest(
-    bids_dir: str | Path, path: str | Path, *, on_bad_session: str = "exclude", **options: Any
+    bids_dir: str | Path,
+    path: str | Path,
+    *,
+    on_bad_session: str = "exclude",
+    deferred: list[Callable[[], object]] | None = None,
+    **options: Any,
 ) -> list[dict]:
     """Index a BIDS folder, write the manifest where it changed, and check that the cohort can be used.
 
@@ -51,13 +56,16 @@ def update_manifest(
         The BIDS folder, and the manifest to write.
     on_bad_session : {"exclude", "fail"}
         What a session that fails does.
+    deferred : list of callable, optional
+        Takes what writes the manifest and the cache, for a caller who does not know yet whether it may write.
     **options
         As for `index_bids`; the cache lies beside the manifest unless `cache` says otherwise.
 
     Returns
     -------
     list of dict
-        The rows. The manifest is written, and its summary logged, before an error about them is raised.
+        The rows. The manifest is written, and its summary logged, before an error about them is raised, unless
+        writing is deferred.
 
     Raises
     ------
@@ -65,7 +73,12 @@ def update_manifest(
         As `index_bids` and `check_cohort` do.
     """
     options.setdefault("cache", Path(path).with_name(".index_cache.json"))
-    rows = index_bids(bids_dir, **options)
+    rows = index_bids(bids_dir, deferred=deferred, **options)
+    if deferred is not None:
+        deferred.append(functools.partial(write_manifest, rows, path))
+        check_cohort(rows, on_bad_session=on_bad_session)
+        logger.info("%s", summarise(rows))
+        return rows
     changed = write_manifest(rows, path)
     written = f"{path} {'is written' if changed else 'has not changed'}"
     try:
@@ -92,6 +105,7 @@ def index_bids(
     FLAIR: Mapping | None = None,
     minimum_slices: int = MINIMUM_SLICES,
     without: Mapping[str, str] | None = None,
+    deferred: list[Callable[[], object]] | None = None,
 ) -> list[dict]:
     """Index a BIDS folder from names, sidecars and image headers.
 
@@ -121,6 +135,8 @@ def index_bids(
         Fewest voxels along any axis.
     without : mapping of str to str, optional
         What no session can have in this run, ``nuclei`` or ``tracts``, with the reason.
+    deferred : list of callable, optional
+        Takes what writes the cache, which else is written at once.
 
     Returns
     -------
@@ -154,7 +170,10 @@ def index_bids(
             result = read([(file.path, file.size) for file in walked])
             remembered.keep(name, result)
         results.append(result)
-    remembered.save()
+    if deferred is None:
+        remembered.save()
+    else:
+        deferred.append(remembered.save)
     rows = _join(results)
     if not rows:
         raise EmptyCohortError(

@@ -84,11 +84,7 @@ def write_manifest(rows: list[dict], path: str | Path) -> bool:
     bool
         True where the file was written, False where it was left untouched.
     """
-    path = Path(path)
-    columns = list(rows[0]) if rows else list(COLUMNS)
-    lines = ["\t".join(columns)]
-    lines += ["\t".join([_to_text(row[column]) for column in columns]) for row in rows]
-    text = ("\n".join(lines) + "\n").encode()
+    path, text = Path(path), manifest_text(rows).encode()
     if path.is_file() and path.read_bytes() == text:
         return False
     from chiomics.core.files import atomic_write
@@ -96,6 +92,14 @@ def write_manifest(rows: list[dict], path: str | Path) -> bool:
     with atomic_write(path) as temporary:
         temporary.write_bytes(text)
     return True
+
+
+def manifest_text(rows: list[dict]) -> str:
+    """Write rows as the lines of a manifest."""
+    columns = list(rows[0]) if rows else list(COLUMNS)
+    lines = ["\t".join(columns)]
+    lines += ["\t".join([_to_text(row[column]) for column in columns]) for row in rows]
+    return "\n".join(lines) + "\n"
 
 
 def read_manifest(path: str | Path) -> list[dict]:
@@ -118,9 +122,14 @@ def read_manifest(path: str | Path) -> list[dict]:
         Where the file is absent or not a manifest.
     """
     try:
-        header, *lines = Path(path).read_text(encoding="utf-8").split("\n")[:-1]
+        return parse_manifest(Path(path).read_text(encoding="utf-8"), path)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise InputError("the manifest cannot be read", file=path, found=str(error)) from error
+
+
+def parse_manifest(text: str, path: str | Path | None = None) -> list[dict]:
+    """Read the lines of a manifest, see `read_manifest`; `path` is named where they are none."""
+    header, *lines = text.split("\n")[:-1]
     columns = header.split("\t")
     if columns[: len(COLUMNS)] != list(COLUMNS):
         raise InputError(

@@ -50,15 +50,20 @@ def update_rim_ratings(table: str | Path, rows: Sequence[dict], path: str | Path
         At the first line that cannot be used: an unknown session, no lesion, another call than 0 or 1, or a second
         call of one rater on one lesion.
     """
-    if not Path(table).is_file():
+    ratings = read_rim_ratings(table, rows) if Path(table).is_file() else None
+    write_rim_ratings(ratings, path)
+    return ratings or []
+
+
+def write_rim_ratings(ratings: Sequence[dict] | None, path: str | Path) -> None:
+    """Write the checked table where its content changed; None stands for a cohort without one."""
+    if ratings is None:
         Path(path).unlink(missing_ok=True)
-        return []
-    ratings = read_rim_ratings(table, rows)
+        return
     lines = ["\t".join(COLUMNS)] + ["\t".join(str(rating[column]) for column in COLUMNS) for rating in ratings]
     text = "\n".join(lines) + "\n"
     if not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != text:
         write_text(path, text)
-    return ratings
 
 
 def read_rim_ratings(table: str | Path, rows: Sequence[dict]) -> list[dict]:

@@ -8,9 +8,10 @@ width refers to, and whether the two sides of a nucleus are one region.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -116,7 +117,7 @@ class Settings:
 
 
 def load_settings(
-    preset: str | Path = "fiscone107",
+    preset: str | Path | Mapping = "fiscone107",
     *,
     gray_levels: Sequence[int] | int | None = None,
     bin_width: Sequence[float] | float | None = None,
@@ -126,8 +127,8 @@ def load_settings(
 
     Parameters
     ----------
-    preset : str or path-like
-        ``fiscone107``, ``yan874``, ``zhang527`` or the path of a parameter file (YAML or JSON).
+    preset : str, path-like or mapping
+        ``fiscone107``, ``yan874``, ``zhang527``, the path of a parameter file (YAML or JSON), or what one holds.
     gray_levels : int or sequence of int, optional
         Numbers of bins, in place of the preset's.
     bin_width : float or sequence of float, optional
@@ -144,18 +145,13 @@ def load_settings(
     InputError
         For an unknown preset, setting, image type, class or feature, and for a value that pyradiomics refuses.
     """
-    known = str(preset) in PRESETS
-    path = Path(__file__).parent / "presets" / f"{preset}.yaml" if known else Path(preset)
-    if not path.is_file():
-        raise InputError(
-            "no such preset or parameter file", found=str(preset), expected=f"{', '.join(PRESETS)} or a file"
-        )
+    known = isinstance(preset, (str, Path)) and str(preset) in PRESETS
+    path, content = _content_of(preset, known=known)
     if gray_levels is not None and bin_width is not None:
         raise InputError("both a number of grey levels and a bin width are asked for", expected="one of the two")
     if isolated_voxels not in ("pyradiomics", "ibsi"):
         raise InputError("isolated_voxels", found=isolated_voxels, expected="pyradiomics or ibsi")
-    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    if not isinstance(content, dict):
+    if not isinstance(content, Mapping):
         raise InputError("a parameter file has sections", file=path, found=type(content).__name__)
     for old, new in OLD_SECTIONS.items():
         if old in content:
@@ -181,7 +177,7 @@ def load_settings(
         _refuse(set(own) - set(DEFAULTS) - FILTER_SETTINGS, path, "settings of an image type")
         check_values(own, f"imageType: {name}", path)
 
-    extra = PRESETS[preset] if known else {}
+    extra = PRESETS[str(preset)] if known else {}
     if gray_levels is None and bin_width is None:
         gray_levels = extra.get("gray_levels") or parameters.get("binCount")
     levels = _positive(gray_levels, int, "number of grey levels")
@@ -189,7 +185,7 @@ def load_settings(
         () if levels else _positive(bin_width or parameters.get("binWidth", DEFAULTS["binWidth"]), float, "bin width")
     )
     return Settings(
-        name=preset if known else "custom",
+        name=str(preset) if known else "custom",
         features=_features(content.get("featureClass"), path),
         image_types=image_types,
         parameters=parameters,
@@ -198,6 +194,18 @@ def load_settings(
         unit=extra.get("unit"),
         isolated_voxels=isolated_voxels,
     )
+
+
+def _content_of(preset: str | Path | Mapping, *, known: bool) -> tuple[Path, Any]:
+    """Read what a preset's file holds; with the name that errors give it."""
+    if isinstance(preset, Mapping):
+        return Path("the parameter file"), preset
+    path = Path(__file__).parent / "presets" / f"{preset}.yaml" if known else Path(preset)
+    if not path.is_file():
+        raise InputError(
+            "no such preset or parameter file", found=str(preset), expected=f"{', '.join(PRESETS)} or a file"
+        )
+    return path, yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 
 def _features(section: dict | None, path: Path) -> dict[str, tuple[str, ...]]:

@@ -58,7 +58,7 @@ def extract_session(
     presets : mapping of str to mapping
         Preset name to what differs from its defaults: ``gray_levels``, ``bin_width``, ``hemispheres``, ``sources``,
         ``vois`` (names), ``inversions`` and ``echo_sets`` (which maps) and, for a name of the user's own,
-        ``parameter_file``.
+        ``parameter_file``, or ``parameters``, what such a file holds.
     identity : mapping of str to str
         Columns that name the session and its group, put first.
     valid_mask : path-like, optional

@@ -22,11 +22,11 @@ log = logging.getLogger(__name__)
 
 def preset_settings(preset: str, options: Mapping, isolated_voxels: str = "pyradiomics") -> Settings:
     """Read the settings of a configured preset."""
-    file = options.get("parameter_file")
+    file = options.get("parameters", options.get("parameter_file"))
     if file is None and preset not in PRESETS:
         raise InputError(f"preset {preset} is not known and has no parameter_file", expected=", ".join(PRESETS))
     settings = load_settings(
-        file or preset,
+        preset if file is None else file,
         gray_levels=options.get("gray_levels"),
         bin_width=options.get("bin_width"),
         isolated_voxels=isolated_voxels,

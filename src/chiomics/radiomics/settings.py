@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
+
+import yaml
 
 from chiomics.core.errors import SettingError
 from chiomics.core.settings import Given, Keys, Limits, Size, check_key
@@ -46,8 +48,15 @@ class RadiomicsSettings:
     wide_table: bool = False
 
 
-def check_settings(section: Mapping[str, Any]) -> None:
+def check_settings(section: Mapping[str, Any], resolve: Callable[[str], str] = str) -> None:
     """Check what the types of the section ``radiomics`` do not say.
+
+    Parameters
+    ----------
+    section : mapping
+        Keys and values.
+    resolve : callable
+        Makes a path of the configuration one from here.
 
     Raises
     ------
@@ -60,5 +69,31 @@ def check_settings(section: Mapping[str, Any]) -> None:
         file = options.get("parameter_file")
         if file is None:
             check_key(name, known, where="radiomics.presets (one without a parameter_file)")
-        elif not Path(file).is_file():
-            raise SettingError(f"radiomics.presets.{name}.parameter_file", found=f"{file}, no file", expected="a file")
+        else:
+            read_parameters(resolve(file), where=f"radiomics.presets.{name}.parameter_file")
+
+
+def read_parameters(path: str | Path, *, where: str) -> dict[str, Any]:
+    """Read the sections of a parameter file as they are; `load_settings` checks what they hold.
+
+    Parameters
+    ----------
+    path : path-like
+        YAML or JSON.
+    where : str
+        Key of the configuration that names it, for the error.
+
+    Raises
+    ------
+    SettingError
+        Where there is no such file, or it has no sections.
+    """
+    if not Path(path).is_file():
+        raise SettingError(where, found=f"{path}, no file", expected="a file; paths start at the Snakefile's folder")
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingError(f"{where} cannot be read", file=path, found=" ".join(str(error).split())) from error
+    if not isinstance(content, dict):
+        raise SettingError(f"{where} has no sections", file=path, found=type(content).__name__)
+    return content

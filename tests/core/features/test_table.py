@@ -10,7 +10,9 @@ import pytest
 
 from chiomics.core.errors import InputError
 from chiomics.core.features.columns import page
+from chiomics.core.features.people import LAST_OF_INDEX
 from chiomics.core.features.table import open_features
+from chiomics.index.manifest import COLUMNS, empty_row, exclude, write_manifest
 from tests.core.features.tables import tidy_table, wide_table
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -136,3 +138,35 @@ def test_columns_of_unknown_filters_are_left_out_and_named():
 
 def test_the_page_in_docs_is_made_from_the_declaration():
     assert page() in (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+
+
+def results_folder(folder, excluded=()):
+    """Write tables of three sessions as the workflow does, and their manifest."""
+    rows = []
+    for number, (table_of, _) in enumerate(TIDY_SESSIONS.items()):
+        place = folder / "results" / table_of / "radiomics"
+        place.mkdir(parents=True)
+        tidy = tidy_table(1, seed=number).drop(columns=["group", "age"]).assign(participant=table_of)
+        tidy.to_parquet(place / f"{table_of}_rec-tv_desc-yan874_features.parquet")
+        row = empty_row(table_of, "", "") | {"group": TIDY_SESSIONS[table_of], "age": "40"}
+        rows.append(exclude(row, "motion") if table_of in excluded else row)
+    write_manifest(rows, folder / "results/manifest.tsv")
+    return sorted((folder / "results").glob("sub-*/radiomics/*.parquet"))
+
+
+TIDY_SESSIONS = {"sub-01": "MS", "sub-02": "NMOSD", "sub-03": "MS"}
+
+
+def test_tables_of_the_workflow_are_joined_with_the_participants_of_their_manifest(tmp_path):
+    features = open_features(results_folder(tmp_path))
+    found = features.read(["participant", "group", "age"], value=False).to_pandas().drop_duplicates()
+    assert dict(zip(found["participant"], found["group"], strict=True)) == TIDY_SESSIONS
+    assert set(found["age"]) == {"40"}
+    assert {"group", "age"} <= set(features.others)
+
+
+def test_tables_of_sessions_that_the_cohort_leaves_out_are_not_read(tmp_path, caplog):
+    features = open_features(results_folder(tmp_path, excluded=("sub-02",)))
+    assert features.distinct("participant") == ["sub-01", "sub-03"]
+    assert "sub-02_rec-tv_desc-yan874_features.parquet" in caplog.text
+    assert COLUMNS[-1] == LAST_OF_INDEX

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from chiomics.core.errors import InputError
 
+#: How far above a session's table the results of a study begin: results/sub-01/ses-1/radiomics.
+LEVELS = 4
+MANIFEST = "manifest.tsv"
+#: Column of a manifest after which those of participants.tsv stand.
+LAST_OF_INDEX = "accepted"
 NAMES = ("participants.tsv", "participants.csv")
 
 log = logging.getLogger(__name__)
@@ -20,8 +28,44 @@ def same_person(name: str) -> str:
 
 
 def find_people(folder: Path) -> Path | None:
-    """Find the table of participants in a folder."""
-    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    """Find the table of participants in a folder, or the manifest of the results that the folder belongs to."""
+    beside = next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    return beside or find_manifest(folder)
+
+
+def find_manifest(folder: Path) -> Path | None:
+    """Find the manifest of the results that a session's folder belongs to."""
+    above = [folder.absolute(), *folder.absolute().parents][: LEVELS + 1]
+    if not any(place.name.startswith("sub-") for place in above):
+        return None
+    return next((place / MANIFEST for place in above if (place / MANIFEST).is_file()), None)
+
+
+def of_cohort(files: Sequence[Path]) -> list[Path]:
+    """Leave out tables of sessions that the manifest of their results excludes, or no longer names.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Tables of features; those that belong to no results of the workflow stay.
+
+    Returns
+    -------
+    list of Path
+    """
+    included: dict[Path, set[str]] = {}
+    kept, left_out = [], []
+    for file in files:
+        manifest = find_manifest(file.parent)
+        if manifest is not None and manifest not in included:
+            included[manifest] = {row["session"] for row in _manifest_rows(manifest) if row["status"] == "included"}
+        named = re.match(r"(sub-[^_]+(?:_ses-[^_]+)?)(?:.*?(_run-[^_]+))?", file.name)
+        session = (named[1] + (named[2] or "")) if named else ""
+        (kept if manifest is None or session in included[manifest] else left_out).append(file)
+    if left_out:
+        names = ", ".join(file.name for file in left_out[:5])
+        log.warning("%d tables are of sessions that the cohort leaves out, and are not read: %s", len(left_out), names)
+    return kept
 
 
 def read_people(path: str | Path) -> pd.DataFrame:
@@ -30,7 +74,8 @@ def read_people(path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     path : path-like
-        TSV or CSV with a column ``participant_id`` or ``participant``.
+        TSV or CSV with a column ``participant_id`` or ``participant``; of a manifest the columns of participants.tsv
+        are read.
 
     Returns
     -------
@@ -47,7 +92,7 @@ def read_people(path: str | Path) -> pd.DataFrame:
     from chiomics.core.features.files import open_table
     from chiomics.core.features.values import is_missing
 
-    table = open_table(path).rows.to_table()
+    table = _participants_of(path) if Path(path).name == MANIFEST else open_table(path).rows.to_table()
     keys = [name for name in table.column_names if own_name(name) == "participant"]
     if len(keys) != 1:
         raise InputError(
@@ -61,3 +106,22 @@ def read_people(path: str | Path) -> pd.DataFrame:
         raise InputError("a participant has two lines", file=path, found=twice)
     log.info("%s: demographic variables of %d participants", path, len(frame))
     return frame
+
+
+def _participants_of(manifest: str | Path) -> pa.Table:
+    """Read the columns of participants.tsv in a manifest, whose sessions share them."""
+    rows = _manifest_rows(manifest)
+    columns = list(rows[0]) if rows else ["participant_id", LAST_OF_INDEX]
+    names = ["participant_id", *columns[columns.index(LAST_OF_INDEX) + 1 :]]
+    return pa.table({name: [row[name] for row in rows] for name in names})
+
+
+def _manifest_rows(manifest: str | Path) -> list[dict[str, str]]:
+    try:
+        header, *lines = [line.split("\t") for line in Path(manifest).read_text(encoding="utf-8").split("\n")[:-1]]
+        rows = [dict(zip(header, line, strict=True)) for line in lines]
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise InputError("the manifest cannot be read", file=manifest, found=str(error)) from error
+    if not {"session", "status", "participant_id", LAST_OF_INDEX}.issubset(header):
+        raise InputError("the file is not a manifest", file=manifest, found=", ".join(header)[:80])
+    return rows

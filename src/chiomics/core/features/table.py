@@ -18,7 +18,7 @@ from chiomics.core.errors import InputError
 from chiomics.core.features.canonical import Words, read_values, regions_and_sides
 from chiomics.core.features.columns import COLUMNS, NUMBERS, REGION, REQUIRED
 from chiomics.core.features.files import Source, name_columns, open_table, table_of_frame
-from chiomics.core.features.people import find_people, read_people
+from chiomics.core.features.people import find_people, of_cohort, read_people
 from chiomics.core.features.values import ALLOWED, without_infinite
 from chiomics.core.features.wide import as_tidy
 from chiomics.core.files import atomic_write
@@ -217,9 +217,9 @@ def open_features(
     """
     frame = paths if isinstance(paths, pd.DataFrame) else None
     given = [] if frame is not None else [paths] if isinstance(paths, (str, Path)) else paths
-    files = sorted(Path(path) for path in given)
+    files = of_cohort(sorted(Path(path) for path in given))
     if not files and frame is None:
-        raise InputError("there is no feature table", expected="at least one")
+        raise InputError("there is no feature table of the cohort", expected="at least one")
     sources = []
     for raw in [table_of_frame(frame)] if frame is not None else map(open_table, files):
         path = raw.path

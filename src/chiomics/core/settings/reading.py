@@ -83,6 +83,25 @@ def complete_section(kind: type, given: Mapping[str, Any] | None, *, where: str)
     return cast("dict[str, Any]", _plain(read_settings(kind, given, where=where)))
 
 
+def order_keys(given: dict[str, Any], default: Mapping[str, Any]) -> None:
+    """Bring the keys of a configuration into one order, in place.
+
+    Parameters
+    ----------
+    given : dict
+        The configuration or a section.
+    default : mapping
+        The same by default: its keys come first, in its order, and all others by name.
+    """
+    known = list(default)
+    for key in sorted(given, key=lambda name: (known.index(name) if name in known else len(known), str(name))):
+        value = given[key] = given.pop(key)
+        inner = default.get(key)
+        for section in value if isinstance(value, list) else [value]:
+            if isinstance(section, dict):
+                order_keys(section, inner if isinstance(inner, Mapping) else {})
+
+
 def check_key(key: str, known: Iterable[str], *, where: str) -> None:
     """Refuse a key that a section does not have, with the one that was probably meant.
 

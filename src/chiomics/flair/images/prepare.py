@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -86,6 +86,14 @@ class Prepared:
         shapes = {"wang": (0, edge, edge, edge), "seok": (0, SLICES, pixels, pixels)}
         images = {name: np.zeros(shapes[name.partition("_")[0]], np.float16) for name in IMAGES}
         return cls(pd.DataFrame(), images, np.zeros((0, int(np.prod(CELLS))), np.float32))
+
+    def with_people(self, people: Mapping[str, Mapping[str, object]]) -> Prepared:
+        """Join what is known of participants, by session key; none for images that tell it themselves."""
+        if not people:
+            return self
+        known = pd.DataFrame([people[session] for session in self.table["session"]], index=self.table.index)
+        others = [name for name in self.table if name not in known]
+        return replace(self, table=pd.concat([self.table[others], known], axis=1))
 
     def take(self, rows: np.ndarray) -> Prepared:
         """Choose sessions."""
