@@ -7,11 +7,10 @@ import pandas as pd
 
 from chiomics.core.files import write_text
 from chiomics.core.logs import start_log
-from chiomics.core.papers import write_paper_table
+from chiomics.core.papers import read_departures, write_paper_table
 from chiomics.core.tables import write_frame
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.combine import fair_performance
-from chiomics.flair.study.paper_files import departures
 from chiomics.flair.study.readme import write_readme
 from chiomics.flair.study.splits import size_of_test
 from chiomics.flair.study.trainings import left_out_of_wang
@@ -32,7 +31,7 @@ if study == "seok2023":
     y = (prepared.table["group"] == settings["positive"]).to_numpy().astype(int)
     participants = prepared.table["participant"].to_numpy()
     facts["test"] = size_of_test(y, participants, per_class=settings["test_per_class"])
-departed = departures(study, settings, **facts)
+departed = read_departures(f"chiomics.flair.{study}", settings | facts)
 write_frame(departed, folder / "departures.tsv")
 sizes = prepared.table.drop_duplicates("participant")["group"].value_counts().to_dict()
 readme = write_readme(

@@ -6,11 +6,11 @@ import pandas as pd
 
 from chiomics.core.files import write_text
 from chiomics.core.logs import start_log
+from chiomics.core.papers import write_paper_table
 from chiomics.core.tables import write_frame
 from chiomics.rims.detectors.lesions import read_lesions
 from chiomics.rims.zhang2022.facts import study_facts
-from chiomics.rims.zhang2022.published_values import read_published
-from chiomics.rims.zhang2022.readme import write_readme
+from chiomics.rims.zhang2022.readme import departures_of, write_readme
 from chiomics.rims.zhang2022.tables import kappa_of, table1, table2, table3, text_numbers
 
 log = start_log(snakemake.log[0])
@@ -24,11 +24,12 @@ found = {
     "table2": table2(tables["performance"], tables["areas"]),
     "table3": table3(tables["performance"]),
     "text_numbers": text_numbers(tables),
-    "departures": read_published("departures"),
 }
+departures = departures_of(settings)
 folder, simulated = Path(snakemake.output.readme).parent, snakemake.params.simulated
 for name, table in found.items():
-    write_frame(table.assign(simulated=simulated) if name != "departures" else table, folder / f"{name}.tsv")
+    write_paper_table(table, folder / f"{name}.tsv", simulated=simulated)
+write_frame(departures, folder / "departures.tsv")
 facts = study_facts(lesions, source=snakemake.params.source)
-write_text(folder / "README.md", write_readme(tables, settings, facts, simulated=simulated))
+write_text(folder / "README.md", write_readme(tables, departures, settings, facts, simulated=simulated))
 log.info("%d tables in %s", len(found), folder)

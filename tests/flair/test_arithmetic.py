@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from chiomics.core.papers import read_published
+from chiomics.core.papers import read_departures, read_published
 from chiomics.flair.study.demographics import compare_counts, compare_moments, describe_cohort
-from chiomics.flair.study.paper_files import departures
 from chiomics.flair.study.performance import intervals_of_draws, pooled_accuracy, score_sessions, summarise
 from chiomics.flair.study.splits import wang_splits
 from tests.flair.prepared import SEOK, WANG
@@ -167,7 +166,8 @@ def test_scores_against_scikit_learn() -> None:
 
 
 def test_departures_are_filled_from_the_settings() -> None:
-    wang, seok = departures("wang2020", WANG), departures("seok2023", SEOK, test=15)
+    wang = read_departures("chiomics.flair.wang2020", WANG)
+    seok = read_departures("chiomics.flair.seok2023", SEOK | {"test": 15})
     for table in (wang, seok):
         assert not table["here"].str.contains("{", regex=False).any()
         assert table.notna().all(axis=None)

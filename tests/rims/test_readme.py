@@ -3,7 +3,7 @@
 import pandas as pd
 
 from chiomics.rims.evaluation.agreement import detector_agreement
-from chiomics.rims.zhang2022.readme import say_agreement, say_leak, say_order
+from chiomics.rims.zhang2022.readme import departures_of, say_agreement, say_leak, say_order
 from chiomics.rims.zhang2022.tables import table2
 from tests.rims.test_evaluation import make_calls
 
@@ -59,3 +59,10 @@ def test_a_cohort_that_shows_no_leak_says_so():
     assert "no licence" in say_leak(chance(0.89))
     assert "no licence" not in say_leak(chance(0.95))
     assert "0.950 in place of 0.900 (labels permuted: 0.50)" in say_leak(chance(0.95))
+
+
+def test_a_small_network_is_a_departure_and_the_published_size_none():
+    small, published = departures_of({"size": "demo"}), departures_of({"size": "published"})
+    assert len(small) == len(published) + 1
+    assert "numbers say nothing about the published one" in small["here"].iloc[0]
+    assert not published["here"].str.contains("small network").any()

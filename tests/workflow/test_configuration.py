@@ -111,6 +111,7 @@ TYPOS = [
     ("papers.fiscone2023.perturbations", {"mine": {"kind": "noisee"}}, ["perturbation mine: kind", "noise?"]),
     ("papers.fiscone2023.perturbations", {"mine": {"kind": "noise", "sdd": 1}}, ["mine of kind noise has", "sd?"]),
     ("papers.fiscone2023.axes.mine", {"colum": "echo_set"}, ["axes.mine has", "column?"]),
+    ("papers.fiscone2023.axes.mine", {"column": "inversions"}, ["axes.mine", "inversion?"]),
     ("papers.yan2021.fold", 5, ["papers.yan2021 has", "folds?"]),
     ("papers.yan2021.positive", "HC", ["papers.yan2021.positive", "MS or NMOSD"]),
     ("papers.yan2021.threshold_rule.nestd", "half", ["papers.yan2021.threshold_rule has", "nested?"]),

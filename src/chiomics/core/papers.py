@@ -78,26 +78,42 @@ def read_published(wing: str, name: str) -> pd.DataFrame:
     return frame
 
 
-def departures_table(wing: str, facts: Mapping[str, object]) -> str:
-    """Lay out what a paper leaves open or gets wrong, and what is done here, from the table ``departures`` of its wing.
+def read_departures(wing: str, facts: Mapping[str, object]) -> pd.DataFrame:
+    """Read what a paper leaves open or gets wrong, and what is done here, from the table ``departures`` of its wing.
 
     Parameters
     ----------
     wing : str
         The paper's package.
     facts : mapping
-        What the column ``here`` leaves open in braces.
+        What the column ``here`` leaves open in braces; lists are written with commas.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns where (where the wing names section or table of the paper), paper, here.
+    """
+    lists = {key: ", ".join(map(str, value)) for key, value in facts.items() if isinstance(value, (list, tuple))}
+    rows, said = read_published(wing, "departures"), {**facts, **lists}
+    return rows.assign(here=[str(text).format_map(said) for text in rows["here"]])
+
+
+def departures_table(departures: pd.DataFrame) -> str:
+    """Lay departures out for a README.
+
+    Parameters
+    ----------
+    departures : pandas.DataFrame
+        From `read_departures`.
 
     Returns
     -------
     str
-        A table in Markdown: section or table of the paper where the wing names them, the paper's words, ours.
+        A table in Markdown.
     """
-    rows = read_published(wing, "departures")
     head = {"where": "Where", "paper": "In the paper", "here": "Here"}
-    names = [name for name in head if name in rows]
-    cells = rows.assign(here=[text.format_map(facts) for text in rows["here"]])[names]
-    return markdown_table([head[name] for name in names], cells.itertuples(index=False))
+    names = [name for name in head if name in departures]
+    return markdown_table([head[name] for name in names], departures[names].itertuples(index=False))
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -106,7 +122,7 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
 
 
-def frame_readme(title: str, sections: Mapping[str, str | Sequence[str]], *, simulated: bool) -> str:
+def frame_readme(title: str, sections: Mapping[str, str | Sequence[str]], *, simulated: bool, lead: str = "") -> str:
     """Put the README of a paper's folder together.
 
     Parameters
@@ -116,14 +132,16 @@ def frame_readme(title: str, sections: Mapping[str, str | Sequence[str]], *, sim
     sections : mapping of str to str or sequence of str
         Texts by heading, each text ending with a line break.
     simulated : bool
-        Whether the subjects are simulated, which the README says first.
+        Whether the subjects are simulated, which the README says at its head.
+    lead : str
+        What a reader has to know first, below the title.
 
     Returns
     -------
     str
         Markdown.
     """
-    parts = [f"# {title}\n", say_origin(simulated=simulated) + "\n"]
+    parts = [f"# {title}\n", *([lead + "\n"] if lead else []), say_origin(simulated=simulated) + "\n"]
     for heading, texts in sections.items():
         parts += [f"## {heading}\n", *([texts] if isinstance(texts, str) else texts)]
     return "\n".join(parts)

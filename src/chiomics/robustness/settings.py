@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.papers import Include
-from chiomics.core.settings import Given, Limits, Size, read_settings
+from chiomics.core.settings import Given, Limits, Size, check_key, read_settings
 from chiomics.robustness.perturbation_settings import REFERENCE_ECHO_SET, UNPERTURBED, read_perturbations
 
 if TYPE_CHECKING:  # the main process checks settings and reads no table
@@ -31,7 +31,7 @@ Names = Annotated[tuple[str, ...], Size(1)]
 class AxisSection:
     """A further axis, see `chiomics.robustness.ratings.Axis`."""
 
-    column: Literal["echo_set", "inversion", "perturbation"]
+    column: str
     values: tuple[str, ...]
     where: dict[str, str | tuple[str, ...]]
 
@@ -188,6 +188,9 @@ def check_settings(section: Mapping[str, Any]) -> None:
     Raises
     ------
     SettingError
-        For a perturbation that is not known, or a value that it cannot use.
+        For an axis of another column, and a perturbation that is not known or has a value that it cannot use.
     """
+    for name, axis in section["axes"].items():
+        if "column" in axis:
+            check_key(axis["column"], VARIED, where=f"papers.fiscone2023.axes.{name}.column: the features")
     read_perturbations(section["perturbations"])

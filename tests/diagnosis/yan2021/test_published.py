@@ -9,10 +9,11 @@ from scipy import stats
 
 from chiomics.core.scores.intervals import hanley_mcneil_interval
 from chiomics.core.scores.thresholds import Calls
-from chiomics.diagnosis.contracts import DEFAULTS, PREDICTIONS, SELECTED
+from chiomics.diagnosis.contracts import PREDICTIONS, SELECTED
 from chiomics.diagnosis.group_tests import compare_counts, compare_moments, compare_values
 from chiomics.diagnosis.models import complete_settings, list_jobs, list_models
 from chiomics.diagnosis.performance import performance_table
+from chiomics.diagnosis.settings import Settings
 
 MS, NMOSD = 47, 36
 #: Rightly called MS and NMOSD of each model, and the sensitivity, specificity and accuracy printed.
@@ -92,7 +93,7 @@ def test_continuous_variables_are_compared_as_their_normality_asks():
 def test_the_models_of_the_paper_and_those_of_confounding():
     models = list_models(complete_settings({}))
     main = [name for name, model in models.items() if model.main]
-    assert main == [*DEFAULTS["nuclei"], "demographics", "hybrid"]
+    assert main == [*Settings().nuclei, "demographics", "hybrid"]
     assert models["hybrid"].regions == ("DN",)
     assert models["hybrid_without_sex_edss"].demographics == ("age", "disease_duration")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.left_out import say_left_out
-from chiomics.core.papers import departures_table, frame_readme, markdown_table
+from chiomics.core.papers import departures_table, frame_readme, markdown_table, read_departures
 from chiomics.diagnosis.estimators.site import say_site
 from chiomics.diagnosis.yan2021.figures import rows_of
 from chiomics.diagnosis.yan2021.published_values import WING
@@ -89,7 +89,7 @@ def write_readme(
             _warnings(tables["performance"], list(table4["model"])),
         ],
         "Demographic variables that differ by design": _confounding(tables["confounding"]),
-        "What is not as in the paper": departures_table(WING, facts),
+        "What is not as in the paper": departures_table(read_departures(WING, facts)),
         "Limitations": LIMITATIONS,
         "Files": FILES.format(clear=clear),
     }  # fmt: skip

@@ -1,20 +1,10 @@
-"""What a paper's folder says of departures and in tables for reading."""
+"""Tables for reading in a paper's README."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 
-from chiomics.core.papers import markdown_table, read_published
-
-
-def departures(study: str, settings: Mapping[str, Any], **facts: object) -> pd.DataFrame:
-    """List what the paper leaves open or gets wrong, and what is done here with these settings."""
-    table = read_published(f"chiomics.flair.{study}", "departures")
-    known = {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in settings.items()}
-    return table.assign(here=[str(text).format_map(known | facts) for text in table["here"]])
+from chiomics.core.papers import markdown_table
 
 
 def to_markdown(frame: pd.DataFrame) -> str:

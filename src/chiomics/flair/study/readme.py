@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from chiomics.core.papers import frame_readme, markdown_table
+from chiomics.core.papers import departures_table, frame_readme, markdown_table
 from chiomics.flair.study.paper_files import to_markdown
 from chiomics.flair.study.trainings import TITLES
 from chiomics.flair.study.verdict import say_verdict
@@ -100,7 +100,7 @@ def write_readme(
         "Where lesion load is equal and sites alone differ": _matched(tables["matched"]),
         "What else could tell the groups apart": to_markdown(tables["confounders"]),
         "Where the network looks": _attention(attention, study),
-        "What is not as in the paper": to_markdown(departures),
+        "What is not as in the paper": departures_table(departures),
         "Limitations": LIMITS,
         "Files": [
             markdown_table(["File", "What"], [[f"`{name}`", what] for name, what in files.items()]),
@@ -108,7 +108,7 @@ def write_readme(
         ],
     }
     verdict = say_verdict(fair, tables["comparisons"])
-    return verdict + "\n\n" + frame_readme(title, sections, simulated=simulated)
+    return frame_readme(title, sections, simulated=simulated, lead=verdict)
 
 
 def _auc_table(fair: pd.DataFrame, performance: pd.DataFrame) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from chiomics.core.origin import say_origin
+from chiomics.core.papers import departures_table, frame_readme, markdown_table, read_departures
 from chiomics.rims.detectors.arms import ARMS, BASELINE
 from chiomics.rims.evaluation.agreement import CONSENSUS
 from chiomics.rims.evaluation.lesion_level import order_of
-from chiomics.rims.zhang2022.published_values import published_number, read_published
+from chiomics.rims.zhang2022.published_values import WING, published_number, read_published
 
 TITLE = "Rim lesions of multiple sclerosis on susceptibility maps (Zhang et al. 2022)"
 READING = """\
@@ -21,16 +21,15 @@ divided by .1: chance is .05), and F1 at a stated threshold. Threshold `publishe
 is evaluated on and is too good; `inner` was chosen on other subjects. A detector that does not beat the mean χ of the
 lesion has learnt nothing about rims, and one that does not beat the forest on nine measures does not need to be deep.
 """
-FILES = """\
-| File | What |
-|---|---|
-| `table1.tsv` to `table3.tsv` | the paper's tables, printed values and those recomputed from its counts beside ours |
-| `text_numbers.tsv` | numbers of the paper's text beside ours |
-| `figure1` to `figure8` | examples, annotation, rims per subject, network, DeepSMOTE, curves, counts, calls |
-| `figureS1` to `figureS3` | calibration and prevalence, chance and leak, errors by kind of lesion |
-| `figureS4` | the rules that led here |
-| `departures.tsv` | what the paper leaves open or gets wrong, and what is done here |
-
+FILES = {
+    "table1.tsv` to `table3.tsv": "the paper's tables, printed values and those recomputed from its counts beside ours",
+    "text_numbers.tsv": "numbers of the paper's text beside ours",
+    "figure1` to `figure8": "examples, annotation, rims per subject, network, DeepSMOTE, curves, counts, calls",
+    "figureS1` to `figureS3": "calibration and prevalence, chance and leak, errors by kind of lesion",
+    "figureS4": "the rules that led here",
+    "departures.tsv": "what the paper leaves open or gets wrong, and what is done here",
+}
+BEHIND = """\
 The tidy tables behind them lie in `../../rims`: `performance.tsv` and `differences.tsv` (intervals of the bootstrap
 over subjects), `subject_level.tsv` and `correlations.tsv`, `calibration.tsv`, `error_analysis.tsv`, `chance.tsv`,
 `detector_agreement.tsv` (detectors as raters), `training.tsv` (every epoch, batches in which DeepSMOTE could not act),
@@ -43,7 +42,12 @@ doi:10.1016/j.nicl.2022.102979
 
 
 def write_readme(
-    tables: Mapping[str, pd.DataFrame], settings: Mapping[str, Any], facts: Mapping[str, Any], *, simulated: bool
+    tables: Mapping[str, pd.DataFrame],
+    departures: pd.DataFrame,
+    settings: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    *,
+    simulated: bool,
 ) -> str:
     """Write the README of the paper's folder.
 
@@ -51,6 +55,8 @@ def write_readme(
     ----------
     tables : mapping
         Of `evaluation.study`.
+    departures : pandas.DataFrame
+        Of `departures_of`.
     settings : mapping
         Of `arms.complete_settings`.
     facts : mapping
@@ -67,28 +73,25 @@ def write_readme(
         "{folds} folds of subjects, {seeds} seed(s) per fold, {epochs} epochs, size `{size}` of the networks, sampler "
         "`{sampler}`, fusion `{fusion}`, DeepSMOTE `{deepsmote}`, seed {seed}."
     )
-    parts = [
-        f"# {TITLE}\n",
-        say_order(tables["areas"], facts, settings["left_out"]) + "\n",
-        say_origin(simulated=simulated) + "\n",
-        "## Performance per lesion\n",
-        performance_rows(tables),
-        READING,
-        say_agreement(tables["detector_agreement"]) + "\n",
-        say_leak(tables["chance"]) + "\n",
-        "## Cohort and protocol\n",
-        "{source}: {subjects} subjects, {lesions} rated lesions, {rims} with a rim ({share:.1%}). The paper: 172, "
-        "4,163 and 177 (4.25 %).\n".format_map(facts),
-        protocol.format_map(settings) + "\n",
-        _trained(tables),
-        "## What is not as in the paper\n",
-        "\n".join(
-            ["| In the paper | Here |", "|---|---|", *(f"| {r.paper} | {r.here} |" for r in departures(settings))]
-        ),
-        "\n## Files\n",
-        FILES,
-    ]
-    return "\n".join(parts)
+    sections = {
+        "Performance per lesion": [
+            performance_rows(tables),
+            READING,
+            say_agreement(tables["detector_agreement"]) + "\n",
+            say_leak(tables["chance"]) + "\n",
+        ],
+        "Cohort and protocol": [
+            "{source}: {subjects} subjects, {lesions} rated lesions, {rims} with a rim ({share:.1%}). The paper: 172, "
+            "4,163 and 177 (4.25 %).\n".format_map(facts),
+            protocol.format_map(settings) + "\n",
+            _trained(tables),
+        ],
+        "What is not as in the paper": departures_table(departures),
+        "Files": [markdown_table(["File", "What"], [[f"`{name}`", what] for name, what in FILES.items()]), BEHIND],
+    }
+    return frame_readme(
+        TITLE, sections, simulated=simulated, lead=say_order(tables["areas"], facts, settings["left_out"])
+    )
 
 
 def say_order(areas: pd.DataFrame, facts: Mapping[str, Any], left_out: Sequence[str]) -> str:
@@ -162,17 +165,17 @@ def _kappa(row: Any) -> str:
     return f"{row.kappa:.2f} ({row.low:.2f}–{row.high:.2f})"
 
 
-def departures(settings: Mapping[str, Any]) -> list:
+def departures_of(settings: Mapping[str, Any]) -> pd.DataFrame:
     """List departures, the size of the networks among them."""
-    table = read_published("departures")
-    if settings["size"] != "published":
-        small = {
-            "paper": "3-D ResNet-18 of 64 to 512 channels on 32 × 32 × 16 voxels, Adam 1e-4, 40 epochs, three seeds.",
-            "here": "A small network (8 to 64 channels, one block per stage, 24 × 24 × 12 voxels) that learns in "
-            "minutes on two cores. Its numbers say nothing about the published one: `size: published` trains that.",
-        }
-        table = pd.concat([pd.DataFrame([small]), table], ignore_index=True)
-    return list(table.itertuples())
+    table = read_departures(WING, settings)
+    if settings["size"] == "published":
+        return table
+    small = {
+        "paper": "3-D ResNet-18 of 64 to 512 channels on 32 × 32 × 16 voxels, Adam 1e-4, 40 epochs, three seeds.",
+        "here": "A small network (8 to 64 channels, one block per stage, 24 × 24 × 12 voxels) that learns in minutes "
+        "on two cores. Its numbers say nothing about the published one: `size: published` trains that.",
+    }
+    return pd.concat([pd.DataFrame([small]), table], ignore_index=True)
 
 
 def _trained(tables: Mapping[str, pd.DataFrame]) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from chiomics.core.features.columns import SESSION
 from chiomics.core.left_out import say_left_out
-from chiomics.core.papers import departures_table, frame_readme
+from chiomics.core.papers import departures_table, frame_readme, read_departures
 from chiomics.robustness.bootstrap import MIN_PARTICIPANTS, NOT_ESTIMABLE
 from chiomics.robustness.fiscone2023.published_values import WING
 from chiomics.robustness.fiscone2023.volumes import BY_MASK
@@ -58,7 +58,7 @@ def write_readme(
     sections = {
         "Cohort and question": [_cohort(tables, settings, source), say_left_out(tables["left_out.tsv"].fillna(""))],
         "Findings": _findings(tables, setting, settings),
-        "What is not as in the paper": departures_table(WING, facts),
+        "What is not as in the paper": departures_table(read_departures(WING, facts)),
         "Files": FILES,
     }
     return frame_readme(TITLE, sections, simulated=simulated)
