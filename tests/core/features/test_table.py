@@ -162,6 +162,8 @@ def test_tables_of_the_workflow_are_joined_with_the_participants_of_their_manife
     found = features.read(["participant", "group", "age"], value=False).to_pandas().drop_duplicates()
     assert dict(zip(found["participant"], found["group"], strict=True)) == TIDY_SESSIONS
     assert set(found["age"]) == {"40"}
+    ours = features.read(["participant"], keep={"group": ["MS"]}).to_pandas()
+    assert set(ours["participant"]) == {"sub-01", "sub-03"}, "rows are chosen by what joins as well"
     assert {"group", "age"} <= set(features.others)
 
 

@@ -118,6 +118,7 @@ class FeatureTable:
         words = {name: Words(name) for name in needed if name not in NUMBERS}
         wanted_regions = frozenset(keep.get("voi", ()))
         parts: dict[str, list[np.ndarray]] = {name: [] for name in [*needed, *(["value"] if value else [])]}
+        filled = {name for name in names if (group_column if name == "group" else name) in from_people}
         infinite = 0
         for source in self.sources:
             raw = {name: self._raw(source, group_column if name == "group" else name) for name in needed}
@@ -134,7 +135,8 @@ class FeatureTable:
                     regions_and_sides(codes, words, wanted_regions, source.path)
                 mask = np.ones(length, dtype=bool)
                 for name, values in keep.items():
-                    mask &= self._matches(codes[name], words.get(name), values)
+                    if name not in filled:
+                        mask &= self._matches(codes[name], words.get(name), values)
                 if value:
                     numbers, beyond = without_infinite(read_values(batch["value"], length, source.path, line, "value"))
                     infinite += beyond
@@ -146,10 +148,14 @@ class FeatureTable:
         arrays = {name: np.concatenate(found) if found else np.zeros(0) for name, found in parts.items()}
         if "n_gray_levels" in arrays:
             arrays["n_gray_levels"] = _whole_numbers(arrays["n_gray_levels"])
-        for name in names:
-            if (group_column if name == "group" else name) in from_people:
-                people = from_people[group_column if name == "group" else name]
-                arrays[name] = words[name].fill(arrays[name], words["participant"], arrays["participant"], people)
+        mask = np.ones(len(arrays["participant"]), dtype=bool)
+        for name in [name for name in names if name in filled]:
+            people = from_people[group_column if name == "group" else name]
+            arrays[name] = words[name].fill(arrays[name], words["participant"], arrays["participant"], people)
+            if name in keep:
+                mask &= self._matches(arrays[name], words[name], keep[name])
+        if not mask.all():
+            arrays = {name: values[mask] for name, values in arrays.items()}
         asked = [*columns, *(["value"] if value else [])]
         return pa.table(
             {name: words[name].array(arrays[name]) if name in words else pa.array(arrays[name]) for name in asked}
