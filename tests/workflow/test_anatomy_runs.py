@@ -162,12 +162,45 @@ def test_a_failed_registration_costs_the_anatomy_alone_and_is_said_in_the_manife
     run = workflow(bids)
     failed = run.run("anatomy", config=configuration(cohort))
     assert failed.returncode != 0
+    # The other session's table and picture are made in the same run, and say who is missing; so is the report.
+    table = pd.read_csv(run.folder / "results/qc/anatomy.tsv", sep="\t")
+    assert table["session"].tolist() == ["sub-HC01"]
+    assert (run.folder / "results/qc/anatomy.png").stat().st_size > 0
+    page = run.folder / "report.html"
+    check(run.run("anatomy", config=configuration(cohort), options=("--report", str(page))))
+    assert "sub-HC01" in page.read_text(encoding="utf-8")
     run.run(config=configuration(cohort), options=("--dry-run",))
     row = next(row for row in read_manifest(run.folder / "results/manifest.tsv") if row["session"] == "sub-MS01")
     # The χ map stays; the session is left out of the anatomy and of what needs it.
     assert row["status"] == "included"
     assert "anatomy" in row["without"]
     assert any("left out of anatomy" in told and "brain extraction failed" in told for told in row["warnings"]), row
+
+
+@pytest.mark.slow
+def test_white_matter_that_the_flair_did_not_see_is_not_normal_appearing(cohort, workflow, tmp_path):
+    bids = Path(shutil.copytree(cohort / "bids", tmp_path / "bids"))
+    path = bids / "sub-MS01/anat/sub-MS01_FLAIR.nii.gz"
+    image = nib.load(path)
+    first = int(0.55 * image.shape[2])  # the upper part of the head
+    nib.save(image.slicer[:, :, first:], path)
+    run = workflow(bids)
+    check(run.run("anatomy", config=configuration(cohort) | {"index": {"participants": ["MS01"]}}))
+    anat = run.folder / "results/sub-MS01/anat"
+    normal = nib.load(anat / "sub-MS01_desc-nawm_dseg.nii.gz")
+    height = nib.affines.apply_affine(normal.affine, np.argwhere(np.asanyarray(normal.dataobj) > 0))[:, 2]
+    edge = image.affine[:3, :3] @ [0, 0, first] + image.affine[:3, 3]
+    # The phantom's FLAIR lies as its gradient echo does but for a small motion; the voxels are 3 mm high.
+    assert height.min() > edge[2] - 6
+    white = voxels(anat / "sub-MS01_desc-tissue_dseg.nii.gz") == 3
+    assert (np.asanyarray(normal.dataobj) > 0).sum() < 0.8 * white.sum()
+    found = read_sidecar(anat / "sub-MS01_anatomy.json")
+    assert found["Coverage"]["FLAIR"]["white matter"] < 0.8 < found["Coverage"]["T1w"]["white matter"]
+    assert found["Segmentation"]["Lesions"]["SearchedShareOfWhiteMatter"] < 0.8
+    assert any(text.startswith("the FLAIR saw ") for text in found["Warnings"])
+    row = pd.read_csv(run.folder / "results/qc/anatomy.tsv", sep="\t").iloc[0]
+    assert row["seen_FLAIR_white_matter"] == found["Coverage"]["FLAIR"]["white matter"]
+    assert "the FLAIR saw" in row["warnings"]
 
 
 def tidy_features(subjects: int, seed: int) -> pd.DataFrame:

@@ -91,7 +91,7 @@ def _draw(found: SessionRegions, path: str, *, title: str, simulated: bool) -> N
     segmentation = found.sidecar["Segmentation"]
     outlines = {
         "brain": found.brain.voxels > 0,
-        "white matter": images["desc-nawm_dseg"].voxels > 0,
+        "NAWM": images["desc-nawm_dseg"].voxels > 0,
         "ventricles": tissue == VENTRICLES,
         "lesions": images["desc-lesions_dseg"].voxels > 0,
     }

@@ -24,11 +24,12 @@ from chiomics.core.space.volume import Volume
 CHARACTERS, LINE_HEIGHT = 13.5, 0.2
 #: Display range of χ in ppm.
 CHI_RANGE = 0.15
+CHI_LABEL = "χ (ppm)"
 NUCLEI = ("HCN", "PUT", "GP", "THA", "SN", "RN", "DN")
 TRACTS = ("AF", "CST", "FAT", "IFOF", "OR", "UF")
 COLOUR_OF = dict(zip(NUCLEI, (*COLOURS[:6], "#FF9D3A"), strict=True))
 COLOUR_OF |= dict(zip(TRACTS, COLOURS[:6], strict=True))
-LINES = {"brain": "#FFFFFF", "ventricles": "#66CCEE", "white matter": "#E8D44D", "lesions": "#FF2222"}
+LINES = {"brain": "#FFFFFF", "ventricles": "#66CCEE", "NAWM": "#E8D44D", "lesions": "#FF2222"}
 
 
 def write_anatomy_page(
@@ -59,7 +60,7 @@ def write_anatomy_page(
     structural_name : str
         How it is called.
     outlines : mapping of str to ndarray of bool, shape (x, y, z)
-        Of ``brain``, ``white matter``, ``ventricles`` and ``lesions``, those that there are.
+        Of ``brain``, ``NAWM`` (white matter that appears normal), ``ventricles`` and ``lesions``, those that there are.
     nuclei, tracts : mapping of str to ndarray of bool
         By abbreviation, both sides as one.
     title : str
@@ -78,7 +79,7 @@ def write_anatomy_page(
 
     backgrounds = [(structural_name, to_ras(structural.voxels), (0, _bright(structural)))]
     if chi is not None:
-        backgrounds.append(("χ (ppm)", to_ras(chi.voxels), (-CHI_RANGE, CHI_RANGE)))
+        backgrounds.append((CHI_LABEL, to_ras(chi.voxels), (-CHI_RANGE, CHI_RANGE)))
     lines = {name: to_ras(mask) for name, mask in outlines.items()}
     regions = [{name: to_ras(mask) for name, mask in masks.items()} for masks in (nuclei, tracts)]
     planes = _planes(lines, regions[0], backgrounds[0][1].shape)
@@ -105,12 +106,19 @@ def write_anatomy_page(
     for row, (label, image, limits, contours, filled) in zip(axes, rows, strict=True):
         for axis, plane in zip(row, planes, strict=True):
             _draw(axis, image, plane, nearest.voxel_size, limits, contours, filled, fill=filled is regions[1])
+        if label == CHI_LABEL:
+            shades = mpl.cm.ScalarMappable(mpl.colors.Normalize(*limits), "gray")
+            bar = pictures.colorbar(shades, ax=list(row), location="bottom", shrink=0.3, aspect=40, pad=0.01)
+            bar.ax.tick_params(colors="white", labelsize=8)
+            bar.set_label(CHI_LABEL, color="white", fontsize=8)
         row[0].text(-0.06, 0.5, label, transform=row[0].transAxes, color="white", rotation=90, va="center", ha="right")
         colours = {name: LINES[name] for name in contours} | {name: COLOUR_OF.get(name, "white") for name in filled}
         handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
         row[-1].legend(
             handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5), labelcolor="white", frameon=False
         )
+    for axis, plane in zip(axes[0], planes, strict=True):
+        axis.set_title(_place(plane, nearest.affine, backgrounds[0][1].shape), color="white", fontsize=8)
     pictures.suptitle(title + (f"   {SIMULATED_MARK}" if simulated else ""), color="white", fontsize=12)
     done = 0
     for text, colour in wrapped:
@@ -145,6 +153,14 @@ def _planes(lines: Mapping, nuclei: Mapping, shape: tuple[int, ...]) -> list[tup
     middle = thalamus if thalamus is not None and thalamus.any() else brain
     planes.append((1, int(np.median(np.nonzero(middle > 0.5)[1]))))
     return planes
+
+
+def _place(plane: tuple[int, int], affine: np.ndarray, shape: tuple[int, ...]) -> str:
+    """Word where the middle of a slice lies in the scanner's coordinates."""
+    axis, index = plane
+    middle = (np.array(shape) - 1) / 2
+    middle[axis] = index
+    return f"{'xyz'[axis]} = {affine[axis, :3] @ middle + affine[axis, 3]:.0f} mm"
 
 
 def _draw(
