@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from chiomics.anatomy.diffusion.coherence import compare_tables
 from chiomics.anatomy.diffusion.gradients import Gradients
-from chiomics.anatomy.diffusion.model import fit_orientations, fractional_anisotropy, highest_order
+from chiomics.anatomy.diffusion.model import fit_orientations, fit_tensor, highest_order
 from chiomics.anatomy.diffusion.preprocessing import prepare_diffusion
 from chiomics.anatomy.diffusion.seeds import MIDLINE, TractRegions, bundle_position, tract_regions
 from chiomics.anatomy.diffusion.session import read_traced, write_traced
@@ -18,6 +19,7 @@ from chiomics.anatomy.diffusion.tracts import DiffusionSeries, DiffusionSettings
 from chiomics.anatomy.registration.ants import Chain
 from chiomics.anatomy.registration.settings import settings as registration_settings
 from chiomics.core.errors import InputError, SettingError
+from chiomics.core.images import read_image
 from chiomics.core.space.volume import Volume
 from tests.anatomy import diffusion_phantom as phantom
 
@@ -187,10 +189,15 @@ def test_streamlines_fill_the_bundle_and_a_rerun_is_the_same(tmp_path):
     middle = (distance < phantom.TUBE / 2) & inside & (traced.share.voxels > 0)
     assert set(range(3, 15)) <= set((angle_along(points)[middle] // 5).astype(int))
 
-    anisotropy = fractional_anisotropy(prepared, mask=Volume(masks["brain"], affine), scratch=tmp_path)
+    anisotropy, directions = fit_tensor(prepared, mask=Volume(masks["brain"], affine), scratch=tmp_path)
     # λ = 1.7, 0.3, 0.3 × 10⁻³ mm²/s has an anisotropy of 0.81; noise adds a little, denoising takes little away.
     deep, _ = phantom.bundle(phantom.world(phantom.SHAPE, affine), "R")
     assert np.median(anisotropy.voxels[deep]) == pytest.approx(0.81, abs=0.05)
+    # Noise turns the main direction by a few degrees.
+    tangent = phantom.bundle(phantom.world(phantom.SHAPE, affine), "R")[1]
+    along = np.abs((directions.voxels * np.moveaxis(tangent, 0, -1)).sum(-1))[deep]
+    assert np.median(along) > np.cos(np.deg2rad(10))
+    assert not compare_tables(directions.voxels, anisotropy.voxels, anisotropy.voxel_size).other_is_better
 
 
 @needs_mrtrix
@@ -206,6 +213,46 @@ def test_few_directions_trace_the_tensor_and_say_so(tmp_path):
     assert traced.streamlines == 50
     inside, _ = phantom.bundle(phantom.world(traced.share.voxels.shape, traced.share.affine), "L")
     assert traced.share.voxels[inside].sum() > 0.6 * traced.share.voxels.sum()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda v: v * [-1, 1, 1], "x mirrored"),
+        (lambda v: v * [1, -1, 1], "y mirrored"),
+        (lambda v: v[..., [2, 1, 0]], "x, y, z read as z, y, x"),
+        (lambda v: v * [-1, -1, -1], None),  # a direction has no sign
+        (lambda v: v, None),
+    ],
+)
+def test_mirrored_and_swapped_gradient_axes_are_told_by_fibres_that_do_not_run_on(change, words):
+    points, inside = phantom.world(phantom.SHAPE, phantom.affine()), phantom.tissue()
+    directions = np.random.default_rng(0).standard_normal((*phantom.SHAPE, 3))
+    for side in "LR":
+        tangent = np.moveaxis(phantom.bundle(points, side)[1], 0, -1)
+        directions[inside[side]] = tangent[inside[side]] + 0.1 * directions[inside[side]]
+    anisotropy = np.where(inside["L"] | inside["R"], 0.8, 0.1)
+    found = compare_tables(change(directions), anisotropy, np.full(3, phantom.VOXEL))
+    assert found.other_is_better == (words is not None)
+    if words is not None:
+        # The bundles lie in a plane: what is done across it does not show, and x and y are mirrored as one.
+        assert words in found.change or {words, found.change} <= {"x mirrored", "y mirrored"}
+
+
+@needs_mrtrix
+def test_a_mirrored_gradient_table_leaves_the_tracts_to_the_atlas(tmp_path):
+    paths = phantom.write_series(tmp_path)
+    np.savetxt(paths["bvec"], np.loadtxt(paths["bvec"]) * [[-1], [1], [1]], fmt="%.7f")
+    brain = Volume(phantom.tissue()["brain"], phantom.affine())
+    head = brain.like(read_image(paths["image"])[0][..., 0])
+    tracts = trace_tracts(
+        DiffusionSeries(**paths), {("UF", "R"): phantom.bundle_mask("R")}, anatomy=head, anatomy_mask=brain,
+        atlas_to_anatomy=Chain(), anatomy_to_gre=Chain(), gre=head, registration=registration_settings(),
+        scratch=tmp_path / "work",
+    )  # fmt: skip
+    assert not tracts.masks
+    assert "mirrored fibres run on" in tracts.sidecar["Warning"]  # which the manifest and the page show
+    assert "mirrored fibres run on" in tracts.reasons["UF", "R"]
 
 
 def test_without_mrtrix_the_route_names_what_is_missing(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ import numpy as np
 from chiomics.anatomy.diffusion.gradients import Gradients
 from chiomics.anatomy.diffusion.preprocessing import PreparedDiffusion
 from chiomics.anatomy.diffusion.programs import ProgramError, mrtrix3, run_program
+from chiomics.core.images import voxel_size
 from chiomics.core.space.volume import Volume
 
 #: Highest harmonic order asked for; the angular contrast of b up to 3000 s/mm² holds no more (Tournier 2013).
@@ -51,17 +52,39 @@ class FibreModel:
     description: dict[str, object]
 
 
-def fractional_anisotropy(prepared: PreparedDiffusion, *, mask: Volume, scratch: Path) -> Volume:
-    """Fit the tensor and give its fractional anisotropy, 0 to 1; parameters as `fit_orientations`."""
+def fit_tensor(prepared: PreparedDiffusion, *, mask: Volume, scratch: Path) -> tuple[Volume, Volume]:
+    """Fit the tensor and give its fractional anisotropy, 0 to 1, and its main direction along the voxel axes.
+
+    Parameters
+    ----------
+    prepared : PreparedDiffusion
+        The series.
+    mask : Volume
+        Where to fit.
+    scratch : Path
+        Folder for intermediate images.
+
+    Returns
+    -------
+    anisotropy, directions : Volume
+        Of shape (x, y, z) and (x, y, z, 3).
+    """
     tensor, anisotropy = scratch / "tensor.nii", scratch / "fa.nii"
     run_program(mrtrix3.FitTensor(
         in_file=str(prepared.image), grad_file=str(prepared.table), in_mask=_written(mask, scratch / "fit_mask.nii"),
         out_file=str(tensor),
     ))  # fmt: skip
-    run_program(mrtrix3.TensorMetrics(in_file=str(tensor), out_fa=str(anisotropy)))
-    image = nib.load(anisotropy)
+    main = scratch / "main_direction.nii"
+    run_program(mrtrix3.TensorMetrics(
+        in_file=str(tensor), out_fa=str(anisotropy), out_evec=str(main), component=[1], modulate="none"
+    ))  # fmt: skip
     # Where noise has pushed the signal to 0 there is no tensor, and MRtrix3 writes NaN.
-    return Volume(np.nan_to_num(np.asanyarray(image.dataobj).astype(np.float32)), image.affine)
+    shares, world = (
+        np.nan_to_num(np.asanyarray(nib.load(path).dataobj).astype(np.float32)) for path in (anisotropy, main)
+    )
+    affine = nib.load(anisotropy).affine
+    left, _, right = np.linalg.svd(affine[:3, :3] / voxel_size(affine))
+    return Volume(shares, affine), Volume(world @ (left @ right).astype(np.float32), affine)
 
 
 def fit_orientations(prepared: PreparedDiffusion, *, brain: Volume, region: Volume, scratch: Path) -> FibreModel:

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from chiomics.anatomy.atlases.on_grid import atlas_coordinates
-from chiomics.anatomy.diffusion.model import fit_orientations, fractional_anisotropy
+from chiomics.anatomy.diffusion.coherence import compare_tables
+from chiomics.anatomy.diffusion.model import fit_orientations, fit_tensor
 from chiomics.anatomy.diffusion.preprocessing import DiffusionSeries, PreparedDiffusion, prepare_diffusion
 from chiomics.anatomy.diffusion.programs import ProgramError, missing_programs
 from chiomics.anatomy.diffusion.seeds import TractRegions, tract_regions
@@ -133,7 +134,18 @@ def trace_tracts(
         regions = _carried(made, prepared.unweighted, atlas_to_anatomy.then(to_anatomy.inverse()))
         brain = _brain(prepared, anatomy_mask, to_anatomy)
         allowed = np.logical_or.reduce([found.corridor | found.exclusion for found in regions.values()])
-        anisotropy = fractional_anisotropy(prepared, mask=brain, scratch=scratch)
+        anisotropy, directions = fit_tensor(prepared, mask=brain, scratch=scratch)
+        test = compare_tables(directions.voxels, anisotropy.voxels, anisotropy.voxel_size)
+        notes["GradientTable"] = {
+            "Coherence": round(test.own, 1),
+            "BestOther": round(test.best, 1),
+            "Other": test.change,
+        }
+        if test.other_is_better:
+            return _nothing(
+                bundles, f"the gradient directions do not fit the images: with {test.change} fibres run on from voxel "
+                f"to voxel {test.best / max(test.own, 1):.1f} times as often", **notes,
+            )  # fmt: skip
         model = fit_orientations(
             prepared, brain=brain, region=brain.like(allowed & brain.voxels), scratch=scratch
         )  # fmt: skip
@@ -172,7 +184,9 @@ def trace_tracts(
 def _nothing(bundles: Mapping[tuple[str, str], Volume], reason: str, **notes: object) -> Tracts:
     """Return no tract at all, and why."""
     log.warning("tracts are not traced: %s", reason)
-    return Tracts({}, dict.fromkeys(bundles, reason), sidecar={"TractRoute": "none", "Reason": reason, **notes})
+    return Tracts(
+        {}, dict.fromkeys(bundles, reason), sidecar={"TractRoute": "none", "Reason": reason, "Warning": reason, **notes}
+    )
 
 
 def _too_few(traced: TrackDensity, least: int) -> str:
