@@ -2,7 +2,8 @@
 
 The QSM rows beside the peers' need the phantom that the peers were measured on. Its script lies beside the project
 (../shared/bench/peer_phantom.py), not in it, and uses the GPL program qsm-forward, so it runs in an environment of its
-own below build/. Without the script those rows are left out, and that is said.
+own below build/. Without the script those rows are left out, and that is said; what serves instead is told in
+benchmarks/inversion.py.
 """
 
 from __future__ import annotations

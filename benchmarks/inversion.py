@@ -3,6 +3,10 @@
 The phantom is the ``ph.npz`` of ``../shared/bench/peer_phantom.py`` (``--phantom``); without it, that script is run by
 a Python that has qsm-forward (``--qsm-forward-python``). Every inversion runs in a process of its own, on one thread.
 The peers' rows were measured earlier, on the same phantom and the same kind of machine; their field had no noise.
+Who has no such script takes another phantom in the same form (keys: `benchmarks/phase_chain.py`), for instance the head
+of the QSM challenge 2.0 (Marques et al. 2021, data at doi:10.34973/m20r-jt17), simulated by qsm-forward (PyPI); the
+peers' rows do not hold for it.
+
 The phantom shares its dipole kernel with the inversions, so its figures rank methods and no more.
 
     python benchmarks/inversion.py --phantom ph/ph.npz

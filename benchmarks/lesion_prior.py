@@ -1,9 +1,10 @@
 """Derive the spatial prior of lesions from expert masks: ``python -m benchmarks.lesion_prior MASKS_DIR T1W...``.
 
 MASKS_DIR holds consensus masks of MS patients in one rigid space (27 of Lesjak et al. 2018, Neuroinformatics 16:51, CC
-BY). Their heads were turned into MNI space and not scaled, so that the way to the template, one affine for all, is the
-mean of those of the skull-stripped T1W images of that study which are given. The masks' mean is smoothed, made
-symmetric, as 27 patients say nothing about sides, and kept at 4 mm in a byte per voxel: no patient can be told from it.
+BY; muschellij2/open_ms_data, folder cross_sectional/MNI). Their heads were turned into MNI space and not scaled, so
+that the way to the template, one affine for all, is the mean of those of the skull-stripped T1W images of that study
+which are given. The masks' mean is smoothed, made symmetric, as 27 patients say nothing about sides, and kept at 4 mm
+in a byte per voxel: no patient can be told from it.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
     python benchmarks/phase_chain.py PHANTOM.npz
 
 PHANTOM.npz holds a brain-shaped phantom of 160 x 192 x 160 voxels of 1 mm at 3 T: chi, loc, tot (ppm), mask, seg, mag,
-phase (echo first), TE (s), B0. Every map is scored on the phantom's brain mask, uncovered voxels counted as zero. The
-peers' rows were recorded on a machine of the same kind (2 shared cores).
+phase (echo first), TE (s), B0. Every map is scored on the phantom's brain mask, uncovered voxels counted as zero. Where
+to get such a phantom is told in benchmarks/inversion.py. The peers' rows were recorded on a machine of the same kind
+(2 shared cores).
 """
 
 from __future__ import annotations

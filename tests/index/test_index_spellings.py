@@ -1,4 +1,9 @@
-"""Every spelling that real data sets use gives the same kind of row."""
+"""Every spelling that real data sets use gives the same kind of row.
+
+Real images (CONTRIBUTING.md says how to lay them out; skipped without them): `gre-crop` from
+korbinian90/MriResearchTools.jl; `real-bids` from neurolabusc/dcm_qa_philips_enh; `siemens-fieldmap` from
+neurolabusc/dcm_qa_me.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Laws of the simulation on a real head: its lesions and nuclei come through, with known susceptibility."""
+"""Laws of the simulation on a real head: its lesions and nuclei come through, with known susceptibility.
+
+Real images (CONTRIBUTING.md says how to lay them out; skipped without them): `atlas-dgm` from
+niivue/niivue-demo-images; `atlas-tracts` from frankyeh/data-atlas; `ms-anatomy` from muschellij2/open_ms_data.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""From wrapped phase to the local field: the laws that hold whatever the preset's parameters are."""
+"""From wrapped phase to the local field: the laws that hold whatever the preset's parameters are.
+
+Real images (CONTRIBUTING.md says how to lay them out; skipped without them): `gre-crop` from
+korbinian90/MriResearchTools.jl.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""What lies in the voxels is undone or refused with its cause, and clean data pass untouched."""
+"""What lies in the voxels is undone or refused with its cause, and clean data pass untouched.
+
+Real images (CONTRIBUTING.md says how to lay them out; skipped without them): `gre-crop` from
+korbinian90/MriResearchTools.jl; `real-bids` from neurolabusc/dcm_qa_philips_enh; `siemens-fieldmap` from
+neurolabusc/dcm_qa_me; `siemens-xa30` from neurolabusc/dcm_qa_xa30.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Masks: the brain is found, unreliable voxels are left out, holes are filled and sinuses are not."""
+"""Masks: the brain is found, unreliable voxels are left out, holes are filled and sinuses are not.
+
+Real images (CONTRIBUTING.md says how to lay them out; skipped without them): `gre-crop` from
+korbinian90/MriResearchTools.jl; `real-bids` from neurolabusc/dcm_qa_philips_enh.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The scale of a phase image is recognised by a named rule, or refused."""
+"""The scale of a phase image is recognised by a named rule, or refused.
+
+Real images (CONTRIBUTING.md says how to lay them out; skipped without them): `gre-crop` from
+korbinian90/MriResearchTools.jl; `real-bids` from neurolabusc/dcm_qa_philips_enh; `siemens-fieldmap` from
+neurolabusc/dcm_qa_me.
+"""
 
 from __future__ import annotations
 

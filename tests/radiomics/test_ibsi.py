@@ -3,6 +3,9 @@
 Each feature with an IBSI counterpart lies within the published tolerance, but for the deviations that pyradiomics'
 definitions have; these are listed here, and must be exactly as large as their cause says. Reference values of the
 digital phantom are read from the test data; those of the CT phantom (``ibsi_ct.tsv``) are the IBSI manual's.
+
+Real images (CONTRIBUTING.md says how to lay them out; skipped without them): `ibsi` and `ibsi-ct` from
+theibsi/data_sets.
 """
 
 from __future__ import annotations

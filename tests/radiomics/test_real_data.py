@@ -1,4 +1,8 @@
-"""Equality with pyradiomics on real images and on the simulated anatomy."""
+"""Equality with pyradiomics on real images and on the simulated anatomy.
+
+Real images (CONTRIBUTING.md says how to lay them out; skipped without them): `gre-crop` from
+korbinian90/MriResearchTools.jl; `radiomics-mr` from AIM-Harvard/pyradiomics.
+"""
 
 from __future__ import annotations
 

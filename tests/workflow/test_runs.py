@@ -1,4 +1,9 @@
-"""Runs of the real workflow on coarse simulated subjects: what a user may count on from start to end."""
+"""Runs of the real workflow on coarse simulated subjects: what a user may count on from start to end.
+
+Real images (CONTRIBUTING.md says how to lay them out; skipped without them): `gre-crop` from
+korbinian90/MriResearchTools.jl; `real-bids` from neurolabusc/dcm_qa_philips_enh; `siemens-fieldmap` from
+neurolabusc/dcm_qa_me.
+"""
 
 from __future__ import annotations
 

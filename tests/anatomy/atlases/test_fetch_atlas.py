@@ -1,4 +1,8 @@
-"""Fetching an atlas: from a server once, from the cache afterwards, never another file than the pinned one."""
+"""Fetching an atlas: from a server once, from the cache afterwards, never another file than the pinned one.
+
+Real images (CONTRIBUTING.md says how to lay them out; skipped without them): `atlas-dgm` from
+niivue/niivue-demo-images; `atlas-tracts` from frankyeh/data-atlas.
+"""
 
 from __future__ import annotations
 

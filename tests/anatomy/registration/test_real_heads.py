@@ -1,4 +1,8 @@
-"""Brains of real heads that nobody here made: right by volume and by agreement of two ways that share nothing."""
+"""Brains of real heads that nobody here made: right by volume and by agreement of two ways that share nothing.
+
+Real images (CONTRIBUTING.md says how to lay them out; skipped without them): `ms-anatomy` and `ms-stripped` from
+muschellij2/open_ms_data; `siemens-xa30` from neurolabusc/dcm_qa_xa30.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Automatic lesions: found, bounded at their edge, and independent of scale, orientation and order of the axes."""
+"""Automatic lesions: found, bounded at their edge, and independent of scale, orientation and order of the axes.
+
+Real images (CONTRIBUTING.md says how to lay them out; skipped without them): `ms-anatomy` from
+muschellij2/open_ms_data.
+"""
 
 import numpy as np
 import pytest
