@@ -24,7 +24,7 @@ def test_simulated_heads_wait_for_a_small_size_or_a_wish(workflow, paper):
     # Wang: two arms x (2 repeats x 2 folds x 2 schemes), two inputs and one permutation x 2 folds x 2 schemes = 28;
     # Seok: (2 tests + 2 inputs + 1 permutation) x 2 folds = 10, in jobs of 10 and of 4.
     assert plan["train_flair"] == 3
-    assert plan["simulate_flair_heads"] == (2 if paper == "wang2020" else 4)
+    assert plan["simulate_heads"] == (2 if paper == "wang2020" else 4)
     assert plan.get("pretrain_on_heads", 0) == (paper == "wang2020")
     assert "prepare_flair" not in plan
 
@@ -41,6 +41,6 @@ def test_sessions_with_flair_and_t1w_of_both_groups_are_prepared(workflow, tmp_p
     plan = run.plan(paper, config={"papers": {paper: SMALL[paper]}})
     assert plan["prepare_flair"] == 5
     assert plan["gather_flair"] == 1
-    assert "simulate_flair_heads" not in plan
+    assert "simulate_heads" not in plan
     more = run.run(paper, config={"papers": {paper: {**SMALL[paper], "folds": 3}}}, options=("--dry-run",))
     assert "2 participants of group MS with FLAIR and T1w, 3 folds need as many" in more.stdout + more.stderr

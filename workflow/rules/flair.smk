@@ -22,15 +22,15 @@ rule seok2023:
         partial(files_of_paper, paper="seok2023"),
 
 
-rule simulate_flair_heads:
+rule simulate_heads:
     """Simulate a part of the heads that the classifiers of the embedded cohort learn from, without the GRE's physics."""
     output:
         flair="results/flair/heads/flair_{part}.npz",
         matched="results/flair/heads/flair_matched_{part}.npz",
     log:
-        "results/logs/simulate_flair_heads_{part}.log",
+        "results/logs/simulate_heads_{part}.log",
     benchmark:
-        "results/benchmarks/simulate_flair_heads_{part}.tsv"
+        "results/benchmarks/simulate_heads_{part}.tsv"
     conda:
         "../../envs/phantom.yaml"
     resources:
