@@ -17,7 +17,14 @@ from chiomics.core.units import radians_per_ppm
 from chiomics.qsm.chain import estimate_total_fields
 from chiomics.qsm.echo_files import EchoFiles
 from chiomics.qsm.echo_inputs import field_map_as_echo
-from chiomics.qsm.input_checks import check_magnitude, check_phase_echoes, check_planes, mend_slices
+from chiomics.qsm.input_checks import (
+    check_magnitude,
+    check_mirrored,
+    check_phase_echoes,
+    check_planes,
+    doubt_parts,
+    mend_slices,
+)
 from chiomics.qsm.phase.bipolar import find_bipolar
 from chiomics.qsm.phase.phase_scale import phase_to_radians
 from tests.qsm.heads import ECHO_TIMES, FIELD_STRENGTH, VOXEL_SIZE, Head
@@ -64,6 +71,9 @@ def test_clean_data_raise_no_alarm(head: Head, shared_data) -> None:
         check_planes(phase, "phase")
         check_magnitude(magnitude)
         check_phase_echoes(magnitude, phase)
+        check_mirrored(magnitude[0], phase[0])
+        if times is not None:  # a phase difference has no real and imaginary part
+            assert doubt_parts(magnitude, phase) is None
         same, found = mend_slices(magnitude, phase, echo_times=times)
         assert same is phase
         assert found == []
@@ -296,3 +306,37 @@ def test_an_echo_that_departs_from_the_line_of_the_others(head: Head, kind: str)
     else:
         with pytest.raises(InputError, match=r"departs from what the other|do not rise evenly"):
             total()
+
+
+@pytest.mark.parametrize(("axes", "name"), [((0,), "x"), ((1,), "y"), ((2,), "z"), ((0, 2), "x and z")])
+def test_phase_that_is_mirrored_against_its_magnitude(shared_data, axes: tuple[int, ...], name: str) -> None:
+    for magnitude, phase, _ in real_data(shared_data)[1:]:  # the first is a crop without air, which tells nothing
+        with pytest.raises(InputError, match=f"mirrored along {name} against the magnitude"):
+            check_mirrored(magnitude[0], np.flip(phase[0], axes), ["phase.nii.gz"])
+
+
+def test_what_has_no_air_or_is_symmetric_is_not_called_mirrored(head: Head, shared_data) -> None:
+    crop, *_ = real_data(shared_data)
+    for magnitude, phase in ((head.magnitude, head.phase), crop[:2]):
+        check_mirrored(magnitude[0], np.flip(phase[0], 0))
+    same = np.zeros(head.mask.shape, np.float32)
+    check_mirrored(same + 1, same)
+
+
+def test_a_real_part_on_another_scale_is_doubted(head: Head, shared_data) -> None:
+    for magnitude, phase, times in [(head.magnitude, head.phase, ECHO_TIMES), *real_data(shared_data)]:
+        if times is not None:
+            signal = magnitude * (1.5 * np.cos(phase) + 1j * np.sin(phase))
+            assert "another scale" in (doubt_parts(np.abs(signal), np.angle(signal)) or "")
+
+
+@pytest.mark.parametrize(("echo", "factor"), [(None, 1), (1, 1.05), (2, 1.05), (3, 0.95)])
+def test_an_echo_time_that_is_some_percent_off_is_doubted(head: Head, echo: int | None, factor: float) -> None:
+    times = list(ECHO_TIMES)
+    if echo is not None:
+        times[echo] *= factor
+    found = estimate_total_fields(
+        head.magnitude, head.phase, head.mask, echo_times=times, field_strength=FIELD_STRENGTH,
+        voxel_size=VOXEL_SIZE, echo_sets={"all": [1, 2, 3, 4]},
+    )["info"]["EchoTimeWarning"]  # fmt: skip
+    assert (found is None) is (echo is None)

@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 
 from chiomics.core.errors import InputError
-from chiomics.core.images import read_image
+from chiomics.core.files import read_sidecar
+from chiomics.core.images import read_image, write_image
+from chiomics.qsm.echo_files import EchoFiles
 from chiomics.qsm.masks.brain_mask import brain_mask, is_bare
 from chiomics.qsm.masks.reliable_mask import fill_small_holes, phase_quality, reliable_mask
+from chiomics.qsm.steps import mask_brain
+from tests.qsm.heads import VOXEL_SIZE, Head
 
 SIZE = (2.0, 2.0, 2.5)
 SHAPE = (96, 110, 80)
@@ -96,3 +100,17 @@ def test_a_bottle_is_no_head_and_a_head_is_one():
     head = (radius < 60) | ((radius > 66) & (radius < 72))  # brain, dark skull, scalp
     assert not is_bare(head + noise, bottle)
     assert not is_bare(bottle * (1 + noise), bottle)  # stripped: background of zeros
+
+
+def test_a_given_mask_in_which_nothing_was_drawn_is_passed_over_with_a_word(tmp_path) -> None:
+    head = Head()
+    affine = np.diag([*VOXEL_SIZE, 1.0])
+    write_image(tmp_path / "mag.nii.gz", head.magnitude[0], affine)
+    write_image(tmp_path / "empty.nii.gz", np.zeros(head.mask.shape, np.uint8), affine)
+    files = EchoFiles("magnitude_phase", [0.006], 3.0, magnitude=[str(tmp_path / "mag.nii.gz")])
+    outputs = {"mask": str(tmp_path / "mask.nii.gz"), "sidecar": str(tmp_path / "mask.json")}
+    mask_brain(files, given_mask=str(tmp_path / "empty.nii.gz"), method="intensity", **outputs)
+    assert "empty.nii.gz is empty" in read_sidecar(outputs["sidecar"])["BrainMaskRefused"]
+    found = read_image(outputs["mask"])[0] > 0
+    # The made-up brain has a sharp edge and nothing but air around it: only the smoothing of the mask may differ.
+    assert 2 * (found & head.mask).sum() / (found.sum() + head.mask.sum()) > 0.95

@@ -103,7 +103,7 @@ def estimate_total_fields(
     if corrected:
         phase = remove_bipolar(magnitude, phase, brain, echo_times=times, voxel_size=voxel_size)
     estimate = _fit_echo_sets if parameters["combine"] == "fit" else _field_of_each_echo
-    fields, inverse_sd, quality, names = estimate(
+    fields, inverse_sd, quality, names, doubt = estimate(
         magnitude, phase, brain, times, field_strength, voxel_size, echo_sets, parameters, workers
     )
     kept = reliable_mask(brain, quality, voxel_size=voxel_size, min_quality=parameters["min_quality"])
@@ -118,6 +118,7 @@ def estimate_total_fields(
             "PhaseChain": preset_name,
             "PhaseChainParameters": parameters,
             "EchoTimes": times.tolist(),
+            "EchoTimeWarning": doubt,
             "BipolarCorrection": corrected,
             "BipolarAlternation": found.alternation,
             "BrainVoxels": int(mask.sum()),
@@ -262,7 +263,7 @@ def _fit_echo_sets(
         phase = remove_offset(magnitude, phase, rate, mask, echo_times=times, voxel_size=voxel_size)
     unwrapped, quality = unwrap_over_echoes(magnitude, phase, rate, mask, echo_times=times, start_spacing=spacing)
     check_agreement(quality, mask, len(times))
-    check_departures(magnitude, unwrapped, mask, echo_times=times, voxel_size=voxel_size)
+    doubt = check_departures(magnitude, unwrapped, mask, echo_times=times, voxel_size=voxel_size)
     if len(times) == 1:
         quality = np.where(mask, phase_quality(phase[0]), np.float32(0))
     fields, inverse_sd = [], []
@@ -276,7 +277,7 @@ def _fit_echo_sets(
         )
         fields.append(field)
         inverse_sd.append(precise)
-    return fields, inverse_sd, quality, list(echo_sets)
+    return fields, inverse_sd, quality, list(echo_sets), doubt
 
 
 def _field_of_each_echo(
@@ -297,7 +298,7 @@ def _field_of_each_echo(
         unwrapped = _unwrap(phase[echo - 1], mask, parameters["unwrap"], magnitude[echo - 1], voxel_size, workers)
         fields.append(unwrapped / np.float32(radians_per_ppm(field_strength, times[echo - 1])))
         inverse_sd.append(magnitude[echo - 1] * np.float32(times[echo - 1]))
-    return fields, inverse_sd, mask.astype(np.float32), [f"echo-{echo}" for echo in needed]
+    return fields, inverse_sd, mask.astype(np.float32), [f"echo-{echo}" for echo in needed], None
 
 
 def _unwrap(

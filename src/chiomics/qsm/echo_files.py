@@ -12,7 +12,14 @@ from chiomics.core.images import b0_direction, scanner_affine, voxel_size
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.volume import Volume
 from chiomics.qsm.echo_inputs import field_map_as_echo, phase_difference_as_echo
-from chiomics.qsm.input_checks import check_magnitude, check_phase_echoes, check_planes, mend_slices
+from chiomics.qsm.input_checks import (
+    check_magnitude,
+    check_mirrored,
+    check_phase_echoes,
+    check_planes,
+    doubt_parts,
+    mend_slices,
+)
 from chiomics.qsm.phase.phase_scale import magnitude_and_phase, phase_to_radians
 
 
@@ -133,8 +140,9 @@ class EchoFiles:
                 imaginary, _ = _read_together(self.imaginary)
                 magnitude, phase = magnitude_and_phase(real, imaginary)
                 check_phase_echoes(magnitude, phase, self.real)
-                phase *= np.float32(self.phase_sign)
                 info = {"PhaseRule": "real and imaginary", "PhaseSign": self.phase_sign}
+                info["PartsWarning"] = doubt_parts(magnitude, phase)
+                phase *= np.float32(self.phase_sign)
             elif self.kind == "field_map":
                 field, _ = _read_together(self.phase)
                 check_planes(field, "field map", self.phase)
@@ -145,6 +153,7 @@ class EchoFiles:
                 check_planes(stored, "phase", self.phase)
                 check_phase_echoes(magnitude, stored, self.phase)
                 phase, info = phase_to_radians(stored, rule=self.phase_scale, phase_sign=self.phase_sign)
+                check_mirrored(magnitude[0], phase[0], self.phase)
             if self.kind == "phase_difference":
                 magnitude, phase, times = phase_difference_as_echo(magnitude, phase[0], echo_times=times)
             mended: list[str] = []

@@ -15,7 +15,7 @@ from chiomics.core.files import read_sidecar, write_sidecar
 from chiomics.core.images import read_image, voxel_size, write_image
 from chiomics.core.provenance import generated_by, path_in_dataset
 from chiomics.core.space.grids import check_same_grid
-from chiomics.core.space.masks import read_mask
+from chiomics.core.space.masks import EmptyMaskError, read_mask
 from chiomics.core.space.volume import Volume
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles
@@ -23,7 +23,7 @@ from chiomics.qsm.inversions.invert import invert
 from chiomics.qsm.masks.brain_mask import brain_mask, is_bare
 from chiomics.qsm.masks.template_mask import mend_by_template
 from chiomics.qsm.phase.field_noise import field_noise
-from chiomics.qsm.phase.phase_sign import check_phase_sign
+from chiomics.qsm.phase.phase_sign import WRONG_BELOW, check_phase_sign
 from chiomics.qsm.qc_figure import write_qc_figure
 from chiomics.qsm.r2star import fit_r2star
 from chiomics.qsm.reference import csf_mask, find_reference
@@ -48,11 +48,18 @@ def mask_brain(files: EchoFiles, *, given_mask: str | None, method: str, mask: s
     Raises
     ------
     InputError
-        For a given mask on another grid or without voxels, and where no brain is found.
+        For a given mask on another grid or one that cannot be a brain's, and where no brain is found. A mask without
+        voxels, in which nothing was drawn, is passed over with a warning.
     """
     magnitude, affine = files.read_magnitude()
-    notes = {}
-    if given_mask is None:
+    notes, drawn = {}, None
+    if given_mask is not None:
+        try:
+            drawn = read_mask(given_mask, role="brain")
+        except EmptyMaskError:
+            notes["BrainMaskRefused"] = f"{path_in_dataset(given_mask)} is empty; the brain is found on the magnitude"
+            log.warning("the brain mask %s", notes["BrainMaskRefused"])
+    if drawn is None:
         brain, source = brain_mask(magnitude, voxel_size=voxel_size(affine)), "intensity"
         if method == "template" and not brain.all():
             brain, fits = mend_by_template(brain, affine)
@@ -61,7 +68,7 @@ def mask_brain(files: EchoFiles, *, given_mask: str | None, method: str, mask: s
             source += "; not a head: nothing but air around it"
             log.warning("the brain mask: %s; a bottle? No reference and no region of it can be trusted", source)
     else:
-        drawn, source = read_mask(given_mask, role="brain"), path_in_dataset(given_mask)
+        source = path_in_dataset(given_mask)
         brain, notes = drawn.volume.voxels, {key: value for key, value in drawn.notes.items() if key != "File"}
         check_same_grid(Volume(magnitude[0], affine), drawn.volume, file=given_mask, what="brain mask and echoes")
     log.info("brain mask from %s: %d voxels, %.1f %% of the image", source, brain.sum(), 100 * brain.mean())
@@ -276,12 +283,20 @@ def draw_maps(
     chi_map, affine = read_image(chi)
     info = read_sidecar(sidecar)
     trust = "" if info["ReferenceTrusted"] else ", not trusted"
-    sign = "\nthe phase sign is probably wrong" if info["PhaseSignWarning"] else ""
+    doubts = ""
+    if info["PhaseSignWarning"]:
+        wrong = info["PhaseSignContrast"] < WRONG_BELOW
+        doubts = (
+            "\nthe phase sign is probably wrong" if wrong else "\nno veins and iron tell the sign: is this a brain?"
+        )
+    doubts += "\nthe given brain mask is empty and not used" if info.get("BrainMaskRefused") else ""
+    doubts += "\nan echo time seems wrong" if info.get("EchoTimeWarning") else ""
+    doubts += "\nreal and imaginary part seem to differ in scale" if info.get("PartsWarning") else ""
     write_qc_figure(
         figure, magnitude=echoes.magnitude[0], phase=echoes.phase[-1], local_field=read_image(local_field)[0],
         chi=chi_map, mask=read_image(mask)[0] > 0, affine=affine, simulated=simulated,
         title=f"{title}, all echoes, {info['Inversion']}, "
-        f"reference {info['Reference']} {info['ReferenceValue']:+.3f} ppm{trust}{sign}",
+        f"reference {info['Reference']} {info['ReferenceValue']:+.3f} ppm{trust}{doubts}",
     )  # fmt: skip
 
 

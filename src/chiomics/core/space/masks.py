@@ -41,6 +41,10 @@ RAMP_SHARE = 0.2
 VOLUMES = {"brain": (0.1, 3.0), "lesion": (0.0, 0.4)}
 
 
+class EmptyMaskError(InputError):
+    """A brain mask without a voxel: nothing was drawn."""
+
+
 @dataclass(frozen=True)
 class Drawn:
     """A mask or a label image that was understood.
@@ -77,7 +81,8 @@ def read_mask(path: str | Path, *, role: str = "", threshold: float = THRESHOLD)
     Raises
     ------
     InputError
-        Where the file is not one 3-D image, its values are no mask's, or its volume is not plausible.
+        Where the file is not one 3-D image, its values are no mask's, or its volume is not plausible; as
+        `EmptyMaskError` where a brain mask has no voxel.
     """
     found = _read(path, role, threshold)
     mask = found.volume.like(found.volume.voxels > 0)
@@ -90,7 +95,7 @@ def read_mask(path: str | Path, *, role: str = "", threshold: float = THRESHOLD)
     litres = float(mask.voxels.sum()) * mask.voxel_volume * 1e-6
     least, most = VOLUMES.get(role, (0.0, np.inf))
     if role == "brain" and not mask.voxels.any():
-        raise InputError("the brain mask is empty", file=path, expected="voxels above zero")
+        raise EmptyMaskError("the brain mask is empty", file=path, expected="voxels above zero")
     if not (least <= litres <= most or (role == "brain" and mask.voxels.all())):
         raise InputError(
             f"the {role} mask has an implausible volume", file=path, found=f"{litres:.3g} l",

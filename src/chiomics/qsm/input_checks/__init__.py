@@ -6,9 +6,11 @@ changed.
 """
 
 from chiomics.qsm.input_checks.echoes import check_agreement, check_departures, check_magnitude, check_phase_echoes
+from chiomics.qsm.input_checks.phase_and_magnitude import check_mirrored, doubt_parts
 from chiomics.qsm.input_checks.planes import check_planes
 from chiomics.qsm.input_checks.slices import mend_slices
 
 __all__ = [
-    "check_agreement", "check_departures", "check_magnitude", "check_phase_echoes", "check_planes", "mend_slices",
+    "check_agreement", "check_departures", "check_magnitude", "check_mirrored", "check_phase_echoes", "check_planes",
+    "doubt_parts", "mend_slices",
 ]  # fmt: skip
