@@ -407,3 +407,37 @@ def test_upper_case_extensions_are_read(tmp_path, extension):
     row = index_one(tmp_path, {})
     assert row["T1w"] == ANAT.format(f"T1w{extension}")
     assert row["lesion_mask"] == MASKS.format(f"label-lesion_mask{extension}")
+
+
+@pytest.mark.parametrize("content", [b"", b"no image" * 50])
+def test_a_brain_mask_of_the_t1w_that_cannot_be_read_costs_itself_alone(tmp_path, content):
+    make_bids_tree(tmp_path, multi_echo() | {MASKS.format("space-T1w_desc-brain_mask.nii.gz"): {}})
+    (tmp_path / MASKS.format("space-T1w_desc-brain_mask.nii.gz")).write_bytes(content)
+    row = index_one(tmp_path, {ANAT.format("T1w"): FINE})
+    assert (row["status"], row["T1w_mask"], row["brain_mask"]) == ("included", "", "")
+    assert "the brain mask of the T1w" in row["warnings"][0]
+
+
+def test_of_a_mask_and_lesions_by_number_it_is_said_which_serve(tmp_path):
+    spec = {ANAT.format("FLAIR"): FINE, MASKS.format("label-lesion_mask"): FINE}
+    labels = "derivatives/{}/sub-01/anat/sub-01_label-lesion_dseg"
+    row = index_one(tmp_path / "one", spec | {labels.format("other"): FINE})
+    assert row["warnings"] == [f"{row['lesion_mask']}: {row['lesion_labels']} is used in its place"]
+    row = index_one(tmp_path / "two", spec | {labels.format(name): FINE for name in ("other", "third")})
+    assert (row["lesion_labels"], row["without"]) == ("", [])
+    assert row["warnings"][0].startswith(f"{row['lesion_mask']} is used, for several files could be the lesion_labels")
+
+
+@pytest.mark.parametrize(
+    ("shape", "affine"),
+    [
+        (FINE["shape"], [[-1, 0, 0, 29], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]),
+        ((31, 30, 32), [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]),
+        ((32, 30, 31), [[0, 1, 0, 0], [0, 0, -1, 30], [-1, 0, 0, 31], [0, 0, 0, 1]]),  # as FreeSurfer turns them
+    ],
+)
+def test_a_mask_whose_axes_a_program_reordered_lies_where_it_lay(tmp_path, shape, affine):
+    spec = {ANAT.format("FLAIR"): FINE, ANAT.format("T1w"): THICK}
+    row = index_one(tmp_path, spec | {MASKS.format("label-lesion_mask"): {"shape": shape, "affine": np.array(affine)}})
+    assert row["lesion_mask"] == MASKS.format("label-lesion_mask.nii.gz")
+    assert row["warnings"] == []

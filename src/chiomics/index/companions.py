@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chiomics.core.bids import space_named
 from chiomics.core.errors import InputError
+from chiomics.core.space.grids import same_voxels
 from chiomics.index.forms import structural_warnings
 from chiomics.index.headers import Header, check_content, shared_grid
 from chiomics.index.names import IMAGES, NamedFile
@@ -195,7 +196,8 @@ def choose_derivative(
                 except InputError as error:
                     causes[file.path] = f"; {error.problem}: set both forms to the one that is right"
     if grids and read is not None and not by_name:
-        fitting = {name: [file for file, header in headers if shared_grid(grid, header)] for name, grid in grids}
+        fits = same_voxels if role in DRAWN else shared_grid
+        fitting = {name: [file for file, header in headers if fits(header, grid)] for name, grid in grids}
         best = next((files for files in fitting.values() if files), [])
         names = " or ".join(fitting)
         aside += [

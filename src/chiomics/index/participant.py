@@ -176,6 +176,7 @@ class _Indexer:
         header = grids[0][1]
         filled |= {"input_kind": STRUCTURAL_ALONE, "shape": list(header.shape), "voxel_size": list(header.voxel_size)}
         candidates = {role: self._candidates(role, row, only_run=True) for role in DERIVED}
+        candidates["brain_mask"] = self._usable_on_t1w(candidates["brain_mask"], filled)
         candidates["T1w_mask"] = self._on_grid_alone(candidates["brain_mask"], grids[:1], [])
         for role in ("T1w_mask", *sorted(DRAWN)):
             allowed = grids[:1] if role == "T1w_mask" else grids
@@ -185,7 +186,7 @@ class _Indexer:
                 file, warnings = None, [_refused(role, error)]
             filled[role] = file.path if file else ""
             filled["warnings"] += warnings
-        _without_lesions(filled)
+        _settle_lesions(filled)
         row |= filled | {"warnings": row["warnings"] + filled["warnings"]}
         return True
 
@@ -254,6 +255,7 @@ class _Indexer:
         row["warnings"] += facts.warnings
         grids = self._fill_companions(row, facts.header)
         of_t1w = [grid for grid in grids[1:] if grid[0] == "T1w"]
+        candidates["brain_mask"] = self._usable_on_t1w(candidates["brain_mask"], row)
         candidates["T1w_mask"] = self._on_grid_alone(candidates["brain_mask"], of_t1w, grids[:1])
         candidates["brain_mask"] = [file for file in candidates["brain_mask"] if file not in candidates["T1w_mask"]]
         for role in DERIVED:
@@ -271,7 +273,7 @@ class _Indexer:
                     file, warnings = None, [_refused(role, error)]
                 row[role] = file.path if file else ""
                 row["warnings"] += warnings
-        _without_lesions(row)
+        _settle_lesions(row)
 
     def _fill_from_map(self, row: dict, maps: list[NamedFile], images: list[GreImage]) -> Facts:
         """Take an external χ map as the session's input, and magnitudes on its grid, which registrations use."""
@@ -331,6 +333,18 @@ class _Indexer:
                 return file, [f"{file.path} is taken from {image.session} with the {suffix} that it was drawn on"]
         return None, []
 
+    def _usable_on_t1w(self, files: list[NamedFile], row: dict) -> list[NamedFile]:
+        """Leave out brain masks that say that they lie on the T1w and cannot be read: they are optional."""
+        kept = []
+        for file in files:
+            try:
+                if space_named(file.path) == "T1w" and self.facts_of is None:
+                    self._header(file)
+                kept.append(file)
+            except InputError as error:
+                row["warnings"].append(f"the brain mask of the T1w {error}; it is not used")
+        return kept
+
     def _on_grid_alone(self, files: list[NamedFile], grids: list, others: list) -> list[NamedFile]:
         """Choose the files on one of the grids and on none of the others; none where headers are not read."""
         if self.facts_of is not None or not grids:
@@ -375,10 +389,15 @@ def _refused(role: str, error: InputError) -> str:
     return f"{begin}{error}"
 
 
-def _without_lesions(row: dict) -> None:
-    """Mark a session whose own lesions cannot be used, so that no others take their place."""
-    refused = any(text.startswith(REFUSED_LESIONS) for text in row["warnings"])
-    if refused and not row["lesion_mask"] and not row["lesion_labels"]:
+def _settle_lesions(row: dict) -> None:
+    """Mark a session whose own lesions cannot be used, so that no others take their place; of two files say which."""
+    mask, labels = row["lesion_mask"], row["lesion_labels"]
+    if mask and labels:
+        row["warnings"].append(f"{mask}: {labels} is used in its place")
+    elif mask or labels:
+        spared = f"{mask or labels} is used, for "
+        row["warnings"] = [text.replace(REFUSED_LESIONS, spared) for text in row["warnings"]]
+    elif any(text.startswith(REFUSED_LESIONS) for text in row["warnings"]):
         row["without"].append("lesions")
 
 

@@ -209,3 +209,15 @@ def test_a_grid_that_contradicts_the_name_is_said(tmp_path):
     space, _, _, warnings = place(drawn, path, spaces, order=("FLAIR", "T1w"))
     assert space == "T1w"
     assert "has the grid of the FLAIR" in warnings[0]
+
+
+def test_a_mask_that_a_program_reordered_lies_on_the_image_it_was_drawn_on():
+    t1w, flair = (Volume(np.ones((9, 10, 11), np.float32), np.diag([s, s, s, 1])) for s in (1.0, 1.1))
+    moved = Chain()
+    turned = flair.affine @ np.array([[-1, 0, 0, 8], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    drawn = Volume(np.zeros((9, 10, 11), np.int32), turned)
+    drawn.voxels[2:4, 3:5, 3:5] = 1
+    found, chain, notes, warnings = place(
+        drawn, Path("sub-1_label-L_mask.nii.gz"), {"T1w": (t1w, Chain()), "FLAIR": (flair, moved)}, order=LESION_ORDER
+    )
+    assert (found, chain, notes, warnings) == ("FLAIR", moved, {}, [])

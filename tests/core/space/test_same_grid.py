@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from chiomics.core.errors import InputError
 from chiomics.core.images import write_image
-from chiomics.core.space.grids import TOLERANCE, check_same_grid, same_grid, voxels_apart
+from chiomics.core.space.grids import TOLERANCE, check_same_grid, same_grid, same_voxels, voxels_apart
 from chiomics.core.space.volume import Volume
 from chiomics.index.headers import read_header
 from chiomics.index.names import NamedFile
@@ -63,3 +63,17 @@ def test_what_differs_is_named():
         check_same_grid(volume(oblique()), volume(oblique(), (40, 44, 31)), file="label.nii", what="mask and map")
     with pytest.raises(InputError, match=r"corners 0\.5 of a voxel apart"):
         check_same_grid(volume(np.eye(4)), volume(np.array(np.eye(4) + np.eye(4, k=3) * 0.5)))
+
+
+@given(
+    st.permutations(range(3)), st.tuples(*[st.sampled_from((1, -1))] * 3), st.floats(-40, 40),
+    st.sampled_from((0.0, 0.5)),
+)  # fmt: skip
+def test_the_order_in_which_axes_are_stored_does_not_move_voxels(order, signs, tilt, shift):
+    plain = volume(oblique(tilt=tilt))
+    stored = np.stack([order, signs], axis=1)
+    shape = tuple(SHAPE[axis] for axis in np.argsort(order))
+    back = nib.orientations.inv_ornt_aff(stored, SHAPE)  # from the new order to the old one
+    other = volume(plain.affine @ back, shape)
+    other.affine[:3, 3] += shift * other.affine[:3, 0]
+    assert same_voxels(other, plain) == same_voxels(plain, other) == (shift == 0)

@@ -19,7 +19,7 @@ from chiomics.anatomy.tissue.lesion_split import split_lesions
 from chiomics.anatomy.tissue.lesions import LesionSettings
 from chiomics.core.bids import SPACES, space_named
 from chiomics.core.errors import InputError
-from chiomics.core.space.grids import same_grid
+from chiomics.core.space.grids import same_voxels
 from chiomics.core.space.masks import read_labels, read_mask
 from chiomics.core.space.transforms import Chain
 from chiomics.core.space.volume import Volume
@@ -144,7 +144,7 @@ def place(
         Where the session has no such image, or the labels lie on the grid of none.
     """
     named = drawn_on or space_named(path)
-    fitting = [name for name in order if name in spaces and same_grid(drawn, spaces[name][0])]
+    fitting = [name for name in order if name in spaces and same_voxels(drawn, spaces[name][0])]
     if named:
         if named not in spaces:
             expected = ", ".join(f"space-{name}" for name in spaces) + ", or no space-"

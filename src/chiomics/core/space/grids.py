@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chiomics.core.errors import InputError
 
@@ -49,6 +49,44 @@ def same_grid(first: Grid, second: Grid) -> bool:
         counterpart.
     """
     return tuple(first.shape[:3]) == tuple(second.shape[:3]) and voxels_apart(first, second) < TOLERANCE
+
+
+def same_voxels(first: Grid, second: Grid) -> bool:
+    """Return whether two images share their voxels, in whichever order and direction the axes are stored.
+
+    Parameters
+    ----------
+    first, second : Grid
+        Of any content.
+
+    Returns
+    -------
+    bool
+        `same_grid`, after the axes of the first are put in the order of the second.
+    """
+    if same_grid(first, second):
+        return True
+    one, other = ([[float(value) for value in row] for row in grid.affine[:3]] for grid in (first, second))
+    order, signs = [], []
+    for axis in range(3):
+        along = [sum(row[mine] * its[axis] for row, its in zip(one, other, strict=True)) for mine in range(3)]
+        lengths = [abs(value) for value in along]
+        order.append(lengths.index(max(lengths)))
+        signs.append(1 if along[order[-1]] > 0 else -1)
+    if sorted(order) != [0, 1, 2] or (order == [0, 1, 2] and signs == [1, 1, 1]):
+        return False
+    shape = tuple(first.shape[axis] for axis in order)
+    rows = []
+    for row in one:
+        moved = [row[axis] * sign for axis, sign in zip(order, signs, strict=True)]
+        start = sum(row[axis] * (first.shape[axis] - 1) for axis, sign in zip(order, signs, strict=True) if sign < 0)
+        rows.append([*moved, row[3] + start])
+    return same_grid(_Reordered(shape, rows), second)
+
+
+class _Reordered(NamedTuple):
+    shape: tuple[int, ...]
+    affine: list[list[float]]
 
 
 def check_same_grid(first: Grid, *others: Grid, file: str | Path | None = None, what: str = "images") -> None:
