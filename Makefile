@@ -1,5 +1,6 @@
 # Everything that a user or a developer calls. `make demo` and `make test` are the two commands of the README.
-PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+# The newest interpreter that is supported; uv, where it is there, knows or brings one.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || uv python find '>=3.11,<3.14' 2>/dev/null || command -v python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
@@ -16,9 +17,9 @@ TORCH_INDEX ?=
 install: $(READY)
 
 $(READY): requirements-build.lock requirements.lock requirements-torch.txt requirements-deepbet.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "chiomics needs Python 3.11, and no python3 was found. Install it or call: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "chiomics needs Python 3.11 (pyradiomics 3.0.1 does not build on 3.12), but $(PYTHON) is $$($(PYTHON) --version 2>&1). Install it or call: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@command -v cc >/dev/null || command -v gcc >/dev/null || { echo "chiomics needs a C compiler (pyradiomics is built from source): install gcc" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "chiomics needs Python 3.11, 3.12 or 3.13, but $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo not there). Install one (Debian, Ubuntu: apt install python3 python3-venv; Fedora: dnf install python3.13; anywhere: uv python install 3.13) or call: make $(MAKECMDGOALS) PYTHON=/path/to/python3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] == (3, 11))' || command -v cc >/dev/null || command -v gcc >/dev/null || { echo "chiomics on Python 3.11 needs a C compiler (pyradiomics is built from source): install gcc, or take Python 3.12 or 3.13" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements-build.lock
 	$(BIN)/pip install --quiet --require-hashes --no-build-isolation -r requirements.lock
@@ -64,8 +65,8 @@ bench: install
 
 # Needs uv; hashes only, so that any package index or mirror serves.
 lock:
-	uv pip compile pyproject.toml --all-extras --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements.lock
-	uv pip compile requirements-build.in -c requirements.lock --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements-build.lock
+	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements.lock
+	uv pip compile requirements-build.in -c requirements.lock --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements-build.lock
 
 # Snakemake's record of how results were made (.snakemake) stays: without it a change of settings plans nothing.
 clean:

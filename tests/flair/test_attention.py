@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from torch import nn
 
-from chiomics.core.errors import SettingError
-from chiomics.flair.study.attention import (
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+from torch import nn  # noqa: E402
+
+from chiomics.core.errors import SettingError  # noqa: E402
+from chiomics.flair.study.attention import (  # noqa: E402
     attention_maps,
     equal_region,
     erase,
@@ -17,8 +19,8 @@ from chiomics.flair.study.attention import (
     score_map,
     summarise_attention,
 )
-from chiomics.flair.study.networks import build_network
-from tests.flair.prepared import SEOK, WANG, small_cohort
+from chiomics.flair.study.networks import build_network  # noqa: E402
+from tests.flair.prepared import SEOK, WANG, small_cohort  # noqa: E402
 
 
 def scene() -> tuple[np.ndarray, np.ndarray]:

@@ -6,22 +6,24 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from torch.nn import functional
 
-from chiomics.anatomy import files as kept
-from chiomics.core.errors import InputError
-from chiomics.core.files import write_sidecar
-from chiomics.core.space.transforms import Chain
-from chiomics.core.space.volume import Volume
-from chiomics.flair.images.head import WHITE_MATTER, read_head
-from chiomics.flair.images.intensity import scale_intensity
-from chiomics.flair.images.lesion_load import measure_lesions
-from chiomics.flair.images.page import write_page
-from chiomics.flair.images.prepare import Prepared, prepare_session
-from chiomics.flair.images.slices import find_level, slice_levels, slice_points
-from chiomics.flair.images.volume import find_box, resize
-from tests.flair.prepared import LEVELS, box_head, head_of, simulated_cohorts
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+from torch.nn import functional  # noqa: E402
+
+from chiomics.anatomy import files as kept  # noqa: E402
+from chiomics.core.errors import InputError  # noqa: E402
+from chiomics.core.files import write_sidecar  # noqa: E402
+from chiomics.core.space.transforms import Chain  # noqa: E402
+from chiomics.core.space.volume import Volume  # noqa: E402
+from chiomics.flair.images.head import WHITE_MATTER, read_head  # noqa: E402
+from chiomics.flair.images.intensity import scale_intensity  # noqa: E402
+from chiomics.flair.images.lesion_load import measure_lesions  # noqa: E402
+from chiomics.flair.images.page import write_page  # noqa: E402
+from chiomics.flair.images.prepare import Prepared, prepare_session  # noqa: E402
+from chiomics.flair.images.slices import find_level, slice_levels, slice_points  # noqa: E402
+from chiomics.flair.images.volume import find_box, resize  # noqa: E402
+from tests.flair.prepared import LEVELS, box_head, head_of, simulated_cohorts  # noqa: E402
 
 NAMES = {
     "FLAIR": kept.FLAIR, "brain": kept.BRAIN, "tissue": kept.TISSUE, "lesions": kept.LESIONS, "sidecar": kept.SIDECAR,

@@ -7,17 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from sklearn.metrics import roc_auc_score
 
-from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.study.attention import score_attention, summarise_attention
-from chiomics.flair.study.baselines import score_baselines
-from chiomics.flair.study.final_model import train_on_all
-from chiomics.flair.study.kept_models import random_network
-from chiomics.flair.study.training import labels_of, pick_images, predict, split_of, train_once
-from chiomics.flair.study.trainings import Training
-from tests.flair.prepared import SEOK, WANG, simulated_cohorts
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+from sklearn.metrics import roc_auc_score  # noqa: E402
+
+from chiomics.flair.images.prepare import Prepared  # noqa: E402
+from chiomics.flair.study.attention import score_attention, summarise_attention  # noqa: E402
+from chiomics.flair.study.baselines import score_baselines  # noqa: E402
+from chiomics.flair.study.final_model import train_on_all  # noqa: E402
+from chiomics.flair.study.kept_models import random_network  # noqa: E402
+from chiomics.flair.study.training import labels_of, pick_images, predict, split_of, train_once  # noqa: E402
+from chiomics.flair.study.trainings import Training  # noqa: E402
+from tests.flair.prepared import SEOK, WANG, simulated_cohorts  # noqa: E402
 
 GROUPS = {"MS": 47, "NMOSD": 41}
 #: Five folds of all patients in place of test draws: 88 subjects, an AUC has a standard error of .06 at chance.

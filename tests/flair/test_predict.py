@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from chiomics.cli import main
-from chiomics.core.learning.weights import save_model
-from chiomics.flair.study.final_model import describe_model, train_on_all
-from chiomics.flair.study.training import pick_images, predict
-from tests.flair.prepared import SEOK, WANG, small_cohort
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+from chiomics.cli import main  # noqa: E402
+from chiomics.core.learning.weights import save_model  # noqa: E402
+from chiomics.flair.study.final_model import describe_model, train_on_all  # noqa: E402
+from chiomics.flair.study.training import pick_images, predict  # noqa: E402
+from tests.flair.prepared import SEOK, WANG, small_cohort  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="PyTorch is not installed")
+
 from chiomics.core.errors import SettingError
 from chiomics.flair.study.cohort import choose_sessions
 from chiomics.flair.study.splits import draw_test, seok_splits, size_of_test, wang_splits

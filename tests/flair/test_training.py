@@ -7,19 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from sklearn.metrics import roc_auc_score
 
-from chiomics.core.learning.weights import load_model, save_model
-from chiomics.flair.study.augment import Images
-from chiomics.flair.study.baselines import BASELINES, score_baselines
-from chiomics.flair.study.combine import fair_rows, summarise_study
-from chiomics.flair.study.confounders import table_of_confounders
-from chiomics.flair.study.performance import average_models, case_errors, compare_arms
-from chiomics.flair.study.training import augmentation, class_weights, make_plan, pick_images, split_of, train_once
-from chiomics.flair.study.trainings import Training
-from chiomics.flair.study.verdict import say_verdict
-from tests.flair.prepared import SEOK, WANG, small_cohort
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+from sklearn.metrics import roc_auc_score  # noqa: E402
+
+from chiomics.core.learning.weights import load_model, save_model  # noqa: E402
+from chiomics.flair.study.augment import Images  # noqa: E402
+from chiomics.flair.study.baselines import BASELINES, score_baselines  # noqa: E402
+from chiomics.flair.study.combine import fair_rows, summarise_study  # noqa: E402
+from chiomics.flair.study.confounders import table_of_confounders  # noqa: E402
+from chiomics.flair.study.performance import average_models, case_errors, compare_arms  # noqa: E402
+from chiomics.flair.study.training import augmentation, class_weights, make_plan, pick_images, split_of, train_once  # noqa: E402
+from chiomics.flair.study.trainings import Training  # noqa: E402
+from chiomics.flair.study.verdict import say_verdict  # noqa: E402
+from tests.flair.prepared import SEOK, WANG, small_cohort  # noqa: E402
 
 ONE = Training("wang2020", "2v-18", "lesions", 0.9, "nested", 0, 0, 0)
 

@@ -40,7 +40,9 @@ def reference_features(
     try:
         from radiomics import featureextractor
     except ImportError as error:
-        raise InputError("engine pyradiomics is not installed", expected="pip install pyradiomics==3.0.1") from error
+        raise InputError(
+            "engine pyradiomics is not installed", expected="Python 3.11 and pyradiomics==3.0.1, or engine chiomics"
+        ) from error
 
     logging.getLogger("radiomics").setLevel(logging.ERROR)
     region = ImageZYX(np.isin(mask.voxels, labels).astype(np.uint8), mask.spacing, mask.origin, mask.direction)
