@@ -1,6 +1,5 @@
 """Tissue and lesions of a session with T1w and FLAIR but without GRE, on the grid of its T1w."""
 
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from chiomics.anatomy.files import SessionFiles
@@ -19,7 +18,7 @@ with (
     TemporaryDirectory() as scratch,
     remembered_failure(session=session, inputs=files.raw, **snakemake.params.on_failure),
 ):
-    segmentation = Path(scratch) / "segmentation"
+    segmentation = snakemake.output.segmentation
     losses = segment_session(
         files, segmentation, settings=settings, scratch=scratch,
         accepted=snakemake.params.on_failure["accepted"], picture=snakemake.params.picture,

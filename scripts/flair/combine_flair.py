@@ -13,7 +13,7 @@ from chiomics.flair.study.combine import summarise_study
 log = start_log(snakemake.log[0])
 settings, study = snakemake.params.settings, snakemake.wildcards.study
 prepared = Prepared.read([snakemake.input.images])
-matched = choose_sessions(Prepared.read(snakemake.input.matched), settings) if snakemake.input.matched else None
+matched = choose_sessions(Prepared.read(snakemake.input.matched), study, settings) if snakemake.input.matched else None
 predictions, curves = (
     pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
     for paths in (snakemake.input.predictions, snakemake.input.curves)

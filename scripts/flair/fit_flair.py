@@ -12,7 +12,7 @@ log = start_log(snakemake.log[0])
 study, settings = snakemake.wildcards.study, snakemake.params.settings
 prepared = Prepared.read([snakemake.input.images])
 performance = pd.read_csv(snakemake.input.performance, sep="\t")
-about = {"source": snakemake.params.source, "simulated": snakemake.params.simulated}
+about = {key: snakemake.params[key] for key in ("source", "simulated", "anatomy")}
 card = describe_model(prepared, study, settings, performance, **about)
 model = train_on_all(prepared, study, card["arm"], settings, device=choose_device(settings["device"]))
 save_model(snakemake.output.weights, model.state_dict(), card)

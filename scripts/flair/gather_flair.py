@@ -10,10 +10,15 @@ from chiomics.flair.study.cohort import choose_sessions
 
 log = start_log(snakemake.log[0])
 found = Prepared.read(snakemake.input.images).with_people(snakemake.params.people)
-chosen = choose_sessions(found, snakemake.params.settings)
+settings = snakemake.params.settings
+chosen = choose_sessions(found, snakemake.wildcards.study, settings)
 chosen.write(snakemake.output.images)
 write_frame(chosen.table, snakemake.output.table, missing="n/a")
 refused = [read_sidecar(path) for path in snakemake.input.sidecars]
 refused = [[one["Session"], one["Refused"]] for one in refused if "Refused" in one]
+refused += [list(pair) for pair in snakemake.params.left_out.items()]
+if settings["lesions_required"]:
+    bare = found.table.loc[found.table["lesion_count"] == 0, "session"]
+    refused += [[session, "no lesions, which this study asks for (lesions_required)"] for session in bare]
 write_frame(pd.DataFrame(refused, columns=["session", "reason"]), snakemake.output.left_out)
 log.info("%d of %d sessions: %s", len(chosen.table), len(found.table), chosen.table["group"].value_counts().to_dict())

@@ -44,6 +44,7 @@ class Configuration:
     anatomy: anatomy.AnatomySettings = field(default_factory=anatomy.AnatomySettings)
     radiomics: radiomics.RadiomicsSettings = field(default_factory=radiomics.RadiomicsSettings)
     rims: rims.RimsSettings = field(default_factory=rims.RimsSettings)
+    flair: flair.FlairSettings = field(default_factory=flair.FlairSettings)
     papers: PapersSection = field(default_factory=PapersSection)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from chiomics.core.space.volume import Volume
 from chiomics.flair.images.head import Head
-from chiomics.flair.images.prepare import Prepared, prepare_session
+from chiomics.flair.images.prepare import Prepared, describe_preparation, prepare_session
 from chiomics.phantom.head import tissue
 from chiomics.phantom.head.flair_heads import FlairHead, list_heads, read_flair_recipes, simulate_flair_heads
 
@@ -59,6 +59,8 @@ def small_cohort(n: int = 20, *, follow_up: int = 0, edge: int = 24, pixels: int
                         "ventricle_distance_mm": 5.0,
                         "brain_volume_mm3": 1.5e6,
                         "simulated": True,
+                        "preparation": describe_preparation(LEVELS),
+                        "lesion_source": "true",
                     }
                 )
     lesions, pictures = np.stack(volumes), np.stack(slices)

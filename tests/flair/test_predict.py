@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from chiomics.cli import main  # noqa: E402
 from chiomics.core.learning.weights import save_model  # noqa: E402
+from chiomics.flair.images.prepare import describe_preparation  # noqa: E402
 from chiomics.flair.study.final_model import describe_model, train_on_all  # noqa: E402
 from chiomics.flair.study.training import pick_images, predict  # noqa: E402
 from tests.flair.prepared import SEOK, WANG, small_cohort  # noqa: E402
@@ -42,7 +43,7 @@ def test_scores_are_those_of_the_trained_network(fitted, tmp_path, capsys) -> No
     assert main([*arguments, "-o", str(out), "--cam", str(page)]) == 0
     found = pd.read_csv(out, sep="\t")
     np.testing.assert_allclose(found["p_MS"], np.load(fitted["folder"] / "scores.npy"), atol=1e-6)
-    assert page.stat().st_size > 20_000
+    assert [(tmp_path / f"page-{number}.png").stat().st_size > 20_000 for number in (1, 2)] == [True, True]
     assert "Research use only" in capsys.readouterr().err
 
 
@@ -59,9 +60,22 @@ def test_refusals(fitted, tmp_path, capsys) -> None:
     page = tmp_path / "page.png"
     assert "two-view" in refused(capsys, fitted["wang2020"], fitted["sessions"], "--cam", page)
     prepared = small_cohort(2)
-    prepared.table.loc[0, "lesion_count"] = 0.0
+    prepared.table["lesion_count"] = 0.0
     prepared.write(tmp_path / "without.npz")
     assert "lesions alone" in refused(capsys, fitted["wang2020"], tmp_path / "without.npz")
+    prepared = small_cohort(2)
+    prepared.table["preparation"] = describe_preparation([50.0, 30.0, 10.0, -10.0, -30.0])
+    prepared.write(tmp_path / "other_slices.npz")
+    assert "prepared in another way" in refused(capsys, fitted["seok2023"], tmp_path / "other_slices.npz")
+    (tmp_path / "results" / "sub-01").mkdir(parents=True)
+    assert "1 folders sub-*" in refused(capsys, fitted["seok2023"], tmp_path / "results")
+    assert "no session is given" in refused(capsys, fitted["seok2023"])
+    image = tmp_path / "sub-01_FLAIR.nii.gz"
+    assert "needs its T1w" in refused(capsys, fitted["seok2023"], "--flair", image)
+    assert "needs its FLAIR" in refused(capsys, fitted["seok2023"], "--t1w", image)
+    assert "no such file" in refused(capsys, fitted["seok2023"], "--flair", image, "--t1w", image)
+    image.touch()
+    assert "--find-lesions" in refused(capsys, fitted["seok2023"], "--flair", image, "--t1w", image)
     save_model(tmp_path / "other.safetensors", {"a": torch.zeros(1)}, {"kind": "another"})
     assert "not a model of FLAIR classifiers" in refused(capsys, tmp_path / "other.safetensors", fitted["sessions"])
     whole = fitted["sessions"].read_bytes()
@@ -78,6 +92,7 @@ def test_sessions_unlike_the_training_cohort_are_named(fitted, tmp_path, capsys)
     prepared = small_cohort(1)
     prepared.table.loc[0, "brain_volume_mm3"] = 9e5
     prepared.table.loc[1, "simulated"] = False
+    prepared.table.loc[1, "lesion_source"] = "automatic"
     replace(prepared).write(tmp_path / "odd.npz")
     assert (
         main(["flair", "predict", str(fitted["seok2023"]), str(tmp_path / "odd.npz"), "-o", str(tmp_path / "o.tsv")])
@@ -86,3 +101,17 @@ def test_sessions_unlike_the_training_cohort_are_named(fitted, tmp_path, capsys)
     found = pd.read_csv(tmp_path / "o.tsv", sep="\t", keep_default_na=False)["warning"]
     assert "brain_volume_mm3 900000 outside" in found[0]
     assert "simulated subjects alone" in found[1]
+    assert "lesions are automatic; in the training cohort they were true" in found[1]
+
+
+def test_one_session_without_lesions_stops_no_other(fitted, tmp_path) -> None:
+    prepared = small_cohort(2)
+    prepared.table.loc[1, "lesion_count"] = 0.0
+    prepared.write(tmp_path / "one.npz")
+    assert (
+        main(["flair", "predict", str(fitted["wang2020"]), str(tmp_path / "one.npz"), "-o", str(tmp_path / "o.tsv")])
+        == 0
+    )
+    found = pd.read_csv(tmp_path / "o.tsv", sep="\t")
+    assert found["p_NMOSD"].isna().tolist() == [False, True, False, False]
+    assert "no lesions" in found.loc[1, "refused"]

@@ -7,8 +7,11 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from chiomics.core.errors import SettingError
+from chiomics.core.errors import InputError, SettingError
+from chiomics.flair.images.prepare import Prepared
+from chiomics.flair.settings import check_settings
 from chiomics.flair.study.cohort import choose_sessions
+from chiomics.flair.study.needs import why_too_few
 from chiomics.flair.study.splits import draw_test, seok_splits, size_of_test, wang_splits
 from chiomics.flair.study.training import labels_of, split_of
 from chiomics.flair.study.trainings import Training, list_seok_trainings, list_wang_trainings, runs_of_wang
@@ -119,12 +122,71 @@ def test_study_takes_its_groups_with_lesions() -> None:
     prepared = small_cohort(8)
     prepared.table.loc[[0, 9], "lesion_count"] = 0.0
     prepared.table.loc[3, "group"] = "HC"
-    found = choose_sessions(prepared, WANG)
+    found = choose_sessions(prepared, "wang2020", WANG)
     assert len(found.table) == 13
     assert len(found.images["wang_flair"]) == 13
-    assert len(choose_sessions(prepared, SEOK).table) == 15
-    with pytest.raises(Exception, match="too few participants with lesions of group"):
-        choose_sessions(prepared.take(np.arange(10)), WANG)
+    assert len(choose_sessions(prepared, "seok2023", SEOK).table) == 15
+    with pytest.raises(InputError, match="1 participants of group NMOSD with lesions, 5 folds need as many"):
+        choose_sessions(prepared.take(np.arange(10)), "wang2020", WANG)
     prepared.table.loc[15, "participant"] = prepared.table.loc[1, "participant"]
-    with pytest.raises(Exception, match="in both groups"):
-        choose_sessions(prepared, WANG)
+    with pytest.raises(InputError, match="in both groups"):
+        choose_sessions(prepared, "wang2020", WANG)
+    with pytest.raises(InputError, match="not one session"):
+        choose_sessions(Prepared.empty(edge=24, pixels=32), "wang2020", WANG)
+
+
+def cohort_of(**sizes: int) -> tuple[list[str], list[str]]:
+    """Give group and patient of one session per patient."""
+    rows = [(group, f"{group}{number}") for group, size in sizes.items() for number in range(size)]
+    return [group for group, _ in rows], [name for _, name in rows]
+
+
+@pytest.mark.parametrize(
+    ("study", "cohort", "said"),
+    [
+        ("wang2020", cohort_of(MS=5, NMOSD=5), ""),
+        ("wang2020", cohort_of(MS=12), "0 participants of group NMOSD here, 5 folds need as many"),
+        ("wang2020", cohort_of(ms=12, NMO=9), "other groups there: ms (12), NMO (9); papers.wang2020.groups names"),
+        ("seok2023", cohort_of(MS=5, NMOSD=5), "without the 1 of a test draw 5 folds need as many"),
+        ("seok2023", cohort_of(MS=7, NMOSD=7), ""),
+        (
+            "seok2023",
+            tuple(2 * part for part in cohort_of(MS=9, NMOSD=9)),
+            "0 participants of group MS here have one session alone",
+        ),
+    ],
+)
+def test_what_a_cohort_lacks_is_said_before_anything_runs_and_else_all_splits_exist(study, cohort, said) -> None:
+    settings = {"wang2020": WANG, "seok2023": SEOK}[study]
+    why = why_too_few(study, settings, *cohort, what="here")
+    assert said in why
+    assert bool(said) == bool(why)
+    if not said:
+        y, people = np.array([group == "MS" for group in cohort[0]]).astype(int), np.array(cohort[1])
+        for repeat in range(3):
+            common = {"folds": settings["folds"], "repeat": repeat, "seed": 1}
+            if study == "wang2020":
+                splits = wang_splits(y, people, scheme="nested", **common)
+            else:
+                test = draw_test(y, people, people, per_class=15, repeat=repeat, seed=1)
+                splits = seok_splits(y, people, test, **common)
+            for split in splits:
+                for part in (split.train, split.select):
+                    assert len(part)
+                assert len(np.unique(y[split.train])) == 2
+
+
+def test_contradictory_settings_are_refused() -> None:
+    def check(wang: dict | None = None, seok: dict | None = None) -> None:
+        check_settings(WANG | (wang or {}), SEOK | (seok or {}))
+
+    with pytest.raises(SettingError, match="positive; found NMOSD; expected ms or NMO"):
+        check({"groups": ["ms", "NMO"]})
+    with pytest.raises(SettingError, match="groups; found MS, MS"):
+        check(seok={"groups": ["MS", "MS"]})
+    with pytest.raises(SettingError, match="arms lacks 2v-18"):
+        check({"arms": ["3d-18"]})
+    with pytest.raises(SettingError, match="fit the published widths alone"):
+        check({"pretrained": {"18": "resnet18.pth"}})
+    check({"pretrained": {"18": "resnet18.pth"}, "widths": [64, 128, 256, 512]})
+    check(seok={"groups": ["MS", "MOGAD"]})

@@ -34,13 +34,31 @@ def test_sessions_with_flair_and_t1w_of_both_groups_are_prepared(workflow, tmp_p
     people = [["participant_id", "group"], *[[f"sub-0{n}", "MS" if n < 4 else "NMOSD"] for n in range(1, 7)]]
     spec = multi_echo("{01,02,03,04,05,06}") | {
         "sub-{01,02,03,04,05,06}/anat/{name}_T1w": {},
-        "sub-{01,02,04,05,06}/anat/{name}_FLAIR": {},
+        "sub-{01,02,03,04,05,06}/anat/{name}_FLAIR": {},
         "participants.tsv": people,
     }
     run = workflow(make_bids_tree(tmp_path / "bids", spec))
     plan = run.plan(paper, config={"papers": {paper: SMALL[paper]}})
-    assert plan["prepare_flair"] == 5
+    assert plan["prepare_flair"] == 6
     assert plan["gather_flair"] == 1
     assert "simulate_heads" not in plan
-    more = run.run(paper, config={"papers": {paper: {**SMALL[paper], "folds": 3}}}, options=("--dry-run",))
-    assert "2 participants of group MS with FLAIR and T1w, 3 folds need as many" in more.stdout + more.stderr
+    assert "map_structural" not in plan
+    more = run.run(paper, config={"papers": {paper: {**SMALL[paper], "folds": 4}}}, options=("--dry-run",))
+    assert "3 participants of group MS with FLAIR and T1w, 4 folds need as many" in more.stdout + more.stderr
+
+
+def test_sessions_without_a_gradient_echo_serve_and_what_lacks_is_said(workflow, tmp_path):
+    people = [["participant_id", "group", "Scanner"]]
+    people += [[f"sub-{n:02d}", "ms" if n < 8 else "NMO", "AB"[n % 2]] for n in range(1, 15)]
+    numbers = "{" + ",".join(f"{n:02d}" for n in range(1, 15)) + "}"
+    spec = {f"sub-{numbers}/anat/{{name}}_{kind}": {} for kind in ("T1w", "FLAIR")} | {"participants.tsv": people}
+    run = workflow(make_bids_tree(tmp_path / "bids", spec))
+    asked = run.run("seok2023", options=("--dry-run",))
+    assert "other groups there: ms (7), NMO (7); papers.seok2023.groups names the two" in asked.stdout + asked.stderr
+    named = {"groups": ["ms", "NMO"], "tests": 2, "supplement_tests": 0, "permutations": 0, "trainings_per_job": 1}
+    wrong = run.run("seok2023", config={"papers": {"seok2023": named}}, options=("--dry-run",))
+    assert "papers.seok2023.positive; found MS; expected ms or NMO" in wrong.stdout + wrong.stderr
+    plan = run.plan("seok2023", config={"papers": {"seok2023": {**named, "positive": "ms"}}})
+    assert plan["map_structural"] == plan["prepare_flair"] == 14
+    # Two draws of five folds; three patients of a group at a scanner are too few to leave it out.
+    assert plan["train_flair"] == 10

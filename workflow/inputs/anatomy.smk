@@ -7,6 +7,8 @@ LABEL_IMAGES = ("tissue", "lesions", "dgm", "nawm")
 STRUCTURAL_IMAGES = ("T1w", "FLAIR")
 #: Folder of a session's T1w-space images and transforms.
 SEGMENTATION = "results/{folder}/anat/{subject}{run}_segmentation"
+#: The same of a session without GRE.
+STRUCTURAL_SEGMENTATION = "results/{folder}/anat/{subject}{run}_space-T1w_segmentation"
 TRACED = "results/{folder}/anat/{subject}{run}_tracts"
 ANATOMY_FIGURE = "results/qc/{folder}/{subject}{run}_anatomy.png"
 #: What a step found that its check refused; no output of a rule, since those of a failed job are removed.

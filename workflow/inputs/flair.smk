@@ -1,6 +1,8 @@
 """What the FLAIR classifiers and the studies of Wang et al. 2020 and Seok et al. 2023 read and make."""
 
 from chiomics.core.learning.device import torch_missing
+from chiomics.flair.study.needs import why_too_few
+from chiomics.flair.study.scanners import MAKE, NAMED, scanners_to_leave_out
 from chiomics.flair.study.trainings import list_trainings
 
 #: Keys of a paper's section that change how jobs are cut and nothing of the results.
@@ -13,8 +15,8 @@ FLAIR_SETTINGS = {
 PREPARED = derivative("FLAIR", ".npz", "flair", desc="classifiers")
 PREPARED_FIGURE = "results/qc/{folder}/{subject}{run}_flair.png"
 #: Columns of the manifest that describe a session's images, and those of participants.tsv, which join in the study.
-ABOUT_SESSION = ("manufacturer", "field_strength")
-ABOUT_PARTICIPANT = ("group", "age", "sex", "disease_duration", "edss")
+ABOUT_SESSION = MAKE
+ABOUT_PARTICIPANT = ("group", "age", "sex", "disease_duration", "edss", *NAMED)
 IMAGE_SIZES = {"edge": config["papers"]["wang2020"]["edge"], "pixels": config["papers"]["seok2023"]["pixels"]}
 #: Tables of a study.
 FLAIR_TABLES = (
@@ -29,6 +31,11 @@ FLAIR_TABLES = (
 FLAIR_FIGURES = {
     "wang2020": ("1", "2", "3", "4", "S1", "S2", "S3", "S4"),
     "seok2023": ("1", "2", "3", "S1", "S2", "S3"),
+}
+#: How new sessions are mapped that a model is applied to: as those of its training.
+ANATOMY_OF_MODELS = {
+    key: config["anatomy"][key]
+    for key in ("registration", "brain_extraction", "brain_volume", "checks", "tissue", "lesions", "drawn_on")
 }
 HEADS_ARM = "2v-18-heads"
 PRETRAINED = "results/flair/models/heads-2v-18.safetensors"
@@ -49,10 +56,21 @@ def resolve_pretrained_weights():
 resolve_pretrained_weights()
 
 
+def sessions_with_flair():
+    """Give the sessions with a FLAIR and a T1w; a gradient echo is not needed."""
+    mapped = [*anatomy_sessions(), *STRUCTURAL_SESSIONS.values()]
+    return [row for row in mapped if row["FLAIR"] and row["T1w"]]
+
+
+def segmentation_with_flair(wildcards):
+    """Name the folder of a session's segmentation, with or without a gradient echo."""
+    alone = session_of(wildcards)["session"] in STRUCTURAL_SESSIONS
+    return (STRUCTURAL_SEGMENTATION if alone else SEGMENTATION).format(**wildcards)
+
+
 def flair_sessions(study):
-    """Give the sessions of a study's two groups with a FLAIR and a T1w."""
-    groups = config["papers"][study]["groups"]
-    return [row for row in anatomy_sessions() if row.get("group") in groups and row["FLAIR"] and row["T1w"]]
+    """Give those of a study's two groups."""
+    return [row for row in sessions_with_flair() if row.get("group") in config["papers"][study]["groups"]]
 
 
 def heads_of(cohort):
@@ -89,11 +107,49 @@ def prepared_sidecars(wildcards):
     return [] if SIMULATED else [path.replace(".npz", ".json") for path in prepared_files(wildcards)]
 
 
+def left_out_of_flair(wildcards):
+    """Say why sessions of a study's groups are not prepared for it."""
+    if SIMULATED:
+        return {}
+    groups, planned = config["papers"][wildcards.study]["groups"], {row["session"] for row in sessions_with_flair()}
+    reasons = {}
+    for row in ROWS:
+        if row.get("group") in groups and row["session"] not in planned:
+            lacking = [name for name in ("FLAIR", "T1w") if not row[name]]
+            failed = row["warnings"][-1] if "anatomy" in row["without"] else row["reason"]
+            reasons[row["session"]] = f"no {' and no '.join(lacking)}" if lacking else failed or "no anatomy"
+    return reasons
+
+
+def columns_of(row, columns, named=True):
+    """Say what the manifest knows of a session; people write the columns' names in either case."""
+    written = {column.lower(): value for column, value in row.items()}
+    known = {column: str(written.get(column)) for column in columns}
+    return ({"participant": row["participant_id"], "session": row["session"]} if named else {}) | known
+
+
+# Each is left out of one training. Simulated heads have none.
+for study in FLAIR_PAPERS:
+    rows = [] if SIMULATED else [columns_of(row, ABOUT_SESSION + ABOUT_PARTICIPANT) for row in flair_sessions(study)]
+    FLAIR_SETTINGS[study]["scanners"] = scanners_to_leave_out(rows)
+
+
 def about_session(wildcards):
     """Say who a session is, and how it was scanned."""
-    row = session_of(wildcards)
-    known = {column: row.get(column) for column in ABOUT_SESSION}
-    return {"participant": row["participant_id"], "session": row["session"], **known, "simulated": False}
+    return columns_of(session_of(wildcards), ABOUT_SESSION) | {"simulated": False}
+
+
+def people_of_study(wildcards):
+    """Say what participants.tsv tells of every session; simulated heads tell it themselves."""
+    if SIMULATED:
+        return {}
+    rows = flair_sessions(wildcards.study)
+    return {row["session"]: columns_of(row, ABOUT_PARTICIPANT, named=False) for row in rows}
+
+
+def pretrained_weights(wildcards):
+    """Give the user's weights that trainings of a study start from."""
+    return sorted(filter(None, FLAIR_SETTINGS[wildcards.study].get("pretrained", {}).values()))
 
 
 def people_of_study(wildcards):
@@ -147,6 +203,23 @@ def settings_of_study(wildcards):
     return FLAIR_SETTINGS[wildcards.study]
 
 
+def files_to_predict_flair(wildcards):
+    """Give the segmentations of all sessions with FLAIR and the model, or say what is missing."""
+    if not config["flair"]["model"]:
+        raise WorkflowError("predict_flair: flair.model names no model")
+    rows = sessions_with_flair()
+    if not rows:
+        raise WorkflowError("predict_flair: no session has FLAIR and T1w")
+    segmentations = [segmentation_with_flair(wildcards_of(row)) for row in rows]
+    return {"model": beside_snakefile(config["flair"]["model"]), "segmentations": segmentations}
+
+
+def sessions_to_predict_flair(wildcards):
+    """Say who those sessions are."""
+    columns = ABOUT_SESSION + ABOUT_PARTICIPANT
+    return [columns_of(row, columns) | {"simulated": SIMULATED} for row in sessions_with_flair()]
+
+
 def gpus_for_training(wildcards):
     """Ask for a card where one is wanted."""
     return 1 if config["papers"][wildcards.study]["device"] == "cuda" else 0
@@ -161,12 +234,9 @@ def lacking_for_flair(study):
             "its published size takes days on simulated heads; add --configfile config/demo.yaml for a small one, or "
             f"set papers.{study}.include to true"
         )
-    settings = config["papers"][study]
-    for group in settings["groups"]:
-        members = {row["participant_id"] for row in flair_sessions(study) if row.get("group") == group}
-        if len(members) < settings["folds"]:
-            return f"{len(members)} participants of group {group} with FLAIR and T1w, {settings['folds']} folds need as many"
-    return ""
+    rows = sessions_with_flair()
+    columns = ([str(row.get(name)) for row in rows] for name in ("group", "participant_id"))
+    return why_too_few(study, config["papers"][study], *columns, what="with FLAIR and T1w")
 
 
 def flair_paper_targets(study):

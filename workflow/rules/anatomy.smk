@@ -195,6 +195,7 @@ rule map_structural:
         unpack(structural_files),
     output:
         **STRUCTURAL_RESULTS,
+        segmentation=directory(STRUCTURAL_SEGMENTATION),
         figure=report(
             STRUCTURAL_FIGURE,
             caption="../report/anatomy.rst",

@@ -64,7 +64,7 @@ rule simulate_other_heads:
 rule prepare_flair:
     """Make a session's volume (Wang et al. 2020, Figure 2) and five slices (Seok et al. 2023, Figure 2)."""
     input:
-        segmentation=SEGMENTATION,
+        segmentation=segmentation_with_flair,
     output:
         images=PREPARED,
         sidecar=PREPARED.replace(".npz", ".json"),
@@ -108,6 +108,7 @@ rule gather_flair:
     params:
         settings=settings_of_study,
         people=people_of_study,
+        left_out=left_out_of_flair,
     script:
         "../../scripts/flair/gather_flair.py"
 
@@ -237,8 +238,31 @@ rule fit_flair:
         settings=settings_of_study,
         source="simulated heads" if SIMULATED else COHORT_NAME,
         simulated=SIMULATED,
+        anatomy=ANATOMY_OF_MODELS,
     script:
         "../../scripts/flair/fit_flair.py"
+
+
+rule predict_flair:
+    """Apply a model to every session with FLAIR and T1w: probabilities, and where it looked."""
+    input:
+        unpack(files_to_predict_flair),
+    output:
+        scores="results/flair/predicted/scores.tsv",
+        pages=directory("results/flair/predicted/attention"),
+    log:
+        "results/logs/predict_flair.log",
+    benchmark:
+        "results/benchmarks/predict_flair.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        sessions=sessions_to_predict_flair,
+    script:
+        "../../scripts/flair/predict_flair.py"
 
 
 rule write_flair_paper:

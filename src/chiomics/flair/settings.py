@@ -14,12 +14,23 @@ Image = Literal["flair", "flair_lesions", "lesions"]
 Arm = Literal["3d-18", "3d-34", "2v-18", "2v-34", "2v-18-imagenet", "2v-34-imagenet", "2v-18-heads"]
 IMAGES: tuple[Image, ...] = ("flair", "flair_lesions", "lesions")
 ARMS: tuple[Arm, ...] = ("3d-18", "3d-34", "2v-18", "2v-34", "2v-18-imagenet", "2v-34-imagenet", "2v-18-heads")
+#: The arm that supplements and permutations look at.
+REFERENCE_ARM = "2v-18"
+#: Channels of the stages of ResNet-18 and -34.
+PUBLISHED_WIDTHS = (64, 128, 256, 512)
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Positive = Annotated[float, Limits(above=0)]
 BelowOne = Annotated[float, Limits(0, below=1)]
 Count = Annotated[int, Limits(1)]
 AtLeastTwo = Annotated[int, Limits(2)]
 Natural = Annotated[int, Limits(0)]
+
+
+@dataclass(frozen=True)
+class FlairSettings:
+    """The section ``flair``."""
+
+    model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,10 +117,23 @@ def check_settings(wang2020: Mapping[str, Any], seok2023: Mapping[str, Any]) -> 
     Raises
     ------
     SettingError
-        For a positive class that is none of the two groups.
+        For a positive class that is none of the two groups, one group named twice, arms without the one that the study
+        cannot do without, or pretrained weights beside widths that they cannot fit.
     """
     for paper, section in (("wang2020", wang2020), ("seok2023", seok2023)):
+        if len(set(section["groups"])) < 2:
+            raise SettingError(f"papers.{paper}.groups", found=", ".join(section["groups"]), expected="two groups")
         if section["positive"] not in section["groups"]:
             raise SettingError(
                 f"papers.{paper}.positive", found=section["positive"], expected=" or ".join(section["groups"])
             )
+    if REFERENCE_ARM not in wang2020["arms"]:
+        raise SettingError(
+            f"papers.wang2020.arms lacks {REFERENCE_ARM}, which supplements, confounders and the model file look at",
+            found=", ".join(wang2020["arms"]), expected=REFERENCE_ARM,
+        )  # fmt: skip
+    if any(wang2020["pretrained"].values()) and tuple(wang2020["widths"]) != PUBLISHED_WIDTHS:
+        raise SettingError(
+            "papers.wang2020.widths: the weights of papers.wang2020.pretrained fit the published widths alone",
+            found=str(list(wang2020["widths"])), expected=str(list(PUBLISHED_WIDTHS)),
+        )  # fmt: skip

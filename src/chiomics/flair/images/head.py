@@ -20,6 +20,8 @@ from chiomics.core.space.volume import Volume
 
 #: Labels of the anatomy stage's tissue image.
 WHITE_MATTER, VENTRICLES = 3, 4
+#: Where lesions come from: a simulated head's own, an expert's mask, or the anatomy stage.
+SOURCES = ("true", "drawn", "automatic")
 Points = Callable[[np.ndarray], np.ndarray]
 
 
@@ -41,6 +43,8 @@ class Head:
         The ways back.
     anatomy_to_template, template_to_anatomy : callable
         To and from template (MNI) coordinates.
+    lesion_source : str
+        One of `SOURCES`.
     """
 
     flair: Volume
@@ -54,6 +58,7 @@ class Head:
     anatomy_to_lesions: Points
     anatomy_to_template: Points
     template_to_anatomy: Points
+    lesion_source: str = "true"
 
     @classmethod
     def on_one_grid(
@@ -129,6 +134,7 @@ def read_head(folder: str | Path, names: Mapping[str, str]) -> Head:
         lesion_way.inverse().map_points,
         template_way.map_points,
         template_way.inverse().map_points,
+        "drawn" if "DrawnOn" in known else "automatic",
     )
 
 

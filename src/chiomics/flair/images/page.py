@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from chiomics.core.figures import add_note, blank, figure_style, left_out, save_figure
 from chiomics.flair.images.draw import faces, normalise, show, show_slices
@@ -65,8 +66,8 @@ def write_page(prepared: Prepared, record: Mapping[str, Any], path: str | Path, 
         save_figure(figure, path, simulated=simulated)
 
 
-def write_attention_page(
-    model: Any, card: Mapping[str, Any], prepared: Prepared, scores: pd.DataFrame, path: str | Path
+def write_attention_pages(
+    model: Any, card: Mapping[str, Any], scored: Sequence[tuple[Prepared, pd.DataFrame]], path: str | Path
 ) -> None:
     """Draw Grad-CAM of both classes for every session that was scored.
 
@@ -76,40 +77,50 @@ def write_attention_page(
         One with maps.
     card : mapping
         Its card.
-    prepared : Prepared
-        Sessions.
-    scores : pandas.DataFrame
-        Of `chiomics.flair.predict.score_sessions`.
+    scored : sequence of (Prepared, pandas.DataFrame)
+        Sessions, and their scores by `chiomics.flair.prediction.score.score_sessions`.
     path : path-like
-        PNG.
+        PNG; where it takes several pages their numbers are added to its name.
     """
+    rows = [
+        (prepared, number, score)
+        for prepared, scores in scored
+        for number, score in enumerate(scores.to_dict("records"))
+        if not score["refused"]
+    ]
+    pages = [rows[start : start + MOST_SESSIONS] for start in range(0, len(rows), MOST_SESSIONS)]
+    path = Path(path)
+    for number, page in enumerate(pages, start=1):
+        name = path if len(pages) == 1 else path.with_stem(f"{path.stem}-{number}")
+        simulated = all(bool(prepared.table["simulated"].iloc[row]) for prepared, row, _ in page)
+        save_figure(_draw_attention(model, card, page), name, simulated=simulated)
+
+
+def _draw_attention(
+    model: Any, card: Mapping[str, Any], page: Sequence[tuple[Prepared, int, Mapping[str, Any]]]
+) -> Figure:
     import torch
 
     from chiomics.flair.study.attention import attention_maps
     from chiomics.flair.study.training import pick_images
 
-    count = min(len(prepared.table), MOST_SESSIONS)
-    images = torch.from_numpy(pick_images(prepared, card["study"], card["input"]))[:count]
-    flair, lesions = prepared.images["seok_flair"][:count], prepared.images["seok_lesions"][:count]
-    classes = (card["negative"], card["positive"])
     with figure_style():
-        figure = blank(height=0.5 + 2 * 1.35 * count)
-        grid = figure.subplots(2 * count, 5, squeeze=False)
-        for target, name in enumerate(classes):
-            for number, cam in enumerate(attention_maps(model, images, target)):
+        figure = blank(height=0.5 + 2 * 1.35 * len(page))
+        grid = figure.subplots(2 * len(page), 5, squeeze=False)
+        for number, (prepared, row, score) in enumerate(page):
+            own = prepared.take(np.array([row]))
+            flair, lesions = own.images["seok_flair"][0], own.images["seok_lesions"][0]
+            image = torch.from_numpy(pick_images(own, card["study"], card["input"]))
+            for target, name in enumerate((card["negative"], card["positive"])):
                 axes = grid[2 * number + target]
-                inside = (flair[number] != 0).any(axis=0)
-                show_slices(axes, flair[number], lesions[number], normalise(cam, inside))
-                row = scores.iloc[number]
-                who = row["session"] or row["participant"]
-                axes[0].set_ylabel(f"{who}\nspeaks for {name}", fontsize=6)
-                axes[2].set_title(f"P({card['positive']}) = {row['p_' + card['positive']]:.2f}", fontsize=7)
-        left = len(prepared.table) - count
+                cam = attention_maps(model, image, target)[0]
+                show_slices(axes, flair, lesions, normalise(cam, (flair != 0).any(axis=0)))
+                axes[0].set_ylabel(f"{score['session'] or score['participant']}\nspeaks for {name}", fontsize=6)
+                axes[2].set_title(f"P({card['positive']}) = {score['p_' + card['positive']]:.2f}", fontsize=7)
         add_note(
             figure,
-            card["intended_use"],
+            card["intended_use"] + (" Trained on simulated heads alone." if card["training"]["simulated"] else ""),
             "Grad-CAM of the last convolution, each scaled to its own maximum; its grid is far coarser than a lesion. "
             "Lesions in red.",
-            f"{left} more sessions are not shown." if left else "",
         )
-        save_figure(figure, path, simulated=bool(np.all(prepared.table["simulated"])))
+    return figure

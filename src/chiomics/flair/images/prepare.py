@@ -16,12 +16,16 @@ from chiomics.core.files import atomic_write
 from chiomics.core.space.orientation import NearestRAS
 from chiomics.core.space.volume import Volume
 from chiomics.flair.images.head import Head, sample
-from chiomics.flair.images.intensity import scale_intensity
+from chiomics.flair.images.intensity import CLIP, scale_intensity
 from chiomics.flair.images.lesion_load import CELLS, measure_lesions
-from chiomics.flair.images.slices import FULL_PIXELS, SLICES, slice_points
-from chiomics.flair.images.volume import find_box, resize
+from chiomics.flair.images.slices import FIELD_OF_VIEW, FULL_PIXELS, SLAB, SLICES, slice_points
+from chiomics.flair.images.volume import MARGIN, find_box, resize
 
 IMAGES = ("wang_flair", "wang_lesions", "seok_flair", "seok_lesions")
+#: Columns of the table that name a session; an empty text there is a value.
+NAMES = ("participant", "session")
+#: What stands for a value that is not known, once it was text.
+UNKNOWN = ("", "n/a", "nan", "None")
 
 
 @dataclass(frozen=True)
@@ -57,14 +61,14 @@ class Prepared:
         Raises
         ------
         InputError
-            Where the files were prepared at different sizes.
+            Where a file cannot be read, or files were prepared at different sizes or in different ways.
         """
         tables, images, cells = [], {name: [] for name in IMAGES}, []
         for path in paths:
             try:
                 with np.load(path, allow_pickle=False) as found:
                     table = {name.removeprefix("table_"): found[name] for name in found if name.startswith("table_")}
-                    tables.append(pd.DataFrame(table))
+                    tables.append(_without_unknown(pd.DataFrame(table)))
                     cells.append(found["cells"])
                     for name in IMAGES:
                         images[name].append(found[name])
@@ -78,7 +82,10 @@ class Prepared:
             if len(shapes := {part.shape[1:] for part in parts}) > 1:
                 raise InputError(f"{name} has several sizes", found=str(sorted(shapes)), expected="one setting for all")
         joined = {name: np.concatenate(parts) for name, parts in images.items()}
-        return cls(pd.concat(tables, ignore_index=True), joined, np.concatenate(cells))
+        table = pd.concat(tables, ignore_index=True)
+        if "preparation" in table and len(ways := table["preparation"].unique()) > 1:
+            raise InputError("sessions were prepared in several ways", found=" | ".join(map(str, ways)), expected="one")
+        return cls(table, joined, np.concatenate(cells))
 
     @classmethod
     def empty(cls, *, edge: int, pixels: int) -> Prepared:
@@ -89,9 +96,10 @@ class Prepared:
 
     def with_people(self, people: Mapping[str, Mapping[str, object]]) -> Prepared:
         """Join what is known of participants, by session key; none for images that tell it themselves."""
-        if not people:
+        if not people or self.table.empty:
             return self
-        known = pd.DataFrame([people[session] for session in self.table["session"]], index=self.table.index)
+        rows = [people[session] for session in self.table["session"]]
+        known = _without_unknown(pd.DataFrame(rows, index=self.table.index))
         others = [name for name in self.table if name not in known]
         return replace(self, table=pd.concat([self.table[others], known], axis=1))
 
@@ -102,6 +110,23 @@ class Prepared:
             {name: voxels[rows] for name, voxels in self.images.items()},
             self.cells[rows],
         )
+
+
+def describe_preparation(levels: Sequence[float]) -> str:
+    """Say in words what a model's images have in common with those that it can be applied to, beside their size."""
+    slices = ", ".join(f"{level:g}" for level in levels)
+    return (
+        f"cut at {CLIP:g} interquartile ranges, brain with {MARGIN:g} mm around it, slices of {FIELD_OF_VIEW:g} mm and "
+        f"{SLAB:g} mm thick at z {slices} mm"
+    )
+
+
+def _without_unknown(table: pd.DataFrame) -> pd.DataFrame:
+    """Turn texts that stand for nothing into missing values."""
+    for name in table.columns.difference(NAMES):
+        if table[name].dtype.kind in "OUT":
+            table[name] = table[name].astype(object).where(~table[name].isin(UNKNOWN), np.nan)
+    return table
 
 
 def prepare_session(
@@ -154,5 +179,6 @@ def prepare_session(
         "SlicesMNI": list(map(float, levels)),
         "Pixels": pixels,
     }
-    table = pd.DataFrame([{**about, **numbers}])
+    known = {"preparation": describe_preparation(levels), "lesion_source": head.lesion_source}
+    table = _without_unknown(pd.DataFrame([{**about, **numbers, **known}]))
     return Prepared(table, {k: v[None].astype(np.float16) for k, v in images.items()}, cells[None]), record

@@ -1,1 +1,1 @@
-"""Seok et al. 2023: MS against NMOSD by a 2-D network on five axial slices, with Grad-CAM."""
+"""Seok et al. 2023 (Scientific Reports 13:11625, doi:10.1038/s41598-023-38271-x): MS against NMOSD, five slices."""

@@ -19,7 +19,7 @@ FILES = {
     "table_s1.tsv": "AUC and accuracy by input, of models without a network, and on permuted labels",
     "table_s2.tsv": "error rate of every patient over the draws",
     "attention_summary.tsv": "Grad-CAM scored against lesions, random weights and erasure",
-    "confounders.tsv": "the network within ages, at equal lesion load, by scanner",
+    "confounders.tsv": "the network within ages, at equal lesion load and by scanner; scanners left out",
     "figure1.png": "Grad-CAM of patients of both groups",
     "figure2.png": "five slices of two MS and two NMOSD patients",
     "figure3.png": "the network",

@@ -17,13 +17,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from chiomics.flair.images.prepare import Prepared
+from chiomics.flair.study.demographics import is_female
+from chiomics.flair.study.scanners import name_scanners
 from chiomics.flair.study.training import labels_of, split_of
 from chiomics.flair.study.trainings import Training
 
 BASELINES = ("lesion_volume", "lesion_load", "lesion_sites", "demographics")
 #: Penalty of each model, as scikit-learn's C. Sites have 1859 predictors, most of them 0.
 STRENGTH = {"lesion_sites": 0.01}
-SCANNER = ("manufacturer", "field_strength")
 
 
 def design(prepared: Prepared, name: str) -> np.ndarray | None:
@@ -59,11 +60,10 @@ def _demographics(table: pd.DataFrame) -> np.ndarray | None:
     for name in ("age", "edss"):
         if name in table and (values := pd.to_numeric(table[name], errors="coerce")).notna().any():
             columns.append(values.to_numpy(float))
-    if "sex" in table and table["sex"].nunique() > 1:
-        columns.append((table["sex"] == "F").to_numpy(float))
-    scanner = [name for name in SCANNER if name in table and table[name].nunique() > 1]
-    if scanner:
-        columns.append(pd.get_dummies(table[scanner].astype(str)).to_numpy(float))
+    if "sex" in table and (women := is_female(table["sex"])).nunique() > 1:
+        columns.append(women.to_numpy(float))
+    if any(scanners := name_scanners(table.to_dict("records"))):
+        columns.append(pd.get_dummies(pd.Series(scanners)).to_numpy(float))
     return np.column_stack(columns) if columns else None
 
 

@@ -9,17 +9,20 @@ import numpy as np
 
 from chiomics.core.errors import InputError
 from chiomics.flair.images.prepare import Prepared
+from chiomics.flair.study.needs import why_too_few
 
 
-def choose_sessions(prepared: Prepared, settings: Mapping[str, Any]) -> Prepared:
+def choose_sessions(prepared: Prepared, study: str, settings: Mapping[str, Any]) -> Prepared:
     """Keep the study's groups, and where it asks for them the sessions with lesions.
 
     Parameters
     ----------
     prepared : Prepared
         All sessions.
+    study : {"wang2020", "seok2023"}
+        Whose.
     settings : mapping
-        ``groups``, ``positive``, ``lesions_required`` and ``folds`` of the paper.
+        ``groups``, ``positive``, ``lesions_required`` and ``folds`` of the paper, and what `needs.why_too_few` reads.
 
     Returns
     -------
@@ -29,9 +32,11 @@ def choose_sessions(prepared: Prepared, settings: Mapping[str, Any]) -> Prepared
     Raises
     ------
     InputError
-        Where a group has too few participants for the folds, or a participant is in both.
+        Where no session is left, a group has too few participants for the study, or a participant is in both.
     """
     table = prepared.table
+    if table.empty:
+        raise InputError("not one session of the study could be prepared", expected="FLAIR, T1w and known lesions")
     kept = table["group"].isin(settings["groups"]).to_numpy()
     if settings["lesions_required"]:
         kept = kept & (table["lesion_count"].to_numpy() > 0)
@@ -41,11 +46,8 @@ def choose_sessions(prepared: Prepared, settings: Mapping[str, Any]) -> Prepared
     groups = found.table.groupby("participant")["group"].nunique()
     if (groups > 1).any():
         raise InputError("a participant is in both groups", found=str(groups.index[groups > 1][0]))
-    for group in settings["groups"]:
-        count = found.table.loc[found.table["group"] == group, "participant"].nunique()
-        if count < settings["folds"]:
-            what = "participants with lesions" if settings["lesions_required"] else "participants"
-            raise InputError(
-                f"too few {what} of group {group}", found=str(count), expected=f"{settings['folds']} folds"
-            )
+    what = "with lesions" if settings["lesions_required"] else "whose images could be prepared"
+    columns = (found.table[name].astype(str).tolist() for name in ("group", "participant"))
+    if why := why_too_few(study, settings, *columns, what=what):
+        raise InputError(f"{study}: {why}")
     return found

@@ -21,13 +21,9 @@ from chiomics.flair.study.performance import (
     summarise,
     swap_classes,
 )
+from chiomics.flair.study.scanner_effects import table_of_scanners
 from chiomics.flair.study.splits import size_of_test
-from chiomics.flair.study.trainings import REFERENCE_ARM
-
-
-def main_arm(study: str) -> str:
-    """Name the network that supplements, confounders and cases look at."""
-    return REFERENCE_ARM if study == "wang2020" else "seok"
+from chiomics.flair.study.trainings import SCANNER_OUT, main_arm
 
 
 def fair_rows(predictions: pd.DataFrame, study: str, settings: Mapping[str, Any]) -> pd.DataFrame:
@@ -77,6 +73,8 @@ def summarise_study(
     """
     seed, draws = settings["seed"], settings["bootstraps"]
     baselines = score_baselines(prepared, settings, study, permutations=settings["baseline_permutations"])
+    scanner_out = predictions[predictions["scheme"] == SCANNER_OUT]
+    predictions = predictions[predictions["scheme"] != SCANNER_OUT]
     if study == "seok2023":
         predictions = average_models(predictions)
     together = pd.concat([predictions, baselines], ignore_index=True)
@@ -91,7 +89,13 @@ def summarise_study(
         "comparisons": compare_all(fair),
         "draws": describe_draws(fair, prepared, settings) if study == "seok2023" else pd.DataFrame(columns=["arm"]),
         "case_errors": case_errors(own, prepared.table),
-        "confounders": table_of_confounders(mean, prepared.table, draws=draws, seed=seed),
+        "confounders": pd.concat(
+            [
+                table_of_confounders(mean, prepared.table, draws=draws, seed=seed),
+                table_of_scanners(prepared, scanner_out, study, settings),
+            ],
+            ignore_index=True,
+        ),
         "calibration": pd.concat(
             [
                 calibration(part.groupby(["participant", "session", "y"], as_index=False)["p"].mean()).assign(arm=arm)

@@ -16,6 +16,7 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning, PerfectSeparatio
 
 from chiomics.core.scores.concordance import concordance
 from chiomics.core.scores.intervals import bootstrap_interval
+from chiomics.flair.study.scanners import name_scanners
 
 #: Two sessions match in load where their log volumes differ by less than this.
 CALIPER = 0.25
@@ -41,24 +42,24 @@ def table_of_confounders(mean_scores: pd.DataFrame, table: pd.DataFrame, *, draw
         Columns ``what``, ``auc``, ``low``, ``high``, ``p``, ``n``, ``note``.
     """
     found = mean_scores.merge(table, on=["participant", "session"], how="left")
-    rows = [_auc("all sessions", found, draws, seed)]
-    rows.append(_auc("sessions with lesions", found[found["lesion_count"] > 0], draws, seed))
+    rows = [score_part("all sessions", found, draws, seed)]
+    rows.append(score_part("sessions with lesions", found[found["lesion_count"] > 0], draws, seed))
     age = pd.to_numeric(found.get("age", pd.Series(np.nan, found.index)), errors="coerce")
     if age.notna().sum() >= 6 * LEAST:
         cuts = age.quantile([1 / 3, 2 / 3]).to_numpy()
         for number, name in enumerate(("youngest", "middle", "oldest")):
             part = found[(np.digitize(age, cuts) == number) & age.notna()]
-            rows.append(_auc(f"{name} third by age", part, draws, seed))
-    rows.append(_auc("pairs of equal lesion volume", _match(found), draws, seed))
+            rows.append(score_part(f"{name} third by age", part, draws, seed))
+    rows.append(score_part("pairs of equal lesion volume", _match(found), draws, seed))
     rows.append(_likelihood_ratio(found))
-    for name in ("manufacturer", "field_strength"):
-        if name in found and found[name].nunique() > 1:
-            for value, part in found.groupby(found[name].astype(str)):
-                rows.append(_auc(f"{name} {value}", part, draws, seed))
+    found["scanner"] = name_scanners(found.to_dict("records"))
+    for value, part in found[found["scanner"] != ""].groupby("scanner"):
+        rows.append(score_part(f"within {value}", part, draws, seed))
     return pd.DataFrame(rows)
 
 
-def _auc(what: str, part: pd.DataFrame, draws: int, seed: int) -> dict:
+def score_part(what: str, part: pd.DataFrame, draws: int, seed: int) -> dict:
+    """Give the row of a part of the sessions (columns y, p, participant): AUC with its interval over patients."""
     counts = part["y"].value_counts()
     row = {"what": what, "auc": np.nan, "low": np.nan, "high": np.nan, "p": np.nan, "n": len(part), "note": ""}
     if len(counts) < 2 or counts.min() < LEAST:

@@ -62,6 +62,12 @@ def compare_moments(first: tuple[float, float, int], second: tuple[float, float,
     return float(stats.ttest_ind_from_stats(*first, *second).pvalue)
 
 
+def is_female(sex: pd.Series) -> pd.Series:
+    """Read the words that BIDS allows for sex: 1 for women, 0 for men, NaN for all else."""
+    first = sex.astype(str).str.strip().str.lower()
+    return first.map({"f": 1.0, "female": 1.0, "m": 0.0, "male": 0.0})
+
+
 def describe_cohort(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     """Describe two groups: per variable the summary of each and the tests' p values.
 
@@ -84,9 +90,12 @@ def describe_cohort(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
     follow_up = {group: int((table["group"] == group).sum()) - rows[0][group] for group in groups}
     p = compare_counts([[rows[0][group], follow_up[group]] for group in groups])
     rows.append(_counts("follow-up sessions", follow_up) | p | {"unit": "scans"})
-    if "sex" in table and patients["sex"].notna().any():
-        female = {group: int(((patients["group"] == group) & (patients["sex"] == "F")).sum()) for group in groups}
-        p = compare_counts([[female[group], rows[0][group] - female[group]] for group in groups])
+    if "sex" in table and (women := is_female(patients["sex"])).notna().any():
+        female, known = (
+            {group: int((values & (patients["group"] == group)).sum()) for group in groups}
+            for values in (women == 1, women.notna())
+        )
+        p = compare_counts([[female[group], known[group] - female[group]] for group in groups])
         rows.append(_counts("female", female) | p | {"unit": "patients"})
     for name, said in NUMBERS.items():
         if name not in table or pd.to_numeric(table[name], errors="coerce").notna().sum() == 0:

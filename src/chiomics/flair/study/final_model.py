@@ -68,6 +68,7 @@ def describe_model(
     *,
     source: str,
     simulated: bool,
+    anatomy: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write the card of a network that was trained on a cohort.
 
@@ -85,6 +86,8 @@ def describe_model(
         Name of the cohort.
     simulated : bool
         Whether its subjects are simulated.
+    anatomy : mapping, optional
+        Settings of the anatomy stage, by which new sessions are mapped as those of the training.
 
     Returns
     -------
@@ -122,9 +125,12 @@ def describe_model(
             "participants": table.drop_duplicates("participant")["group"].value_counts().to_dict(),
             "sessions": len(table),
             "lesions_required": settings["lesions_required"],
+            "lesion_sources": sorted(table["lesion_source"].dropna().unique()),
+            "preparation": table["preparation"].iloc[0],
             "ranges": ranges,
             "epochs": settings["epochs"],
         },
+        "anatomy": dict(anatomy or {}),
         "auc_cross_validated": found,
         "intended_use": INTENDED_USE,
     }

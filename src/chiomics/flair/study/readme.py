@@ -18,12 +18,12 @@ NAMES = {
         "MS against NMOSD from FLAIR by a two-view network (Wang et al. 2020)",
         "Wang Z, Yu Z, Wang Y, et al. 3D compressed convolutional neural network differentiates neuromyelitis optical "
         "spectrum disorders from multiple sclerosis using automated white matter hyperintensities segmentations. "
-        "Frontiers in Physiology 11:612928 (2020).",
+        "Frontiers in Physiology 11:612928 (2020). doi:10.3389/fphys.2020.612928",
     ),
     "seok2023": (
         "MS against NMOSD from five FLAIR slices (Seok et al. 2023)",
         "Seok JM, Cho W, Chung YH, et al. Differentiation between multiple sclerosis and neuromyelitis optica spectrum "
-        "disorder using a deep learning model. Scientific Reports 13:11625 (2023).",
+        "disorder using a deep learning model. Scientific Reports 13:11625 (2023). doi:10.1038/s41598-023-38271-x",
     ),
 }
 HOW_TO_READ = """\
@@ -35,8 +35,8 @@ Published numbers are the paper's own cohort's; they stand beside ours for compa
 LIMITS = """\
 One cohort, no external validation; predicted probabilities hold for this cohort's shares of the groups. Lesion masks
 are part of what is tested here: a bad mask makes a bad baseline and a bad network alike. Two neurologists who read such
-images blind agreed with themselves with a kappa of .47 and .50 (Kim et al. 2020, PMC7734316). No result here supports
-a diagnosis.
+images blind agreed with themselves with a kappa of .47 and .50 (Kim et al. 2020, Frontiers in Neurology 11:599042,
+doi:10.3389/fneur.2020.599042). No result here supports a diagnosis.
 """
 
 

@@ -14,8 +14,10 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from chiomics.core.errors import SettingError
+from chiomics.flair.study.needs import size_of_draw
 
-#: Share of the training patients that selects the epoch in the nested scheme, as one of so many folds.
+#: Share of the training patients that selects the epoch in the nested scheme, as one of so many folds; fewer folds
+#: where a class has fewer patients.
 INNER_FOLDS = 5
 
 
@@ -66,7 +68,7 @@ def wang_splits(
         return [Split(np.setdiff1d(rows, part), np.sort(part), np.sort(part)) for part in parts]
     splits = []
     for outside, test in _grouped(y, participants, folds, rng):
-        inner, select = next(iter(_grouped(y[outside], participants[outside], INNER_FOLDS, rng)))
+        inner, select = _inner_part(y[outside], participants[outside], rng)
         splits.append(Split(outside[inner], outside[select], test))
     return splits
 
@@ -102,7 +104,7 @@ def size_of_test(y: np.ndarray, participants: np.ndarray, *, per_class: int) -> 
     names, counts = np.unique(participants, return_counts=True)
     single = np.isin(participants, names[counts == 1])
     smaller = min(int((single & (y == label)).sum()) for label in (0, 1))
-    size = per_class if smaller >= 2 * per_class else smaller // 3
+    size = size_of_draw(smaller, per_class)
     if size < 1:
         raise SettingError(
             "too few patients without follow-up for a test set", found=f"{smaller} in the smaller class", expected="3"
@@ -117,6 +119,35 @@ def seok_splits(
     rest = np.flatnonzero(~np.isin(participants, participants[test]))
     rng = np.random.default_rng([seed, repeat, 3])
     return [Split(rest[a], rest[b], test) for a, b in _grouped(y[rest], participants[rest], folds, rng)]
+
+
+def scanner_split(y: np.ndarray, participants: np.ndarray, here: np.ndarray, *, seed: int) -> Split:
+    """Train on the scanners but one and test on that; an inner part of the training patients selects.
+
+    Parameters
+    ----------
+    y, participants : ndarray, shape (sessions,)
+        Class and patient of each session.
+    here : ndarray of bool, shape (sessions,)
+        Whether it comes from the scanner that is left out; a patient of it trains nowhere.
+    seed : int
+        Of the inner part.
+
+    Returns
+    -------
+    Split
+        One.
+    """
+    rest = np.flatnonzero(~np.isin(participants, participants[here]))
+    rng = np.random.default_rng([seed, 5])
+    inner, select = _inner_part(y[rest], participants[rest], rng)
+    return Split(rest[inner], rest[select], np.flatnonzero(here))
+
+
+def _inner_part(y: np.ndarray, participants: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Divide training patients into those that are learnt from and those that choose the epoch."""
+    fewest = min(len(np.unique(participants[y == label])) for label in (0, 1))
+    return next(iter(_grouped(y, participants, max(min(INNER_FOLDS, fewest), 2), rng)))
 
 
 def _grouped(y: np.ndarray, participants: np.ndarray, folds: int, rng: np.random.Generator) -> list:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,16 @@ from chiomics.core.scores.splits import permute_labels
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.augment import Images
 from chiomics.flair.study.networks import Classifier, build_network
-from chiomics.flair.study.splits import Split, draw_test, seok_splits, wang_splits
-from chiomics.flair.study.trainings import Training
+from chiomics.flair.study.scanners import name_scanners, why_not_left_out
+from chiomics.flair.study.splits import Split, draw_test, scanner_split, seok_splits, wang_splits
+from chiomics.flair.study.trainings import SCANNER_OUT, Training
 
 #: Epochs after which the learning rate falls (Wang et al. 2020, Implementation details).
 DECAY_STEP = 10
+#: Columns of what a training gives.
+FIELDS = [field.name for field in fields(Training)]
+PREDICTIONS = ["participant", "session", "y", "p", "epoch", *FIELDS]
+CURVE = ["epoch", "loss", "seconds", "train_accuracy", "select_accuracy", *FIELDS]
 
 
 def pick_images(prepared: Prepared, study: str, kind: str) -> np.ndarray:
@@ -61,6 +67,10 @@ def labels_of(prepared: Prepared, settings: Mapping[str, Any], training: Trainin
 def split_of(prepared: Prepared, y: np.ndarray, settings: Mapping[str, Any], training: Training) -> Split:
     """Give the rows of a training; arms of one repeat and fold share them."""
     participants = prepared.table["participant"].to_numpy()
+    if training.scheme == SCANNER_OUT:
+        names = np.array(name_scanners(prepared.table.to_dict("records")))
+        here = names == settings["scanners"][training.fold]
+        return scanner_split(y, participants, here, seed=settings["seed"])
     common = {"folds": settings["folds"], "repeat": training.repeat, "seed": settings["seed"]}
     if training.study == "wang2020":
         return wang_splits(y, participants, scheme=training.scheme, **common)[training.fold]
@@ -73,6 +83,19 @@ def split_of(prepared: Prepared, y: np.ndarray, settings: Mapping[str, Any], tra
         seed=settings["seed"],
     )
     return seok_splits(y, participants, test, **common)[training.fold]
+
+
+def why_not_trained(prepared: Prepared, settings: Mapping[str, Any], training: Training) -> str:
+    """Say why a planned training cannot be done with the sessions that were left, nothing where it can.
+
+    Only one that leaves a scanner out can come to this: the plan counts sessions before their images are read.
+    """
+    if training.scheme != SCANNER_OUT:
+        return ""
+    table = prepared.table
+    names = name_scanners(table.to_dict("records"))
+    columns = (table[name].astype(str).tolist() for name in ("group", "participant"))
+    return why_not_left_out(settings["scanners"][training.fold], names, *columns)
 
 
 def make_plan(study: str, settings: Mapping[str, Any], *, decay: float, weights: torch.Tensor, score: Any) -> Plan:
@@ -202,10 +225,9 @@ def train_once(
     curve["train_accuracy"] = curve["right"] / curve["seen"]
     skipped = len(curve) - len(accuracies)
     curve["select_accuracy"] = [np.nan] * skipped + accuracies
-    kept = ["epoch", "loss", "seconds", "train_accuracy", "select_accuracy"]
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    return pd.concat(tables, ignore_index=True), curve[kept].assign(**training.record()), model
+    return pd.concat(tables, ignore_index=True), curve[CURVE[:5]].assign(**training.record()), model
 
 
 def augmentation(settings: Mapping[str, Any], kind: str) -> dict[str, Any]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from chiomics.core.errors import SettingError
 from chiomics.flair.settings import ARMS as WANG_ARMS
 from chiomics.flair.settings import IMAGES as INPUTS
+from chiomics.flair.settings import REFERENCE_ARM
 
-#: The arm that supplements and permutations look at.
-REFERENCE_ARM = "2v-18"
+#: Scheme of a training on all scanners but one.
+SCANNER_OUT = "scanner_out"
 TITLES = {
     "3d-18": "3-D ResNet-18",
     "3d-34": "3-D ResNet-34",
@@ -43,11 +46,11 @@ class Training:
     decay : float
         Factor of the learning rate at every ten epochs; 1 where the paper has none.
     scheme : str
-        ``as_published`` or ``nested``; for Seok et al. ``as_published`` alone.
+        ``as_published`` or ``nested``; for Seok et al. ``as_published`` alone; `SCANNER_OUT` for both.
     labels : int
         0 for the true labels, else the number of the permutation.
     repeat, fold : int
-        From 0.
+        From 0; where a scanner is left out, the fold is its place in the list ``scanners``.
     """
 
     study: str
@@ -76,6 +79,16 @@ def left_out_of_wang(settings: Mapping[str, Any]) -> dict[str, str]:
     return {arm: f"not run: no weights given (papers.wang2020.pretrained.{arm.split('-')[1]})" for arm in left}
 
 
+def weights_of_wang(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Say from which file each arm with the user's weights started."""
+    found = {}
+    for arm in runs_of_wang(settings):
+        if arm.endswith("imagenet"):
+            path = Path(settings["pretrained"][arm.split("-")[1]])
+            found[arm] = f"started from {path.name}, SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    return found
+
+
 def list_wang_trainings(settings: Mapping[str, Any]) -> list[Training]:
     """List the trainings of Wang et al. 2020: main comparison, supplements of the reference arm, permuted labels."""
     check_choice("arms", settings["arms"], WANG_ARMS)
@@ -100,7 +113,7 @@ def list_wang_trainings(settings: Mapping[str, Any]) -> list[Training]:
             add(REFERENCE_ARM, settings["input"], rate, scheme, 0, few)
         for number in range(1, settings["permutations"] + 1):
             add(REFERENCE_ARM, settings["input"], decay, scheme, number, 1)
-    return found
+    return found + _without_scanners("wang2020", settings, decay)
 
 
 def list_seok_trainings(settings: Mapping[str, Any]) -> list[Training]:
@@ -119,7 +132,18 @@ def list_seok_trainings(settings: Mapping[str, Any]) -> list[Training]:
             add(image, 0, settings["supplement_tests"])
     for number in range(1, settings["permutations"] + 1):
         add(settings["input"], number, settings["permutation_tests"])
-    return found
+    return found + _without_scanners("seok2023", settings, 1.0)
+
+
+def main_arm(study: str) -> str:
+    """Name the network that supplements, confounders and cases look at."""
+    return REFERENCE_ARM if study == "wang2020" else "seok"
+
+
+def _without_scanners(study: str, settings: Mapping[str, Any], decay: float) -> list[Training]:
+    """List one training per scanner that is left out; the workflow knows the scanners of its cohort."""
+    numbers = range(len(settings.get("scanners", ())))
+    return [Training(study, main_arm(study), settings["input"], decay, SCANNER_OUT, 0, 0, number) for number in numbers]
 
 
 def list_trainings(study: str, settings: Mapping[str, Any]) -> list[Training]:

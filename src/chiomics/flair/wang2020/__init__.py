@@ -1,1 +1,1 @@
-"""Wang et al. 2020: MS against NMOSD by a 2-D network on volumes that are compressed along two views."""
+"""Wang et al. 2020 (Frontiers in Physiology 11:612928, doi:10.3389/fphys.2020.612928): MS against NMOSD, two views."""

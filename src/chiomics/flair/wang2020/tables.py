@@ -10,14 +10,15 @@ import pandas as pd
 from chiomics.core.learning.resnet import count_parameters
 from chiomics.core.papers import read_published
 from chiomics.flair.images.prepare import Prepared
+from chiomics.flair.settings import PUBLISHED_WIDTHS, REFERENCE_ARM
 from chiomics.flair.study.demographics import describe_cohort
 from chiomics.flair.study.networks import build_network
-from chiomics.flair.study.trainings import REFERENCE_ARM, TITLES, WANG_ARMS, left_out_of_wang
+from chiomics.flair.study.trainings import TITLES, WANG_ARMS, left_out_of_wang, weights_of_wang
 
 SHOWN = ("accuracy", "sensitivity", "specificity", "auc", "average_precision", "brier")
 #: Sizes of the paper, by which its parameters are counted.
 PUBLISHED_NETWORK = {
-    "edge": 100, "widths": (64, 128, 256, 512), "widths_3d": (64, 128, 256, 512), "views": (0, 1),
+    "edge": 100, "widths": PUBLISHED_WIDTHS, "widths_3d": PUBLISHED_WIDTHS, "views": (0, 1),
     "compression": "stem", "dropout": 0.15,
 }  # fmt: skip
 #: What the folder holds.
@@ -27,6 +28,7 @@ FILES = {
     "table3.tsv": "parameters and training time",
     "table_s1.tsv": "the reference arm by input and learning rate, and on permuted labels",
     "table_s2.tsv": "error rate of every case over the repeats",
+    "confounders.tsv": "the network within ages, at equal lesion load and by scanner; scanners left out",
     "figure1.png": "FLAIR of a patient of each group",
     "figure2.png": "preprocessing",
     "figure3.png": "the two-view network",
@@ -58,7 +60,8 @@ def paper_tables(
     Returns
     -------
     dict of str to pandas.DataFrame
-        ``table1`` to ``table3``, ``table2_tests``, ``table_s1`` (inputs and decays), ``table_s2`` (error cases).
+        ``table1`` to ``table3``, ``table2_tests``, ``table_s1`` (inputs and decays), ``table_s2`` (error cases),
+        ``confounders``.
     """
     performance = tables["performance"]
     return {
@@ -68,18 +71,19 @@ def paper_tables(
         "table3": table_of_complexity(curves, settings),
         "table_s1": table_of_variants(performance, settings),
         "table_s2": tables["case_errors"],
+        "confounders": tables["confounders"],
     }
 
 
 def table_of_performance(performance: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
     """Table 2: every arm, as published and nested, pooled and as the mean of folds; published values beside."""
     published = read_published("chiomics.flair.wang2020", "table2").set_index("arm")
-    left_out = left_out_of_wang(settings)
+    notes = left_out_of_wang(settings) | weights_of_wang(settings)
     rows = []
     arms = [arm for arm in WANG_ARMS if arm in settings["arms"]]
     counting = [arm for arm in dict.fromkeys(performance["arm"]) if arm not in WANG_ARMS]
     for arm in (*arms, *counting):
-        row: dict[str, Any] = {"arm": arm, "title": TITLES[arm], "note": left_out.get(arm, "")}
+        row: dict[str, Any] = {"arm": arm, "title": TITLES[arm], "note": notes.get(arm, "")}
         for metric in ("accuracy", "sensitivity", "specificity"):
             row[f"published_{metric}"] = published[metric].get(arm, float("nan"))
         own = performance[(performance["arm"] == arm) & (performance["labels"] == 0)]

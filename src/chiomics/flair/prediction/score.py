@@ -1,12 +1,12 @@
-"""Apply a model file to prepared sessions, refusing what it was not made for."""
+"""A model file on prepared sessions, and refusals of what it was not made for."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -17,8 +17,9 @@ from chiomics.flair.study.final_model import network_of
 from chiomics.flair.study.networks import Classifier
 from chiomics.flair.study.training import pick_images, predict
 
-log = logging.getLogger(__name__)
 KIND = "chiomics flair classifier"
+#: Edge of images that no network looks at, voxels or pixels.
+SMALL = 32
 
 
 def read_classifier(path: str | Path) -> tuple[Classifier, dict[str, Any]]:
@@ -52,6 +53,12 @@ def read_classifier(path: str | Path) -> tuple[Classifier, dict[str, Any]]:
     return model.eval(), card
 
 
+def sizes_of(card: Mapping[str, Any]) -> dict[str, int]:
+    """Give the sizes that a model's images are prepared at; those of the other paper are as small as can be."""
+    network = card["network"]
+    return {"edge": network.get("edge", SMALL), "pixels": network.get("pixels", SMALL)}
+
+
 def score_sessions(model: Classifier, card: Mapping[str, Any], prepared: Prepared) -> pd.DataFrame:
     """Score sessions, with warnings where they are unlike the training cohort.
 
@@ -67,52 +74,48 @@ def score_sessions(model: Classifier, card: Mapping[str, Any], prepared: Prepare
     Returns
     -------
     pandas.DataFrame
-        Columns participant, session, ``p_<positive>``, ``warning``.
+        Columns participant, session, ``p_<positive>``, ``refused`` and ``warning``. A session without lesions gets no
+        probability of a model that was trained on such as have some, and the reason in ``refused``.
 
     Raises
     ------
     InputError
-        Where the images have another size than the network takes, or a session has no lesions and the model was
-        trained on such as have.
+        Where the images have another size than the network takes, or were prepared in another way.
     """
-    check_size(card, prepared)
+    check_images(card, prepared)
     table, training = prepared.table, card["training"]
-    if training["lesions_required"] and (without := table.loc[table["lesion_count"] == 0, "session"].tolist()):
-        raise InputError(
-            "the model was trained on sessions with lesions alone", found=f"no lesions in {', '.join(without)}",
-            expected="at least one lesion",
-        )  # fmt: skip
     images = torch.from_numpy(pick_images(prepared, card["study"], card["input"]))
-    found = table[["participant", "session"]].assign(**{f"p_{card['positive']}": predict(model, images)})
-    return found.assign(warning=[_warn(row, training) for row in table.to_dict("records")])
+    name = f"p_{card['positive']}"
+    found = table[["participant", "session"]].assign(**{name: predict(model, images)}, refused="")
+    if training["lesions_required"]:
+        without = table["lesion_count"] == 0
+        found.loc[without, "refused"] = "no lesions; the model was trained on sessions with lesions alone"
+        found.loc[without, name] = np.nan
+    return found.assign(warning=[_warn(row, card) for row in table.to_dict("records")])
 
 
-def check_size(card: Mapping[str, Any], prepared: Prepared) -> None:
-    """Refuse images of another size than the network was trained on."""
+def check_images(card: Mapping[str, Any], prepared: Prepared) -> None:
+    """Refuse images of another size than the network was trained on, or that were prepared in another way."""
     name, key = ("wang_flair", "edge") if card["study"] == "wang2020" else ("seok_flair", "pixels")
     found, expected = prepared.images[name].shape[-1], card["network"][key]
     if found != expected:
         raise InputError(
             "the images were prepared at another size than the model takes", found=str(found), expected=str(expected)
         )
+    way = prepared.table["preparation"].iloc[0] if "preparation" in prepared.table else "not said"
+    if way != card["training"]["preparation"]:
+        raise InputError(
+            "the images were prepared in another way than those of the training", found=str(way),
+            expected=str(card["training"]["preparation"]),
+        )  # fmt: skip
 
 
-def read_sessions(paths: Sequence[str | Path]) -> Prepared:
-    """Read prepared files (``*_desc-classifiers_FLAIR.npz``), refusing what is missing and what comes twice."""
-    for path in paths:
-        if not Path(path).is_file():
-            raise InputError(
-                "there is no such file", file=path, expected="prepared by the workflow's rule prepare_flair"
-            )
-    prepared = Prepared.read(paths)
-    twice = prepared.table.duplicated(["participant", "session"])
-    if twice.any():
-        raise InputError("a session is given twice", found=str(prepared.table.loc[twice, "session"].iloc[0]))
-    return prepared
-
-
-def _warn(row: Mapping[str, Any], training: Mapping[str, Any]) -> str:
+def _warn(row: Mapping[str, Any], card: Mapping[str, Any]) -> str:
+    training = card["training"]
     said = ["trained on simulated subjects alone"] if training["simulated"] and not row["simulated"] else []
+    known = training["lesion_sources"]
+    if card["input"] != "flair" and (source := row.get("lesion_source")) not in known:
+        said.append(f"lesions are {source}; in the training cohort they were {' or '.join(known)}")
     for name, (low, high) in training["ranges"].items():
         value = pd.to_numeric(row.get(name), errors="coerce")
         if pd.notna(value) and not low <= value <= high:
