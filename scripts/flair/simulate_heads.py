@@ -6,7 +6,7 @@ import pandas as pd
 from chiomics.core.logs import start_log
 from chiomics.core.space.volume import Volume
 from chiomics.flair.images.head import Head
-from chiomics.flair.images.prepare import Prepared, prepare_session
+from chiomics.flair.images.prepare import Prepared, prepare_numbers, prepare_session
 from chiomics.flair.images.slices import find_level, slice_levels
 from chiomics.phantom.head import tissue
 from chiomics.phantom.head.flair_heads import list_heads, read_flair_recipes, simulate_flair_heads
@@ -30,7 +30,12 @@ for number, session in enumerate(sessions, start=1):
         masks = (head.brain.voxels, labels == tissue.WHITE, labels == tissue.VENTRICLES)
         ways = (head.space.to_template, head.space.from_template)
         given = Head.on_one_grid(head.flair, masks, head.lesions.voxels, *ways)
-        found[name].append(prepare_session(given, about, levels=levels, **settings["sizes"])[0])
+        # Where sites alone differ, no network is trained: lesions are measured, and no image is made.
+        images = name in settings["imaged"]
+        found[name].append(
+            prepare_session(given, about, levels=levels, **settings["sizes"])[0] if images
+            else prepare_numbers(given, about)
+        )  # fmt: skip
     log.info("%d of %d: %s", number, len(sessions), session.participant_id)
 for name, path in zip(recipes, snakemake.output, strict=True):
     parts = found[name]

@@ -20,7 +20,7 @@ from chiomics.flair.images.head import WHITE_MATTER, read_head  # noqa: E402
 from chiomics.flair.images.intensity import scale_intensity  # noqa: E402
 from chiomics.flair.images.lesion_load import measure_lesions  # noqa: E402
 from chiomics.flair.images.page import write_page  # noqa: E402
-from chiomics.flair.images.prepare import Prepared, prepare_session  # noqa: E402
+from chiomics.flair.images.prepare import Prepared, prepare_numbers, prepare_session  # noqa: E402
 from chiomics.flair.images.slices import find_level, slice_levels, slice_points  # noqa: E402
 from chiomics.flair.images.volume import find_box, resize  # noqa: E402
 from tests.flair.prepared import LEVELS, box_head, head_of, simulated_cohorts  # noqa: E402
@@ -157,6 +157,11 @@ def test_lesion_load_of_known_lesions() -> None:
     assert numbers["lesion_share_percent"] == pytest.approx(100 * 16 / 60**3)
     assert cells.sum() == pytest.approx(16 * 8)
     assert 2 <= np.count_nonzero(cells) <= 16
+    own = prepare_numbers(marked, {"session": "a"})
+    both, _ = prepare_session(marked, {"session": "a"}, edge=24, pixels=32, levels=LEVELS)
+    assert own.table.loc[0].to_dict() == both.table.drop(columns="preparation").loc[0].to_dict()
+    np.testing.assert_array_equal(own.cells, both.cells)
+    assert own.images["wang_flair"].size == 0
     nothing, cells = measure_lesions(head)
     assert nothing["lesion_volume_mm3"] == 0 == cells.sum()
     assert np.isnan(nothing["periventricular_share"])

@@ -80,8 +80,8 @@ def heads_of(cohort):
 
 def settings_of_heads(wildcards, cohort):
     """Give what a part of a simulated cohort is made by."""
-    recipes = ["flair"] if cohort == "other" else ["flair", "flair_matched"]
-    return heads_of(cohort) | {"recipes": recipes, "parts": head_parts(cohort), "sizes": IMAGE_SIZES}
+    recipes = {"recipes": ["flair"] if cohort == "other" else ["flair", "flair_matched"], "imaged": ["flair"]}
+    return heads_of(cohort) | recipes | {"parts": head_parts(cohort), "sizes": IMAGE_SIZES}
 
 
 def head_parts(cohort):

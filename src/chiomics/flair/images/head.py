@@ -83,6 +83,8 @@ class Head:
 
     def on_flair(self, volume: Volume, way: Points, *, order: int) -> np.ndarray:
         """Sample an image at the FLAIR's voxels; `way` leads from the FLAIR's world to the image's."""
+        if way is _stay and same_grid(volume, self.flair):
+            return volume.voxels
         points = grid_points(self.flair)
         return sample(volume, way(points), order=order).reshape(self.flair.voxels.shape)
 

@@ -112,6 +112,27 @@ class Prepared:
         )
 
 
+def prepare_numbers(head: Head, about: Mapping[str, object]) -> Prepared:
+    """Measure a session's lesions alone, for models without a network; its images hold no pixel.
+
+    Parameters
+    ----------
+    head : Head
+        The session.
+    about : mapping of str to object
+        Of `prepare_session`.
+
+    Returns
+    -------
+    Prepared
+        Of one session.
+    """
+    numbers, cells = measure_lesions(head)
+    images = {name: np.zeros((1, 0, 0, 0), np.float16) for name in IMAGES}
+    known = {"lesion_source": head.lesion_source}
+    return Prepared(_without_unknown(pd.DataFrame([{**about, **numbers, **known}])), images, cells[None])
+
+
 def describe_preparation(levels: Sequence[float]) -> str:
     """Say in words what a model's images have in common with those that it can be applied to, beside their size."""
     slices = ", ".join(f"{level:g}" for level in levels)
