@@ -44,6 +44,7 @@ def table_of_confounders(mean_scores: pd.DataFrame, table: pd.DataFrame, *, draw
     found = mean_scores.merge(table, on=["participant", "session"], how="left")
     rows = [score_part("all sessions", found, draws, seed)]
     rows.append(score_part("sessions with lesions", found[found["lesion_count"] > 0], draws, seed))
+    rows.append(score_part("sessions without lesions", found[found["lesion_count"] == 0], draws, seed))
     age = pd.to_numeric(found.get("age", pd.Series(np.nan, found.index)), errors="coerce")
     if age.notna().sum() >= 6 * LEAST:
         cuts = age.quantile([1 / 3, 2 / 3]).to_numpy()
