@@ -15,7 +15,8 @@ settings, study = snakemake.params.settings, snakemake.wildcards.study
 prepared = Prepared.read([snakemake.input.images])
 matched = choose_sessions(Prepared.read(snakemake.input.matched), study, settings) if snakemake.input.matched else None
 predictions, curves = (
-    pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
+    # A job whose only training could not be done leaves a table without rows, and without types.
+    pd.concat([part for part in map(pd.read_parquet, paths) if len(part)], ignore_index=True)
     for paths in (snakemake.input.predictions, snakemake.input.curves)
 )
 predictions, tables = summarise_study(prepared, predictions, study, settings, matched=matched)

@@ -63,10 +63,12 @@ def table_of_scanners(
     rows[0] |= {"p": float(stats.chi2_contingency(counts).pvalue) if counts.shape[1] > 1 else np.nan}
     for name in sorted(set(names[known])):
         what = f"{name} left out of the training"
-        if why := why_not_left_out(name, names.tolist(), groups.tolist(), table["participant"].tolist()):
+        why = why_not_left_out(name, names.tolist(), groups.tolist(), table["participant"].tolist())
+        if why or name not in settings.get("scanners", ()):
+            why = why or "it was not planned, for sessions that could not be prepared name the scanners otherwise"
             rows.append(_empty(f"{what}, network", int((names == name).sum())) | {"note": f"not estimable: {why}"})
             continue
-        number = settings.get("scanners", []).index(name)
+        number = list(settings["scanners"]).index(name)
         own = predictions[(predictions["fold"] == number) & (predictions["epoch"] == fair_epoch(study))]
         rows.append(score_part(f"{what}, network", own, draws, seed))
         rows.append(score_part(f"{what}, lesion volume", _rival(prepared, study, settings, number), draws, seed))
