@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytest.importorskip("torch", reason="PyTorch is not installed")
+
 from chiomics.core.figures import save_figures
 from chiomics.core.papers import read_departures
 from chiomics.flair.images.prepare import Prepared

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytest.importorskip("torch", reason="PyTorch is not installed")
+
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.scanner_effects import table_of_scanners
 from chiomics.flair.study.scanners import name_scanners, scanners_to_leave_out, why_not_left_out

@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+pytest.importorskip("torch", reason="PyTorch is not installed")
+
 from chiomics.cli import main
 from chiomics.core.learning.weights import save_model
 from chiomics.flair.images.prepare import describe_preparation
