@@ -4,11 +4,13 @@ import sys
 
 import pytest
 
-STAGES = ("qsm", "anatomy", "robustness", "diagnosis", "radiomics")
+STAGES = ("qsm", "anatomy", "robustness", "diagnosis", "radiomics", "rims", "flair")
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_public_name_can_be_imported_and_hides_no_module(stage):
+    if stage in ("rims", "flair"):
+        pytest.importorskip("torch")
     package = importlib.import_module(f"chiomics.{stage}")
     for name in package.__all__:
         public = getattr(package, name)

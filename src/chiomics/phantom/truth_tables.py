@@ -30,7 +30,7 @@ def label_rows(
     properties : SubjectTissue
         What was asked.
     fine_voxel : ndarray, shape (3,)
-        Voxel edge lengths of the finer grid in mm.
+        Voxel size of the finer grid in mm.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def lesion_rows(
     chi : ndarray
         Susceptibility on the finer grid in ppm.
     fine_voxel : ndarray, shape (3,)
-        Voxel edge lengths of the finer grid in mm.
+        Voxel size of the finer grid in mm.
 
     Returns
     -------

@@ -81,7 +81,7 @@ def measure_tissue(flair: np.ndarray, t1w: np.ndarray, priors: np.ndarray) -> No
     flair, t1w : ndarray, shape (n,)
         Intensities of the brain's voxels.
     priors : ndarray, shape (3, n)
-        Prior shares of white matter, grey matter and fluid.
+        Prior fractions of white matter, grey matter and fluid.
 
     Returns
     -------

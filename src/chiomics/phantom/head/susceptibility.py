@@ -80,7 +80,7 @@ def chi_map(
     properties : SubjectTissue
         What was drawn for the subject.
     voxel_size : array_like, shape (3,)
-        Voxel edge lengths of the anatomy's grid in mm.
+        Voxel size of the anatomy's grid in mm.
 
     Returns
     -------
