@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from chiomics.core.errors import InputError
 from chiomics.qsm.dipole import dipole_field
 from chiomics.qsm.inversions.ilsqr import ilsqr
+from chiomics.qsm.inversions.invert import INVERSIONS as NAMES
+from chiomics.qsm.inversions.invert import complete_parameters
 from chiomics.qsm.inversions.l2 import l2
 from chiomics.qsm.inversions.medi import medi
 from chiomics.qsm.inversions.star import star
@@ -235,3 +238,13 @@ def test_torch_equals_numpy(name):
     # Both compute in float32 with different FFTs; 100 iterations of LSQR amplify the rounding.
     tolerance = 0.02 if name.startswith("ilsqr") else 2e-3
     assert np.abs(chi - other).max() < tolerance * np.ptp(chi)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_is_told_with_its_value(name):
+    told = complete_parameters(name, {})
+    assert json.loads(json.dumps(told)) == told
+    assert told
+    assert {type(value) for value in told.values()} <= {int, float, bool}
+    key, value = next(iter(told.items()))
+    assert complete_parameters(name, {key: value * 2}) == {**told, key: value * 2}

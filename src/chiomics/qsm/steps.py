@@ -19,7 +19,7 @@ from chiomics.core.space.masks import EmptyMaskError, read_mask
 from chiomics.core.space.volume import Volume
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles
-from chiomics.qsm.inversions.invert import invert
+from chiomics.qsm.inversions.invert import complete_parameters, invert
 from chiomics.qsm.masks.brain_mask import brain_mask, is_bare
 from chiomics.qsm.masks.template_mask import mend_by_template
 from chiomics.qsm.phase.field_noise import field_noise
@@ -250,7 +250,7 @@ def invert_dipole(
                 map_sidecars[inversion, echo_set],
                 field_info
                 | read_sidecar(brain_sidecar)
-                | {"Inversion": inversion, "InversionParameters": dict(parameters)}
+                | {"Inversion": inversion, "InversionParameters": complete_parameters(inversion, parameters)}
                 | {"DataWeights": settings["data_weights"], "FieldNoise": noise, "MapVoxels": int(inside.sum())}
                 | {"PhaseSignContrast": contrast, "PhaseSignWarning": warning}
                 | reference.sidecar(),
