@@ -32,6 +32,8 @@ from chiomics.phantom.recipe import load_recipe
 SHAPE, VOXEL = (160, 196, 166), np.ones(3)
 #: Group by seed modulo 4.
 GROUPS = ("MS", "MS", "NMOSD", "HC")
+#: From this seed on lesions of MS are as large, and lie where, patients' masks have them; heads 0 to 15 train.
+FROM_MASKS = 28
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def lesion_head(seed: int) -> LesionHead:
     space = random_space(rng, size_sd=0.03, shape_sd=3.5, correlation=18, rotation_sd=4, translation_sd=3)
     affine = np.eye(4)
     affine[:3, 3] = space.from_template(np.array([[0, -17, 4.0]]).T)[:, 0] - (np.array(SHAPE) - 1) / 2
-    anatomy, numbers = _anatomy(rng, group, space, affine)
+    anatomy, numbers = _anatomy(rng, group, space, affine, "masks" if seed >= FROM_MASKS else "recipe")
     replaced = np.where(anatomy.labels == tissue.LESION, tissue.WHITE, anatomy.labels)
     flair, t1w, fluid_level, normal = _normal_images(rng, anatomy)
     lesions = np.zeros(SHAPE, int)
@@ -106,16 +108,16 @@ def lesion_head(seed: int) -> LesionHead:
     return LesionHead(group, flair, t1w, mask, _priors(points), lesions, VOXEL)
 
 
-def _anatomy(rng: np.random.Generator, group: str, space: SubjectSpace, affine: np.ndarray) -> tuple:
+def _anatomy(rng: np.random.Generator, group: str, space: SubjectSpace, affine: np.ndarray, drawn_from: str) -> tuple:
     """Build the anatomy, and number lesions of which some lie on others."""
     parameters = dict(load_recipe(None)["lesions"]["NMOSD" if group == "NMOSD" else "MS"])
     if group == "MS":
         parameters |= {"mean_count": 30, "diameter_median": rng.uniform(4.5, 7), "diameter_log_sd": 0.5}
-        parameters["diameter_range"] = [2.5, 20]
+        parameters |= {"diameter_range": [2.5, 20], "drawn_from": drawn_from}
     lesions = draw_lesions(rng, parameters) if group != "HC" else []
     anatomy = build_anatomy(
         space, lesions, shape=SHAPE, affine=affine, vein_rng=rng, lesion_rng=rng, medullary_veins=40,
-        nucleus_scale=dict.fromkeys(NUCLEI, 1),
+        nucleus_scale=dict.fromkeys(NUCLEI, 1), lesions_drawn_from=parameters["drawn_from"],
     )  # fmt: skip
     numbers = anatomy.lesion_index.astype(int)
     if group == "MS":
@@ -123,7 +125,7 @@ def _anatomy(rng: np.random.Generator, group: str, space: SubjectSpace, affine: 
         labels = np.where(anatomy.labels == tissue.LESION, tissue.WHITE, anatomy.labels)
         allowed = (labels == tissue.WHITE) | ((labels == tissue.GREY) & (anatomy.white > 0.25))
         try:
-            placed = place_lesions(rng, more, lesion_sites(), space, allowed, affine=affine)
+            placed = place_lesions(rng, more, lesion_sites(drawn_from), space, allowed, affine=affine)
         except InputError:  # the head is full
             placed = []
         for number, lesion in enumerate(placed, start=int(numbers.max()) + 1):

@@ -1,6 +1,7 @@
 """Score the lesion segmentation on simulated heads: ``python -m benchmarks.lesion_scores HEADS_DIR``.
 
-The default heads trained nothing and were made after the last choice.
+The default heads trained nothing and were made after the last choice. Heads from 28 on have lesions of MS as large, and
+where, the masks of 27 patients have them.
 
 Per head and voxel size: Dice, lesions hit (by one voxel or more), false lesions (touching none), and volumes.
 """

@@ -6,21 +6,24 @@ import math
 
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 
+from chiomics.anatomy.tissue.lesion_prior import lesion_density
 from chiomics.core.errors import InputError
 from chiomics.phantom import load_recipe
 from chiomics.phantom.features import feature_names, simulate_features, simulate_repeats
 from chiomics.phantom.head import tissue
+from chiomics.phantom.head.anatomy import lesion_sites
 from chiomics.phantom.head.susceptibility import draw_tissue
 from chiomics.phantom.head.texture import random_field, region_texture
-from chiomics.phantom.lesions.lesions import draw_lesions
+from chiomics.phantom.lesions.lesions import diameters_of_masks, draw_lesions
 from chiomics.phantom.lesions.raters import rate_rims, rater_rates
 from chiomics.phantom.oracle import oracle_auc
 
 
-@pytest.mark.parametrize("group", ["MS", "NMOSD"])
-def test_counts_and_rims_match_their_targets(group):
-    parameters = load_recipe()["lesions"][group]
+@pytest.mark.parametrize(("group", "drawn_from"), [("MS", "recipe"), ("NMOSD", "recipe"), ("MS", "masks")])
+def test_counts_and_rims_match_their_targets(group, drawn_from):
+    parameters = load_recipe({"lesions": {group: {"drawn_from": drawn_from}}})["lesions"][group]
     subjects = [draw_lesions(np.random.default_rng([1, seed]), parameters) for seed in range(3000)]
     counts = np.array([len(lesions) for lesions in subjects])
     target = (1 - parameters["none_share"]) * parameters["mean_count"]
@@ -39,6 +42,27 @@ def test_counts_and_rims_match_their_targets(group):
     for site, wanted in parameters["sites"].items():
         found = np.mean([lesion.site == site for lesion in everything])
         assert abs(found - wanted) < 4 * math.sqrt(wanted * (1 - wanted) / len(everything))
+
+
+def test_lesions_drawn_from_masks_are_as_large_and_lie_where_the_masks_have_them():
+    parameters = load_recipe({"lesions": {"MS": {"drawn_from": "masks"}}})["lesions"]["MS"]
+    subjects = [draw_lesions(np.random.default_rng([2, seed]), parameters) for seed in range(500)]
+    diameters = np.array([lesion.diameter for lesions in subjects for lesion in lesions])
+    shares, table = diameters_of_masks()
+    within = np.interp(parameters["diameter_range"], table, shares)
+    for share in (0.25, 0.5, 0.75, 0.9):
+        wanted = np.interp(within[0] + share * (within[1] - within[0]), shares, table)
+        # 12,000 lesions: four standard errors of the last of these are 3 %.
+        assert np.quantile(diameters, share) == pytest.approx(wanted, rel=0.03)
+    density = lesion_density()
+    for site, evenly in lesion_sites().items():
+        found = lesion_sites("masks")[site]
+        means = []
+        for places in (evenly, found):
+            index = np.linalg.inv(density.affine) @ np.column_stack([places, np.ones(len(places))]).T
+            means.append(map_coordinates(density.voxels, index[:3], order=1).mean())
+        assert means[1] > 1.05 * means[0], site
+        assert len(np.unique(found, axis=0)) == len(np.unique(evenly, axis=0))  # no place is impossible
 
 
 def test_more_rims_than_large_lesions_are_refused():

@@ -31,6 +31,7 @@ from chiomics.phantom.oracle import oracle_auc, oracle_table
         {"seed": "one"},
         {"dwi": 1},
         {"lesions": {"MS": {"sites": {"deep": 0.9}}}},
+        {"lesions": {"MS": {"drawn_from": "nowhere"}}},
         {"acquisition": {"phase_flavour": "degrees"}},
     ],
 )

@@ -278,6 +278,8 @@ def _check(recipe: dict, file: str | Path | None) -> None:
             refuse(f"lesions.{group}.sites do not sum to 1", lesions["sites"], "shares")
         if not 0 <= lesions["rim_share"] <= 1:
             refuse(f"lesions.{group}.rim_share is not a share", lesions["rim_share"], "0 to 1")
+        if lesions["drawn_from"] not in ("recipe", "masks"):
+            refuse(f"lesions.{group}.drawn_from is unknown", lesions["drawn_from"], "recipe or masks")
         check_kinds(group, lesions["kinds"], file=file)
     patches = recipe["lesion_patches"]
     if patches["profile"] not in packaged_profiles():

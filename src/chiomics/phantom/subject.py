@@ -130,6 +130,7 @@ def simulate(recipe: dict, session: Session, *, workers: int = 1) -> SimulatedSu
         lesion_rng=stream("lesion places"),
         medullary_veins=recipe["veins"]["medullary"],
         nucleus_scale=dict(zip(NUCLEI, sizes.tolist(), strict=True)),
+        lesions_drawn_from=lesion_parameters["drawn_from"] if lesion_parameters else "recipe",
     )
     log.info("%s: anatomy with %d lesions on %s voxels", session.participant_id, len(lesions), grid.shape)
     properties = draw_tissue(stream("tissue"), recipe, group, age)

@@ -27,6 +27,8 @@ from chiomics.phantom.lesions.places import PlacedLesion, place_lesions
 
 #: Distance in mm to the brain's hull from which on there may be air: a thin plate of bone separates sinus and brain.
 PLATE_DEPTH = 2.5
+#: How often a place of a site's mean density is listed beside its one time: one lesion in ten lies evenly.
+DENSITY_REPEATS = 9
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def build_anatomy(
     lesion_rng: np.random.Generator,
     medullary_veins: int,
     nucleus_scale: dict[str, float],
+    lesions_drawn_from: str = "recipe",
 ) -> Anatomy:
     """Put a subject's anatomy on a grid.
 
@@ -88,6 +91,8 @@ def build_anatomy(
         Number of small veins.
     nucleus_scale : dict of str to float
         Linear size of the nuclei over the table's.
+    lesions_drawn_from : {"recipe", "masks"}
+        As for `lesion_sites`.
 
     Returns
     -------
@@ -120,7 +125,7 @@ def build_anatomy(
     placed = place_lesions(
         lesion_rng,
         lesions,
-        lesion_sites(),
+        lesion_sites(lesions_drawn_from),
         space,
         (labels == tissue.WHITE) | ((labels == tissue.GREY) & (white > 0.25)),
         affine=affine,
@@ -131,9 +136,22 @@ def build_anatomy(
     return Anatomy(labels, grey, white, brain, lesion_index, placed, tracts, points)
 
 
-@lru_cache(maxsize=1)
-def lesion_sites() -> dict[str, np.ndarray]:
-    """List candidate lesion centres in template mm per site, and the places where medullary veins end."""
+@lru_cache(maxsize=2)
+def lesion_sites(drawn_from: str = "recipe") -> dict[str, np.ndarray]:
+    """List candidate lesion centres in template mm per site, and the places where medullary veins end.
+
+    Parameters
+    ----------
+    drawn_from : {"recipe", "masks"}
+        Each place once; or as often as its share of the site's lesions in patients' masks asks for, at least once.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (N, 3)
+        Places of each site.
+    """
+    if drawn_from == "masks":
+        return {site: np.repeat(places, _times_found(places), axis=0) for site, places in lesion_sites().items()}
     template = load_template()
     white = template.white[::2, ::2, ::2]
     grey = template.grey[::2, ::2, ::2]
@@ -152,6 +170,16 @@ def lesion_sites() -> dict[str, np.ndarray]:
         "medullary": cerebrum & (to_ventricle > 1) & (to_ventricle < 5) & (z > 8) & (np.abs(x) > 8),
     }
     return {site: np.stack([axis[mask] for axis in (x, y, z)], axis=1).astype(float) for site, mask in masks.items()}
+
+
+def _times_found(places: np.ndarray) -> np.ndarray:
+    """Say how often each place of a site is listed, so that lesions lie where patients' masks have them."""
+    from chiomics.anatomy.tissue.lesion_prior import lesion_density  # reads the template; few recipes ask for it
+
+    density = lesion_density()
+    index = np.linalg.inv(density.affine) @ np.column_stack([places, np.ones(len(places))]).T
+    found = ndimage.map_coordinates(density.voxels, index[:3], order=1)
+    return 1 + np.round(DENSITY_REPEATS * found / max(found.mean(), 1e-6)).astype(int)
 
 
 def add_veins(

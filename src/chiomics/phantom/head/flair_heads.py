@@ -163,7 +163,7 @@ def _add_lesions(healthy: Anatomy, parameters: dict | None, space: SubjectSpace,
     placed = place_lesions(
         stream("lesion places"),
         draw_lesions(stream("lesions"), parameters),
-        lesion_sites(),
+        lesion_sites(parameters["drawn_from"]),
         space,
         (labels == tissue.WHITE) | ((labels == tissue.GREY) & (healthy.white > LEAST_WHITE)),
         affine=affine,
