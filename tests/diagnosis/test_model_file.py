@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from chiomics.core.errors import InputError
+from chiomics.core.features.table import open_features
 from chiomics.core.left_out import LeftOut
 from chiomics.diagnosis.cohort import build_cohort
 from chiomics.diagnosis.model_file import (
@@ -23,7 +24,7 @@ from chiomics.diagnosis.model_file import (
     write_model,
 )
 from chiomics.diagnosis.models import complete_settings, list_models
-from chiomics.diagnosis.predict import predict, read_features
+from chiomics.diagnosis.predict import predict
 from chiomics.diagnosis.recipe import design_matrix, fit_final
 from tests.diagnosis.cohorts import simulated_cohort, tidy_features
 
@@ -212,6 +213,14 @@ def test_the_definition_is_found_in_the_files(tidy, tmp_path):
     assert read_definition(paths, settings | {"inversion": "tv"})["inversion"] == "tv"
 
 
-def test_only_rows_of_the_models_regions_are_read(saved, tidy, tmp_path):
-    tidy.to_parquet(tmp_path / "features.parquet")
-    assert set(read_features([tmp_path / "features.parquet"], read_model(saved))["voi"]) == {"DN"}
+def test_who_lacks_the_models_regions_is_left_out_by_name(saved, tidy, tmp_path):
+    record, first = read_model(saved), tidy["participant"].iloc[0]
+    otherwise = tidy.assign(voi=tidy["voi"].where(tidy["participant"] != first, "dn"))
+    left_out = LeftOut()
+    found = predict(record, otherwise, left_out)
+    expected = predict(record, tidy)
+    pd.testing.assert_frame_equal(found, expected[expected["participant"] != first].reset_index(drop=True))
+    assert [row[1].startswith(first) for row in left_out.rows] == [True]
+    otherwise.assign(voi="dn").to_csv(tmp_path / "f.csv", index=False)
+    with pytest.raises(InputError, match=r"f\.csv.*voi dn.*expected DN"):
+        predict(record, open_features(tmp_path / "f.csv"))

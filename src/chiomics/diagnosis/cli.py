@@ -30,10 +30,11 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Score and write the table."""
     from chiomics.core.errors import InputError
+    from chiomics.core.features.table import open_features
     from chiomics.core.left_out import LeftOut
     from chiomics.core.tables import write_frame
     from chiomics.diagnosis.model_file import read_model
-    from chiomics.diagnosis.predict import predict, read_features
+    from chiomics.diagnosis.predict import predict
 
     record = read_model(arguments.model)
     print(f"{record['intended_use']} {_training(record)}", file=sys.stderr)
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
         if not path.is_file():
             raise InputError("there is no such file", file=path)
     left_out = LeftOut()
-    scores = predict(record, read_features(arguments.features, record), left_out)
+    scores = predict(record, open_features(arguments.features), left_out)
     if arguments.out is None:
         for row in left_out.rows:
             print(f"left out: {row[1]}: {row[3]}", file=sys.stderr)

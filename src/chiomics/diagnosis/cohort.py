@@ -19,6 +19,7 @@ from chiomics.core.errors import InputError, SettingError
 from chiomics.core.features.columns import FEATURE, SESSION
 from chiomics.core.features.demographics import SITES, contradictions, is_category, read_variable
 from chiomics.core.features.names import feature_order
+from chiomics.core.features.people import bare_name, same_person
 from chiomics.core.features.table import FeatureTable, open_features
 from chiomics.core.features.values import is_missing
 from chiomics.core.left_out import LeftOut
@@ -30,6 +31,9 @@ FEATURE_COLUMNS = FEATURE
 UNIQUE = ("inversion", "n_gray_levels", "bin_width")
 SHAPE = ("shape", "shape2D")
 NEITHER_GROUP = "the group is none of those compared"
+
+#: Sessions that are left out of whom the reason says what they have instead; each takes a pass over the table.
+MAX_LOOKED_AT = 10
 
 log = logging.getLogger(__name__)
 
@@ -100,13 +104,13 @@ def build_cohort(
         left_out.add("column", column, why)
     variables = _variables(features, settings)
     everybody = _everybody(features, variables, settings, left_out)
-    rows = _one_setting(features, settings, regions)
-    sessions = _with_features(everybody, rows, settings, regions, left_out)
+    rows = _one_setting(features, settings, regions, everybody)
+    sessions = _with_features(features, everybody, rows, settings, regions, left_out)
     _check_groups(sessions, everybody, settings)
     place = pd.Series(range(len(sessions)), index=sessions["key"])
-    blocks = [_block(rows, region, sessions, place, left_out) for region in regions]
+    blocks = [_block(features, rows, region, sessions, place, left_out) for region in regions]
     left_out.warn()
-    people = _read_participants(sessions.drop(columns="key"), settings, variables)
+    people = _read_participants(features, sessions.drop(columns="key"), settings, variables)
     return pd.concat([people, *blocks], axis=1)
 
 
@@ -131,7 +135,7 @@ def _variables(features: FeatureTable, settings: dict) -> dict[str, str]:
         own = features.find_column(name)
         if own is None:
             shown = ", ".join(features.others) or "no column of participants"
-            raise InputError(f"participants.tsv has no column {name}", found=shown, expected=name)
+            raise InputError(f"there is no column {name}", file=features.file_of(name), found=shown, expected=name)
         found[name] = own
     return found | {name: name for name in features.others if name.casefold() in SITES and name not in found}
 
@@ -144,21 +148,30 @@ def _everybody(features: FeatureTable, variables: dict[str, str], settings: dict
     frame.insert(0, "key", session_keys(frame))
     if wrong := contradictions(frame, "key", ["group", *variables]):
         who, name, values = wrong
-        raise InputError(f"{who} has several values of {name}", found=", ".join(values), expected="one value")
+        file = features.file_of(variables.get(name, name))
+        raise InputError(f"{who} has several values of {name}", file=file, found=", ".join(values), expected="one")
     frame = frame.groupby("key", sort=False).agg(lambda cells: next(filter(None, cells), "")).reset_index()
     if wrong := contradictions(frame, "participant", ["group"]):
         raise InputError("a participant is in two groups", found=f"{wrong[0]}: {', '.join(wrong[2])}")
+    unknown = set() if features.people is None else {*map(same_person, frame["participant"])} - {*features.people.index}
+    for name in features.without_features():
+        left_out.add("participant", name, "in the table of participants, and no row of features")
     for row in frame.loc[~frame["group"].isin(settings["groups"])].itertuples():
-        left_out.add("session", row.key, NEITHER_GROUP + (f": {row.group}" if row.group else ": not given"))
+        absent = ", and no line in the table of participants" if same_person(row.participant) in unknown else ""
+        left_out.add("session", row.key, NEITHER_GROUP + (f": {row.group}" if row.group else f": not given{absent}"))
     alike = {g for g in frame["group"].unique() if g.casefold().strip() in {s.casefold() for s in settings["groups"]}}
     if strange := sorted(alike - set(settings["groups"])):
         log.warning("groups spelled otherwise are not counted: %s; asked for %s", strange, settings["groups"])
     return frame.loc[frame["group"].isin(settings["groups"])].reset_index(drop=True)
 
 
-def _one_setting(features: FeatureTable, settings: dict, regions: Sequence[str]) -> dict[str, np.ndarray | list]:
+def _one_setting(
+    features: FeatureTable, settings: dict, regions: Sequence[str], everybody: pd.DataFrame
+) -> dict[str, np.ndarray | list]:
     """Read the rows of one map and one discretisation, as configured, and refuse to guess between several."""
-    keep: dict[str, list] = {"voi": sorted({voi_side(name)[0] for name in regions}), "group": settings["groups"]}
+    keep: dict[str, list] = {"voi": sorted({voi_side(name)[0] for name in regions})}
+    keep["participant"] = sorted(set(everybody["participant"])) or [""]
+    features.refuse_untold(("preset", "echo_set"), keep)
     for name in ("preset", "echo_set"):
         if features.distinct(name):
             keep[name] = [settings[name]]
@@ -166,7 +179,7 @@ def _one_setting(features: FeatureTable, settings: dict, regions: Sequence[str])
         if settings[name] is not None:
             keep[name] = [settings[name]]
     columns = [*SESSION, "voi", "hemisphere", "inversion", "voxel_size", "n_gray_levels", "bin_width", *FEATURE]
-    table = features.read(list(dict.fromkeys([*columns, "group"])), keep=keep)
+    table = features.read(list(dict.fromkeys(columns)), keep=keep)
     rows = {name: _decode(table[name]) for name in columns if name not in ("n_gray_levels", "bin_width")}
     shape = np.isin(rows["feature_class"][0], [n for n, word in enumerate(rows["feature_class"][1]) if word in SHAPE])
     levels, widths = (table[name].to_numpy() for name in ("n_gray_levels", "bin_width"))
@@ -178,7 +191,7 @@ def _one_setting(features: FeatureTable, settings: dict, regions: Sequence[str])
         here = features.distinct("voi")
         absent = [name for name in regions if voi_side(name)[0] not in here]
         said = f"no session has features of the region {absent[0]}" if absent else "no features with these settings"
-        raise InputError(said, found=_found(features), expected=_asked(settings, regions))
+        raise InputError(said, found=features.say_found(), expected=_asked(settings, regions))
     found = pd.DataFrame({"a": levels, "b": widths})[used & ~shape].drop_duplicates().to_numpy()
     for place, name in enumerate(("n_gray_levels", "bin_width")):
         several = [f"{value:g}" for value in np.unique(found[:, place]) if np.isfinite(value)]
@@ -201,7 +214,12 @@ def _one_setting(features: FeatureTable, settings: dict, regions: Sequence[str])
 
 
 def _with_features(
-    everybody: pd.DataFrame, rows: dict, settings: dict, regions: Sequence[str], left_out: LeftOut
+    features: FeatureTable,
+    everybody: pd.DataFrame,
+    rows: dict,
+    settings: dict,
+    regions: Sequence[str],
+    left_out: LeftOut,
 ) -> pd.DataFrame:
     """Keep the sessions that have any row of the regions, in order."""
     shape = tuple(len(rows[name][1]) for name in SESSION)
@@ -212,8 +230,9 @@ def _with_features(
     usable = {rows["key"][1][one] for one in np.unique(code[np.isfinite(rows["value"])])}
     here = everybody["key"].isin(usable)
     reason = f"no value of {', '.join(regions)} with preset {settings['preset']}, echo set {settings['echo_set']}"
-    for name in everybody.loc[~here, "key"]:
-        left_out.add("session", name, reason)
+    for number, row in enumerate(everybody.loc[~here].itertuples()):
+        has = features.say_found({"participant": (row.participant,)}) if number < MAX_LOOKED_AT else ""
+        left_out.add("session", row.key, reason + (f"; it has {has}" if has else ""))
     return everybody.loc[here].sort_values(list(SESSION), kind="stable").reset_index(drop=True)
 
 
@@ -225,12 +244,16 @@ def _check_groups(sessions: pd.DataFrame, everybody: pd.DataFrame, settings: dic
             found=", ".join(f"{group}: {counts.get(group, 0)}" for group in settings["groups"]),
             expected="at least 2 of each",
         )
-    twins = everybody["participant"].groupby(everybody["participant"].str.removeprefix("sub-")).nunique()
-    if (twins > 1).any():
-        raise InputError("a participant has two names", found=f"{twins.idxmax()} and sub-{twins.idxmax()}")
+    names = everybody["participant"].drop_duplicates()
+    for _, twins in names.groupby(names.map(bare_name)):
+        if len(twins) > 1:
+            said = "a participant seems to have two names; leading zeros and case count"
+            raise InputError(said, found=" and ".join(twins), expected="one name")
 
 
-def _block(rows: dict, region: str, sessions: pd.DataFrame, place: pd.Series, left_out: LeftOut) -> pd.DataFrame:
+def _block(
+    features: FeatureTable, rows: dict, region: str, sessions: pd.DataFrame, place: pd.Series, left_out: LeftOut
+) -> pd.DataFrame:
     """Lay the features of a region out, one row per session; what never varies is left out."""
     voi, sides = voi_side(region)
     chosen = _is(rows["voi"], (voi,)) & _is(rows["hemisphere"], sides)
@@ -254,8 +277,10 @@ def _block(rows: dict, region: str, sessions: pd.DataFrame, place: pd.Series, le
     flat = row * len(names) + column
     if len(twice := np.flatnonzero(np.bincount(flat, minlength=1) > 1)):
         who, what = sessions["key"].iloc[twice[0] // len(names)], names[twice[0] % len(names)]
+        files = features.files_with(sessions["participant"].iloc[twice[0] // len(names)])
         raise InputError(
-            f"a feature of a session is there twice, {len(twice)} times in all", found=f"{who}, {what}",
+            f"a feature of a session is there twice, {len(twice)} times in all", file=" and ".join(files[:3]),
+            found=f"{who}, {what}",
             expected="one value per session, region and feature",
         )  # fmt: skip
     values = np.full((len(sessions), len(names)), np.nan)
@@ -286,16 +311,18 @@ def _useless(values: np.ndarray) -> list[tuple[int, str]]:
     ]
 
 
-def _read_participants(sessions: pd.DataFrame, settings: dict, variables: dict[str, str]) -> pd.DataFrame:
+def _read_participants(
+    features: FeatureTable, sessions: pd.DataFrame, settings: dict, variables: dict[str, str]
+) -> pd.DataFrame:
     """Make the demographic variables and covariates numbers, where they are numbers."""
     sessions = sessions.copy()
     for name in variables:
         column = sessions[name].set_axis(sessions["participant"])
         words = name == settings["groups_column"] or (settings["adjust"] == "combat" and name in settings["adjust_for"])
         if name in settings["demographics"] or not (words or is_category(column)):
-            sessions[name] = read_variable(column).to_numpy()
+            sessions[name] = read_variable(column, features.file_of(variables[name])).to_numpy()
         if name in (*settings["demographics"], *settings["adjust_for"]) and sessions[name].map(is_missing).all():
-            raise InputError(f"participants.tsv: no participant has a value of {name}")
+            raise InputError(f"no participant has a value of {name}", file=features.file_of(variables[name]))
     for column in COHORT_COLUMNS:
         sessions[column] = sessions[column].astype(str)
     return sessions
@@ -319,12 +346,6 @@ def _decode(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
 def _is(column: tuple[np.ndarray, list[str]], wanted: Sequence[str]) -> np.ndarray:
     codes, words = column
     return np.array([word in wanted for word in words], dtype=bool)[codes] if words else np.zeros(0, dtype=bool)
-
-
-def _found(features: FeatureTable) -> str:
-    names = ("group", "voi", "hemisphere", "preset", "echo_set", "inversion")
-    said = [(name, features.distinct(name)) for name in names]
-    return "; ".join(f"{name} {', '.join(values[:12])}" for name, values in said if values)
 
 
 def _asked(settings: dict, regions: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -23,7 +23,10 @@ def variables_of(settings: Mapping) -> list[str]:
 
 
 def lacking_in_participants(
-    rows: Sequence[Mapping[str, object]], settings: Mapping, columns: Sequence[str] = ()
+    rows: Sequence[Mapping[str, object]],
+    settings: Mapping,
+    columns: Sequence[str] = (),
+    file_of: Callable[[str], str] = lambda name: "participants.tsv",
 ) -> str:
     """Say what the rows of participants lack for a study, nothing where they lack nothing.
 
@@ -35,6 +38,8 @@ def lacking_in_participants(
         What lies below ``papers.yan2021`` in the configuration.
     columns : sequence of str
         Columns of participants that there are, for the message.
+    file_of : callable
+        Gives the file that has a column, for the message.
 
     Returns
     -------
@@ -47,22 +52,22 @@ def lacking_in_participants(
     for group in settings["groups"]:
         members = frame.loc[frame["group"].astype(str) == group, "participant_id"].nunique() if len(found) else 0
         if members < settings["folds"]:
-            said = f"groups found: {', '.join(found)}" if found else "participants.tsv gives no group"
+            said = f"groups found: {', '.join(found)}" if found else f"{file_of('group')} gives no group"
             return f"{members} participants of group {group}, {settings['folds']} folds need as many; {said}"
     ours = frame.loc[frame["group"].astype(str).isin(settings["groups"])]
     if absent := [name for name in variables_of(settings) if name not in ours]:
         shown = ", ".join(columns) or "no other column"
-        return f"participants.tsv has no column {', '.join(absent)}; it has {shown}"
+        return f"{file_of(absent[0])} has no column {', '.join(absent)}; it has {shown}"
     for name in variables_of(settings):
         column = ours[name].set_axis(ours["participant_id"])
         words = name == settings["groups_column"] or (settings["adjust"] == "combat" and name in settings["adjust_for"])
         try:
             if name in settings["demographics"] or not (words or is_category(column)):
-                read_variable(column)
+                read_variable(column, file_of(name))
         except InputError as error:
             return str(error)
         if column.map(is_missing).all():
-            return f"participants.tsv: no participant has a value of {name}"
+            return f"{file_of(name)}: no participant has a value of {name}"
     return ""
 
 
@@ -82,4 +87,4 @@ def lacking_in_tables(paths: Sequence[str | Path], settings: Mapping) -> str:
         return str(error)
     rows = rows.rename(columns={found: name for name, found in own.items() if found})
     rows = rows.rename(columns={"participant": "participant_id"})
-    return lacking_in_participants(rows.to_dict("records"), settings, features.others)
+    return lacking_in_participants(rows.to_dict("records"), settings, features.others, features.file_of)

@@ -8,8 +8,7 @@ extraction could not give becomes the training median, as in training, and is co
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -32,19 +31,14 @@ SCORES = (*SESSION, "model", "positive", "score", "n_imputed", "n_outside_range"
 log = logging.getLogger(__name__)
 
 
-def read_features(paths: Iterable[str | Path], record: dict) -> pd.DataFrame:
-    """Read the rows of tables of features, tidy or wide, that a model may need: those of its regions."""
-    return _rows(open_features(list(paths)), record)
-
-
-def predict(record: dict, tidy: pd.DataFrame, left_out: LeftOut | None = None) -> pd.DataFrame:
+def predict(record: dict, features: FeatureTable | pd.DataFrame, left_out: LeftOut | None = None) -> pd.DataFrame:
     """Score sessions.
 
     Parameters
     ----------
     record : dict
         Of `model_file.read_model`.
-    tidy : pandas.DataFrame
+    features : FeatureTable or pandas.DataFrame
         Rows of the radiomics stage, or of a table in its form.
     left_out : LeftOut, optional
         Takes down the sessions that cannot be scored, each with the reason.
@@ -60,14 +54,19 @@ def predict(record: dict, tidy: pd.DataFrame, left_out: LeftOut | None = None) -
         Where features are missing in all sessions or differently defined.
     """
     left_out = LeftOut() if left_out is None else left_out
-    tidy = _rows(open_features(tidy), record)
-    sessions = _sessions(tidy, _variables(record))
+    features = open_features(features) if isinstance(features, pd.DataFrame) else features
+    tidy = _rows(features, record)
+    sessions = _sessions(features, tidy, _variables(record))
+    for key in sorted(set(session_keys(features.read(SESSION, value=False).to_pandas())) - set(session_keys(sessions))):
+        left_out.add("session", key, "it has no row of the model's regions")
     found = {
-        part["feature"]: _feature(tidy, part, record) for part in record["predictors"] if part["kind"] == "radiomic"
+        part["feature"]: _feature(features, tidy, part, record)
+        for part in record["predictors"]
+        if part["kind"] == "radiomic"
     }
     sessions = _scorable(sessions, found, left_out)
     columns = {
-        name: found[name].reindex(sessions.index) if name in found else _own(sessions, name)
+        name: found[name].reindex(sessions.index) if name in found else _own(features, sessions, name)
         for name in (part["feature"] for part in record["predictors"])
     }
     raw = pd.DataFrame(columns, index=sessions.index).astype(float)
@@ -103,32 +102,41 @@ def _rows(features: FeatureTable, record: dict) -> pd.DataFrame:
     regions = sorted({voi_side(part["voi"])[0] for part in record["predictors"] if part["kind"] == "radiomic"})
     own = {name: found for name in _variables(record) if (found := features.find_column(name))}
     columns = [*SESSION, *own.values(), "voi", "hemisphere", *DEFINITION, *FEATURE_COLUMNS]
-    table = features.read(columns, keep={"voi": regions} if regions else {}).to_pandas()
+    keep = {"voi": regions} if regions else {}
+    features.refuse_untold(("preset", "echo_set", "inversion"), keep)
+    table = features.read(columns, keep=keep).to_pandas()
+    if table.empty:
+        raise InputError(
+            "the tables hold none of the model's regions", file=features.file_of("voi"), found=features.say_found(),
+            expected=", ".join(regions),
+        )  # fmt: skip
     text = [name for name in table if name not in ("value", *GRAY_LEVELS)]
     return table.astype(dict.fromkeys(text, object)).rename(columns={found: name for name, found in own.items()})
 
 
-def _sessions(tidy: pd.DataFrame, variables: Sequence[str]) -> pd.DataFrame:
+def _sessions(features: FeatureTable, tidy: pd.DataFrame, variables: Sequence[str]) -> pd.DataFrame:
     """Return one row per session with what is known of its participant."""
-    if tidy.empty:
-        raise InputError("the features hold none of the model's regions")
     have = [name for name in variables if name in tidy]
     frame = tidy[[*SESSION, *have]].drop_duplicates()
     if wrong := contradictions(frame.assign(key=session_keys(frame)), "key", have):
-        raise InputError(f"{wrong[0]} has several values of {wrong[1]}", found=", ".join(wrong[2]))
+        file = features.file_of(wrong[1])
+        raise InputError(f"{wrong[0]} has several values of {wrong[1]}", file=file, found=", ".join(wrong[2]))
     first = frame.groupby(list(SESSION), sort=True).agg(lambda cells: next(filter(None, cells), ""))
     frame = first.reset_index() if have else frame.sort_values(list(SESSION), kind="stable")
     return frame.set_index(pd.MultiIndex.from_frame(frame[list(SESSION)]))
 
 
-def _feature(tidy: pd.DataFrame, part: dict, record: dict) -> pd.Series:
+def _feature(features: FeatureTable, tidy: pd.DataFrame, part: dict, record: dict) -> pd.Series:
     """Find one feature of all sessions that have it, defined as in training."""
     voi, sides = voi_side(part["voi"])
     rows = tidy.loc[(tidy["voi"] == voi) & tidy["hemisphere"].isin(sides) & (tidy["feature"] == part["name"])]
     for column in FEATURE_COLUMNS[:2]:
         rows = rows.loc[rows[column] == part[column]]
     if rows.empty:
-        raise InputError("a feature that the model needs is missing", expected=part["feature"])
+        here = sorted(set(tidy["hemisphere"]) - {""})
+        found = f"{voi} of side {', '.join(here)}" if here and not set(here) & set(sides) else "no row of it"
+        file = features.file_of("feature")
+        raise InputError("a feature that the model needs is missing", file=file, found=found, expected=part["feature"])
     untold = rows[list(GRAY_LEVELS)].isna().all(axis=1)
     for name in DEFINITION:
         wanted = record["definition"][name]
@@ -144,7 +152,10 @@ def _feature(tidy: pd.DataFrame, part: dict, record: dict) -> pd.Series:
     rows = rows.loc[(rows[told] != "").all(axis=1)] if told else rows
     rows = rows.set_index(pd.MultiIndex.from_frame(rows[list(SESSION)]))
     if rows.index.has_duplicates:
-        raise InputError(f"several values of {part['feature']}", found=str(rows.index[rows.index.duplicated()][0]))
+        who = rows.index[rows.index.duplicated()][0]
+        file = " and ".join(features.files_with(who[0])[:3])
+        found = "_".join(filter(None, who))
+        raise InputError(f"several values of {part['feature']}", file=file, found=found, expected="one a session")
     return rows["value"].astype(float)
 
 
@@ -156,7 +167,7 @@ def _scorable(sessions: pd.DataFrame, found: dict[str, pd.Series], left_out: Lef
             lacking.setdefault(key, []).append(name)
     for key, names in lacking.items():
         more = f" and {len(names) - 1} more features" if len(names) > 1 else ""
-        left_out.add("session", "_".join(filter(None, key)), f"it has no row of {names[0]}{more}")
+        left_out.add("session", "_".join(filter(None, key)), f"it has no row of {names[0]}{more} as in training")
     if len(lacking) == len(sessions):
         names = sorted({name for several in lacking.values() for name in several})
         said = f"all {len(sessions)} sessions lack a feature of the model"
@@ -165,10 +176,13 @@ def _scorable(sessions: pd.DataFrame, found: dict[str, pd.Series], left_out: Lef
     return sessions.loc[~sessions.index.isin(list(lacking))]
 
 
-def _own(sessions: pd.DataFrame, name: str) -> pd.Series:
+def _own(features: FeatureTable, sessions: pd.DataFrame, name: str) -> pd.Series:
+    file = features.file_of(name)
     if name not in sessions:
-        raise InputError(f"the features lack the variable {name}", found=", ".join(sessions.columns), expected=name)
-    return read_variable(sessions[name])
+        found = ", ".join(features.others) or "no variable of participants"
+        raise InputError(f"the features lack the variable {name}", file=file, found=found, expected=name)
+    column = sessions[name].set_axis(session_keys(sessions), axis=0)
+    return read_variable(column, file).set_axis(sessions.index)
 
 
 def _warn(usable: pd.DataFrame, outside: pd.DataFrame) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from chiomics.core.errors import InputError
 from chiomics.robustness.bootstrap import (
     MIN_PARTICIPANTS,
     bootstrap_coefficients,
@@ -128,6 +129,9 @@ def analyse(ratings: Ratings, perturbation: str, settings: Settings) -> Analysis
                 drawn[cohort][:, number, :, k] += above.astype(np.int32)
         tables.append(_table(ratings, found, cohort, perturbation, np.count_nonzero(rows), settings))
         log.info("%s, %s: %d coefficients", perturbation, cohort, np.isfinite(found["icc"]).sum())
+    if not tables:
+        found = f"{len(ratings.sessions)} session: {', '.join(ratings.sessions['participant'])}"
+        raise InputError(f"too few sessions to compare along {perturbation}", found=found, expected="two or more")
     return Analysis(pd.concat(tables, ignore_index=True), blocks, tuple(classes), n_features, robust, drawn)
 
 

@@ -107,17 +107,21 @@ def read_ratings(
     table = features.read(columns, keep=keep, group_column=group_column)
     if not len(table):
         wanted = [f"{name} {' or '.join(map(str, values))}" for name, values in keep.items() if len(values)]
-        raise InputError(f"no feature is on the axis {axis.name}", found="no row", expected=", ".join(wanted) or "rows")
+        found = features.say_found()
+        raise InputError(f"no feature is on the axis {axis.name}", found=found, expected=", ".join(wanted) or "rows")
     coded = {name: _encode(table[name]) for name in table.column_names if name != "value"}
     raters = tuple(axis.values) or tuple(coded[axis.column][1])
     rater = np.array([raters.index(name) for name in coded[axis.column][1]])[coded[axis.column][0]]
     session, sessions = _combine(coded, (*SESSION, "group"))
     column, columns = _combine(coded, COLUMN_KEYS)
     if (twice := sessions.duplicated(list(SESSION))).any():
-        raise InputError("a session has two groups", found=", ".join(sessions[twice].iloc[0]))
+        who = sessions.loc[twice, "participant"].iloc[0]
+        groups = ", ".join(sorted(set(sessions.loc[sessions["participant"] == who, "group"])))
+        file = " and ".join(features.files_with(who))
+        raise InputError("a session has two groups", file=file, found=f"{who}: {groups or 'none'}", expected="one")
     values = np.full((len(sessions), len(raters), len(columns)), np.nan)
     place = (session.astype(np.int64) * len(raters) + rater) * len(columns) + column
-    _check_once(place, values.shape, sessions, raters, columns)
+    _check_once(features, place, values.shape, sessions, raters, columns)
     values.ravel()[place] = table["value"].to_numpy()
     if not np.isfinite(values).any():
         raise InputError("no feature has a value", found=f"{values.size} empty cells", expected="numbers")
@@ -162,7 +166,12 @@ def _combine(coded: dict[str, tuple[np.ndarray, list]], keys: Sequence[str]) -> 
 
 
 def _check_once(
-    place: np.ndarray, shape: tuple[int, ...], sessions: pd.DataFrame, raters: Sequence[str], columns: pd.DataFrame
+    features: FeatureTable,
+    place: np.ndarray,
+    shape: tuple[int, ...],
+    sessions: pd.DataFrame,
+    raters: Sequence[str],
+    columns: pd.DataFrame,
 ) -> None:
     seen = np.zeros(np.prod(shape), dtype=bool)
     seen[place] = True
@@ -173,6 +182,7 @@ def _check_once(
     names = [*sessions.iloc[session][list(SESSION)], raters[rater], *columns.iloc[column]]
     raise InputError(
         "a feature of a session is there twice",
+        file=" and ".join(features.files_with(sessions["participant"].iloc[session])),
         found=", ".join(str(name) for name in names if name == name and name != ""),
         expected="one value per session, reconstruction, region and feature",
     )

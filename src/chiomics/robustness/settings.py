@@ -145,7 +145,8 @@ class Settings:
                 found=", ".join(echo_sets) or "none",
                 expected="two echo sets or more",
             )
-        return replace(self, inversion=inversion, echo_sets=echo_sets)
+        presets = self.presets if features.distinct("preset") else ("",)
+        return replace(self, inversion=inversion, echo_sets=echo_sets, presets=presets)
 
     def all_axes(self) -> list[Axis]:
         """List the axes, the study's first; a further axis holds what it does not vary at the reference."""

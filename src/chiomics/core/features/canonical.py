@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chiomics.core.errors import InputError
-from chiomics.core.features.columns import COLUMNS, SIDES, schema
+from chiomics.core.features.columns import COLUMNS, REQUIRED, SIDES, schema
+from chiomics.core.features.demographics import meaning
 from chiomics.core.features.names import image_type_of, side_of, split_side
 from chiomics.core.features.people import same_person
 from chiomics.core.features.values import ALLOWED, is_missing, read_numbers
@@ -51,6 +52,7 @@ class Words:
         default = COLUMNS[self.name].default if self.name in COLUMNS else ""
         if column is None:
             return np.full(length, self.code(default), dtype=np.int32)
+        _check_type(self.name, column, path)
         if not pa.types.is_dictionary(column.type):
             column = column.dictionary_encode()
         indices = column.indices.fill_null(len(column.dictionary)).to_numpy(zero_copy_only=False)
@@ -59,18 +61,22 @@ class Words:
             self._last = (column.dictionary, np.array([*found, self.code(default)], dtype=np.int32))
         return self._last[1][indices]
 
-    def fill(self, codes: np.ndarray, people: Words, participants: np.ndarray, values: dict[str, str]) -> np.ndarray:
+    def fill(
+        self, codes: np.ndarray, people: Words, participants: np.ndarray, values: dict[str, str], path: Path
+    ) -> np.ndarray:
         """Fill in what a table of participants says, and refuse what contradicts it."""
         given = np.array([self.code(values.get(same_person(name), "")) for name in people.known], dtype=np.int32)
         of_row, nothing = given[participants], self.code("")
         differs = (codes != of_row) & (codes != nothing) & (of_row != nothing)
-        if differs.any():
-            row = int(np.flatnonzero(differs)[0])
-            raise InputError(
-                f"the table of features and that of participants contradict each other: {self.name} of "
-                f"{people.known[participants[row]]}",
-                found=f"{self.known[codes[row]]} and {self.known[of_row[row]]}", expected="one value",
-            )  # fmt: skip
+        rows = np.flatnonzero(differs)
+        for row in rows[np.unique([codes[rows], of_row[rows]], axis=1, return_index=True)[1]] if len(rows) else ():
+            here, there = self.known[codes[row]], self.known[of_row[row]]
+            if meaning(self.name, here) != meaning(self.name, there):
+                raise InputError(
+                    f"the table of features and that of participants contradict each other: {self.name} of "
+                    f"{people.known[participants[row]]}",
+                    file=path, found=f"{here} and {there}", expected="one value",
+                )  # fmt: skip
         return np.where(codes == nothing, of_row, codes).astype(np.int32)
 
     def array(self, codes: np.ndarray) -> pa.DictionaryArray:
@@ -96,6 +102,8 @@ class Words:
             numbers = re.findall(r"[\d.]+(?:[eE]-?\d+)?", text)
             found, expected = " ".join(f"{float(one):.3g}" for one in numbers) or None, "e.g. 1 1 1"
         elif words := (COLUMNS[self.name].words if self.name in COLUMNS else ()):
+            alike = [word for word in words if word.casefold() == re.sub(r"[-_ ]", "", text).casefold()]
+            text = alike[0] if alike else text
             found, expected = (text if _allowed(self.name, text) else None), ", ".join(filter(None, words))
         else:
             return text
@@ -125,6 +133,7 @@ def read_values(column: pa.Array | None, length: int, path: Path, first_line: in
         return np.full(length, np.nan)
     if pa.types.is_boolean(column.type):
         raise InputError(f"column {name} is yes or no", file=path, found="true, false", expected=ALLOWED)
+    _check_type(name, column, path)
     if _is_number(column.type):
         found = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         _check_numbers(name, found, path)
@@ -179,6 +188,28 @@ def regions_and_sides(
         raise InputError("a region's name and its hemisphere contradict each other", file=path, found=found)
     codes["hemisphere"] = np.where(named, said, codes["hemisphere"]).astype(np.int32)
     codes["voi"] = name_code[codes["voi"]]
+
+
+def check_filled(codes: dict[str, np.ndarray], words: dict[str, Words], path: Path, first_line: int) -> None:
+    """Refuse a row that does not say whose value it is, or of what.
+
+    Raises
+    ------
+    InputError
+        With file, row and column.
+    """
+    for name in (name for name in REQUIRED if name in words):
+        rows = np.flatnonzero(codes[name] == words[name].code(""))
+        if len(rows):
+            raise InputError(
+                f"{len(rows)} rows have no {name}, the first is row {rows[0] + first_line}", file=path,
+                found="an empty cell", expected=f"{name} in every row",
+            )  # fmt: skip
+
+
+def _check_type(name: str, column: pa.Array, path: Path) -> None:
+    if pa.types.is_nested(column.type):
+        raise InputError(f"column {name} holds lists or records", file=path, found=str(column.type), expected="cells")
 
 
 def _is_number(kind: pa.DataType) -> bool:

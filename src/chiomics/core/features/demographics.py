@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,13 +29,15 @@ _OPEN = re.compile(r"[<>≥≤]|\d\s*\+$|\d\s*(?:-|–|to)\s*\d")
 log = logging.getLogger(__name__)
 
 
-def read_variable(column: pd.Series) -> pd.Series:
+def read_variable(column: pd.Series, file: str | Path = "participants.tsv") -> pd.Series:
     """Make the texts of a variable numbers: sex 1 for male and 0 for female, NaN where nothing is known.
 
     Parameters
     ----------
     column : pandas.Series
         Texts or numbers, named as in the table of participants, indexed by whatever names its rows in a message.
+    file : path-like
+        Where it stands, for the message.
 
     Returns
     -------
@@ -49,22 +52,23 @@ def read_variable(column: pd.Series) -> pd.Series:
     name = str(column.name)
     texts = [None if is_missing(text) else str(text).strip() for text in column]
     if name == "sex":
-        return _read_sex(column, texts)
+        return _read_sex(column, texts, file)
     bare = [match[1] if text and (match := _YEARS.fullmatch(text)) else text for text in texts]
     found = read_numbers(bare)
     if found.unread:
-        wrong = list(dict.fromkeys(texts[place] for place in found.unread))
+        wrong = list(dict.fromkeys(str(texts[place]) for place in found.unread))
         hint = "a number or n/a"
         if any(_OPEN.search(text) for text in wrong):
             hint += "; for an open or coarse value such as 89+ give the number that you can stand for, e.g. 89, or n/a"
-        raise InputError(f"participants.tsv: {name} cannot be read", found=str(wrong[:5]), expected=hint)
+        first = f"{wrong[:5]}, first of {column.index[found.unread[0]]}"
+        raise InputError(f"{name} cannot be read", file=file, found=first, expected=hint)
     for note in found.notes:
-        log.warning("participants.tsv, %s: %s", name, note)
+        log.warning("%s, %s: %s", file, name, note)
     values = found.values
     low, high = RANGES.get(name, (-np.inf, np.inf))
     if (beyond := np.flatnonzero((values < low) | (values > high) | np.isinf(values))).size:
         who = ", ".join(f"{column.index[place]}: {texts[place]}" for place in beyond[:5])
-        raise InputError(f"participants.tsv: {name} of nobody", found=who, expected=f"{low:g} to {high:g}, or n/a")
+        raise InputError(f"{name} of nobody", file=file, found=who, expected=f"{low:g} to {high:g}, or n/a")
     return pd.Series(values, index=column.index, name=column.name)
 
 
@@ -104,30 +108,34 @@ def contradictions(frame: pd.DataFrame, key: str, names: Sequence[str]) -> tuple
         known = frame.loc[~frame[name].map(is_missing), [key, name]].drop_duplicates()
         twice = known.loc[known[key].duplicated(keep=False)]
         for who, part in twice.groupby(key, sort=True):
-            if len({_same(text) for text in part[name]}) > 1:
+            if len({meaning(name, text) for text in part[name]}) > 1:
                 return str(who), name, sorted(map(str, part[name]))
     return None
 
 
-def _same(text: object) -> object:
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        return str(text).strip()
+def meaning(name: str, text: object) -> object:
+    """Give what a cell means, so that two spellings of it can be compared: 34 and 34.0, M and male."""
+    bare = str(text).strip()
+    if name.casefold() == "sex" and bare.casefold() in SEX:
+        return SEX[bare.casefold()]
+    if match := _YEARS.fullmatch(bare):
+        bare = match[1]
+    numbers = read_numbers([bare])
+    return bare if numbers.unread or is_missing(bare) else float(numbers.values[0])
 
 
-def _read_sex(column: pd.Series, texts: Sequence[str | None]) -> pd.Series:
+def _read_sex(column: pd.Series, texts: Sequence[str | None], file: str | Path) -> pd.Series:
     numeric = pd.api.types.is_float_dtype(column)
     known = [None if text is None else text.casefold() for text in texts]
     values = [np.nan if text is None else SEX.get(text, float(text) if numeric else np.nan) for text in known]
     neither = [text for text in known if text in NEITHER]
     if neither:
-        said = "participants.tsv: sex of %d participants is neither male nor female, and counts as missing"
-        log.warning(said, len(neither))
+        said = "%s: sex of %d participants is neither male nor female, and counts as missing"
+        log.warning(said, file, len(neither))
     unread = sorted({text for text in known if text is not None and text not in SEX and text not in NEITHER})
     if unread and not numeric:
         hint = "M or F, or n/a"
         if set(unread) <= {"0", "1", "2"}:
             hint += ": codes such as 1 and 2 do not say which is which"
-        raise InputError("participants.tsv: sex cannot be read", found=str(unread[:5]), expected=hint)
+        raise InputError("sex cannot be read", file=file, found=str(unread[:5]), expected=hint)
     return pd.Series(values, index=column.index, name=column.name, dtype=float)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from chiomics.core.errors import InputError
 from chiomics.core.features.columns import own_name
+from chiomics.core.features.heads import read_head, text_encoding
 from chiomics.core.features.names import split_feature
 from chiomics.core.features.values import MISSING
 
@@ -25,6 +26,11 @@ KINDS = (".parquet", *TEXT_FILES)
 #: Spellings that Arrow may take for a missing number; every other one is read by `values.read_numbers`.
 _NULLS = sorted({*MISSING, "n/a", "N/A", "NA", "NaN", "nan", "NULL", "None", "none", "<NA>", ""})
 _LARGEST_BLOCK = 1 << 30
+_RAGGED = re.compile(
+    r"Row #(?P<row>\d+): Expected (?P<expected>\d+) columns, got (?P<found>\d+): ?(?P<line>.*)", re.DOTALL
+)
+#: What pandas and R write behind a name that was there already.
+_REPEATED = re.compile(r"(?P<name>.+)\.\d+")
 #: Rows that are held in memory at a time.
 BATCH = 131_072
 
@@ -92,11 +98,15 @@ def open_table(path: str | Path) -> RawTable:
     if not path.is_file():
         raise InputError("there is no such file", file=path)
     try:
-        rows, first = (_open_parquet(path), 1) if path.suffix.casefold() == ".parquet" else (_read_text(path), 2)
+        rows, first = (_open_parquet(path), 1) if path.suffix.casefold() == ".parquet" else _read_text(path)
     except (OSError, UnicodeError, pa.ArrowException) as error:
         raise InputError("the table cannot be read", file=path, found=str(error)[:300]) from error
     header = tuple(rows.schema.names)
-    if repeated := [name for name, times in Counter(header).items() if times > 1]:
+    repeated = [name for name, times in Counter(header).items() if times > 1]
+    repeated += [
+        name for name in header if (m := _REPEATED.fullmatch(name)) and m["name"] in header and split_feature(m["name"])
+    ]
+    if repeated:
         raise InputError("a column's name is repeated", file=path, found=", ".join(repeated[:5]))
     return RawTable(path, header, rows, first, _is_wide(header))
 
@@ -104,6 +114,8 @@ def open_table(path: str | Path) -> RawTable:
 def table_of_frame(frame: pd.DataFrame) -> RawTable:
     """Take a table from memory; columns of mixed kinds are read as text."""
     columns = {}
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index()
     for name, column in frame.items():
         if column.dtype == object or str(column.dtype) == "complex128":
             column = column.map(lambda cell: None if cell is None or cell != cell else str(cell))
@@ -150,26 +162,27 @@ def _open_parquet(path: Path) -> ds.Dataset:
     return ds.dataset(str(path), format=ds.ParquetFileFormat(dictionary_columns=plain))
 
 
-def _read_text(path: Path) -> ds.Dataset:
-    """Read a text table; columns of numbers as such where every cell is one, everything else as it stands."""
-    encoding = _encoding(path)
-    with path.open(encoding=encoding, newline="") as lines:
-        first = [line for _, line in zip(range(2), lines, strict=False)]
-    if not first or not first[0].strip():
-        raise InputError("the table is empty", file=path, expected="a line of column names")
-    separator = _separator(first[0], path)
-    header = [name.strip() for name in next(csv.reader([first[0]], delimiter=separator))]
-    cells = len(next(csv.reader(first[1:], delimiter=separator))) if len(first) > 1 else len(header)
-    if cells == len(header) + 1:  # write.table of R gives row names no header
-        header = ["", *header]
+def _read_text(path: Path) -> tuple[ds.Dataset, int]:
+    """Read a text table; columns of numbers as such where every cell is one, everything else as it stands.
+
+    Returns
+    -------
+    pyarrow.dataset.Dataset, int
+        The rows, and the line of the file that the first one stands in.
+    """
+    encoding = text_encoding(path)
+    head = read_head(path, encoding)
+    header, separator = list(head.names), head.separator
     spare = iter(range(len(header)))
     header = [name or f" {next(spare)}" for name in header]
     wide = _is_wide(header)
     numeric = [name for name in header if (wide and split_feature(name)) or own_name(name) == "value"]
+    if not head.has_rows:
+        return ds.InMemoryDataset(pa.table({name: pa.array([], pa.string()) for name in header})), head.lines + 1
     size = min(max(path.stat().st_size + 1, 1 << 20), _LARGEST_BLOCK)
     options = {
         "read_options": pa.csv.ReadOptions(
-            column_names=header, skip_rows=1, block_size=size, encoding=encoding, use_threads=False
+            column_names=header, skip_rows=head.lines, block_size=size, encoding=encoding, use_threads=False
         ),
         "parse_options": pa.csv.ParseOptions(delimiter=separator),
     }
@@ -179,33 +192,21 @@ def _read_text(path: Path) -> ds.Dataset:
             table = pa.csv.read_csv(
                 path, **options, convert_options=pa.csv.ConvertOptions(column_types=kinds, null_values=_NULLS)
             )
-            return ds.InMemoryDataset(table)
+            return ds.InMemoryDataset(_without_empty_rows(table)), head.lines + 1
         except pa.ArrowInvalid as error:
+            if match := _RAGGED.search(str(error)):
+                raise InputError(
+                    f"row {match['row']} does not have the header's number of cells",
+                    file=path, found=f"{match['found']}: {match['line'].strip()[:80]}", expected=match["expected"],
+                ) from error  # fmt: skip
             if kinds is text or "conversion error" not in str(error):
                 raise
     raise AssertionError
 
 
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(4)
-        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            return "utf-16"
-        if start[:4] == b"PK\x03\x04":
-            raise InputError("a workbook under another name", file=path, expected="CSV: save the sheet as CSV")
-        for line in file:
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                log.warning("%s is no UTF-8: it is read as Windows-1252", path)
-                return "cp1252"
-    return "utf-8-sig" if start[:3] == b"\xef\xbb\xbf" else "utf-8"
-
-
-def _separator(header: str, path: Path) -> str:
-    usual = "\t" if path.suffix.casefold() == ".tsv" else ","
-    found = {sign: len(next(csv.reader([header], delimiter=sign))) for sign in "\t,;"}
-    best = usual if found[usual] > 1 else max(found, key=lambda sign: found[sign])
-    if best != usual and found[best] > 1:
-        log.warning("%s: columns are separated by %s", path, {"\t": "tabs", ",": "commas", ";": "semicolons"}[best])
-    return best if found[best] > 1 else usual
+def _without_empty_rows(table: pa.Table) -> pa.Table:
+    """Drop the rows at the end without any cell, which spreadsheets write."""
+    last = len(table)
+    while last and all(not str(column[last - 1].as_py() or "").strip() for column in table.columns):
+        last -= 1
+    return table.slice(0, last)

@@ -22,7 +22,11 @@ _IMAGE_TYPE = (
 _KNOWN_TYPE = re.compile(_IMAGE_TYPE)
 _CLASSES = "|".join(sorted(CLASSES, key=len, reverse=True))
 #: pyradiomics' names; group 0 of what stands before decides whether a column can be trusted.
-_COLUMN = re.compile(rf"(?:(?P<before>.*?)[_])?(?P<feature_class>{_CLASSES})_(?P<feature>[A-Za-z0-9]+)")
+_COLUMN = re.compile(
+    rf"(?:(?P<before>.*?)[_])?(?P<feature_class>{_CLASSES})_(?P<feature>[A-Za-z0-9]+)(?:_(?P<after>[A-Za-z].*))?"
+)
+#: What has the parts of a feature's name and is none by pyradiomics' spelling.
+_ALIKE = re.compile(rf"(?:^|[-_.\s])(?:{_CLASSES})[-_.\s]", re.IGNORECASE)
 _TYPE_AT_END = re.compile(rf"(?:(?P<prefix>.*)[-_.])?(?P<image_type>{_IMAGE_TYPE})")
 _WAVELETS = ("LLH", "LHL", "LHH", "HLL", "HLH", "HHL", "HHH", "LLL")
 
@@ -68,18 +72,28 @@ def split_feature(column: str) -> dict[str, str] | None:
     -------
     dict or None
         image_type, feature_class and feature, with ``unknown`` for what stands before and is no filter of
-        pyradiomics; None where the column is no feature.
+        pyradiomics, ``prefix`` for what stands before a filter and ``after`` for what stands behind; None where the
+        column is no feature.
     """
     match = _COLUMN.fullmatch(column)
     if match is None or column.startswith("diagnostics"):
         return None
     found = {"feature_class": match["feature_class"], "feature": match["feature"], "image_type": "original"}
+    if match["after"] is not None:
+        found["after"] = match["after"]
     if match["before"] is None:
         return found
     before = _TYPE_AT_END.fullmatch(match["before"])
     if before is None:
         return found | {"unknown": match["before"]}
+    if before["prefix"]:
+        found["prefix"] = before["prefix"]
     return found | {"image_type": before["image_type"].replace(".", "-")}
+
+
+def is_alike(column: str) -> bool:
+    """Say whether a column's name looks like a feature's that pyradiomics does not write, e.g. ``GLCM.Contrast``."""
+    return _ALIKE.search(column) is not None and not column.startswith("diagnostics")
 
 
 def feature_order(image_type: str, feature_class: str, feature: str) -> tuple:

@@ -27,6 +27,42 @@ def same_person(name: str) -> str:
     return str(name).strip().removeprefix("sub-")
 
 
+def check_names(names: Sequence[str], people: pd.DataFrame) -> None:
+    """Refuse names that a table of participants has in another spelling, or a table that has none of them.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Participants of the table of features.
+    people : pandas.DataFrame
+        From `read_people`.
+
+    Raises
+    ------
+    InputError
+        With both spellings: leading zeros that a spreadsheet took off, and another case.
+    """
+    file = people.attrs.get("file")
+    absent = [name for name in names if same_person(name) not in people.index]
+    alike = {bare_name(name): name for name in people.index}
+    for name in absent:
+        if bare_name(name) in alike:
+            raise InputError(
+                "a participant has another name in the table of participants", file=file,
+                found=f"{name} beside {alike[bare_name(name)]}", expected="one name; leading zeros and case count",
+            )  # fmt: skip
+    if absent and len(absent) == len(names):
+        raise InputError(
+            "nobody of the table of features is in the table of participants", file=file,
+            found=", ".join(people.index[:5]) or "no line", expected=", ".join(absent[:5]),
+        )  # fmt: skip
+
+
+def bare_name(name: str) -> str:
+    """Give a participant's name as spreadsheets leave it: no ``sub-``, no leading zeros, no case."""
+    return re.sub(r"0*(\d+)", r"\1", same_person(name).casefold())
+
+
 def find_people(folder: Path) -> Path | None:
     """Find the table of participants in a folder, or the manifest of the results that the folder belongs to."""
     beside = next((folder / name for name in NAMES if (folder / name).is_file()), None)
@@ -103,7 +139,9 @@ def read_people(path: str | Path) -> pd.DataFrame:
     frame.index = frame.pop(keys[0]).map(same_person)
     if frame.index.has_duplicates:
         twice = frame.index[frame.index.duplicated()][0]
-        raise InputError("a participant has two lines", file=path, found=twice)
+        expected = "one line each; what differs between visits belongs to the table of features"
+        raise InputError("a participant has two lines", file=path, found=twice, expected=expected)
+    frame.attrs["file"] = str(path)
     log.info("%s: demographic variables of %d participants", path, len(frame))
     return frame
 

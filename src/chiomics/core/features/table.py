@@ -15,13 +15,19 @@ import pandas as pd
 import pyarrow as pa
 
 from chiomics.core.errors import InputError
-from chiomics.core.features.canonical import Words, read_values, regions_and_sides
+from chiomics.core.features.canonical import Words, check_filled, read_values, regions_and_sides
 from chiomics.core.features.columns import COLUMNS, NUMBERS, REGION, REQUIRED
 from chiomics.core.features.files import Source, name_columns, open_table, table_of_frame
-from chiomics.core.features.people import find_people, of_cohort, read_people
+from chiomics.core.features.people import check_names, find_people, of_cohort, read_people, same_person
 from chiomics.core.features.values import ALLOWED, without_infinite
 from chiomics.core.features.wide import as_tidy
 from chiomics.core.files import atomic_write
+
+#: What other programs write for a missing value, and what may be a number all the same.
+CODES_OF_MISSING = (-999.0, -9999.0, -99999.0)
+
+#: Columns that a message names when nothing is left.
+FOUND = ("group", "voi", "hemisphere", "preset", "echo_set", "inversion", "perturbation")
 
 log = logging.getLogger(__name__)
 
@@ -118,8 +124,7 @@ class FeatureTable:
         words = {name: Words(name) for name in needed if name not in NUMBERS}
         wanted_regions = frozenset(keep.get("voi", ()))
         parts: dict[str, list[np.ndarray]] = {name: [] for name in [*needed, *(["value"] if value else [])]}
-        filled = {name for name in names if (group_column if name == "group" else name) in from_people}
-        infinite = 0
+        infinite = codes_of_missing = 0
         for source in self.sources:
             raw = {name: self._raw(source, group_column if name == "group" else name) for name in needed}
             read = [one for one in dict.fromkeys([*filter(None, raw.values()), "value"]) if one]
@@ -131,35 +136,87 @@ class FeatureTable:
                     else read_values(batch.get(raw[name]), length, source.path, line, name)
                     for name in needed
                 }
+                check_filled(codes, words, source.path, line)
                 if REGION[0] in codes:
                     regions_and_sides(codes, words, wanted_regions, source.path)
+                for name in names:
+                    given = from_people.get(group_column if name == "group" else name)
+                    if given is not None:
+                        who = (words["participant"], codes["participant"])
+                        codes[name] = words[name].fill(codes[name], *who, given, source.path)
                 mask = np.ones(length, dtype=bool)
                 for name, values in keep.items():
-                    if name not in filled:
-                        mask &= self._matches(codes[name], words.get(name), values)
+                    mask &= self._matches(codes[name], words.get(name), values)
                 if value:
                     numbers, beyond = without_infinite(read_values(batch["value"], length, source.path, line, "value"))
                     infinite += beyond
+                    codes_of_missing += int(np.isin(numbers, CODES_OF_MISSING).sum())
                     codes["value"] = numbers
                 for name in parts:
                     parts[name].append(codes[name][mask])
         if infinite:
             log.warning("%d values are infinite or too large to be squared, and count as missing", infinite)
+        if codes_of_missing:
+            said = "%d values are %s and count as numbers; where they stand for a missing one, write n/a"
+            log.warning(said, codes_of_missing, " or ".join(f"{one:g}" for one in CODES_OF_MISSING))
+        if from_people and self.people is not None:
+            check_names([name for name in words["participant"].known if name], self.people)
         arrays = {name: np.concatenate(found) if found else np.zeros(0) for name, found in parts.items()}
+        _check_visits(arrays, words)
         if "n_gray_levels" in arrays:
             arrays["n_gray_levels"] = _whole_numbers(arrays["n_gray_levels"])
-        mask = np.ones(len(arrays["participant"]), dtype=bool)
-        for name in [name for name in names if name in filled]:
-            people = from_people[group_column if name == "group" else name]
-            arrays[name] = words[name].fill(arrays[name], words["participant"], arrays["participant"], people)
-            if name in keep:
-                mask &= self._matches(arrays[name], words[name], keep[name])
-        if not mask.all():
-            arrays = {name: values[mask] for name, values in arrays.items()}
         asked = [*columns, *(["value"] if value else [])]
         return pa.table(
             {name: words[name].array(arrays[name]) if name in words else pa.array(arrays[name]) for name in asked}
         )
+
+    def file_of(self, name: str) -> str:
+        """Name the file that has a column, for a message; the table of participants before others."""
+        if self.people is not None and self.find_column(name) in self.people.columns:
+            return str(self.people.attrs.get("file"))
+        own = self.find_column(name)
+        having = [source.path for source in self.sources if own in source.columns or own in source.others]
+        return str(having[0] if having else self.sources[0].path)
+
+    def files_with(self, participant: str) -> list[str]:
+        """Name the files that have rows of a participant, for a message."""
+        return [
+            str(source.path)
+            for source in self.sources
+            if participant in FeatureTable((source,)).distinct("participant")
+        ]
+
+    def refuse_untold(self, names: Sequence[str], where: Mapping[str, Sequence]) -> None:
+        """Refuse a cohort of which some rows have a preset, an echo set or an inversion and some have none.
+
+        Raises
+        ------
+        InputError
+            With the file and the first participant.
+        """
+        names = [name for name in names if self.distinct(name, where)]
+        table = self.read(["participant", *names], keep=where, value=False).combine_chunks() if names else None
+        for name in names:
+            words = table[name].chunk(0).dictionary.to_pylist()
+            untold = np.array([not word for word in words], dtype=bool)[table[name].chunk(0).indices.to_numpy()]
+            if untold.any():
+                who = table["participant"][int(np.flatnonzero(untold)[0])].as_py()
+                raise InputError(
+                    f"{untold.sum()} rows have no {name}, and others have one", file=self.files_with(who)[0],
+                    found=f"nothing for {who}", expected=f"{name} in every row, or in none",
+                )  # fmt: skip
+
+    def say_found(self, where: Mapping[str, Sequence] | None = None) -> str:
+        """Say which groups, regions and settings there are, for a message."""
+        found = {name: self.distinct(name, where) for name in FOUND}
+        return "; ".join(f"{name} {', '.join(values[:12])}" for name, values in found.items() if values)
+
+    def without_features(self) -> list[str]:
+        """List who is in the table of participants alone."""
+        if self.people is None:
+            return []
+        here = {same_person(name) for name in self.distinct("participant")}
+        return [name for name in self.people.index if name not in here]
 
     def _raw(self, source: Source, name: str) -> str | None:
         if name in source.columns:
@@ -186,8 +243,25 @@ class FeatureTable:
     def _matches(codes: np.ndarray, words: Words | None, values: Sequence) -> np.ndarray:
         if words is None:
             return np.isnan(codes) | np.isin(codes, [float(one) for one in values])
-        allowed = np.array([word in values for word in words.known], dtype=bool)
+        wanted = set(values)
+        allowed = np.array([word in wanted for word in words.known], dtype=bool)
         return allowed[codes]
+
+
+def _check_visits(arrays: Mapping[str, np.ndarray], words: Mapping[str, Words]) -> None:
+    """Refuse a participant some of whose rows name a session, or a run of it, and some do not."""
+    for keys, name in ((("participant",), "session"), (("participant", "session"), "run")):
+        if name not in arrays or not set(keys) <= set(arrays) or len(words[name].known) < 2:
+            continue
+        shape = [max(len(words[key].known), 1) for key in keys]
+        who = np.ravel_multi_index([arrays[key].astype(np.int64) for key in keys], shape)
+        blank = arrays[name] == words[name].code("")
+        if both := sorted(set(np.unique(who[blank])) & set(np.unique(who[~blank]))):
+            place = np.unravel_index(both[0], shape)[0]
+            raise InputError(
+                f"some rows of a participant have a {name}, and some have none",
+                found=words["participant"].known[place], expected=f"a {name} in all of them, or in none",
+            )  # fmt: skip
 
 
 def _whole_numbers(values: np.ndarray) -> np.ndarray:
@@ -235,10 +309,13 @@ def open_features(
         columns, others = name_columns(raw.header, path)
         if lacking := [name for name in REQUIRED if name not in columns]:
             raise InputError(
-                "the feature table lacks columns",
-                file=path, found=", ".join(name.strip() for name in raw.header)[:300], expected=", ".join(lacking),
+                "the table is neither tidy nor wide: it lacks columns, and none has pyradiomics' name of a feature",
+                file=path, found=", ".join(name for name in raw.header if not name.startswith(" "))[:300],
+                expected=f"{', '.join(lacking)}; or original_glcm_Contrast and so on; or a map (feature_columns)",
             )  # fmt: skip
         sources.append(Source(path, columns, others, raw.rows, first_line=raw.first_line))
+    if all(source.rows.count_rows() == 0 for source in sources):
+        raise InputError("the table has no row", file=sources[0].path, found="a header alone", expected="values")
     beside = participants or (column_map or {}).get("participants") or (find_people(files[0].parent) if files else None)
     return FeatureTable(tuple(sources), read_people(beside) if beside else None)
 

@@ -25,6 +25,9 @@ _COMPLEX = re.compile(r"\(?(?P<real>[+-]?[\d.]+(?:e[+-]?\d+)?)(?P<imaginary>[+-]
 _FORTRAN = re.compile(r"[+-]?[\d.]+d[+-]?\d+")
 _COMMA = re.compile(r"(?P<sign>[+-]?)(?P<whole>\d*),(?P<part>\d+)(?P<power>e[+-]?\d+)?")
 _POINTS_THEN_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d+")
+#: Printed 1 234,5 (with a blank that does not break) and 1'234.5.
+_GROUP = re.compile("[\u00a0\u202f\u2009'\u2019]")
+_GROUPED = re.compile(rf"[+-]?\d{{1,3}}(?:{_GROUP.pattern}\d{{3}})+(?:[.,]\d+)?")
 _COMMAS_THEN_POINT = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d*|[+-]?\d{1,3}(,\d{3}){2,}")
 
 
@@ -66,6 +69,10 @@ def read_numbers(texts: Sequence[object]) -> Numbers:
     """
     bare = [None if text is None or text != text else _bare(str(text)) for text in texts]
     notes: dict = {}
+    if grouped := [place for place, text in enumerate(bare) if text and _GROUPED.fullmatch(text)]:
+        notes["blanks or apostrophes between thousands are left out"] = len(grouped)
+        for place in grouped:
+            bare[place] = _GROUP.sub("", str(bare[place]))
     values, unread = np.full(len(bare), np.nan), []
     convention = _decimal_sign([text for text in bare if text and "," in text], bare)
     for place, text in enumerate(bare):
@@ -91,7 +98,7 @@ def without_infinite(values: np.ndarray) -> tuple[np.ndarray, int]:
 
 def _bare(text: str) -> str:
     text = text.strip().strip("\"'").strip().casefold()
-    return text.replace("−", "-").replace("\u00a0", "").replace("\u202f", "")
+    return text.replace("−", "-")
 
 
 def _read(text: str, convention: str, notes: dict[str, int]) -> float | None:

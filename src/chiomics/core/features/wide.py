@@ -28,13 +28,15 @@ import yaml
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.features.columns import COLUMNS, own_name
 from chiomics.core.features.files import RawTable, Source, name_columns
-from chiomics.core.features.names import split_feature
+from chiomics.core.features.names import is_alike, split_feature
 from chiomics.core.features.values import ALLOWED, read_numbers
 
 KEYS = ("columns", "pattern", "file_pattern", "values", "constants", "participants")
 NOT_A_NUMBER = "not a number in the imported table"
-NO_FEATURE = "no feature, and no column that the study reads"
 UNKNOWN_TYPE = "what stands before the class is no filter of pyradiomics"
+UNKNOWN_END = "something stands behind the feature's name, and a column names the region"
+NO_REGION = "it names no region, and other columns do"
+ALIKE = "it looks like a feature, and is not spelled as pyradiomics spells one"
 _SPACING = re.compile(r"diagnostics_Image[-.](?P<image>interpolated|original)_Spacing")
 _SETTINGS = "diagnostics_Configuration_Settings"
 
@@ -96,10 +98,13 @@ def as_tidy(raw: RawTable, column_map: Mapping | None = None) -> Source:
     mapped = dict(given.get("columns") or {})
     if lacking := [column for column in mapped.values() if column not in raw.header]:
         raise InputError("the table lacks columns", file=path, found=_few(raw.header), expected=", ".join(lacking))
-    features, unknown = _features(raw.header, given.get("pattern"), set(mapped.values()))
-    left_out = [(name, UNKNOWN_TYPE) for name in unknown]
-    if unknown:
-        log.warning("%s: %d columns are left out, %s: %s", path, len(unknown), UNKNOWN_TYPE, _few(unknown))
+    told = {*mapped, *(given.get("constants") or {}), *map(own_name, raw.header)} | {
+        name for key in ("pattern", "file_pattern") for name in re.compile(given.get(key) or "").groupindex
+    }
+    features, unknown = _features(raw, given.get("pattern"), set(mapped.values()), has_region="voi" in told)
+    for why in dict.fromkeys(unknown.values()):
+        names = [name for name in unknown if unknown[name] == why]
+        log.warning("%s: %d columns are left out, %s: %s", path, len(names), why, _few(names))
     if not features:
         expected = given.get("pattern") or "pyradiomics' names, e.g. original_glcm_Contrast, or a map of the columns"
         raise InputError("no column is a feature", file=path, found=_few(raw.header), expected=expected)
@@ -111,9 +116,9 @@ def as_tidy(raw: RawTable, column_map: Mapping | None = None) -> Source:
     table = raw.rows.to_table()
     values = _values(table.select(list(features)), raw)
     parts = _parts(table, heads, features, given, path)
-    told = {"n_gray_levels", "bin_width"} & set(parts)
+    binned = {"n_gray_levels", "bin_width"} & set(parts)
     for name, text in _from_diagnostics(table, raw.header).items():
-        if name not in parts and (name == "voxel_size" or not told):
+        if name not in parts and (name == "voxel_size" or not binned):
             parts[name] = _repeated(text, len(features))
     for name in others:
         parts[name] = _repeated(table[name].to_pylist(), len(features))
@@ -125,25 +130,42 @@ def as_tidy(raw: RawTable, column_map: Mapping | None = None) -> Source:
         raise InputError(said, file=path, found=_few(rest) or "features alone", expected=", ".join(lacking))
     own = {name: name for name in tidy.column_names if name in COLUMNS}
     extra = tuple(name for name in tidy.column_names if name not in COLUMNS)
-    return Source(path, own, extra, ds.InMemoryDataset(tidy), tuple(left_out), raw.first_line)
+    return Source(path, own, extra, ds.InMemoryDataset(tidy), tuple(unknown.items()), raw.first_line)
 
 
 def _features(
-    header: Sequence[str], pattern: str | None, mapped: set[str]
-) -> tuple[dict[str, dict[str, str]], list[str]]:
-    found, unknown = {}, []
-    for name in header:
-        if name in mapped:
-            continue
-        if pattern:
-            match = re.search(pattern, name)
-            groups = {key: value for key, value in match.groupdict().items() if value is not None} if match else None
+    raw: RawTable, pattern: str | None, mapped: set[str], *, has_region: bool
+) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """Take the names of the columns apart; give the features, and the columns that are left out with the reason."""
+    header = [name for name in raw.header if name not in mapped]
+    if pattern:
+        matches = {name: match for name in header if (match := re.search(pattern, name))}
+        return {name: {k: v for k, v in m.groupdict().items() if v is not None} for name, m in matches.items()}, {}
+    parts = {name: groups for name in header if (groups := split_feature(name.strip()))}
+    found, unknown = {}, {name: ALIKE for name in header if name not in parts and is_alike(name)}
+    regions = {
+        name: [groups.pop(key) for key in ("prefix", "after") if key in groups] for name, groups in parts.items()
+    }
+    by_name = not has_region and any(regions.values())
+    for name, groups in parts.items():
+        if "unknown" in groups:
+            unknown[name] = UNKNOWN_TYPE
+        elif by_name and not regions[name]:
+            unknown[name] = NO_REGION
+        elif len(regions[name]) > 1 or (
+            regions[name] and not by_name and name.strip().endswith(f"_{regions[name][0]}")
+        ):
+            unknown[name] = UNKNOWN_END
         else:
-            groups = split_feature(name.strip())
-        if groups and "unknown" in groups:
-            unknown.append(name)
-        elif groups:
-            found[name] = groups
+            found[name] = groups | ({"voi": regions[name][0]} if by_name else {})
+    several = sorted({regions[name][0] for name in found if regions[name]})
+    if not by_name and len(several) > 1:
+        raise InputError(
+            "several things stand before the filters in the names of columns, and the region is named elsewhere",
+            file=raw.path, found=", ".join(several[:5]), expected="no column voi where the names hold the regions",
+        )  # fmt: skip
+    if by_name:
+        log.warning("%s: the names of columns hold the regions: %s", raw.path, _few(several))
     return found, unknown
 
 
@@ -233,4 +255,5 @@ def _from_diagnostics(table: pa.Table, header: Sequence[str]) -> dict[str, list]
 
 
 def _few(names: Sequence[str]) -> str:
-    return ", ".join(list(names)[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    names = [name for name in names if name.strip() and not name.startswith(" ")]
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -16,6 +16,9 @@ from chiomics.robustness.ratings import Ratings
 from chiomics.robustness.settings import Settings
 from chiomics.robustness.tables import ALL
 
+#: Sessions that are left out of whom the reason says what they have instead; each takes a pass over the table.
+MAX_LOOKED_AT = 10
+
 
 def check_discretisation(ratings: Ratings) -> None:
     """Refuse two grey-level settings of one preset that no session has both of.
@@ -47,11 +50,19 @@ def note_left_out(
     """Take down the sessions, features and columns that are not in the study, each with the reason."""
     for column, why in features.left_out:
         left_out.add("column", column, why)
+    for name in features.without_features():
+        left_out.add("participant", name, "in the table of participants, and no row of features")
     named = features.read(list(SESSION), value=False).to_pandas().astype(str).drop_duplicates()
     keys = ratings.sessions[list(SESSION)].astype(str).agg("_".join, axis=1)
-    for row in named.sort_values(list(SESSION)).itertuples(index=False):
-        if "_".join(row) not in set(keys):
-            left_out.add("session", "_".join(filter(None, row)), "no row with the study's settings and regions")
+    absent = named.loc[~named.agg("_".join, axis=1).isin(set(keys))].sort_values(list(SESSION))
+    for number, row in enumerate(absent.itertuples(index=False)):
+        has = features.say_found({"participant": (row.participant,)}) if number < MAX_LOOKED_AT else ""
+        reason = "no row with the study's settings and regions" + (f"; it has {has}" if has else "")
+        left_out.add("session", "_".join(filter(None, row)), reason)
+    for voi in settings.vois:
+        if voi not in set(ratings.columns["voi"]):
+            found = ", ".join(features.distinct("voi")[:12])
+            left_out.add("region", voi, f"no row with the study's settings; regions found: {found}")
     complete = np.isfinite(ratings.values).all(axis=1).any(axis=1)
     for row in ratings.sessions.loc[~complete, list(SESSION)].itertuples(index=False):
         name = "_".join(filter(None, map(str, row)))

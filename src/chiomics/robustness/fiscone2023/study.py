@@ -53,6 +53,7 @@ def analyse_agreement(features: FeatureTable, settings: Settings) -> dict[str, p
     settings = settings.with_found(features)
     keep = {"preset": settings.presets, "voi": settings.vois, "n_gray_levels": settings.gray_levels}
     keep["preset"] = settings.presets if features.distinct("preset") else ()
+    features.refuse_untold(("preset", "echo_set", "inversion"), {"voi": settings.vois})
     left_out = LeftOut()
     tables: dict[str, list[pd.DataFrame]] = {}
     sides, cohorts, setting = pd.DataFrame(), {}, {}

@@ -1,0 +1,179 @@
+"""Tables as other programs leave them: the right table with a word, or refused with the true cause."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chiomics.core.errors import InputError
+from chiomics.core.features.table import open_features
+from chiomics.core.left_out import LeftOut
+from chiomics.diagnosis.cohort import build_cohort
+from chiomics.diagnosis.models import complete_settings
+from tests.core.features.tables import tidy_table, wide_table
+
+SETTINGS = complete_settings({"nuclei": ["DN"], "demographics": ["age", "sex"], "confounders": [], "folds": 2})
+TIDY = tidy_table()
+TEXT = TIDY.to_csv(index=False)
+PEOPLE = TIDY[["participant", "group", "age", "sex", "site"]].drop_duplicates()
+PEOPLE = PEOPLE.rename(columns={"participant": "participant_id"})
+BARE = TIDY.drop(columns=["group", "age", "sex", "site"])
+
+
+def cohort_of(folder: Path, left_out: LeftOut | None = None) -> pd.DataFrame:
+    files = [path for path in folder.iterdir() if not path.name.startswith("participants")]
+    return build_cohort(open_features(files), SETTINGS, regions=["DN"], left_out=left_out)
+
+
+def wide(change: object) -> str:
+    return wide_table(TIDY).drop(columns="voi").rename(columns=change).to_csv(index=False)
+
+
+def of_features(change: object) -> object:
+    return lambda name: change(name) if name.startswith("original") else name
+
+
+READ = {
+    "UTF-16 without its mark": TEXT.encode("utf-16-le"),
+    "the separator's line of Excel": ("sep=;\n" + TIDY.to_csv(index=False, sep=";")).encode(),
+    "comments": b"# written by R\n\n" + TEXT.encode(),
+    "old line ends": TEXT.replace("\n", "\r").encode(),
+    "empty columns and rows": "\n".join(line + ",,," for line in [*TEXT.splitlines(), "," * 14]).encode(),
+    "blanks of write.table": TIDY.to_csv(index=False, sep=" ", quoting=2).encode(),
+    "bars": TIDY.to_csv(index=False, sep="|").encode(),
+    "a header of two lines": TIDY.assign(note="").rename(columns={"note": "of\nnobody"}).to_csv(index=False).encode(),
+    "classes in capitals": TIDY.assign(feature_class="GLCM").to_csv(index=False).encode(),
+    "pandas' index": TIDY.rename_axis("Unnamed: 0").to_csv().encode(),
+    "the region before the feature": wide(of_features(lambda name: f"DN_{name}")).encode(),
+    "the region behind the feature": wide(of_features(lambda name: f"{name}_DN")).encode(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", READ)
+def test_what_is_certain_is_read(tmp_path, form):
+    (tmp_path / "f.csv").write_bytes(READ[form])
+    pd.testing.assert_frame_equal(cohort_of(tmp_path), build_cohort(TIDY, SETTINGS, regions=["DN"]))
+
+
+REFUSED = {
+    "a title": ("Radiomics" + "," * 14 + "\n" + TEXT, ("title", "Radiomics")),
+    "a longer line": (TEXT.replace("\nsub-00", ",x\nsub-00", 2).replace(",x", "", 1), ("row 2", "16", "15")),
+    "a note below": (TEXT + "\nNote: pyradiomics 3.0.1\n", ("row 82", "Note")),
+    "a web page": ("<html><table/></html>", ("web page",)),
+    "a header alone": (TIDY[:0].to_csv(index=False), ("no row",)),
+    "a header without its line end": (TIDY[:0].to_csv(index=False).strip(), ("no row",)),
+    "zero bytes": (TEXT + "\0\0", ("zero bytes",)),
+    "a unit": (TEXT.replace("glcm,Id,", "glcm,Id,1 ppm", 1), ("row 4", "value", "ppm")),
+    "a column twice, as pandas says it": (
+        wide_table(TIDY).assign(**{"original_glcm_Id.1": 1.0}).to_csv(index=False), ("repeated", "original_glcm_Id.1"),
+    ),
+    "no participant": (TEXT.replace("sub-03", ""), ("5 rows have no participant", "row 17")),
+    "FreeSurfer": ("Measure:volume\tLeft-Putamen\nsub-01\t4500\n", ("neither tidy nor wide", "feature_columns")),
+    "two regions and a column of them": (
+        wide_table(TIDY).rename(columns=lambda n: f"{'GP' if 'Id' in n else 'DN'}_{n}" if "glcm" in n else n).to_csv(
+            index=False
+        ), ("DN, GP", "no column voi"),
+    ),
+    "no preset in some rows": (
+        TIDY.assign(preset=TIDY["preset"].where(TIDY["participant"] > "sub-04", "")).to_csv(index=False),
+        ("25 rows have no preset", "sub-00"),
+    ),
+    "no session in some rows": (
+        TIDY.assign(session=np.where(TIDY["feature"] == "Id", "", "1")).to_csv(index=False), ("session", "sub-00"),
+    ),
+    "zeros lost in some rows": (
+        TEXT.replace("sub-00,", "sub-0,", 3), ("two names", "sub-0 and sub-00"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_what_is_not_certain_is_refused_with_its_cause(tmp_path, form):
+    text, said = REFUSED[form]
+    (tmp_path / "f.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        cohort_of(tmp_path)
+    assert all(word in str(caught.value) for word in said), str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["f.csv", "participants.tsv"])
+def test_the_message_names_the_file_that_has_the_variable(tmp_path, path):
+    wrong = {"age": "89+"}
+    (TIDY if path == "participants.tsv" else TIDY.assign(**wrong)).drop(
+        columns=["age"] if path == "participants.tsv" else []
+    ).to_csv(tmp_path / "f.csv", index=False)
+    if path == "participants.tsv":
+        PEOPLE.assign(**wrong).to_csv(tmp_path / path, sep="\t", index=False)
+    with pytest.raises(InputError) as caught:
+        cohort_of(tmp_path)
+    assert str(caught.value).startswith(str(tmp_path / path)) and "sub-00" in str(caught.value)
+
+
+def test_group_and_variables_stand_in_the_table_of_participants_alone(tmp_path):
+    BARE.assign(participant=BARE["participant"].str[4:]).to_csv(tmp_path / "f.csv", index=False)
+    PEOPLE.rename(columns={"group": "Group"}).to_csv(tmp_path / "participants.tsv", sep="\t", index=False)
+    found = cohort_of(tmp_path)
+    expected = build_cohort(TIDY, SETTINGS, regions=["DN"])
+    pd.testing.assert_frame_equal(found.drop(columns="participant"), expected.drop(columns="participant"))
+
+
+def test_the_group_may_stand_in_one_of_the_files(tmp_path):
+    TIDY[TIDY["feature"] != "Id"].to_csv(tmp_path / "a.csv", index=False)
+    BARE[BARE["feature"] == "Id"].to_csv(tmp_path / "b.csv", index=False)
+    pd.testing.assert_frame_equal(cohort_of(tmp_path), build_cohort(TIDY, SETTINGS, regions=["DN"]))
+
+
+def test_spellings_of_one_value_contradict_nothing(tmp_path):
+    TIDY.to_csv(tmp_path / "f.csv", index=False)
+    spelled = PEOPLE.assign(age=PEOPLE["age"] + ".0", sex=PEOPLE["sex"].map({"M": "male", "F": "Female"}))
+    spelled.to_csv(tmp_path / "participants.tsv", sep="\t", index=False)
+    assert len(cohort_of(tmp_path)) == len(PEOPLE)
+
+
+def test_names_of_participants_that_do_not_fit(tmp_path):
+    PEOPLE.to_csv(tmp_path / "participants.tsv", sep="\t", index=False)
+    BARE.assign(participant=BARE["participant"].str[4:].astype(int)).to_csv(tmp_path / "f.csv", index=False)
+    with pytest.raises(InputError, match=r"0 beside 00.*leading zeros"):
+        cohort_of(tmp_path)
+    BARE.assign(participant="X" + BARE["participant"]).to_csv(tmp_path / "f.csv", index=False)
+    with pytest.raises(InputError, match="nobody"):
+        cohort_of(tmp_path)
+
+
+def test_who_stands_in_one_table_alone_is_left_out_by_name(tmp_path):
+    BARE[BARE["participant"] != "sub-00"].to_csv(tmp_path / "f.csv", index=False)
+    PEOPLE[:15].to_csv(tmp_path / "participants.tsv", sep="\t", index=False)
+    left_out = LeftOut()
+    assert len(cohort_of(tmp_path, left_out)) == 14
+    found = left_out.table().set_index("name")["reason"]
+    assert set(found.index) == {"00", "sub-15"}
+    assert "no row of features" in found["00"] and "no line in the table of participants" in found["sub-15"]
+
+
+def test_a_table_of_another_kind_is_read_by_a_map(tmp_path):
+    volumes = pd.DataFrame(
+        {"Measure:volume": PEOPLE["participant_id"], "Left-Putamen": range(16), "Right-Putamen": 5.0}
+    )
+    volumes.to_csv(tmp_path / "aseg.txt", sep="\t", index=False)
+    given = {"columns": {"participant": "Measure:volume"}, "pattern": "(?P<voi>(Left|Right)-.+)",
+             "constants": {"feature_class": "shape", "feature": "Volume"}}  # fmt: skip
+    found = open_features(tmp_path / "aseg.txt", column_map=given)
+    rows = found.read(["participant", "voi", "hemisphere"]).to_pandas()
+    assert set(zip(rows["voi"], rows["hemisphere"], strict=True)) == {("Putamen", "L"), ("Putamen", "R")}
+    assert rows.loc[rows["hemisphere"] == "L", "value"].tolist() == list(range(16))
+
+
+def test_lists_and_an_index_of_pandas(tmp_path):
+    indexed = open_features(TIDY.set_index(["participant", "voi"]))
+    assert indexed.distinct("participant") == open_features(TIDY).distinct("participant")
+    TIDY.assign(value=[[one] for one in TIDY["value"]]).to_parquet(tmp_path / "f.parquet")
+    with pytest.raises(InputError, match="lists"):
+        open_features(tmp_path / "f.parquet").read(["voi"])
+
+
+def test_codes_that_other_programs_write_for_missing_are_said(caplog):
+    open_features(TIDY.assign(value=TIDY["value"].where(TIDY.index > 2, -999))).read(["voi"])
+    assert "3 values are -999" in caplog.text
