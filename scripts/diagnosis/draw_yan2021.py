@@ -11,7 +11,7 @@ from chiomics.diagnosis.tables import read_table
 from chiomics.diagnosis.yan2021.enrolment import count_flow, read_sessions
 from chiomics.diagnosis.yan2021.figure1 import draw_enrolment
 from chiomics.diagnosis.yan2021.figure2 import draw_session
-from chiomics.diagnosis.yan2021.figure4_5 import draw_hybrid, draw_nuclei
+from chiomics.diagnosis.yan2021.figure4_5 import draw_figure4, draw_figure5
 from chiomics.diagnosis.yan2021.figure_s1 import draw_null
 from chiomics.diagnosis.yan2021.figure_s2_s3 import draw_counts, draw_stability
 from chiomics.diagnosis.yan2021.figure_s4_s5 import draw_calibration, draw_decision
@@ -28,8 +28,8 @@ of, tied = tables["performance"], say_site(tables["site"])
 figures = {
     "figure1": draw_enrolment(count_flow(manifest, cohort, settings)),
     "figure2": draw_session(*session, nuclei) if all(session) else left_out("the study has no images of its own"),
-    "figure4": draw_nuclei(tables["roc"], of, nuclei, tied),
-    "figure5": draw_hybrid(tables["roc"], of, figure5_models(settings), tied),
+    "figure4": draw_figure4(tables["roc"], of, nuclei, tied),
+    "figure5": draw_figure5(tables["roc"], of, figure5_models(settings), tied),
     "figureS1": draw_null(tables["permutation"], of, models),
     "figureS2": draw_counts(tables["selection_counts"], nuclei, p_threshold=settings["p_threshold"]),
     "figureS3": draw_stability(tables["selection_stability"], tables["selected"], nuclei),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -17,6 +18,8 @@ if TYPE_CHECKING:  # the main process of the workflow needs the record alone
 MISSING = "n/a"
 #: Whether a paper is part of ``all``: where the cohort can serve it, always, never.
 Include = Literal["auto", True, False]
+#: Digits of a number in a paper's table: none of a cohort of a hundred has a fifth that means anything.
+DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -148,17 +151,36 @@ def frame_readme(title: str, sections: Mapping[str, str | Sequence[str]], *, sim
 
 
 def write_paper_table(frame: pd.DataFrame, path: str | Path, *, simulated: bool) -> None:
-    """Write a table of a paper, with a last column that says whose numbers they are.
+    """Write a table of a paper for reading, with a last column that says whose numbers they are.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        The table.
+        The table. Its numbers are written with four digits, whole parts in full; tables of the stage have them all.
     path : path-like
         In the paper's folder.
     simulated : bool
         Whether the subjects are simulated.
     """
+    import pandas as pd
+
     from chiomics.core.tables import write_frame
 
-    write_frame(frame.assign(subjects="simulated" if simulated else "real"), path, missing=MISSING)
+    numbers = {name: meaningful(column) for name, column in frame.items() if pd.api.types.is_float_dtype(column)}
+    subjects = "simulated" if simulated else "real"
+    write_frame(frame.assign(**numbers, subjects=subjects), path, missing=MISSING)
+
+
+def meaningful(column: pd.Series) -> pd.Series:
+    """Round numbers to `DIGITS` digits, and no whole part.
+
+    >>> meaningful(pd.Series([0.012345678, 12.345678, 123456.789])).tolist()
+    [0.01235, 12.35, 123457.0]
+    """
+
+    def one(value: float) -> float:
+        if not math.isfinite(value) or value == 0:
+            return value
+        return round(value, max(DIGITS - 1 - math.floor(math.log10(abs(value))), 0))
+
+    return column.astype(float).map(one)

@@ -17,7 +17,11 @@ from chiomics.diagnosis.estimators.newton import maximise
 
 #: Probabilities are kept this far from 0 and 1, where log odds are infinite.
 NEAREST = 1e-6
+#: Bins at most, and participants that each has at least: a share of fewer moves by a fifth with one of them.
 BINS = 10
+MIN_PER_BIN = 5
+#: Participants of the smaller class that the slope takes: ten events for the one coefficient (Peduzzi et al. 1996).
+MIN_PER_CLASS = 10
 #: Threshold probabilities of the decision curve.
 THRESHOLDS = np.round(np.arange(0.01, 1.0, 0.01), 2)
 
@@ -34,10 +38,16 @@ def calibration_intercept(y: np.ndarray, p: np.ndarray) -> float:
 
 
 def calibration_slope(y: np.ndarray, p: np.ndarray) -> float:
-    """Return the slope of the outcome on the log odds: 1 is ideal, below 1 predictions are too extreme."""
+    """Return the slope of the outcome on the log odds: 1 is ideal, below 1 predictions are too extreme.
+
+    NaN where the predictions are all equal, or part the outcomes without an overlap: then no slope is the likeliest.
+    """
     y, odds = np.asarray(y, dtype=float), _log_odds(p)
     spread = odds.std()
-    if spread < 1e-12:
+    positive, negative = odds[y > 0], odds[y == 0]
+    if spread < 1e-12 or not len(positive) or not len(negative):
+        return float("nan")
+    if positive.min() >= negative.max() or negative.min() >= positive.max():
         return float("nan")
     design = np.column_stack([np.ones(len(y)), (odds - odds.mean()) / spread])
     return float(maximise(design[None], y, np.zeros((1, 2)))[0][0, 1] / spread)
@@ -45,6 +55,8 @@ def calibration_slope(y: np.ndarray, p: np.ndarray) -> float:
 
 def calibration_table(predictions: pd.DataFrame) -> pd.DataFrame:
     """Compare predicted with observed shares in bins of equal count, the scores of all repeats together.
+
+    There are `BINS` bins, or as many as leave each `MIN_PER_BIN` participants; none where that is fewer than two.
 
     Parameters
     ----------
@@ -59,10 +71,12 @@ def calibration_table(predictions: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (model, scheme), part in predictions.groupby(["model", "scheme"], sort=False):
         ordered = part.sort_values("score", kind="stable")
-        for number, members in enumerate(np.array_split(np.arange(len(ordered)), BINS)):
-            if len(members):
-                inside = ordered.iloc[members]
-                rows.append((model, scheme, number, inside["score"].mean(), inside["y"].mean(), len(inside)))
+        bins = min(BINS, part["participant"].nunique() // MIN_PER_BIN)
+        if bins < 2:
+            continue
+        for number, members in enumerate(np.array_split(np.arange(len(ordered)), bins)):
+            inside = ordered.iloc[members]
+            rows.append((model, scheme, number, inside["score"].mean(), inside["y"].mean(), len(inside)))
     return pd.DataFrame(rows, columns=list(CALIBRATION))
 
 

@@ -27,6 +27,8 @@ from __future__ import annotations
 POSITIVE = "MS"
 #: Selection on all subjects before cross-validation, as published; all selection inside the training folds.
 SCHEMES = ("as_published", "nested")
+#: The interval of the AUC that tables and figures show, of those in `PERFORMANCE`.
+INTERVAL = "delong"
 #: Steps of the selection with the number of features they leave (Yan et al. 2021, Radiomic features-only model).
 STEPS = ("extracted", "univariate", "spearman", "aic")
 #: Where a table speaks of a model trained on every subject: the fold of the as-published selection, the final model.
@@ -68,7 +70,7 @@ SELECTION_COUNTS = ("model", "scheme", "step", "median", "q25", "q75", "stabilit
 SELECTION_STABILITY = ("model", "scheme", "step", "feature", "frequency")
 #: `roc.tsv`: mean over repeats, and a pointwise bootstrap band, on a grid of false positive rates.
 ROC = ("model", "scheme", "fpr", "tpr", "tpr_low", "tpr_high")
-#: `calibration.tsv`: bins of equal count of the scores of all repeats.
+#: `calibration.tsv`: bins of equal count of the scores of all repeats, five participants each at least.
 CALIBRATION = ("model", "scheme", "bin", "mean_score", "observed", "n")
 #: `decision_curve.tsv`: net benefit at a threshold probability, with that of calling everybody positive.
 DECISION = ("model", "scheme", "threshold", "net_benefit", "net_benefit_all")

@@ -22,7 +22,7 @@ from chiomics.core.scores.intervals import (
 )
 from chiomics.core.scores.splits import BOOTSTRAP, stream_seed
 from chiomics.core.scores.thresholds import score_calls, youden_threshold
-from chiomics.diagnosis.calibration import brier_score, calibration_intercept, calibration_slope
+from chiomics.diagnosis.calibration import MIN_PER_CLASS, brier_score, calibration_intercept, calibration_slope
 from chiomics.diagnosis.contracts import DELONG, PERFORMANCE, ROC
 from chiomics.diagnosis.permutation import permutation_p
 
@@ -139,6 +139,7 @@ def _describe(part: pd.DataFrame, chosen: pd.DataFrame, null: np.ndarray, settin
     people = part.drop_duplicates("participant")
     positives, negatives = int(people["y"].sum()), int((1 - people["y"]).sum())
     y, p = part["y"].to_numpy(), part["score"].to_numpy()
+    estimable = min(positives, negatives) >= MIN_PER_CLASS
     row = {
         "positive": settings["positive"],
         "n_participants": len(people),
@@ -152,8 +153,8 @@ def _describe(part: pd.DataFrame, chosen: pd.DataFrame, null: np.ndarray, settin
         "confidence": settings["confidence"],
         "brier": brier_score(y, p),
         "brier_prevalence": y.mean() * (1 - y.mean()),
-        "calibration_intercept": calibration_intercept(y, p),
-        "calibration_slope": calibration_slope(y, p),
+        "calibration_intercept": calibration_intercept(y, p) if estimable else np.nan,
+        "calibration_slope": calibration_slope(y, p) if estimable else np.nan,
         "n_permutations": len(null),
         "p_permutation": permutation_p(model.auc, null) if len(null) else np.nan,
         "auc_permuted_mean": null.mean() if len(null) else np.nan,

@@ -11,15 +11,15 @@ import pytest
 from chiomics.core.errors import InputError
 from chiomics.core.figures import SIMULATED_MARK, save_figure
 from chiomics.core.images import write_image
+from chiomics.diagnosis.figures import rows_of
 from chiomics.diagnosis.models import complete_settings
 from chiomics.diagnosis.yan2021.enrolment import count_flow, flow_table, read_sessions
 from chiomics.diagnosis.yan2021.figure1 import draw_enrolment
 from chiomics.diagnosis.yan2021.figure2 import draw_outlines, draw_session, find_nuclei
-from chiomics.diagnosis.yan2021.figure4_5 import draw_hybrid, draw_nuclei
+from chiomics.diagnosis.yan2021.figure4_5 import draw_figure4, draw_figure5
 from chiomics.diagnosis.yan2021.figure_s1 import draw_null
 from chiomics.diagnosis.yan2021.figure_s2_s3 import draw_counts, draw_stability
 from chiomics.diagnosis.yan2021.figure_s4_s5 import draw_calibration, draw_decision
-from chiomics.diagnosis.yan2021.figures import rows_of
 from chiomics.diagnosis.yan2021.tables import main_models
 from tests.diagnosis.study import NUCLEI, small_study
 
@@ -42,7 +42,7 @@ def texts(figure) -> str:
 
 def test_roc_curves_are_those_of_the_table(study):
     roc, performance = study.tables["roc"], study.tables["performance"]
-    figure = draw_nuclei(roc, performance, NUCLEI)
+    figure = draw_figure4(roc, performance, NUCLEI)
     upper = figure.axes[:2]
     for axis, scheme in zip(upper, ("as_published", "nested"), strict=True):
         for line, model in zip(axis.lines, NUCLEI, strict=False):
@@ -58,7 +58,7 @@ def test_roc_curves_are_those_of_the_table(study):
 
 def test_the_hybrid_figure_has_three_models_in_three_colours(study):
     models = ["demographics", "DN", "hybrid"]
-    figure = draw_hybrid(study.tables["roc"], study.tables["performance"], models)
+    figure = draw_figure5(study.tables["roc"], study.tables["performance"], models)
     for axis in figure.axes:
         assert len({line.get_color() for line in axis.lines[:3]}) == 3
     assert "paper 0.93" in texts(figure)

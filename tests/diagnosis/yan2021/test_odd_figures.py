@@ -7,7 +7,7 @@ import pytest
 
 from chiomics.diagnosis.yan2021.enrolment import count_flow
 from chiomics.diagnosis.yan2021.figure1 import draw_enrolment
-from chiomics.diagnosis.yan2021.figure4_5 import draw_hybrid, draw_nuclei
+from chiomics.diagnosis.yan2021.figure4_5 import draw_figure4, draw_figure5
 from chiomics.diagnosis.yan2021.figure_s1 import draw_null
 from chiomics.diagnosis.yan2021.figure_s2_s3 import draw_counts, draw_stability
 from chiomics.diagnosis.yan2021.figure_s4_s5 import draw_calibration, draw_decision
@@ -39,8 +39,8 @@ def test_no_text_lies_on_another(which):
     tables = {name: renamed(table, nuclei) for name, table in study.tables.items()}
     of, models = tables["performance"], [*nuclei, "demographics", "hybrid"]
     figures = {
-        "figure4": draw_nuclei(tables["roc"], of, nuclei),
-        "figure5": draw_hybrid(tables["roc"], of, ["demographics", nuclei[0], "hybrid"]),
+        "figure4": draw_figure4(tables["roc"], of, nuclei),
+        "figure5": draw_figure5(tables["roc"], of, ["demographics", nuclei[0], "hybrid"]),
         "figureS1": draw_null(tables["permutation"], of, models),
         "figureS2": draw_counts(tables["selection_counts"], nuclei, p_threshold=0.05),
         "figureS3": draw_stability(tables["selection_stability"], tables["selected"], nuclei),

@@ -10,10 +10,10 @@ from scipy import stats
 from chiomics.core.left_out import LeftOut
 from chiomics.core.papers import write_paper_table
 from chiomics.core.scores.thresholds import Calls
+from chiomics.diagnosis.figures import rows_of
 from chiomics.diagnosis.recipe import fit_final
 from chiomics.diagnosis.tables import read_table
 from chiomics.diagnosis.yan2021.facts import study_facts
-from chiomics.diagnosis.yan2021.figures import rows_of
 from chiomics.diagnosis.yan2021.published_values import read_published
 from chiomics.diagnosis.yan2021.readme import write_readme
 from chiomics.diagnosis.yan2021.tables import MEASURES, main_models, paper_tables, published_table1, table1, table3

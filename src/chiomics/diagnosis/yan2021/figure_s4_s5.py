@@ -8,8 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from chiomics.core.figures import add_note, figure_style
+from chiomics.diagnosis.calibration import MIN_PER_BIN, MIN_PER_CLASS
 from chiomics.diagnosis.contracts import SCHEMES
-from chiomics.diagnosis.yan2021.figures import (
+from chiomics.diagnosis.figures import (
     SCHEME_COLOURS,
     SCHEME_NAMES,
     cohort_note,
@@ -18,6 +19,8 @@ from chiomics.diagnosis.yan2021.figures import (
     rows_of,
     write_above,
 )
+
+NOT_ESTIMABLE = "not estimable"
 
 
 def draw_calibration(calibration: pd.DataFrame, performance: pd.DataFrame, models: Sequence[str]) -> Figure:
@@ -47,7 +50,9 @@ def draw_calibration(calibration: pd.DataFrame, performance: pd.DataFrame, model
                     bins["mean_score"], bins["observed"], color=colour, marker="os"[place], markersize=3,
                     linewidth=1.2, label=SCHEME_NAMES[scheme],
                 )  # fmt: skip
-                lines.append((f"slope {found['calibration_slope']:.2f}, Brier {found['brier']:.2f}", colour))
+                slope = found["calibration_slope"]
+                said = NOT_ESTIMABLE if pd.isna(slope) else f"{slope:.2f}"
+                lines.append((f"slope {said}, Brier {found['brier']:.2f}", colour))
             axis.plot([0, 1], [0, 1], color="0.6", linewidth=0.8, linestyle=":", zorder=0)
             axis.set_aspect("equal")
             write_above(axis, model.replace("_", " "), lines)
@@ -59,11 +64,19 @@ def draw_calibration(calibration: pd.DataFrame, performance: pd.DataFrame, model
         finish_grid(figure, axes, **names, columns=2)
         add_note(
             figure,
-            "Tenths of the out-of-fold scores of all repeats. A slope below 1 means predictions that are too extreme. "
+            f"{_say_bins(calibration)} A slope below 1 means predictions that are too extreme; it takes "
+            f"{MIN_PER_CLASS} participants of each class whose scores overlap. "
             f"Always predicting the share of {positive} has a Brier score of {prevalence:.2f}. "
             f"{cohort_note(performance)}",
         )
     return figure
+
+
+def _say_bins(calibration: pd.DataFrame) -> str:
+    bins = calibration["bin"].nunique()
+    if bins < 2:
+        return f"No curves: two parts of the scores would have fewer than {MIN_PER_BIN} participants each."
+    return f"{bins} parts of equal size of the out-of-fold scores of all repeats, from {MIN_PER_BIN} participants each."
 
 
 def draw_decision(decision: pd.DataFrame, performance: pd.DataFrame, models: Sequence[str]) -> Figure:

@@ -12,15 +12,13 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.scores.delong import holm
-from chiomics.diagnosis.contracts import SCHEMES
+from chiomics.diagnosis.contracts import INTERVAL, SCHEMES
 from chiomics.diagnosis.group_tests import compare_counts, compare_values
 from chiomics.diagnosis.models import DEMOGRAPHIC, HYBRID, Model, list_models
 from chiomics.diagnosis.yan2021.published_values import read_published, retest_summary
 
 #: Columns that Table 4 has of every source.
 MEASURES = ("auc", "auc_low", "auc_high", "sensitivity", "specificity", "accuracy")
-#: Of the three intervals in performance.tsv, the one that Table 4 and the figures show.
-INTERVAL = "delong"
 PUBLISHED = "published"
 
 

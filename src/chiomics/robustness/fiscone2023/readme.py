@@ -14,7 +14,7 @@ from chiomics.robustness.bootstrap import MIN_PARTICIPANTS, NOT_ESTIMABLE
 from chiomics.robustness.fiscone2023.published_values import WING
 from chiomics.robustness.fiscone2023.volumes import BY_MASK
 from chiomics.robustness.settings import ECHO_SETS, Settings
-from chiomics.robustness.tables import ALL
+from chiomics.robustness.tables import ALL, TRACTS
 
 TITLE = "Robustness of QSM-based radiomic features (Fiscone et al. 2023)"
 FILES = """\
@@ -102,17 +102,25 @@ def _cohort(tables: Mapping[str, pd.DataFrame], settings: Settings, source: str)
     return "\n".join(lines) + "\n"
 
 
-def _say_sides(row: pd.Series) -> str:
+def _say_sides(sides: pd.DataFrame) -> str:
+    """Say whether the sides are equivalent, all regions together and each by itself."""
+    classes = sides[(sides["feature_class"] == ALL) & (sides["cohort"] == ALL)]
+    row = classes[classes["voi"] == ALL].iloc[0]
     if pd.isna(row["equivalent"]):
         return (
             f"Left and right differ by {row['mean_difference']:+.3f} on average; whether they are equivalent is "
             f"{NOT_ESTIMABLE} with fewer than {MIN_PARTICIPANTS} participants."
         )
     verdict = "equivalent" if str(row["equivalent"]) == "True" else "not shown to be equivalent"
+    alone = classes[~classes["voi"].isin((ALL, TRACTS)) & classes["equivalent"].notna()]
+    equal = (alone["equivalent"].astype(str) == "True").to_numpy()
+    by_region = f"Region by region {int(equal.sum())} of {len(alone)} are (figure 6, last panel)"
+    if 0 < equal.sum() < len(alone):
+        by_region += f": {', '.join(alone.loc[equal, 'voi'])}"
     return (
-        f"Left and right are {verdict} within ± {row['margin']:g}: mean difference {row['mean_difference']:+.3f} "
-        f"(90 % interval {row['bootstrap_low']:+.3f} to {row['bootstrap_high']:+.3f}); t test p = "
-        f"{row['p_difference']:.2f}."
+        f"Over all regions together left and right are {verdict} within ± {row['margin']:g}: mean "
+        f"difference {row['mean_difference']:+.3f} (90 % interval {row['bootstrap_low']:+.3f} to {row['bootstrap_high']:+.3f}); t test p = "
+        f"{row['p_difference']:.2f}. {by_region}."
     )
 
 
@@ -142,8 +150,7 @@ def _findings(tables: Mapping[str, pd.DataFrame], setting: Mapping, settings: Se
         f"apart; the paper lists 55, and {int(both.sum())} are in both lists."
     )
     if len(sides):
-        row = sides[(sides["voi"] == ALL) & (sides["feature_class"] == ALL)].iloc[0]
-        lines.append(_say_sides(row))
+        lines.append(_say_sides(sides))
     trends = tables["trends.tsv"]
     trends = trends[trends["source"] == "Table 2"]
     if len(trends):
