@@ -119,8 +119,8 @@ def _say_sides(sides: pd.DataFrame) -> str:
         by_region += f": {', '.join(alone.loc[equal, 'voi'])}"
     return (
         f"Over all regions together left and right are {verdict} within ± {row['margin']:g}: mean "
-        f"difference {row['mean_difference']:+.3f} (90 % interval {row['bootstrap_low']:+.3f} to {row['bootstrap_high']:+.3f}); t test p = "
-        f"{row['p_difference']:.2f}. {by_region}."
+        f"difference {row['mean_difference']:+.3f} (90 % interval {row['bootstrap_low']:+.3f} to "
+        f"{row['bootstrap_high']:+.3f}); t test p = {row['p_difference']:.2f}. {by_region}."
     )
 
 
