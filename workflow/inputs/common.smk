@@ -12,6 +12,7 @@ from glob import glob
 from chiomics.core.bids import build_name
 from chiomics.core.feature_files import says_simulated
 from chiomics.core.logs import start_log
+from chiomics.core.origin import dataset_is_simulated
 from chiomics.core.papers import Paper
 from chiomics.index import (
     index_files,
@@ -381,7 +382,11 @@ GIVEN_FEATURES = beside_snakefile(config["features"])
 GIVEN_TABLES = [GIVEN_FEATURES] if GIVEN_FEATURES and "*" not in GIVEN_FEATURES else sorted(glob(GIVEN_FEATURES or ""))
 if GIVEN_FEATURES and not GIVEN_TABLES:
     raise BadInput(f"features: no file has a name like {GIVEN_FEATURES}")
-FROM_SIMULATED = SIMULATED or any(map(says_simulated, GIVEN_TABLES))
+#: Whether the data are of simulated subjects, wherever they come from: every picture, table and README then says so.
+FROM_SIMULATED = (
+    SIMULATED or dataset_is_simulated(config["bids_dir"] and BIDS_DIR) or any(map(says_simulated, GIVEN_TABLES))
+)
+config["simulated"] = FROM_SIMULATED  # for the report's front page
 #: What tables and models name as their source: they are given away, so that no folder of this machine is in them.
 COHORT_NAME = "the embedded simulated cohort" if SIMULATED else os.path.basename(GIVEN_FEATURES or BIDS_DIR)
 

@@ -136,7 +136,7 @@ for study in FLAIR_PAPERS:
 
 def about_session(wildcards):
     """Say who a session is, and how it was scanned."""
-    return columns_of(session_of(wildcards), ABOUT_SESSION) | {"simulated": False}
+    return columns_of(session_of(wildcards), ABOUT_SESSION) | {"simulated": FROM_SIMULATED}
 
 
 def people_of_study(wildcards):

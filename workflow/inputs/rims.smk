@@ -12,7 +12,7 @@ with bad_input_explained():
     ZHANG_SETTINGS = rim_arms.complete_settings(
         {key: value for key, value in ZHANG.items() if key not in ("include", "trainings_per_job")}
         | {"masked": not config["rims"]["lesions"]["patch"]["surroundings"]},
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
         torch=not RIMS_WITHOUT_TORCH,
     )
 #: Trainings in one process: many where they are small, since each start costs some seconds.

@@ -87,7 +87,7 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                 settings=segmentation_settings,
                 atlases=list(atlas_folders()),
                 notes=notes_on_images,
-                simulated=SIMULATED,
+                simulated=FROM_SIMULATED,
             script:
                 "../../scripts/anatomy/map_anatomy.py"
 
@@ -184,7 +184,7 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                 settings=ANATOMY,
                 atlases=list(atlas_folders()),
                 notes=notes_on_images,
-                simulated=SIMULATED,
+                simulated=FROM_SIMULATED,
             script:
                 "../../scripts/anatomy/define_regions.py"
 
@@ -216,7 +216,7 @@ rule map_structural:
         picture=FAILURE_PICTURE,
         settings=segmentation_settings,
         notes=notes_on_images,
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
     script:
         "../../scripts/anatomy/map_structural.py"
 
@@ -244,7 +244,7 @@ rule compare_anatomy:
     params:
         sessions=[row["session"] for row in anatomy_sessions()],
         left_out=left_out_of_anatomy(),
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
     script:
         "../../scripts/anatomy/compare_anatomy.py"
 
@@ -269,7 +269,7 @@ use rule compare_anatomy as compare_structural with:
     params:
         sessions=list(STRUCTURAL_SESSIONS),
         left_out=[],
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
 
 
 rule average_chi:
@@ -306,6 +306,6 @@ rule average_chi:
         groups=config["anatomy"]["chi_atlas"]["groups"],
         sessions=[row["session"] for row in control_sessions()],
         masked=[bool(valid_mask(wildcards_of(row))) for row in control_sessions()],
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
     script:
         "../../scripts/anatomy/average_chi.py"

@@ -237,7 +237,7 @@ rule fit_flair:
     params:
         settings=settings_of_study,
         source="simulated heads" if SIMULATED else COHORT_NAME,
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
         anatomy=ANATOMY_OF_MODELS,
     script:
         "../../scripts/flair/fit_flair.py"
@@ -287,7 +287,7 @@ rule write_flair_paper:
     params:
         settings=settings_of_study,
         source="simulated heads" if SIMULATED else COHORT_NAME,
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
     script:
         "../../scripts/flair/write_flair_paper.py"
 
@@ -323,6 +323,6 @@ for flair_paper, figure_names in FLAIR_FIGURES.items():
         params:
             study=flair_paper,
             settings=FLAIR_SETTINGS[flair_paper],
-            simulated=SIMULATED,
+            simulated=FROM_SIMULATED,
         script:
             "../../scripts/flair/draw_flair_paper.py"

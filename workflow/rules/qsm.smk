@@ -71,7 +71,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 on_failure=ON_FAILURE,
                 echo_sets=echo_sets_of_job,
                 settings={key: config["qsm"][key] for key in QSM_SETTINGS},
-                simulated=SIMULATED,
+                simulated=FROM_SIMULATED,
             script:
                 "../../scripts/qsm/reconstruct_qsm.py"
 
@@ -237,6 +237,6 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 on_failure=ON_FAILURE,
                 raw=raw_files_unrecorded,
                 gre=gre_parameters,
-                simulated=SIMULATED,
+                simulated=FROM_SIMULATED,
             script:
                 "../../scripts/qsm/plot_qsm.py"

@@ -42,7 +42,7 @@ rule extract_features:
         on_failure=RADIOMICS_ON_FAILURE,
         raw=raw_files_unrecorded,
         settings=radiomics_settings,
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
     script:
         "../../scripts/radiomics/extract_features.py"
 
@@ -69,7 +69,7 @@ rule compare_sessions:
         mem_mb=4000,
         runtime=20,
     params:
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
     script:
         "../../scripts/radiomics/compare_sessions.py"
 

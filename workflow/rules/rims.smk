@@ -85,7 +85,7 @@ rule fit_detector:
         settings=ZHANG_SETTINGS,
         checkpoints="results/rims/checkpoints",
         source=COHORT_NAME,
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
     script:
         "../../scripts/rims/fit_detector.py"
 
@@ -112,7 +112,7 @@ rule write_zhang2022:
     params:
         settings=ZHANG_SETTINGS,
         source=COHORT_NAME,
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
     script:
         "../../scripts/rims/write_zhang2022.py"
 
@@ -143,7 +143,7 @@ rule draw_zhang2022:
     params:
         settings=ZHANG_SETTINGS,
         source=COHORT_NAME,
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
     script:
         "../../scripts/rims/draw_zhang2022.py"
 

@@ -59,7 +59,7 @@ rule tabulate_lesions:
     params:
         settings=RIM_LESIONS,
         identity=keys_of_session,
-        origin={"simulated": SIMULATED, "cohort": COHORT_NAME},
+        origin={"simulated": FROM_SIMULATED, "cohort": COHORT_NAME},
         to_template=GRE_TO_TEMPLATE,
         ratings=rim_ratings,
         ratings_content=ratings_of_session,

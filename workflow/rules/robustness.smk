@@ -59,7 +59,7 @@ rule perturb_session:
         seed=FISCONE["seed"],
         on_failure=RADIOMICS_ON_FAILURE,
         raw=raw_files_unrecorded,
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
     script:
         "../../scripts/robustness/perturb_session.py"
 
