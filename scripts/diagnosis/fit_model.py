@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chiomics.core.logs import start_log
+from chiomics.core.logs import Progress, start_log
 from chiomics.core.tables import read_frame
 from chiomics.diagnosis.model_file import describe_model, read_definition, write_model
 from chiomics.diagnosis.models import complete_settings, list_models
@@ -17,8 +17,9 @@ about = {
     "simulated": snakemake.params.simulated,
     "performance": read_table(snakemake.input.performance),
 }
-models = list_models(settings)
+models, progress = list_models(settings), Progress(len(snakemake.output.models))
 for path in map(Path, snakemake.output.models):
     record = describe_model(cohort, models[path.stem], settings, **about)
     write_model(path, record)
     log.info("%s: %d predictors, %s", path.stem, len(record["predictors"]), record["estimator"])
+    progress.step(f"model {path.stem}")

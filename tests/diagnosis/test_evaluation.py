@@ -253,6 +253,28 @@ def test_calibration_of_true_probabilities_and_of_exaggerated_ones():
     assert calibration_slope(y[:500], p[:500]) == pytest.approx(fitted.params[1], rel=1e-4)
 
 
+def test_a_slope_that_nothing_bounds_is_none():
+    y = np.array([0, 0, 0, 1, 1, 1])
+    apart = np.array([0.1, 0.2, 0.3, 0.6, 0.7, 0.8])
+    for p in (apart, 1 - apart, np.full(6, 0.4)):
+        assert np.isnan(calibration_slope(y, p))
+    assert np.isfinite(calibration_slope(y, np.where(y, 0.5, 0.5) + [0, 0.1, -0.2, 0.05, 0.2, -0.1]))
+
+
+@pytest.mark.parametrize(("people", "bins"), [(9, 0), (18, 3), (50, 10), (200, 10)])
+def test_bins_of_a_calibration_have_five_participants_each(people, bins):
+    rng = np.random.default_rng(0)
+    names = [f"{number:03d}" for number in range(people)]
+    parts = [
+        pd.DataFrame({"model": "DN", "scheme": "nested", "repeat": one, "participant": names,
+                      "score": rng.random(people), "y": np.arange(people) % 2})
+        for one in range(3)
+    ]  # fmt: skip
+    table = calibration_table(pd.concat(parts))
+    assert len(table) == bins
+    assert (table["n"] >= 15).all()
+
+
 def test_calibration_and_decision_tables(evaluations):
     predictions = evaluations[0]
     table = calibration_table(predictions)

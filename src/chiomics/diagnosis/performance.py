@@ -12,6 +12,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from chiomics.core.logs import Progress
 from chiomics.core.scores.concordance import Concordance, concordance_of
 from chiomics.core.scores.delong import compare_aucs, holm
 from chiomics.core.scores.intervals import (
@@ -50,11 +51,13 @@ def performance_table(
     pandas.DataFrame
         `contracts.PERFORMANCE`, in the order of the predictions.
     """
-    rows = []
-    for (model, scheme), part in predictions.groupby(["model", "scheme"], sort=False):
+    rows, parts = [], predictions.groupby(["model", "scheme"], sort=False)
+    progress = Progress(parts.ngroups)
+    for (model, scheme), part in parts:
         chosen = selected.loc[(selected["model"] == model) & (selected["scheme"] == scheme)]
         null = permuted.loc[(permuted["model"] == model) & (permuted["scheme"] == scheme), "auc"].to_numpy()
         rows.append({"model": model, "scheme": scheme} | _describe(part, chosen, null, settings, scheme))
+        progress.step(f"performance of {model}, {scheme}")
     return pd.DataFrame(rows, columns=list(PERFORMANCE))
 
 
@@ -102,9 +105,10 @@ def roc_table(predictions: pd.DataFrame, settings: dict) -> pd.DataFrame:
     pandas.DataFrame
         `contracts.ROC`. At a false positive rate, the sensitivity of the step curve, averaged over repeats.
     """
-    tables = []
+    tables, parts = [], predictions.groupby(["model", "scheme"], sort=False)
+    progress = Progress(parts.ngroups)
     tails = [0.5 - settings["confidence"] / 2, 0.5 + settings["confidence"] / 2]
-    for (model, scheme), part in predictions.groupby(["model", "scheme"], sort=False):
+    for (model, scheme), part in parts:
         rng = np.random.default_rng(stream_seed(settings, BOOTSTRAP))
         y, scores, participants = _wide(part)
         curve = np.mean([_curve(y, score, np.ones(len(y))) for score in scores], axis=0)
@@ -131,6 +135,7 @@ def roc_table(predictions: pd.DataFrame, settings: dict) -> pd.DataFrame:
                 }
             )
         )
+        progress.step(f"curve of {model}, {scheme}")
     return pd.concat(tables, ignore_index=True)[list(ROC)]
 
 

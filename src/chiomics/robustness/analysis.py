@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.errors import InputError
+from chiomics.core.logs import Progress
 from chiomics.robustness.bootstrap import (
     MIN_PARTICIPANTS,
     bootstrap_coefficients,
@@ -118,7 +119,9 @@ def analyse(ratings: Ratings, perturbation: str, settings: Settings) -> Analysis
         robust[cohort] = np.zeros(shape, dtype=np.int32)
         drawn[cohort] = np.zeros((len(weights), *shape), dtype=np.int32)
         n_features[cohort] = np.zeros(shape[:2], dtype=int)
-        for number, columns in _in_parts(slices, len(weights)):
+        parts = list(_in_parts(slices, len(weights)))
+        progress = Progress(len(parts))
+        for number, columns in parts:
             values, samples = _of_block(ratings.values[rows, :, columns], weights, settings)
             for name, result in values.items():
                 found[name][columns] = result
@@ -127,6 +130,7 @@ def analyse(ratings: Ratings, perturbation: str, settings: Settings) -> Analysis
                 robust[cohort][number, :, k] += ((values["icc"] > threshold) @ member[columns]).astype(np.int32)
                 above = (samples > threshold).astype(np.float32) @ member[columns]
                 drawn[cohort][:, number, :, k] += above.astype(np.int32)
+            progress.step(f"{perturbation}, {cohort}, coefficients and draws of a region")
         tables.append(_table(ratings, found, cohort, perturbation, np.count_nonzero(rows), settings))
         log.info("%s, %s: %d coefficients", perturbation, cohort, np.isfinite(found["icc"]).sum())
     if not tables:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 
 import numpy as np
 
+from chiomics.core.logs import Progress
 from chiomics.robustness.perturb_image import add_noise, change_scale, smooth
 from chiomics.robustness.perturb_mask import centre_of, dilate, draw_motion, erode, move
 from chiomics.robustness.perturbation_settings import Perturbation
@@ -106,9 +107,9 @@ def perturb_session(
     """
     valid = np.ones(chi.shape, dtype=bool) if valid is None else valid
     centre = centre_of(list(masks.values()), affine)
+    progress = Progress(sum(len(perturbation.draws) for perturbation in perturbations))
     for perturbation in perturbations:
         for draw in perturbation.draws:
-            log.info("%s", draw)
             shared = None
             for region, mask in masks.items():
                 changed, inside = shared, mask & valid
@@ -118,6 +119,7 @@ def perturb_session(
                     shared = changed if _same_map_for_all(perturbation) else None
                 _tell_if_unchanged(perturbation, region, mask & valid, inside)
                 yield draw, region, features(changed, inside)
+            progress.step(draw)
 
 
 def generator(seed: int, session: str, draw: str) -> np.random.Generator:

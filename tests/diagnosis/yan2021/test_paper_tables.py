@@ -148,6 +148,13 @@ def test_table_4_sets_three_sources_side_by_side(study, tables):
                 assert table.loc[model, f"{scheme}_{measure}"] == row[name]
 
 
+def test_numbers_for_reading_have_four_digits_and_whole_parts(tmp_path):
+    table = pd.DataFrame({"value": [1 / 3, 1234567.89, -0.000123456, 0.0, np.nan], "n": range(5)})
+    write_paper_table(table, tmp_path / "t.tsv", simulated=False)
+    found = [line.split("\t")[0] for line in (tmp_path / "t.tsv").read_text().splitlines()[1:]]
+    assert found == ["0.3333", "1234568.0", "-0.0001235", "0.0", "n/a"]
+
+
 def test_tables_come_back_from_their_files(tables, study, tmp_path):
     for name, table in (tables | {"confounding": study.tables["confounding"]}).items():
         write_paper_table(table, tmp_path / f"{name}.tsv", simulated=True)

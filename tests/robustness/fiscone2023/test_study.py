@@ -267,3 +267,17 @@ def test_the_readme_says_how_many_volumes_are_relative_to_a_slab(tables: dict[st
     setting = reported_setting(tables["optimal_gray_level.tsv"], settings)
     text = write_readme(mixed, setting, settings, simulated=False, source="a test")
     assert f"{BY_ANATOMY} (39 of 40 sessions), {BY_MASK} (1 of 40 sessions)." + SLAB in text
+
+
+def test_the_readme_says_of_the_sides_what_holds_together_and_region_by_region(
+    tables: dict[str, pd.DataFrame], folder: Path
+) -> None:
+    settings = SETTINGS.with_found(open_features(sorted(folder.iterdir())))
+    setting = reported_setting(tables["optimal_gray_level.tsv"], settings)
+    sides = tables["sides.tsv"].assign(
+        equivalent=lambda frame: (frame["voi"] == "all").map({True: "True", False: "False"})
+    )
+    regions = sides.loc[~sides["voi"].isin(["all", "tracts"]), "voi"].nunique()
+    text = write_readme(tables | {"sides.tsv": sides}, setting, settings, simulated=True, source="a test")
+    assert "Over all regions together left and right are equivalent" in text
+    assert f"Region by region 0 of {regions} are (figure 6" in text
