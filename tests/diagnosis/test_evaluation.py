@@ -258,7 +258,7 @@ def test_a_slope_that_nothing_bounds_is_none():
     apart = np.array([0.1, 0.2, 0.3, 0.6, 0.7, 0.8])
     for p in (apart, 1 - apart, np.full(6, 0.4)):
         assert np.isnan(calibration_slope(y, p))
-    assert np.isfinite(calibration_slope(y, np.where(y, 0.5, 0.5) + [0, 0.1, -0.2, 0.05, 0.2, -0.1]))
+    assert np.isfinite(calibration_slope(y, np.array([0.5, 0.6, 0.3, 0.55, 0.7, 0.4])))
 
 
 @pytest.mark.parametrize(("people", "bins"), [(9, 0), (18, 3), (50, 10), (200, 10)])

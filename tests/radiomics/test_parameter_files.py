@@ -157,3 +157,12 @@ def test_what_pyradiomics_refuses_is_refused_by_key(tmp_path, sections, said):
         schema = pytest.importorskip("radiomics.featureextractor")
         with pytest.raises(Exception, match=r"(?s)."):
             schema.RadiomicsFeatureExtractor(str(path))
+
+
+def test_powers_of_ten_are_numbers_as_in_pyradiomics(tmp_path):
+    path = tmp_path / "parameters.yaml"
+    path.write_text("setting: {geometryTolerance: 1e-3, binWidth: 25e-3, resegmentRange: [-1e3, 1E+3]}\n")
+    found = load_settings(path)
+    assert found.get("geometryTolerance") == 1e-3
+    assert found.bin_widths == (0.025,)
+    assert found.get("resegmentRange") == [-1000, 1000]

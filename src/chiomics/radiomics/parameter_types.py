@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from chiomics.core.errors import InputError
 
@@ -32,6 +36,20 @@ WORDS = {
     "lbp2DMethod": ("default", "ror", "uniform", "var"),
     "weightingNorm": ("manhattan", "euclidean", "infinity", "no_weighting"),
 }
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-3 as a number, as YAML 1.2 and pyradiomics do, and not as text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def load_yaml(path: Path) -> Any:
+    """Read a parameter file, an empty one as no section at all."""
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
 
 
 def check_section(content: object, where: str, path: Path) -> None:

@@ -13,11 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chiomics.core.errors import InputError
 from chiomics.radiomics.features import first_order, glcm, ngtdm, shape, shape_2d, sizes
-from chiomics.radiomics.parameter_types import check_names, check_section, check_values
+from chiomics.radiomics.parameter_types import check_names, check_section, check_values, load_yaml
 
 log = logging.getLogger(__name__)
 
@@ -205,7 +203,7 @@ def _content_of(preset: str | Path | Mapping, *, known: bool) -> tuple[Path, Any
         raise InputError(
             "no such preset or parameter file", found=str(preset), expected=f"{', '.join(PRESETS)} or a file"
         )
-    return path, yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return path, load_yaml(path)
 
 
 def _features(section: dict | None, path: Path) -> dict[str, tuple[str, ...]]:

@@ -12,6 +12,7 @@ import yaml
 
 from chiomics.core.errors import SettingError
 from chiomics.core.settings import Given, Keys, Limits, Size, check_key
+from chiomics.radiomics.parameter_types import load_yaml
 
 Names = Annotated[tuple[str, ...], Size(1)]
 
@@ -91,7 +92,7 @@ def read_parameters(path: str | Path, *, where: str) -> dict[str, Any]:
     if not Path(path).is_file():
         raise SettingError(where, found=f"{path}, no file", expected="a file; paths start at the Snakefile's folder")
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        content = load_yaml(Path(path))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingError(f"{where} cannot be read", file=path, found=" ".join(str(error).split())) from error
     if not isinstance(content, dict):
