@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pandas as pd
 import pytest
 
@@ -70,3 +72,20 @@ def test_files_that_are_not_there(folder, capsys, missing):
     path = features(folder)[0] if missing == "model" else str(folder / "none.parquet")
     assert main(["diagnosis", "predict", str(model), path]) == 2
     assert "none." in capsys.readouterr().err
+
+
+def test_tables_under_other_names_come_by_a_map(folder, tmp_path, capsys):
+    tidy = pd.concat(map(pd.read_parquet, features(folder)))
+    people = tidy[["participant", "age", "sex", "disease_duration", "edss"]].drop_duplicates()
+    people.to_csv(tmp_path / "people.csv", index=False)
+    tidy.assign(name=tidy["image_type"] + "_" + tidy["feature_class"] + "_" + tidy["feature"]).pivot(
+        index=["participant", "voi", "hemisphere", "preset", "echo_set", "inversion"], columns="name", values="value"
+    ).reset_index().rename(columns={"participant": "ID"}).to_csv(tmp_path / "f.csv", index=False)
+    levels = tidy["n_gray_levels"].dropna().iloc[0]
+    (tmp_path / "map.yaml").write_text(f"columns: {{participant: ID}}\nconstants: {{n_gray_levels: {levels}}}\n")
+    given = ["--columns", str(tmp_path / "map.yaml"), "--participants", str(tmp_path / "people.csv")]
+    assert main(["diagnosis", "predict", str(folder / "model.json"), str(tmp_path / "f.csv"), *given]) == 0
+    found = pd.read_csv(StringIO(capsys.readouterr().out), sep="\t")
+    expected = predict(read_model(folder / "model.json"), tidy)
+    # Text keeps all digits of a double.
+    assert found["score"].to_numpy() == pytest.approx(expected["score"].to_numpy(), rel=1e-12)

@@ -101,10 +101,21 @@ def yan2021_targets():
 
 
 @lru_cache
+def column_map_given():
+    """Read the map of the columns of a table under other names, nothing where there is none."""
+    if not config["feature_columns"]:
+        return None
+    from chiomics.core.features.wide import read_column_map
+
+    with bad_input_explained():
+        return read_column_map(beside_snakefile(config["feature_columns"]))
+
+
+@lru_cache
 def say_cost_of_yan2021():
     """Say once how long a large study takes at most; where images are measured, the preset has the paper's number."""
     if GIVEN_FEATURES:
-        sessions, features = (0, 0) if config["feature_columns"] else size_of_tables(GIVEN_TABLES, YAN_SETTINGS)
+        sessions, features = size_of_tables(GIVEN_TABLES, YAN_SETTINGS, column_map_given())
     else:
         sessions = sum(row.get("group") in YAN["groups"] for row in radiomics_sessions())
         features = 874 if YAN["preset"] == "yan874" else 0
@@ -115,7 +126,7 @@ def say_cost_of_yan2021():
 def lacking_for_yan2021():
     """Say what the cohort lacks for the study of diagnosis, nothing where it lacks nothing."""
     if GIVEN_FEATURES:
-        return "" if config["feature_columns"] else lacking_in_tables(GIVEN_TABLES, YAN_SETTINGS)
+        return lacking_in_tables(GIVEN_TABLES, YAN_SETTINGS, column_map_given())
     rows = [row for row in radiomics_sessions() if row["input_kind"] != "chi_map" or row["voi_labels"]]
     if "nuclei" in MISSING_ATLASES and not any(row["voi_labels"] for row in rows):
         return f"it reads deep grey nuclei, and their atlas {atlas_named('nuclei')} is missing"

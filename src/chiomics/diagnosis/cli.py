@@ -23,6 +23,10 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     action.add_argument("model", type=Path, metavar="MODEL", help="model file, JSON")
     tables = "tables of features: .parquet, .tsv or .csv"
     action.add_argument("features", type=Path, nargs="+", metavar="FEATURES", help=tables)
+    columns = "YAML map of the columns of tables under other names, see docs/tables.md"
+    action.add_argument("--columns", type=Path, metavar="MAP", help=columns)
+    people = "table of age, sex and so on; participants.tsv or .csv beside the first table by default"
+    action.add_argument("--participants", type=Path, metavar="TABLE", help=people)
     action.add_argument("-o", "--out", type=Path, help="TSV; the standard output by default")
     action.set_defaults(command=run)
 
@@ -31,6 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Score and write the table."""
     from chiomics.core.errors import InputError
     from chiomics.core.features.table import open_features
+    from chiomics.core.features.wide import read_column_map
     from chiomics.core.left_out import LeftOut
     from chiomics.core.tables import write_frame
     from chiomics.diagnosis.model_file import read_model
@@ -38,11 +43,13 @@ def run(arguments: argparse.Namespace) -> None:
 
     record = read_model(arguments.model)
     print(f"{record['intended_use']} {_training(record)}", file=sys.stderr)
-    for path in arguments.features:
+    for path in [*arguments.features, *filter(None, (arguments.columns, arguments.participants))]:
         if not path.is_file():
             raise InputError("there is no such file", file=path)
+    column_map = read_column_map(arguments.columns) if arguments.columns else None
+    features = open_features(arguments.features, column_map=column_map, participants=arguments.participants)
     left_out = LeftOut()
-    scores = predict(record, open_features(arguments.features), left_out)
+    scores = predict(record, features, left_out)
     if arguments.out is None:
         for row in left_out.rows:
             print(f"left out: {row[1]}: {row[3]}", file=sys.stderr)

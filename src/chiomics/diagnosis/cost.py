@@ -90,13 +90,15 @@ def say_cost(subjects: int, features: int, settings: Mapping) -> str:
     return said + (f" (with {', with '.join(less)})" if less else "")
 
 
-def size_of_tables(paths: Sequence[str | Path], settings: Mapping) -> tuple[int, int]:
+def size_of_tables(
+    paths: Sequence[str | Path], settings: Mapping, column_map: Mapping | None = None
+) -> tuple[int, int]:
     """Count the sessions of the groups and the features of a region in tables; 0, 0 of large or unreadable ones."""
     if sum(Path(path).stat().st_size for path in paths) > MAX_BYTES_WHEN_PLANNED:
         return 0, 0
     settings = complete_settings(dict(settings))
     try:
-        table = open_features(list(paths))
+        table = open_features(list(paths), column_map=column_map)
         who = table.read(["participant", "session", "group"], value=False).to_pandas().astype(str).drop_duplicates()
         what = table.read(["image_type", "feature_class", "feature"], value=False).to_pandas().astype(str)
     except InputError:

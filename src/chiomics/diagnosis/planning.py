@@ -71,15 +71,30 @@ def lacking_in_participants(
     return ""
 
 
-def lacking_in_tables(paths: Sequence[str | Path], settings: Mapping) -> str:
-    """Say what tables of features lack for a study, as far as their participants tell; large tables are not read."""
+def lacking_in_tables(paths: Sequence[str | Path], settings: Mapping, column_map: Mapping | None = None) -> str:
+    """Say what tables of features lack for a study, as far as their participants tell; large tables are not read.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        The tables.
+    settings : mapping
+        What lies below ``papers.yan2021`` in the configuration.
+    column_map : mapping, optional
+        Of tables under other names, from `chiomics.core.features.wide.read_column_map`.
+
+    Returns
+    -------
+    str
+        One sentence, nothing where they lack nothing.
+    """
     from chiomics.core.features.table import open_features
 
     if sum(Path(path).stat().st_size for path in paths) > MAX_BYTES_WHEN_PLANNED:
         return ""
     settings = complete_settings(settings)
     try:
-        features = open_features(list(paths))
+        features = open_features(list(paths), column_map=column_map)
         own = {name: features.find_column(name) for name in variables_of(settings)}
         columns = ["participant", "group", *dict.fromkeys(filter(None, own.values()))]
         rows = features.read(columns, value=False).to_pandas().drop_duplicates().astype(str)

@@ -65,6 +65,7 @@ REFUSED = {
     "a web page": ("<html><table/></html>", ("web page",)),
     "a header alone": (TIDY[:0].to_csv(index=False), ("no row",)),
     "a header without its line end": (TIDY[:0].to_csv(index=False).strip(), ("no row",)),
+    "a quote that never ends": ('"' + TEXT * 40, ("cannot be read",)),
     "zero bytes": (TEXT + "\0\0", ("zero bytes",)),
     "a unit": (TEXT.replace("glcm,Id,", "glcm,Id,1 ppm", 1), ("row 4", "value", "ppm")),
     "a column twice, as pandas says it": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 import re
 from collections import Counter
@@ -99,7 +100,7 @@ def open_table(path: str | Path) -> RawTable:
         raise InputError("there is no such file", file=path)
     try:
         rows, first = (_open_parquet(path), 1) if path.suffix.casefold() == ".parquet" else _read_text(path)
-    except (OSError, UnicodeError, pa.ArrowException) as error:
+    except (OSError, UnicodeError, csv.Error, pa.ArrowException) as error:
         raise InputError("the table cannot be read", file=path, found=str(error)[:300]) from error
     header = tuple(rows.schema.names)
     repeated = [name for name, times in Counter(header).items() if times > 1]
