@@ -166,9 +166,8 @@ def write_paper_table(frame: pd.DataFrame, path: str | Path, *, simulated: bool)
 
     from chiomics.core.tables import write_frame
 
-    numbers = {name: meaningful(column) for name, column in frame.items() if pd.api.types.is_float_dtype(column)}
-    subjects = "simulated" if simulated else "real"
-    write_frame(frame.assign(**numbers, subjects=subjects), path, missing=MISSING)
+    shown = frame.apply(lambda column: meaningful(column) if pd.api.types.is_float_dtype(column) else column)
+    write_frame(shown.assign(subjects="simulated" if simulated else "real"), path, missing=MISSING)
 
 
 def meaningful(column: pd.Series) -> pd.Series:
