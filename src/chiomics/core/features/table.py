@@ -194,12 +194,14 @@ class FeatureTable:
         InputError
             With the file and the first participant.
         """
-        names = [name for name in names if self.distinct(name, where)]
-        table = self.read(["participant", *names], keep=where, value=False).combine_chunks() if names else None
-        for name in names:
-            words = table[name].chunk(0).dictionary.to_pylist()
-            untold = np.array([not word for word in words], dtype=bool)[table[name].chunk(0).indices.to_numpy()]
-            if untold.any():
+        names = [name for name in names if self.find_column(name)]
+        table = self.read(["participant", *names], keep=where, value=False) if names else pa.table({})
+        for name in names if len(table) else ():
+            column = table[name].combine_chunks()
+            column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+            empty = np.array([not word for word in column.dictionary.to_pylist()], dtype=bool)
+            untold = empty[column.indices.to_numpy()]
+            if untold.any() and not untold.all():
                 who = table["participant"][int(np.flatnonzero(untold)[0])].as_py()
                 raise InputError(
                     f"{untold.sum()} rows have no {name}, and others have one", file=self.files_with(who)[0],
