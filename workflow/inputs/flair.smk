@@ -217,7 +217,7 @@ def files_to_predict_flair(wildcards):
 def sessions_to_predict_flair(wildcards):
     """Say who those sessions are."""
     columns = ABOUT_SESSION + ABOUT_PARTICIPANT
-    return [columns_of(row, columns) | {"simulated": SIMULATED} for row in sessions_with_flair()]
+    return [columns_of(row, columns) | {"simulated": FROM_SIMULATED} for row in sessions_with_flair()]
 
 
 def gpus_for_training(wildcards):
