@@ -35,6 +35,7 @@ include: "workflow/inputs/rims_lesions.smk"
 include: "workflow/inputs/flair.smk"
 include: "workflow/inputs/rims.smk"
 include: "workflow/inputs/papers.smk"
+include: "workflow/inputs/study.smk"
 
 
 if SIMULATED:
@@ -64,5 +65,10 @@ rule all:
         paper_files,
 
 
+onsuccess:
+    close_study()
+
+
 onerror:
+    close_study()
     go_on_without_failed()

@@ -2,9 +2,10 @@
 
 from chiomics.core.chi_reference import read_reference
 from chiomics.core.failures import remembered_failure
+from chiomics.core.files import write_sidecar
 from chiomics.core.logs import start_log
 from chiomics.radiomics.qc import plot_histograms
-from chiomics.radiomics.session import extract_session, region_values, write_session
+from chiomics.radiomics.session import describe_session, extract_session, region_values, write_session
 from chiomics.radiomics.session_presets import preset_settings
 
 log = start_log(snakemake.log[0])
@@ -29,6 +30,7 @@ with remembered_failure(session=session, inputs=snakemake.params.raw, **snakemak
         isolated_voxels=settings["isolated_voxels"],
     )
     write_session(features, snakemake.output.features, simulated=snakemake.params.simulated)
+    write_sidecar(snakemake.output.sidecar, describe_session(settings))
     log.info("%d values, %d without a value", len(features), features["value"].isna().sum())
 
     preset, options = next(iter(settings["presets"].items()))
@@ -39,6 +41,6 @@ with remembered_failure(session=session, inputs=snakemake.params.raw, **snakemak
         gray_levels=shown.gray_levels,
         bin_widths=shown.bin_widths,
         unit=shown.unit or "ppm",
-        title=f"{session}, {names[0][0]}, {names[0][1]}",
+        title=f"{session}, {preset}, {names[0][0]}, {names[0][1]}",
         simulated=snakemake.params.simulated,
     )

@@ -15,7 +15,7 @@ from chiomics.core.errors import InputError
 from chiomics.core.logs import start_log
 from chiomics.core.provenance import find_version
 
-STAGES = ("index", "phantom", "radiomics", "diagnosis", "rims", "flair")
+STAGES = ("index", "phantom", "radiomics", "diagnosis", "rims", "flair", "study")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from chiomics.anatomy import settings as anatomy
-from chiomics.core.settings import Limits, complete_section, order_keys
+from chiomics.core.settings import Limits, Size, complete_section, order_keys
 from chiomics.core.settings.renamed import check_renamed
 from chiomics.diagnosis import settings as diagnosis
 from chiomics.flair import settings as flair
@@ -37,6 +37,7 @@ class Configuration:
     on_bad_session: Literal["exclude", "fail"] = "exclude"
     features: str | None = None
     feature_columns: str | None = None
+    redo: Annotated[tuple[Literal["qsm", "anatomy", "radiomics"], ...], Size(unique=True)] = ()
     one_job_below: Annotated[int, Limits(0)] = 4_000_000
     index: index.IndexSettings = field(default_factory=index.IndexSettings)
     phantom: dict = field(default_factory=dict)  # keys of src/chiomics/phantom/defaults.yaml, checked with the recipe

@@ -36,3 +36,16 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path):
         write_frame(pd.DataFrame({"a": [1, object()]}), path)
     assert path.read_bytes() == first
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("text", ['=HYPERLINK("http://x","y")', "@SUM(A1)", "-2+3+cmd|' /C calc'!A0", " =1", "+A(1)"])
+@pytest.mark.parametrize("kind", [object, "category"])
+def test_no_cell_is_a_formula_of_a_spreadsheet(tmp_path, text, kind):
+    write_frame(pd.DataFrame({"group": pd.Series([text], dtype=kind), "value": [-1.0]}), tmp_path / "a.tsv")
+    assert (tmp_path / "a.tsv").read_text().splitlines()[1].lstrip('"').startswith("'" + text[:3].replace('"', '""'))
+
+
+@pytest.mark.parametrize("text", ["-", "+", "-1.5", "+3e-4", "MS", "a=b", "", "sub-01"])
+def test_signs_and_numbers_stay(tmp_path, text):
+    write_frame(pd.DataFrame({"mark": [text], "n": [1]}), tmp_path / "a.tsv")
+    assert (tmp_path / "a.tsv").read_text() == f"mark\tn\n{text}\t1\n"

@@ -309,3 +309,18 @@ def test_indexing_a_known_cohort_imports_no_numerics(tmp_path):
     )
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(2)]
     assert runs[1].stdout.strip() == "[]"
+
+
+def test_participants_that_differ_by_case_alone_are_refused(tmp_path):
+    bids = make_bids_tree(tmp_path / "bids", multi_echo("{ab,aB,cd}", 1))
+    with pytest.raises(InputError, match="differ by case alone"):
+        index_bids(bids)
+    assert [row["participant_id"] for row in index_bids(bids, participants=["ab", "cd"])] == ["sub-ab", "sub-cd"]
+
+
+def test_columns_of_participants_in_another_case_are_read(tmp_path):
+    people = {
+        "participants.tsv": [["participant_id", "Group", "Disease Duration", "Age", "age"], ["sub-01", "MS", 3, 1, 2]]
+    }
+    (row,) = index_bids(make_bids_tree(tmp_path / "bids", multi_echo("01", 1) | people))
+    assert (row["group"], row["disease_duration"], row["Age"], row["age"]) == ("MS", "3", "1", "2")

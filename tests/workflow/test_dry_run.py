@@ -21,7 +21,8 @@ STEPS = {"mask_brain", "unwrap_phase", "remove_background", "invert_dipole", "pl
 
 def test_the_embedded_cohort_is_simulated_and_mapped(workflow):
     jobs = workflow().plan()
-    assert jobs["simulate_subject"] == jobs["reconstruct_qsm"] == jobs["map_anatomy"] == jobs["extract_features"] >= 24
+    assert jobs["simulate_subject"] == jobs["reconstruct_qsm"] == jobs["map_anatomy"] >= 24
+    assert jobs["extract_features"] == 2 * jobs["map_anatomy"], "a job for each preset of fiscone2023 and yan2021"
     assert jobs["write_fiscone2023"] == jobs["combine_evaluations"] == 1
 
 
@@ -215,7 +216,7 @@ def test_a_paper_that_the_cohort_cannot_serve_is_left_out_and_the_reason_given(w
     said = said.stdout + said.stderr
     assert "fiscone2023 is left out: 0 sessions have the 5 echoes" in said
     assert "yan2021 is left out: 0 participants of group MS" in said
-    assert "desc-3TE" not in said, "maps that only the paper compares are not made"
+    assert "desc-3TE" not in said, "these sessions lack the echoes"
     asked = run.run("yan2021", options=("--dry-run",))
     assert asked.returncode != 0
     assert "0 participants of group MS" in asked.stdout + asked.stderr
@@ -288,3 +289,19 @@ def test_a_parameter_file_starts_at_the_snakefile_s_folder_and_is_looked_for_fir
     config = {"papers": {"yan2021": {"whitelist": "no such table.tsv"}}}
     done = workflow(bids).run("radiomics", config=config, options=("--dry-run",))
     assert "papers.yan2021.whitelist" in done.stdout + done.stderr
+
+
+def test_what_is_made_of_a_session_hangs_on_settings_and_not_on_the_number_of_sessions(workflow, tmp_path):
+    five = {"sub-{01,02}/anat/{name}_echo-{1,2,3,4,5}_part-{mag,phase}_MEGRE": FIVE_ECHOES}
+    run = workflow(make_bids_tree(tmp_path / "bids", five))
+    planned = run.run("radiomics", options=("--dry-run",)).stdout
+    assert "sub-01_rec-tv_desc-3TE_Chimap.nii.gz" in planned, "two sessions get the maps that five would have"
+    for label in ("fiscone107", "yan874"):
+        assert f"sub-01_rec-tv_desc-{label}_features.parquet" in planned
+    config = {
+        "papers": {"fiscone2023": {"include": False}},
+        "radiomics": {"presets": {"yan874": {"gray_levels": [32]}}},
+    }
+    planned = run.run("radiomics", config=config, options=("--dry-run",)).stdout
+    assert "desc-3TE" not in planned
+    assert set(re.findall(r"desc-(\w+)_features.parquet", planned)) == {"yan874GL32"}

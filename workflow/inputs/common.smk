@@ -152,6 +152,8 @@ RADIOMICS_ON_FAILURE = ON_FAILURE | {
 
 #: What the main process writes below results once it knows that jobs run, and that it does not only plan or report.
 DEFERRED: list[Callable[[], object]] = []
+#: What it looks at before jobs are planned.
+BEFORE_PLANS: list[Callable[[], object]] = []
 #: The raters' calls by session, checked; the main process alone needs them.
 RATINGS_OF_SESSION = defaultdict(list)
 
@@ -188,6 +190,8 @@ def prepare_execution(execute):
     """Let Snakemake write below results where it executes, not where it plans, reports or draws graphs."""
 
     def write_and_execute(*arguments, **options):
+        for look in BEFORE_PLANS:
+            look()
         plugin = options.get("executor_plugin", workflow.executor_plugin)
         if not (workflow.output_settings.dryrun or plugin.common_settings.dryrun_exec):
             # Snakemake's limit of 100 jobs per second wakes its scheduler once per second for every job that has ended,

@@ -152,20 +152,6 @@ def pretrained_weights(wildcards):
     return sorted(filter(None, FLAIR_SETTINGS[wildcards.study].get("pretrained", {}).values()))
 
 
-def people_of_study(wildcards):
-    """Say what participants.tsv tells of every session; simulated heads tell it themselves."""
-    if SIMULATED:
-        return {}
-    return {
-        row["session"]: {key: str(row.get(key)) for key in ABOUT_PARTICIPANT} for row in flair_sessions(wildcards.study)
-    }
-
-
-def pretrained_weights(wildcards):
-    """Give the user's weights that trainings of a study start from."""
-    return sorted(filter(None, FLAIR_SETTINGS[wildcards.study].get("pretrained", {}).values()))
-
-
 def training_batches(study):
     """Cut the trainings of a study into jobs: lists of trainings as mappings."""
     found = [training.record() for training in list_trainings(study, FLAIR_SETTINGS[study])]

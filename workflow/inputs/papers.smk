@@ -1,4 +1,4 @@
-"""Which papers this cohort can serve, and what an included paper asks of the stages before it."""
+"""Which papers this cohort can serve, and what papers ask of the stages before them."""
 
 # Found once: what an included paper needs is filled into the configuration below.
 # A table of features is read where a paper is asked for.
@@ -55,12 +55,23 @@ def paper_files(wildcards):
 
 
 def settings_asked_for(name):
-    """Merge what the included papers ask of an earlier stage where the configuration leaves it open."""
-    return {key: value for paper in PAPERS for key, value in getattr(PAPER_RECORDS[paper], name).items()}
+    """Merge what papers ask of an earlier stage where the configuration leaves it open.
+
+    Those that the configuration leaves out ask for nothing. Whether the cohort serves the others does not matter: what is
+    made of a session must not hang on how many others there happen to be.
+    """
+    asking = [paper for paper in PAPER_RECORDS if config["papers"][paper]["include"] != False]
+    return {key: value for paper in asking for key, value in getattr(PAPER_RECORDS[paper], name).items()}
 
 
 if config["qsm"]["echo_sets"] is None:
     config["qsm"]["echo_sets"] = settings_asked_for("echo_sets")
+    waiting = [paper for paper, record in PAPER_RECORDS.items() if record.echo_sets and paper not in PAPERS]
+    if workflow.is_main_process and waiting and any(len(echo_sets_of(row)) > 1 for row in qsm_sessions()):
+        logger.info(
+            f"maps of echo sets {', '.join(config['qsm']['echo_sets'])} are made for {', '.join(waiting)}, which more "
+            "sessions may add without changing these; qsm.echo_sets: {} makes none"
+        )
 if config["radiomics"]["presets"] is None:
     config["radiomics"]["presets"] = settings_asked_for("presets") or PAPER_RECORDS["fiscone2023"].presets
 

@@ -17,9 +17,11 @@ FISCONE_DRAWN = ("2", "2_subsets", "3", "4", "6", "S1", "S6", "S7", "S8", "S9", 
 def robustness_features(wildcards=None):
     """Return the tables whose features are compared: of every session as it is, and perturbed where that is asked for."""
     if GIVEN_FEATURES or not FISCONE["perturbations"]:
-        return cohort_features()
+        return cohort_features(presets=FISCONE["presets"])
     perturbed = derivative("features", ".parquet", datatype="radiomics", desc="perturbed")
-    return feature_tables() + [perturbed.format(**session_wildcards(row)) for row in radiomics_sessions()]
+    return feature_tables(presets=FISCONE["presets"]) + [
+        perturbed.format(**session_wildcards(row)) for row in radiomics_sessions()
+    ]
 
 
 def sessions_with_t1w():
@@ -78,11 +80,12 @@ def lacking_for_fiscone2023():
     return ""
 
 
-def cohort_features(wildcards=None):
-    """Return the feature tables of the cohort, the user's or those of the radiomics stage."""
+def cohort_features(wildcards=None, presets=None):
+    """Return the feature tables of the cohort, the user's or those of the radiomics stage with a study's presets."""
     if config["feature_columns"]:
         return ["results/robustness/features.parquet"]
-    return GIVEN_TABLES or feature_tables()
+    # Where the study's presets are none of those configured, it says so with what it found.
+    return GIVEN_TABLES or feature_tables(presets=presets) or feature_tables()
 
 
 PAPER_RECORDS["fiscone2023"] = Paper(

@@ -14,7 +14,7 @@ rule yan2021:
 rule gather_cohort:
     """Bring the features and demographic variables of the cohort to one table with a row per session."""
     input:
-        features=cohort_features,
+        features=partial(cohort_features, presets=[YAN["preset"]]),
         whitelists=WHITELISTS,
     output:
         cohort="results/diagnosis/cohort.parquet",
@@ -112,7 +112,7 @@ rule fit_model:
     """Fit every model on all participants, as files that another site can apply."""
     input:
         cohort="results/diagnosis/cohort.parquet",
-        features=cohort_features,
+        features=partial(cohort_features, presets=[YAN["preset"]]),
         performance="results/diagnosis/performance.tsv",
     output:
         models=YAN_MODELS,

@@ -12,32 +12,33 @@ rule radiomics:
 
 
 rule extract_features:
-    """Extract all features of one session; numbers of features are those of the papers."""
+    """Extract the features of one session, inversion and preset; numbers of features are those of the papers."""
     input:
-        maps=chi_maps,
+        maps=chi_of_table,
         valid_mask=valid_mask,
         vois=voi_files,
         tables=label_tables,
         reference=reference_of,
     output:
         features=FEATURES,
+        sidecar=FEATURES.replace(".parquet", ".json"),
         figure=report(
             RADIOMICS_FIGURE,
             caption="../report/radiomics.rst",
             category="Radiomics",
-            labels={"session": "{subject}{run}", "picture": "histograms"},
+            labels={"session": "{subject}{run}", "picture": "histograms, {inversion}, {features}"},
         ),
     log:
-        job_file("logs", "extract_features", ".log"),
+        job_file("logs", "extract_features_{inversion}_{features}", ".log"),
     benchmark:
-        job_file("benchmarks", "extract_features", ".tsv")
+        job_file("benchmarks", "extract_features_{inversion}_{features}", ".tsv")
     conda:
         "../../envs/radiomics.yaml"
     resources:
         mem_mb=partial(megabytes_for_size, copies=60),
         runtime=partial(minutes_for_size, minutes_per_megavoxel=5),
     params:
-        map_names=map_names_of_job,
+        map_names=maps_of_table,
         identity=session_identity,
         on_failure=RADIOMICS_ON_FAILURE,
         raw=raw_files_unrecorded,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from chiomics.core.cells import neutral_cell
 from chiomics.core.files import atomic_write
 
 
@@ -25,7 +26,8 @@ def write_frame(frame: pd.DataFrame, path: str | Path, *, missing: str = "") -> 
     frame : pandas.DataFrame
         Its index is left out; numbers are written with all their digits.
     path : path-like
-        Ends in ``.parquet``, ``.tsv`` or ``.csv``; missing folders are made.
+        Ends in ``.parquet``, ``.tsv`` or ``.csv``; missing folders are made. In a text file a cell such as
+        ``=HYPERLINK(...)``, which a spreadsheet would run, gets an apostrophe before it.
     missing : str
         What stands in a text file where there is no value.
     """
@@ -34,5 +36,11 @@ def write_frame(frame: pd.DataFrame, path: str | Path, *, missing: str = "") -> 
         if path.suffix == ".parquet":
             frame.to_parquet(temporary, index=False, compression="zstd")
         else:
+            frame = frame.copy(deep=False)
+            for place, kind in enumerate(frame.dtypes):
+                if str(kind) in ("object", "category", "string"):
+                    cells = frame.iloc[:, place].astype(object)
+                    cells = cells.map(lambda cell: neutral_cell(cell) if isinstance(cell, str) else cell)
+                    frame.isetitem(place, cells.to_numpy())
             separator = "\t" if path.suffix == ".tsv" else ","
             frame.to_csv(temporary, sep=separator, index=False, na_rep=missing, lineterminator="\n")

@@ -153,6 +153,7 @@ def index_bids(
     folder = os.fspath(bids_dir)
     shared, folders = find_participants(folder, derivatives)
     folders = _select(folders, participants, folder)
+    _refuse_alike(folders, folder)
     filters = {"T1w": T1w, "FLAIR": FLAIR}
     for name, wanted in filters.items():
         check_filter(name, wanted)
@@ -302,6 +303,18 @@ def _select(
             "participants are named that the BIDS folder does not hold", file=folder, found=", ".join(absent)
         )
     return {name: folders[name] for name in names}
+
+
+def _refuse_alike(names: Iterable[str], folder: str) -> None:
+    """Refuse participants that differ by case alone: their results would be one folder on many file systems."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            raise InputError(
+                "two participants differ by case alone", file=folder, found=f"{other}, {name}",
+                expected="names that are two folders on every file system, or index.participants to name one of them",
+            )  # fmt: skip
 
 
 def _join(results: list[Participant]) -> list[dict]:

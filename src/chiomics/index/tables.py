@@ -14,6 +14,8 @@ from chiomics.index.manifest import COLUMNS, VERDICT, exclude
 logger = logging.getLogger(__name__)
 
 MISSING = "n/a"
+#: Columns of participants.tsv that studies read, in whatever case they are written.
+USUAL = ("group", "age", "sex", "disease_duration", "edss")
 #: What people separate columns with instead of tabs.
 _SEPARATORS = {";": "semicolons", ",": "commas", " ": "spaces"}
 
@@ -111,6 +113,11 @@ def add_participants(rows: list[dict], participants: Iterable[Mapping[str, str]]
     table = {line["participant_id"]: line for line in participants}
     columns = list(dict.fromkeys(name for line in table.values() for name in line if name != "participant_id"))
     names = {column: f"participants_{column}" if column in COLUMNS else column for column in columns}
+    for column in columns:
+        usual = column.casefold().replace(" ", "_")
+        if usual in USUAL and usual not in columns and usual not in names.values():
+            logger.info("participants.tsv: column %s is read as %s", column, usual)
+            names[column] = usual
     for row in rows:
         line = table.get(row["participant_id"], {})
         for column, name in names.items():

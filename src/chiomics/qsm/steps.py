@@ -17,6 +17,7 @@ from chiomics.core.provenance import generated_by, path_in_dataset
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import EmptyMaskError, read_mask
 from chiomics.core.space.volume import Volume
+from chiomics.core.stage_versions import stage_version
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles
 from chiomics.qsm.inversions.invert import complete_parameters, invert
@@ -178,6 +179,7 @@ def remove_background(
             "Echoes": list(echo_sets[name]),
             "Units": "ppm",
             "GeneratedBy": generated_by(),
+            "StageVersion": stage_version("qsm"),
         }
         write_sidecar(sidecars[name], of_set | info | local["info"])
     write_image(weights, np.moveaxis(local["weights"], 0, -1), affine)

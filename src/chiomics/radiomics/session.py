@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chiomics.core.feature_files import SIMULATED_KEY
+from chiomics.core.features.columns import COLUMNS as FEATURE_COLUMNS
 from chiomics.core.files import atomic_write
+from chiomics.core.provenance import generated_by
+from chiomics.core.stage_versions import stage_version
 from chiomics.radiomics.engine import Feature
 from chiomics.radiomics.extraction import in_unit
 from chiomics.radiomics.parameters import Settings
@@ -160,6 +164,28 @@ def write_session(frame: pd.DataFrame, path: str | Path, *, simulated: bool = Fa
     table = table.replace_schema_metadata({SIMULATED_KEY: b"true"} if simulated else None)
     with atomic_write(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+
+
+def describe_session(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe a session's table for its sidecar: columns as BIDS has them, how it was made, and by what.
+
+    Parameters
+    ----------
+    settings : mapping
+        What it was extracted by.
+
+    Returns
+    -------
+    dict
+        A key per column with its description and unit, ``Settings``, ``GeneratedBy`` and ``StageVersion``.
+    """
+    named = {name: FEATURE_COLUMNS[name] for name in ("participant", "session", "run", *COLUMNS)}
+    columns = {
+        name: {"Description": column.says} | ({"Units": column.unit} if column.unit else {})
+        for name, column in named.items()
+    }
+    made = {"GeneratedBy": generated_by(), "StageVersion": stage_version("radiomics"), "Settings": dict(settings)}
+    return columns | made
 
 
 def read_sessions(paths: Sequence[str | Path]) -> pd.DataFrame:

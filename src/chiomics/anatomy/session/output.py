@@ -12,6 +12,7 @@ from chiomics.anatomy.session.vois import Regions, write_table
 from chiomics.anatomy.tissue.tissue import VENTRICLES
 from chiomics.core.files import write_sidecar
 from chiomics.core.space.volume import Volume
+from chiomics.core.stage_versions import stage_version
 
 #: Label images of the contract.
 LABEL_IMAGES = ("tissue", "lesions", "dgm", "nawm")
@@ -40,7 +41,7 @@ def write_session(found: SessionRegions, paths: Mapping, *, title: str, simulate
     write_table(paths["consistency"], found.consistency)
     if on_gre:
         write_sidecar(paths["reference"], found.reference)
-    write_sidecar(paths["sidecar"], found.sidecar)
+    write_sidecar(paths["sidecar"], found.sidecar | {"StageVersion": stage_version("anatomy")})
     for name, (image, sidecar) in found.on_gre.items() if on_gre else ():
         image.write(paths[f"gre_{name}"])
         write_sidecar(paths[f"gre_{name}_sidecar"], sidecar)

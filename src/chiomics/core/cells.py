@@ -1,0 +1,13 @@
+"""Cells of text tables that a spreadsheet would run."""
+
+from __future__ import annotations
+
+import re
+
+#: How a cell begins that a spreadsheet would take for a formula; a sign alone, or before a number, is none.
+_FORMULA = re.compile(r"\s*(?:[=@]|[-+](?=.*[(|!]))")
+
+
+def neutral_cell(text: str) -> str:
+    """Put an apostrophe before a cell of a text table that a spreadsheet would run as a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text

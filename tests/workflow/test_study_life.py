@@ -1,0 +1,118 @@
+"""A study that was played through the years holds what one made at once from its last state holds, byte by byte."""
+
+from __future__ import annotations
+
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from tests.workflow.test_runs import check
+
+SHAPE = (32, 32, 24)
+TARGET = "radiomics"
+#: What tells of the runs, and not of the data.
+OF_RUNS = ("logs", "benchmarks", "attic")
+
+
+def save(path, voxels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = nib.Nifti1Image(voxels, np.diag([2.0, 2, 2, 1]))
+    image.header.set_xyzt_units("mm")
+    image.set_qform(image.affine, 1)
+    image.set_sform(image.affine, 1)
+    nib.save(image, path)
+
+
+def add_session(bids, name):
+    """Add a participant with a map, a mask and nuclei of its own; the same name gives the same voxels."""
+    rng = np.random.default_rng(list(name.encode()))
+    stem = bids / f"derivatives/mine/sub-{name}/anat"
+    labels = np.zeros(SHAPE, np.int16)
+    labels[4:10, 4:12, 6:14], labels[20:26, 4:12, 6:14] = 1, 2
+    save(stem / f"sub-{name}_Chimap.nii.gz", rng.normal(0, 0.05, SHAPE).astype(np.float32))
+    save(stem / f"sub-{name}_desc-brain_mask.nii.gz", np.ones(SHAPE, np.uint8))
+    save(stem / f"sub-{name}_desc-voi_dseg.nii.gz", labels)
+    (stem / f"sub-{name}_Chimap.json").write_text('{"Units": "ppm"}')
+    (stem / f"sub-{name}_desc-voi_dseg.tsv").write_text("index\tname\tabbreviation\n1\tDN\tDN_L\n2\tDN\tDN_R\n")
+
+
+def write_people(bids, people):
+    lines = ["participant_id\tgroup\tage", *(f"sub-{name}\t{name[:-2]}\t{age}" for name, age in people.items())]
+    (bids / "participants.tsv").write_text("\n".join(lines) + "\n")
+
+
+def content(run):
+    """Give the bytes of all results that tell of the data."""
+    results = run.folder / "results"
+    return {
+        str(path.relative_to(results)): path.read_bytes()
+        for path in sorted(results.rglob("*"))
+        if path.is_file() and not path.name.startswith(".") and path.relative_to(results).parts[0] not in OF_RUNS
+    }
+
+
+@pytest.mark.slow
+def test_a_study_through_the_years_equals_one_made_at_once(workflow, tmp_path):
+    bids, run = tmp_path / "bids", workflow(tmp_path / "bids", "years")
+    preset = {"parameter_file": str(tmp_path / "features.yaml"), "gray_levels": [16], "sources": ["own"]}
+    (tmp_path / "features.yaml").write_text("featureClass:\n  firstorder: [Mean, Entropy]\n")
+    no_papers = {name: {"include": False} for name in ("fiscone2023", "yan2021", "zhang2022", "wang2020", "seok2023")}
+    config = {"radiomics": {"presets": {"mine": preset}}, "papers": no_papers}
+    people = {"MS01": 30, "MS02": 40, "NMOSD01": 50}
+    for name in people:
+        add_session(bids, name)
+    write_people(bids, people)
+
+    def step(**expected):
+        """Run, and let no more be done than the step needs."""
+        planned = {name: count for name, count in run.plan(TARGET, config=config).items() if name != TARGET}
+        assert planned == expected
+        check(run.run(TARGET, config=config))
+        assert run.plan(TARGET, config=config) == {}
+
+    step(extract_features=3, compare_sessions=1)
+    add_session(bids, "NMOSD02")
+    write_people(bids, people | {"NMOSD02": 20})
+    step(extract_features=1, compare_sessions=1)
+    four = content(run)
+
+    (bids / "qc_exclude.tsv").write_text("session\treason\nsub-MS02\tmotion\n")
+    step(compare_sessions=1)
+    assert [path.name for path in sorted((run.folder / "results").glob("sub-*"))] == [
+        "sub-MS01",
+        "sub-NMOSD01",
+        "sub-NMOSD02",
+    ]
+    assert "sub-MS02" not in (run.folder / "results/members.tsv").read_text()
+    (bids / "qc_exclude.tsv").unlink()
+    step(compare_sessions=1)
+    assert content(run) == four, "excluding and including again gives the same bytes"
+
+    write_people(bids, {"MS01": 31, "MS02": 40, "NMOSD01": 50, "NMOSD02": 20})
+    assert run.plan(TARGET, config=config) == {}, "an age is read by studies alone"
+    bids.rename(tmp_path / "moved")
+    bids = run.bids_dir = tmp_path / "moved"
+    assert run.plan(TARGET, config=config) == {}, "the folder's place is no cause"
+
+    preset["gray_levels"] = [16, 32]
+    step(extract_features=4, compare_sessions=1)
+    (tmp_path / "features.yaml").write_text("featureClass:\n  firstorder: [Mean, Entropy, Energy]\n")
+    step(extract_features=4, compare_sessions=1)
+
+    shutil.rmtree(bids / "derivatives/mine/sub-MS02")
+    add_session(bids, "MS03")
+    write_people(bids, {"MS01": 31, "MS03": 40, "NMOSD01": 50, "NMOSD02": 20})
+    step(extract_features=1, compare_sessions=1)
+    assert not (run.folder / "results/sub-MS02").exists()
+    assert (run.folder / "results/attic/sub-MS02").is_dir(), "nothing is deleted"
+
+    at_once = workflow(bids, "at once")
+    check(at_once.run(TARGET, config=config))
+    earlier = {name: text for name, text in content(run).items() if "mineGL16_" not in name}
+    assert earlier == content(at_once)
+    before = {path: path.stat().st_mtime_ns for path in (run.folder / "results").rglob("*") if path.is_file()}
+    for reading in ("--summary", "--list-untracked"):
+        run.run(TARGET, config=config, options=(reading,))
+    assert before == {path: path.stat().st_mtime_ns for path in before}

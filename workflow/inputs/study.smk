@@ -1,0 +1,147 @@
+"""Which sessions go into each result of the cohort, and what a run sets aside or marks as out of date."""
+
+from dataclasses import replace
+
+from chiomics.core.stage_versions import stage_version
+from chiomics.study.attic import set_aside
+from chiomics.study.members import GroupResult, update_members
+from chiomics.study.versions import CodeVersions, count_versions, say_upgrade, seconds_of
+
+RESULTS = "results"
+#: Stages that make something of every session, with the rules whose time a redo costs.
+OF_SESSIONS = {
+    "qsm": ("reconstruct_qsm", "mask_brain", "unwrap_phase", "remove_background", "invert_dipole"),
+    "anatomy": ("map_anatomy", "segment_anatomy", "trace_tracts", "define_regions", "map_structural"),
+    "radiomics": ("extract_features_*",),
+}
+
+
+def keys_of(rows):
+    """Return the keys of sessions."""
+    return tuple(row["session"] for row in rows)
+
+
+def group_results():
+    """List the results that several sessions go into, with those that go into them now."""
+    of_papers = {
+        "fiscone2023": ("robustness/icc.parquet", "robustness", radiomics_sessions()),
+        "yan2021": (
+            "diagnosis/cohort.parquet",
+            "diagnosis",
+            [row for row in radiomics_sessions() if row.get("group") in YAN["groups"]],
+        ),
+    }
+    if not SIMULATED:  # the networks of the embedded cohort learn from lesions and heads of their own
+        of_papers["zhang2022"] = ("rims/lesions.parquet", "rims", anatomy_sessions())
+        for study in FLAIR_PAPERS:
+            of_papers[study] = (f"flair/{study}/cohort.npz", f"flair/{study}", flair_sessions(study))
+    found = [
+        GroupResult(
+            name,
+            made,
+            (folder, f"papers/{name}"),
+            () if LACKING[name] else keys_of(rows),
+            LACKING[name],
+        )
+        for name, (made, folder, rows) in of_papers.items()
+    ]
+    controls = control_sessions() if chi_atlas_targets() else []
+    atlas = ("anatomy/desc-mean_Chimap.nii.gz", ("anatomy",), keys_of(controls), "there are fewer than two controls")
+    tables = {
+        "qc/anatomy": ("qc/anatomy.tsv", ("qc/anatomy.tsv",), keys_of(anatomy_sessions())),
+        "qc/radiomics": ("qc/radiomics_features.png", ("qc/radiomics_outliers.tsv",), keys_of(radiomics_sessions())),
+        "radiomics/features": ("radiomics/features.tsv", ("radiomics/features.tsv",), keys_of(radiomics_sessions())),
+    }
+    found += [GroupResult("chi atlas", *atlas), *(GroupResult(name, *facts) for name, facts in tables.items())]
+    return found
+
+
+def sidecars_of(row, stage):
+    """Name the sidecars that say which version of a stage made a session, each beside the file that a redo makes."""
+    names = session_wildcards(row)
+    if stage == "radiomics":
+        return {path.replace(".parquet", ".json"): path for path in tables_of_row(row)}
+    if stage == "anatomy":
+        if row["status"] == STRUCTURAL_ALONE:
+            patterns = (STRUCTURAL_RESULTS["sidecar"], STRUCTURAL_RESULTS["tissue_labels"])
+        elif has_anatomy(row):
+            patterns = (anatomy_results()["sidecar"], anatomy_results()["tissue_labels"])
+        else:
+            return {}
+        return {patterns[0].format(**names): patterns[1].format(**names)}
+    made = [name for name in map_names(row) if name[0] != "given"]
+    pairs = [
+        derivative("Chimap", ending, rec=rec, desc=desc) for rec, desc in made[:1] for ending in (".json", ".nii.gz")
+    ]
+    return {pairs[0].format(**names): pairs[1].format(**names)} if pairs else {}
+
+
+def read_code_versions():
+    """Read which version of each stage made which session, and the files of those that another version made."""
+    versions, found, others = CodeVersions(f"{RESULTS}/.code_versions.json"), {}, {}
+    with_features = {row["session"] for row in radiomics_sessions()}
+    for stage in OF_SESSIONS:
+        found[stage], others[stage] = {}, []
+        for key, row in (SESSIONS | STRUCTURAL_SESSIONS).items():
+            sidecars = sidecars_of(row, stage) if stage != "radiomics" or key in with_features else {}
+            for path, made in sidecars.items():
+                version = versions.read(path)
+                if version is not None:
+                    found[stage][key] = version
+                    others[stage] += [made] if version != stage_version(stage) else []
+    return versions, found, others
+
+
+def look_at_code_versions():
+    """Say which sessions are of another version than the code, and make those anew that the operator asks for."""
+    _, found, others = read_code_versions()
+    for stage, files in others.items():
+        now = stage_version(stage)
+        old = [key for key, version in found[stage].items() if version != now]
+        rows = [(SESSIONS | STRUCTURAL_SESSIONS)[key] for key in old]
+        patterns = [
+            f"{RESULTS}/benchmarks/{names['folder']}/{names['subject']}{names['run']}_{rule}.tsv"
+            for names in map(session_wildcards, rows)
+            for rule in OF_SESSIONS[stage]
+        ]
+        said = say_upgrade(stage, found[stage], now, seconds_of(path for one in patterns for path in glob(one)))
+        if files and stage in config["redo"]:
+            logger.info(f"{stage}: {len(old)} sessions are made anew by version {now}")
+            workflow.dag_settings.forcerun = frozenset(workflow.dag_settings.forcerun) | set(files)
+        elif said:
+            logger.warning(said)
+
+
+def with_remarks(results):
+    """Let studies say that they hold sessions of several versions."""
+    versions, found, _ = read_code_versions()
+    versions.save()
+    for result in results:
+        mixed = []
+        for stage, of_sessions in found.items():
+            held = {key: of_sessions[key] for key in result.sessions if key in of_sessions}
+            mixed += [f"{stage}: {count_versions(held)}"] if len(set(held.values())) > 1 else []
+        said = f"**Made by several versions of the code.** {'; '.join(mixed)} (see `redo` in config/README.md).\n"
+        yield replace(result, remark=said) if mixed else result
+
+
+def open_study():
+    """Before jobs: bring the folders of sessions in line with the cohort, and say which results hold others."""
+    locks = glob(os.path.join(".snakemake", "locks", "*"))
+    if locks and workflow.execution_settings.lock:  # another run is at work here, or was killed: Snakemake says so
+        return
+    chosen = config["index"]["participants"]
+    held = [*SESSIONS, *STRUCTURAL_SESSIONS]
+    set_aside(RESULTS, held, participants=chosen)
+    update_members(RESULTS, with_remarks(group_results()), finished=False)
+
+
+def close_study():
+    """After jobs: write whom the results hold now."""
+    if not config["features"]:
+        update_members(RESULTS, with_remarks(group_results()), finished=True)
+
+
+if not config["features"] and workflow.is_main_process and KEEP_MANIFEST not in os.environ:
+    BEFORE_PLANS.append(look_at_code_versions)
+    DEFERRED.append(open_study)
