@@ -124,17 +124,22 @@ def choose_dwi(
     complete = []
     for image in images:
         bval, bvec = ((sidecars.paths(image) or [""])[-1] for sidecars in gradients)
-        if bval and bvec:
-            complete.append((image, bval, bvec))
-        else:
+        if not bval or not bvec:
             warnings.append(f"{image.path}: no bval or no bvec, not used")
+            continue
+        try:
+            check_content(image)
+            count = _count_values(bids_dir, bval)
+            _count_values(bids_dir, bvec)
+        except InputError as error:
+            warnings.append(f"the DWI is not used: {error}")
+        else:
+            complete.append((-count, image, bval, bvec))
     if not complete:
         return ("", "", ""), warnings
-    if len(complete) > 1:
-        complete.sort(key=lambda series: (-_count_values(bids_dir, series[1]), series[0].path))
-        warnings += _several([series[0] for series in complete], "DWI series")
-    image, bval, bvec = complete[0]
-    check_content(image)
+    complete.sort(key=lambda series: (series[0], series[1].path))
+    warnings += _several([image for _, image, *_ in complete], "DWI series")
+    _, image, bval, bvec = complete[0]
     return (image.path, bval, bvec), warnings
 
 
@@ -265,7 +270,14 @@ def _several(images: list[NamedFile], name: str) -> list[str]:
 
 
 def _count_values(bids_dir: str, path: str) -> int:
+    """Count the numbers of a gradient file; 0 where it does not exist yet."""
+    if not bids_dir:
+        return 0
     try:
-        return len(Path(bids_dir, path).read_text(encoding="utf-8").split())
+        count = len(Path(bids_dir, path).read_text(encoding="utf-8").split())
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError("the b-values cannot be read", file=path, found=str(error)) from error
+        found = getattr(error, "strerror", None) or "no text"
+        raise InputError("the gradient table cannot be read", file=path, found=found) from error
+    if not count:
+        raise InputError("the gradient table is empty", file=path, expected="numbers")
+    return count
