@@ -39,7 +39,7 @@ def simulated_measures(recipe: dict, participants: list[str], *, noise: float) -
     for participant in participants:
         for box in simulate_boxes(recipe, participant, field_noise=noise):
             size, whole = voxel_size(box.affine), np.ones(box.field.shape, bool)
-            chi = tv(box.field, whole, voxel_size=size, b0_direction=b0_direction(box.affine), noise=noise)
+            chi = tv(box.field, whole, voxel_size=size, b0_direction=b0_direction(box.affine), noise=box.noise)
             chi += box.white_chi - np.median(chi[box.white])
             measures = measure_contrasts(1000 * chi, box.lesion, voxel_size=size)
             rows.append({"participant_id": participant, **measures, **box.truth})

@@ -8,7 +8,7 @@ from chiomics.core.logs import start_log
 from chiomics.core.tables import write_frame
 from chiomics.rims.detectors.lesions import read_lesions
 from chiomics.rims.detectors.training import train
-from chiomics.rims.evaluation.chance import check_chance
+from chiomics.rims.evaluation.chance import check_chance, leak_check
 from chiomics.rims.evaluation.study import evaluate
 
 log = start_log(snakemake.log[0])
@@ -24,11 +24,12 @@ quick = {**settings, "trees": settings["permutation_trees"]}
 checked = [
     check_chance(
         lesions, lambda known, seed, arm=arm: train(arm, known, quick, seed=seed), settings, arm=arm,
-        permutations=settings["permutations"],
+        permutations=settings["permutations"], repeats=settings["leak_repeats"],
     )
     for arm in ("reference", "aprl_rf")
 ]  # fmt: skip
 tables["chance"] = pd.concat(checked, ignore_index=True)
+tables["leak_check"] = leak_check(tables["chance"])
 for path in map(Path, snakemake.output):
     write_frame(tables[path.stem], path)
     log.info("%d rows in %s", len(tables[path.stem]), path)

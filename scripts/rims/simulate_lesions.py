@@ -15,12 +15,11 @@ from chiomics.rims.lesions.table import measure_lesions
 
 log = start_log(snakemake.log[0])
 recipe, settings = snakemake.params.recipe, snakemake.params.settings
-noise = recipe["lesion_patches"]["field_noise"]
 rows, features, patches, reasons = [], [], [], []
 for participant in snakemake.params.participants:
     for number, box in enumerate(simulate_boxes(recipe, participant), start=1):
         size, whole = voxel_size(box.affine), np.ones(box.field.shape, bool)
-        chi = tv(box.field, whole, voxel_size=size, b0_direction=b0_direction(box.affine), noise=noise)
+        chi = tv(box.field, whole, voxel_size=size, b0_direction=b0_direction(box.affine), noise=box.noise)
         chi += box.white_chi - np.median(chi[box.white])
         labels = box.lesion.astype(np.uint8)
         flair = scale_flair(box.flair, box.white)

@@ -37,6 +37,16 @@ def test_numbers_and_places_are_read_and_excluded_sessions_left_out(tmp_path, ro
     assert "1 ratings of sub-02_ses-1 are left out" in caplog.text
 
 
+def test_calls_and_numbers_are_read_as_programs_write_them(tmp_path, rows, caplog):
+    calls = ["1", "1.0", "TRUE", "Yes", "0", "0.0", "FALSE", "no"]
+    lines = [f"sub-01\tses-1\t{number}.0\t\t\t\tA\t{call}\t" for number, call in enumerate(calls, start=1)]
+    found = read_rim_ratings(_write(tmp_path, *lines, "sub-01\tses-1\t10\t\t\t\t\tn/a\t"), rows)
+    assert [rating["rim"] for rating in found] == ["1"] * 4 + ["0"] * 4
+    assert [rating["lesion"] for rating in found] == [str(number) for number in range(1, 9)]
+    # a row of the table to fill that nobody filled is no rating and no error
+    assert "1 lines without rater and rim are left out" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
@@ -45,7 +55,12 @@ def test_numbers_and_places_are_read_and_excluded_sessions_left_out(tmp_path, ro
         (["sub-01\tses-1\t1\t\t\t\tA\tn/a\t"], "line 2 has no call"),
         (["sub-01\tses-1\t\t1\t\t2\tA\t1\t"], "line 2 names no lesion"),
         (["sub-01\tses-1\t4\t1\t2\t2\tA\t1\t"], "line 2 names no lesion, or names it twice"),
+        (["sub-01\tses-1\t4\t\t\t\tA\tmaybe\t"], "line 2 has no call"),
+        (["sub-01\tses-1\t4\t\t\t\tA\t\t"], "line 2 has no call"),
         (["sub-01\tses-1\t0\t\t\t\tA\t1\t"], "line 2 has no lesion number"),
+        (["sub-01\tses-1\t3.5\t\t\t\tA\t1\t"], "line 2 has no lesion number"),
+        (["sub-01\tses-1\t3,0\t\t\t\tA\t1\t"], "line 2 has no lesion number"),
+        (["sub-01\tses-1\t\t1,5\t2\t2\tA\t1\t"], "line 2 has no place.*decimal point"),
         (["sub-01\tses-1\t\tnan\t2\t2\tA\t1\t"], "line 2 has no place"),
         (["sub-01\tses-1\t4\t\t\t\t\t1\t"], "line 2 names no participant or no rater"),
         (["sub-01\tses-1\t4\t\t\t\tA\t1\t", "sub-01\tses-1\t04\t\t\t\tA\t0\t"], "lines 2 and 3 are two calls"),

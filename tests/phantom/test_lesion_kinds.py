@@ -15,7 +15,7 @@ from chiomics.phantom.head.anatomy import build_anatomy
 from chiomics.phantom.head.space import random_space
 from chiomics.phantom.lesions.kinds import Appearance, draw_appearance
 from chiomics.phantom.lesions.lesions import Lesion, draw_lesions
-from chiomics.phantom.lesions.patches import draw_patch_lesions, list_patch_subjects, simulate_boxes
+from chiomics.phantom.lesions.patches import draw_effects, draw_patch_lesions, list_patch_subjects, simulate_boxes
 from chiomics.phantom.lesions.places import place_lesions
 from chiomics.phantom.lesions.raters import call_rims
 from chiomics.phantom.lesions.shapes import VEIN_REACH, Ellipsoid, rim_and_vein
@@ -166,7 +166,30 @@ def test_the_noise_of_the_field_is_as_stated_and_changes_nothing_else():
     participant = "sub-LES03"
     (quiet, *_), (loud, *_) = (list(_few(recipe, participant, noise)) for noise in (0.0, 0.005))
     difference = loud.field - quiet.field
-    assert difference.std() == pytest.approx(0.005, rel=0.02)  # 23,000 voxels: 0.5 % standard error
+    assert loud.noise == 0.005 * draw_effects(recipe, participant).noise
+    assert difference.std() == pytest.approx(loud.noise, rel=0.02)  # 23,000 voxels: 0.5 % standard error
+
+
+def test_subjects_differ_as_much_as_stated_and_lesions_of_one_share_it():
+    recipe = load_recipe()
+    spread = recipe["lesion_patches"]["subject_spread"]
+    drawn = [draw_effects(recipe, f"sub-{number}") for number in range(2000)]
+    for name, wanted in spread.items():
+        values = np.array([getattr(one, name) for one in drawn])
+        values = values if name == "reference" else np.log(values)
+        # four standard errors of a mean and of an SD from 2000 normal draws
+        assert abs(values.mean()) < 4 * wanted / np.sqrt(2000)
+        assert values.std() == pytest.approx(wanted, rel=4 / np.sqrt(4000))
+    assert draw_effects(recipe, "sub-1") == draw_effects(recipe, "sub-1")
+    alike = load_recipe({"lesion_patches": {"subject_spread": dict.fromkeys(spread, 0.0)}})
+    assert draw_effects(alike, "sub-1") == draw_effects(alike, "sub-2")
+    participant = next(name for name, rims in list_patch_subjects(recipe).items() if rims)
+    first, second = (next(simulate_boxes(each, participant)) for each in (recipe, alike))
+    own = draw_effects(recipe, participant)
+    assert first.truth["rim_contrast"] == pytest.approx(own.rim_contrast * second.truth["rim_contrast"])
+    assert first.white_chi - second.white_chi == pytest.approx(own.reference)
+    with pytest.raises(InputError, match="no spread"):
+        load_recipe({"lesion_patches": {"subject_spread": {"noise": -0.1}}})
 
 
 def _few(recipe, participant, noise):

@@ -10,7 +10,7 @@ from chiomics.rims.detectors.training import train
 from chiomics.rims.evaluation.agreement import detector_agreement
 from chiomics.rims.evaluation.calibration import reliability
 from chiomics.rims.evaluation.calls import combine_seeds
-from chiomics.rims.evaluation.chance import check_chance, lesion_strata, permute_within_strata
+from chiomics.rims.evaluation.chance import check_chance, leak_check, lesion_strata, permute_within_strata
 from chiomics.rims.evaluation.errors import disagreement, error_analysis
 from chiomics.rims.evaluation.lesion_level import bootstrap_p, curves, performance, review_counts
 from chiomics.rims.evaluation.subject_level import (
@@ -247,25 +247,38 @@ def test_permutation_keeps_the_rims_of_each_stratum():
         assert permuted[stratum == number].sum() == lesions.labels[stratum == number].sum()
 
 
-def test_permuted_labels_give_half_and_a_lesion_split_looks_better():
-    # features tell subjects apart, and half of the subjects have rims only: knowing the subject is knowing the label
+def check(lesions, *, trees, permutations, repeats):
+    settings = make_settings(folds=4, trees=trees)
+    return check_chance(
+        lesions, lambda known, seed: train("aprl_rf", known, settings, seed=seed), settings, arm="aprl_rf",
+        permutations=permutations, repeats=repeats,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("spread", [1.0, 0.0])
+def test_a_lesion_split_looks_better_where_subjects_differ_and_only_there(spread):
+    # a feature that says how bright a rim is, and three that say nothing of rims but whose lesion it is
     rng = np.random.default_rng(2)
-    lesions = make_lesions(subjects=16, per_subject=10, rims=10, shape=(8, 8, 4))
+    lesions = make_lesions(subjects=24, per_subject=10, rims=0, shape=(8, 8, 4))
     subject = np.unique(lesions.subjects, return_inverse=True)[1]
-    own = rng.normal(size=(16, 4))[subject] + 0.05 * rng.normal(size=(160, 4))
-    features = pd.DataFrame(own, columns=[f"original_firstorder_{n}" for n in range(4)])
-    mixed = type(lesions)(lesions.table, features, lesions.patches, lesions.masks)
-    settings = make_settings(folds=4, trees=15)
-    found = check_chance(
-        mixed, lambda known, seed: train("aprl_rf", known, settings, seed=seed), settings, arm="aprl_rf", permutations=0
-    )
-    split = found.set_index("scheme")["auc"]
-    assert split["lesion_split"] > 0.98
-    assert split["subject_split"] < 0.8
+    labels = rng.random(240) < np.repeat([0.1, 0.6], 12)[subject]
+    values = np.column_stack([labels + rng.normal(size=240), spread * rng.normal(size=(24, 3))[subject]])
+    values[:, 1:] += 0.1 * rng.normal(size=(240, 3))
+    features = pd.DataFrame(values, columns=[f"original_firstorder_{n}" for n in range(4)])
+    mixed = type(lesions)(lesions.table, features, lesions.patches, lesions.masks).relabel(labels)
+    (row,) = leak_check(check(mixed, trees=15, permutations=0, repeats=6)).itertuples()
+    assert row.difference == pytest.approx(row.lesion_split - row.subject_split)
+    if spread:
+        assert row.low > 0.03
+    else:
+        # the SE of an AUC of .75 from 84 rims and 156 others is about .03, less for the mean of six differences
+        assert row.low < 0 < row.high
+        assert abs(row.difference) < 0.03
+
+
+def test_permuted_labels_give_half():
     plain = make_lesions(subjects=16, per_subject=10, rims=4, shape=(16, 16, 8))
-    found = check_chance(
-        plain, lambda known, seed: train("aprl_rf", known, settings, seed=seed), settings, arm="aprl_rf", permutations=4
-    )
+    found = check(plain, trees=15, permutations=4, repeats=1)
     null = found.query("scheme == 'permuted'")["auc"]
     # 32 rims among 80 lesions of subjects who have some: the SE of one AUC is about .066; three of the mean's
     assert null.mean() == pytest.approx(0.5, abs=3 * 0.066 / np.sqrt(4))

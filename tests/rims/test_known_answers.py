@@ -31,8 +31,7 @@ def simulate(noise=None, subjects=None):
     for participant in list(list_patch_subjects(recipe))[:subjects]:
         for number, box in enumerate(simulate_boxes(recipe, participant), start=1):
             size, whole = voxel_size(box.affine), np.ones(box.field.shape, bool)
-            level = recipe["lesion_patches"]["field_noise"]
-            chi = tv(box.field, whole, voxel_size=size, b0_direction=b0_direction(box.affine), noise=level)
+            chi = tv(box.field, whole, voxel_size=size, b0_direction=b0_direction(box.affine), noise=box.noise)
             chi += box.white_chi - np.median(chi[box.white])
             flair = scale_flair(box.flair, box.white)
             (row,), (patch,) = measure_lesions(1000 * chi, flair, box.lesion.astype(np.uint8), box.affine)

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from chiomics.rims.evaluation.agreement import detector_agreement
+from chiomics.rims.evaluation.chance import leak_check
 from chiomics.rims.zhang2022.readme import departures_of, say_agreement, say_leak, say_order
 from chiomics.rims.zhang2022.tables import table2
 from tests.rims.test_evaluation import make_calls
@@ -51,14 +52,24 @@ def test_the_raters_and_the_detectors_are_named_with_their_agreement():
     assert "with each other" not in say_agreement(detector_agreement(calls, calls))
 
 
-def test_a_cohort_that_shows_no_leak_says_so():
-    def chance(lesions):
-        scheme = ["subject_split", "lesion_split", "permuted"]
-        return pd.DataFrame({"arm": "aprl_rf", "scheme": scheme, "number": 0, "auc": [0.9, lesions, 0.5]})
+def test_a_leak_is_named_by_its_interval_and_none_is_no_licence():
+    def said(*differences):
+        chance = pd.DataFrame(
+            [
+                {"arm": "aprl_rf", "scheme": scheme, "number": number, "auc": auc}
+                for number, difference in enumerate(differences)
+                for scheme, auc in (("subject_split", 0.9), ("lesion_split", 0.9 + difference), ("permuted", 0.5))
+            ]
+        )
+        return say_leak(leak_check(chance), chance)
 
-    assert "no licence" in say_leak(chance(0.89))
-    assert "no licence" not in say_leak(chance(0.95))
-    assert "0.950 in place of 0.900 (labels permuted: 0.50)" in say_leak(chance(0.95))
+    # three pairs: t is 4.303, the SD .01, so that the mean ± .025
+    assert "0.950 in place of 0.900, difference +0.050 (+0.025 to +0.075); labels permuted: 0.50" in said(
+        0.04, 0.05, 0.06
+    )
+    assert "A split of lesions flatters APRL (RF)." in said(0.04, 0.05, 0.06)
+    assert "no licence" not in said(0.04, 0.05, 0.06)
+    assert "shows no leak for APRL (RF). That is no licence" in said(-0.01, 0.0, 0.01)
 
 
 def test_a_small_network_is_a_departure_and_the_published_size_none():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,10 @@ logger = logging.getLogger(__name__)
 RATINGS = "rim_ratings.tsv"
 #: Columns that a table must have, and those of the checked one.
 NEEDED = ("participant_id", "rater", "rim")
+#: How a call is written: by hand, by R, by a program that keeps numbers with decimals. Lower case.
+CALLS = {"1": "1", "1.0": "1", "true": "1", "yes": "1", "0": "0", "0.0": "0", "false": "0", "no": "0"}
+#: A lesion's number, which a program that keeps numbers with decimals writes as 3.0.
+LESION_NUMBER = re.compile(r"0*([1-9][0-9]*)(?:\.0+)?")
 COLUMNS = ("session", "lesion", "x", "y", "z", "rater", "rim", "confidence", "line")
 
 
@@ -32,8 +37,9 @@ def update_rim_ratings(table: str | Path, rows: Sequence[dict], path: str | Path
     ----------
     table : path-like
         TSV with ``participant_id``, ``session_id`` and ``run`` where the cohort has them, ``lesion`` (number in the
-        label image) or ``x``, ``y``, ``z`` (mm in the world of the χ map), ``rater``, ``rim`` (0 or 1) and, where
-        wanted, ``confidence``. It need not exist.
+        label image) or ``x``, ``y``, ``z`` (mm in the world of the χ map), ``rater``, ``rim`` (a key of `CALLS` in
+        either case) and, where wanted, ``confidence``. A line without rater and rim is a lesion that nobody rated. It
+        need not exist.
     rows : sequence of dict
         The manifest's.
     path : path-like
@@ -78,7 +84,11 @@ def read_rim_ratings(table: str | Path, rows: Sequence[dict]) -> list[dict]:
     ratings: list[dict] = []
     seen: dict = {}
     left_out: dict = {}
+    unrated = 0
     for number, line in enumerate(lines, start=2):
+        if all(line[name] in ("", MISSING) for name in ("rater", "rim")):
+            unrated += 1
+            continue
         rating = _read_line(line, number, table) | {"line": number}
         if rating["session"] not in included:
             raise InputError(
@@ -97,6 +107,8 @@ def read_rim_ratings(table: str | Path, rows: Sequence[dict]) -> list[dict]:
             ratings.append(rating)
         else:
             left_out[rating["session"]] = left_out.get(rating["session"], 0) + 1
+    if unrated:
+        logger.warning("%s: %d lines without rater and rim are left out: nobody rated these lesions", table, unrated)
     for session, count in left_out.items():
         logger.warning("%s: %d ratings of %s are left out, as the session is excluded", table, count, session)
     return ratings
@@ -120,18 +132,20 @@ def _read_line(line: dict[str, str], number: int, table: str | Path) -> dict:
     )
     if not participant or not cell("rater"):
         raise refuse("names no participant or no rater", "\t".join(line.values()), "both")
-    if cell("rim") not in ("0", "1"):
-        raise refuse("has no call", cell("rim") or "nothing", "rim 0 or 1")
+    call = CALLS.get(cell("rim").lower())
+    if call is None:
+        raise refuse("has no call", cell("rim") or "nothing", "rim 0 or 1, no or yes, false or true")
     lesion = cell("lesion")
     place = [cell(axis) for axis in "xyz"]
     if bool(lesion) == all(place):
         raise refuse("names no lesion, or names it twice", "\t".join(line.values()), "lesion, or x, y and z in mm")
-    if lesion and not (lesion.isdecimal() and int(lesion) > 0):
+    numbered = LESION_NUMBER.fullmatch(lesion)
+    if lesion and not numbered:
         raise refuse("has no lesion number", lesion, "a label of the label image, 1 or more")
     if not lesion and not all(_is_finite(value) for value in place):
-        raise refuse("has no place", ", ".join(place), "three numbers in mm")
-    named = {"lesion": lesion and str(int(lesion))} | dict(zip("xyz", [""] * 3 if lesion else place, strict=True))
-    return {"session": key, **named, "rater": cell("rater"), "rim": cell("rim"), "confidence": cell("confidence")}
+        raise refuse("has no place", "; ".join(place), "three numbers in mm, with a decimal point")
+    named = {"lesion": numbered[1] if numbered else ""} | dict(zip("xyz", [""] * 3 if lesion else place, strict=True))
+    return {"session": key, **named, "rater": cell("rater"), "rim": call, "confidence": cell("confidence")}
 
 
 def _is_finite(text: str) -> bool:

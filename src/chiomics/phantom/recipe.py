@@ -284,5 +284,8 @@ def _check(recipe: dict, file: str | Path | None) -> None:
     patches = recipe["lesion_patches"]
     if patches["profile"] not in packaged_profiles():
         refuse("unknown lesion_patches.profile", patches["profile"], ", ".join(packaged_profiles()))
+    for key, value in patches["subject_spread"].items():
+        if value < 0:
+            refuse(f"lesion_patches.subject_spread.{key} is no spread", value, "0 or more")
     if abs(sum(share for *_, share in patches["rim_counts"]) - 1) > 1e-6:
         refuse("the shares in lesion_patches.rim_counts do not sum to 1", patches["rim_counts"], "[from, to, share]")

@@ -53,7 +53,9 @@ class LesionBox:
     affine : ndarray, shape (4, 4)
         Voxel to template coordinates in mm.
     white_chi : float
-        Susceptibility of the subject's white matter relative to cerebrospinal fluid, ppm.
+        Susceptibility of the subject's white matter relative to cerebrospinal fluid as that is found, ppm.
+    noise : float
+        Standard deviation of the field's noise, ppm.
     truth : dict
         ``place``, ``rim``, ``kind``, ``rim_fraction``, ``rim_contrast``, ``vein`` and the calls ``rater1`` to
         ``rater3``.
@@ -65,7 +67,34 @@ class LesionBox:
     white: np.ndarray
     affine: np.ndarray
     white_chi: float
+    noise: float
     truth: dict
+
+
+@dataclass(frozen=True)
+class SubjectEffects:
+    """What all lesions of one subject share, beside the tissue properties: why a split of lesions leaks.
+
+    Attributes
+    ----------
+    reference : float
+        Error of the map's zero, ppm.
+    rim_contrast, noise, flair : float
+        Factors of the rims' contrast, of the field's noise and of the lesions' FLAIR signal.
+    """
+
+    reference: float
+    rim_contrast: float
+    noise: float
+    flair: float
+
+
+def draw_effects(recipe: dict, participant_id: str) -> SubjectEffects:
+    """Draw what one subject's lesions share: a normal shift of the reference, log-normal factors of median 1."""
+    spread = recipe["lesion_patches"]["subject_spread"]
+    draws = random_stream(recipe, participant_id, "patch subject").standard_normal(4)
+    values = {name: spread[name] * draw for name, draw in zip(SubjectEffects.__annotations__, draws, strict=True)}
+    return SubjectEffects(**{name: v if name == "reference" else float(np.exp(v)) for name, v in values.items()})
 
 
 def list_patch_subjects(recipe: dict) -> dict[str, int]:
@@ -141,7 +170,7 @@ def simulate_boxes(recipe: dict, participant_id: str, *, field_noise: float | No
     participant_id : str
         Of `list_patch_subjects`.
     field_noise : float, optional
-        Standard deviation of the field's noise in ppm, in place of the recipe's.
+        Median over subjects of the standard deviation of the field's noise in ppm, in place of the recipe's.
 
     Yields
     ------
@@ -158,17 +187,20 @@ def simulate_boxes(recipe: dict, participant_id: str, *, field_noise: float | No
         **recipe["raters"],
     )
     properties = draw_tissue(random_stream(recipe, participant_id, "tissue"), recipe, "MS", AGE)
-    noise = settings["field_noise"] if field_noise is None else field_noise
+    effects = draw_effects(recipe, participant_id)
+    noise = (settings["field_noise"] if field_noise is None else field_noise) * effects.noise
     for number, lesion in enumerate(lesions, start=1):
         rng = random_stream(recipe, participant_id, f"patch {number}")
-        box = _scan(rng, lesion, properties, settings, noise)
+        looks = replace(lesion.appearance, rim_contrast=lesion.appearance.rim_contrast * effects.rim_contrast)
+        box = _scan(rng, replace(lesion, appearance=looks), properties, settings, noise, effects)
         box.truth.update({key: call[number - 1] for key, call in calls.items()})
         yield box
 
 
 def _scan(
-    rng: np.random.Generator, lesion: Lesion, properties: SubjectTissue, settings: dict, noise: float
-) -> LesionBox:
+    rng: np.random.Generator, lesion: Lesion, properties: SubjectTissue, settings: dict, noise: float,
+    effects: SubjectEffects,
+) -> LesionBox:  # fmt: skip
     """Build a box around one lesion and scan it."""
     profile = packaged_profiles()[settings["profile"]]
     points = lesion_sites()[lesion.site]
@@ -200,7 +232,7 @@ def _scan(
     field += noise * rng.standard_normal(field.shape, dtype=np.float32)
 
     flair = tissue.lookup({k: row["flair"] for k, row in tissue.tissue_table().items()})[labels]
-    flair[is_lesion] *= 1 + settings["flair_spread"] * rng.standard_normal()
+    flair[is_lesion] *= effects.flair * (1 + settings["flair_spread"] * rng.standard_normal())
     flair += settings["flair_texture"] * random_field(rng, grid.shape, correlation=2.0, voxel_size=fine_voxel)
     flair = grid.voxel_means(ndimage.gaussian_filter(flair, 0.5 / fine_voxel, truncate=3))
     flair = np.hypot(*(flair * [[[[1]]], [[[0]]]] + NOISE * rng.standard_normal((2, *size)))).astype(np.float32)
@@ -211,7 +243,8 @@ def _scan(
         lesion=coarse == tissue.LESION,
         white=(coarse == tissue.WHITE) & (grid.nearest(vein) == 0),
         affine=affine,
-        white_chi=properties.chi[tissue.WHITE] - properties.chi[tissue.CSF],
+        white_chi=properties.chi[tissue.WHITE] - properties.chi[tissue.CSF] + effects.reference,
+        noise=noise,
         truth=_truth(lesion, looks),
     )
 

@@ -1,4 +1,8 @@
-"""What chance and a leak would give: permuted labels, and lesions split without regard to whose they are."""
+"""What chance and a leak would give: permuted labels, and lesions split without regard to whose they are.
+
+A split of lesions tests a detector on subjects that it has seen. What that flatters is small beside the luck of one
+split, so both kinds of split are drawn many times with the same detector and number of folds, and compared in pairs.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from sklearn.model_selection import StratifiedKFold
 
 from chiomics.core.learning.curves import average_precision
@@ -34,7 +39,7 @@ def lesion_strata(subjects: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def check_chance(
-    lesions: Lesions, train: Train, settings: Mapping[str, Any], *, arm: str, permutations: int
+    lesions: Lesions, train: Train, settings: Mapping[str, Any], *, arm: str, permutations: int, repeats: int
 ) -> pd.DataFrame:
     """Evaluate one arm on permuted labels, and with lesions split at random beside subjects.
 
@@ -50,6 +55,8 @@ def check_chance(
         Its name, for the table.
     permutations : int
         Of the labels.
+    repeats : int
+        Splits of either kind; a pair has one number and one seed of the detector.
 
     Returns
     -------
@@ -58,15 +65,16 @@ def check_chance(
         over folds and strata, within which they were shuffled), ap.
     """
     labels, subjects, folds, seed = lesions.labels, lesions.subjects, settings["folds"], settings["seed"]
-    by_subject = assign_folds(subjects, labels, folds=folds, seed=seed)
-    by_lesion = np.zeros(len(labels), int)
-    shuffled = StratifiedKFold(folds, shuffle=True, random_state=seed).split(by_lesion, labels)
-    for number, (_, test) in enumerate(shuffled):
-        by_lesion[test] = number
     rows = []
-    for scheme, fold_of in (("subject_split", by_subject), ("lesion_split", by_lesion)):
-        scores = _cross_validate(lesions, train, fold_of, seed)
-        rows.append({"arm": arm, "scheme": scheme, "number": 0, **_areas(labels, scores, [fold_of])})
+    for number in range(repeats):
+        splits = {
+            "subject_split": assign_folds(subjects, labels, folds=folds, seed=seed + number),
+            "lesion_split": split_lesions(labels, folds=folds, seed=seed + number),
+        }
+        for scheme, fold_of in splits.items():
+            scores = _cross_validate(lesions, train, fold_of, seed + number)
+            rows.append({"arm": arm, "scheme": scheme, "number": number, **_areas(labels, scores, [fold_of])})
+    by_subject = assign_folds(subjects, labels, folds=folds, seed=seed)
     stratum = lesion_strata(subjects, labels)
     for number in range(permutations):
         rng = np.random.default_rng([seed, number])
@@ -76,6 +84,41 @@ def check_chance(
             {"arm": arm, "scheme": "permuted", "number": number, **_areas(other, scores, [by_subject, stratum])}
         )
     return pd.DataFrame(rows)
+
+
+def leak_check(chance: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Compare splits of lesions with splits of subjects, pair by pair.
+
+    Parameters
+    ----------
+    chance : pandas.DataFrame
+        Of `check_chance`.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        arm, subject_split, lesion_split (mean AUC), difference with low and high (Student's interval over the pairs: of
+        the luck of the split, for this cohort), repeats. An interval above 0 is a leak.
+    """
+    wide = chance.loc[chance["scheme"] != "permuted"].pivot(index=["arm", "number"], columns="scheme", values="auc")
+    rows = []
+    for arm, own in wide.groupby(level="arm", sort=False):
+        difference, count = own["lesion_split"] - own["subject_split"], len(own)
+        half = stats.t.ppf(0.5 + confidence / 2, count - 1) * difference.std() / np.sqrt(count) if count > 1 else np.nan
+        mean = float(difference.mean())
+        row = {"arm": arm, "subject_split": own["subject_split"].mean(), "lesion_split": own["lesion_split"].mean()}
+        rows.append(row | {"difference": mean, "low": mean - half, "high": mean + half, "repeats": count})
+    return pd.DataFrame(rows)
+
+
+def split_lesions(labels: np.ndarray, *, folds: int, seed: int) -> np.ndarray:
+    """Deal lesions out to folds by their label alone, whoever's they are, shape (lesions,)."""
+    fold_of = np.zeros(len(labels), int)
+    for number, (_, test) in enumerate(StratifiedKFold(folds, shuffle=True, random_state=seed).split(fold_of, labels)):
+        fold_of[test] = number
+    return fold_of
 
 
 def _cross_validate(lesions: Lesions, train: Train, fold_of: np.ndarray, seed: int) -> np.ndarray:

@@ -19,7 +19,7 @@ TABLES = {
     "calls": ".parquet", "predictions": ".parquet", "curves": ".parquet", "areas": ".tsv", "performance": ".tsv",
     "differences": ".tsv", "review": ".tsv", "subject_counts": ".tsv", "subject_level": ".tsv", "correlations": ".tsv",
     "reliability": ".tsv", "calibration": ".tsv", "prevalence": ".tsv", "error_analysis": ".tsv", "chance": ".tsv",
-    "detector_agreement": ".tsv", "training": ".tsv", "timing": ".tsv",
+    "leak_check": ".tsv", "detector_agreement": ".tsv", "training": ".tsv", "timing": ".tsv",
 }  # fmt: skip
 
 

@@ -132,7 +132,7 @@ def draw_chance(chance: pd.DataFrame) -> Figure:
                 ("subject_split", COLOURS[0], "subjects split"),
                 ("lesion_split", COLOURS[1], "lesions split"),
             ):
-                value = own.loc[own["scheme"] == scheme, "auc"].iloc[0]
+                value = own.loc[own["scheme"] == scheme, "auc"].mean()
                 axis.axvline(value, color=colour, linewidth=1.4, label=f"{words}: {value:.3f}")
             axis.set(xlabel="AUC", xlim=(0, 1), title=ARMS[arm].title)
             axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), borderaxespad=0)
@@ -140,7 +140,7 @@ def draw_chance(chance: pd.DataFrame) -> Figure:
         axes[0].set_ylabel("permutations")
         add_note(
             figure, "Where lesions are split at random a detector is tested on subjects that it knows, which "
-            "flatters it as far as lesions of a subject resemble each other.",
+            "flatters it as far as lesions of a subject resemble each other. Lines: means over splits.",
         )  # fmt: skip
     return figure
 

@@ -32,7 +32,8 @@ FILES = {
 BEHIND = """\
 The tidy tables behind them lie in `../../rims`: `performance.tsv` and `differences.tsv` (intervals of the bootstrap
 over subjects), `subject_level.tsv` and `correlations.tsv`, `calibration.tsv`, `error_analysis.tsv`, `chance.tsv`,
-`detector_agreement.tsv` (detectors as raters), `training.tsv` (every epoch, batches in which DeepSMOTE could not act),
+`leak_check.tsv`, `detector_agreement.tsv` (detectors as raters), `training.tsv` (every epoch, batches in which
+DeepSMOTE could not act),
 `timing.tsv`. `../../rims/models` holds detectors for `chiomics rims predict`, research use only.
 
 Zhang H, Nguyen TD, Zhang J, et al. QSMRim-Net: imbalance-aware learning for identification of chronic active multiple
@@ -78,7 +79,7 @@ def write_readme(
             performance_rows(tables),
             READING,
             say_agreement(tables["detector_agreement"]) + "\n",
-            say_leak(tables["chance"]) + "\n",
+            say_leak(tables["leak_check"], tables["chance"]) + "\n",
         ],
         "Cohort and protocol": [
             "{source}: {subjects} subjects, {lesions} rated lesions, {rims} with a rim ({share:.1%}). The paper: 172, "
@@ -143,21 +144,21 @@ def say_agreement(found: pd.DataFrame) -> str:
     return text
 
 
-def say_leak(chance: pd.DataFrame) -> str:
-    """Say what splitting lesions in place of subjects gives, and whether this cohort could show a leak."""
-    wide = chance.loc[chance["scheme"] != "permuted"].pivot(index="arm", columns="scheme", values="auc")
+def say_leak(found: pd.DataFrame, chance: pd.DataFrame) -> str:
+    """Say what splitting lesions in place of subjects gives, and whether this cohort shows a leak."""
     null = chance.loc[chance["scheme"] == "permuted"].groupby("arm")["auc"].mean()
-    said = [
-        f"{ARMS[arm].title} {row['lesion_split']:.3f} in place of {row['subject_split']:.3f}"
-        + (f" (labels permuted: {null[arm]:.2f})" if arm in null else "")
-        for arm, row in wide.iterrows()
-    ]
-    text = f"AUC with lesions split in place of subjects: {', '.join(said)}."
-    if not (wide["lesion_split"] > wide["subject_split"]).all():
-        text += (
-            " A split of lesions does not flatter every detector here: lesions of one subject resemble each other too "
-            "little in this cohort. That is no licence to split lesions of patients, who share a scan."
-        )
+    said, words = [], {True: "flatters", False: "shows no leak for"}
+    for row in found.itertuples():
+        text = f"{ARMS[row.arm].title} {row.lesion_split:.3f} in place of {row.subject_split:.3f}, difference "
+        text += f"{row.difference:+.3f} ({row.low:+.3f} to {row.high:+.3f})".replace("-", "−")
+        said.append(text + (f"; labels permuted: {null[row.arm]:.2f}" if row.arm in null else ""))
+    text = (
+        f"AUC with lesions split in place of subjects, {found['repeats'].iloc[0]} pairs of splits: {'. '.join(said)}."
+    )
+    for leaks, own in found.groupby(found["low"] > 0, sort=False):
+        text += f" A split of lesions {words[bool(leaks)]} {', '.join(ARMS[arm].title for arm in own['arm'])}."
+    if not (found["low"] > 0).all():
+        text += " That is no licence to split lesions of patients, who share a scan."
     return text
 
 
