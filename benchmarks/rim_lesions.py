@@ -20,14 +20,14 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from chiomics.core.images import b0_direction, voxel_size
+from chiomics.core.images import voxel_size
 from chiomics.phantom import load_recipe
 from chiomics.phantom.lesions.lesions import draw_lesions
 from chiomics.phantom.lesions.patches import list_patch_subjects, simulate_boxes
-from chiomics.qsm.inversions.tv import tv
 from chiomics.radiomics.lesion_features import label_features
 from chiomics.rims.lesions.contrasts import MEASURES, measure_contrasts
 from chiomics.rims.lesions.session import SessionImages, tabulate_session
+from chiomics.rims.lesions.simulated import reconstruct_box
 
 SHAPE, VOXEL = (272, 320, 48), np.array([0.75, 0.75, 3.0])
 SESSIONS, LESIONS = 172, 4163
@@ -38,10 +38,7 @@ def simulated_measures(recipe: dict, participants: list[str], *, noise: float) -
     rows = []
     for participant in participants:
         for box in simulate_boxes(recipe, participant, field_noise=noise):
-            size, whole = voxel_size(box.affine), np.ones(box.field.shape, bool)
-            chi = tv(box.field, whole, voxel_size=size, b0_direction=b0_direction(box.affine), noise=box.noise)
-            chi += box.white_chi - np.median(chi[box.white])
-            measures = measure_contrasts(1000 * chi, box.lesion, voxel_size=size)
+            measures = measure_contrasts(1000 * reconstruct_box(box), box.lesion, voxel_size=voxel_size(box.affine))
             rows.append({"participant_id": participant, **measures, **box.truth})
     return pd.DataFrame(rows)
 

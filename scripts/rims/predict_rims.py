@@ -9,9 +9,10 @@ from chiomics.rims.prediction.sessions import PATTERNS, SessionFiles
 log = start_log(snakemake.log[0])
 files = zip(*(snakemake.input[kind] for kind in PATTERNS), strict=True)
 sessions = [
-    SessionFiles(participant, session, dict(zip(PATTERNS, map(Path, paths), strict=True)))
-    for (participant, session), paths in zip(snakemake.params.sessions, files, strict=True)
+    SessionFiles(*keys, dict(zip(PATTERNS, map(Path, paths), strict=True)))
+    for keys, paths in zip(snakemake.params.sessions, files, strict=True)
 ]
 folder = Path(snakemake.output.burden).parent
-burden = predict_sessions(snakemake.input.model, sessions, folder, resample=snakemake.params.resample)
+options = {key: snakemake.params[key] for key in ("resample", "simulated")}
+burden = predict_sessions(snakemake.input.model, sessions, folder, **options)
 log.info("%d of %d lesions are called rims", burden["rim_lesions"].sum(), burden["lesions"].sum())

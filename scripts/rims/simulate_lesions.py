@@ -1,16 +1,15 @@
 """The training lesions of a batch of simulated subjects: scanned one by one, inverted, measured."""
 
-import numpy as np
 import pandas as pd
 
-from chiomics.core.images import b0_direction, voxel_size
+from chiomics.core.images import voxel_size
 from chiomics.core.logs import start_log
 from chiomics.phantom.lesions.patches import simulate_boxes
-from chiomics.qsm.inversions.tv import tv
 from chiomics.radiomics.lesion_features import label_features
 from chiomics.rims.lesions.files import assemble, write_lesions
 from chiomics.rims.lesions.patches import scale_flair
 from chiomics.rims.lesions.ratings import find_consensus
+from chiomics.rims.lesions.simulated import reconstruct_box
 from chiomics.rims.lesions.table import measure_lesions
 
 log = start_log(snakemake.log[0])
@@ -18,14 +17,11 @@ recipe, settings = snakemake.params.recipe, snakemake.params.settings
 rows, features, patches, reasons = [], [], [], []
 for participant in snakemake.params.participants:
     for number, box in enumerate(simulate_boxes(recipe, participant), start=1):
-        size, whole = voxel_size(box.affine), np.ones(box.field.shape, bool)
-        chi = tv(box.field, whole, voxel_size=size, b0_direction=b0_direction(box.affine), noise=box.noise)
-        chi += box.white_chi - np.median(chi[box.white])
-        labels = box.lesion.astype(np.uint8)
+        chi, labels = reconstruct_box(box), box.lesion.astype(np.uint8)
         flair = scale_flair(box.flair, box.white)
         options = {key: settings["patch"][key] for key in ("shape", "surroundings")}
         (row,), (patch,) = measure_lesions(1000 * chi, flair, labels, box.affine, **options)
-        values, why = label_features(chi, labels, spacing=size)
+        values, why = label_features(chi, labels, spacing=voxel_size(box.affine))
         identity = {"participant_id": participant, "session_id": "", "run": ""}
         known = {"simulated": True, "cohort": "simulated lesions", "source": "truth"}
         truth = {f"rater_{key[-1]}" if key.startswith("rater") else key: value for key, value in box.truth.items()}

@@ -4,18 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chiomics.core.images import b0_direction, voxel_size
 from chiomics.core.learning.curves import average_precision
 from chiomics.core.scores.concordance import auc
 from chiomics.phantom import load_recipe
 from chiomics.phantom.lesions.patches import list_patch_subjects, simulate_boxes
-from chiomics.qsm.inversions.tv import tv
 from chiomics.rims.detectors.arms import ARMS
 from chiomics.rims.detectors.lesions import Lesions
 from chiomics.rims.detectors.training import run_training
 from chiomics.rims.evaluation.thresholds import f1_threshold
 from chiomics.rims.lesions.contrasts import MEASURES
 from chiomics.rims.lesions.patches import scale_flair
+from chiomics.rims.lesions.simulated import reconstruct_box
 from chiomics.rims.lesions.table import measure_lesions
 from tests.rims.cohorts import make_settings
 
@@ -30,11 +29,10 @@ def simulate(noise=None, subjects=None):
     rows, patches = [], []
     for participant in list(list_patch_subjects(recipe))[:subjects]:
         for number, box in enumerate(simulate_boxes(recipe, participant), start=1):
-            size, whole = voxel_size(box.affine), np.ones(box.field.shape, bool)
-            chi = tv(box.field, whole, voxel_size=size, b0_direction=b0_direction(box.affine), noise=box.noise)
-            chi += box.white_chi - np.median(chi[box.white])
             flair = scale_flair(box.flair, box.white)
-            (row,), (patch,) = measure_lesions(1000 * chi, flair, box.lesion.astype(np.uint8), box.affine)
+            (row,), (patch,) = measure_lesions(
+                1000 * reconstruct_box(box), flair, box.lesion.astype(np.uint8), box.affine
+            )
             rows.append(
                 {"participant_id": participant, "session_id": "", "run": "", **row, **box.truth, "lesion": number}
             )

@@ -9,8 +9,11 @@ import pytest
 
 from chiomics.cli import main
 from chiomics.core.errors import InputError
+from chiomics.index.manifest import empty_row
+from chiomics.index.rim_ratings import read_rim_ratings
 from chiomics.rims.detectors.model_file import load_detector, save_detector
 from chiomics.rims.detectors.training import train
+from chiomics.rims.lesions.ratings import assign_ratings
 from chiomics.rims.prediction.explain import explain
 from chiomics.rims.prediction.predict import count_burden
 from chiomics.rims.prediction.run import predict_folder
@@ -22,7 +25,7 @@ SHAPE, VOXEL = (64, 64, 24), (0.75, 0.75, 3.0)
 PLACES = [((14, 14, 8), True), ((46, 16, 8), False), ((16, 46, 15), True), ((46, 46, 15), False)]
 
 
-def write_session(folder, *, unit=1e-3, voxel=VOXEL, without=(), session=""):
+def write_session(folder, *, unit=1e-3, voxel=VOXEL, without=(), session="", run="", change=None):
     """A block of white matter with two shells and two balls, χ in ppm by default."""
     rng = np.random.default_rng(5)
     at = np.stack(np.meshgrid(*[np.arange(n) for n in SHAPE], indexing="ij"))
@@ -39,12 +42,14 @@ def write_session(folder, *, unit=1e-3, voxel=VOXEL, without=(), session=""):
         "desc-tissue_dseg": tissue,
         "desc-nawm_dseg": (labels == 0).astype(np.int32),
     }
+    if change is not None:
+        change(images)
     anat = folder / "sub-01" / session / "anat"
-    anat.mkdir(parents=True)
+    anat.mkdir(parents=True, exist_ok=True)
     for name, image in images.items():
         if name not in without:
             kind = np.int32 if "dseg" in name else np.float32
-            nib.save(nib.Nifti1Image(image.astype(kind), np.diag([*voxel, 1])), anat / f"sub-01_{name}.nii.gz")
+            nib.save(nib.Nifti1Image(image.astype(kind), np.diag([*voxel, 1])), anat / f"sub-01_{run}{name}.nii.gz")
     return folder
 
 
@@ -76,7 +81,7 @@ def test_shells_are_called_and_balls_are_not(tmp_path, model):
     assert 0 < row["rim_volume_mm3"] < row["volume_mm3"]
     assert lesions["notice"].str.contains("diagnosis").all()
     to_fill = pd.read_csv(tmp_path / "out" / "rim_ratings_to_fill.tsv", sep="\t")
-    assert list(to_fill.columns) == ["participant_id", "session_id", "lesion", "rater", "rim"]
+    assert list(to_fill.columns) == ["participant_id", "session_id", "run", "lesion", "rater", "rim"]
     assert {1, 3} <= set(to_fill["lesion"])
     assert (tmp_path / "out" / "sub-01_rims-1.png").stat().st_size > 10_000
 
@@ -104,6 +109,97 @@ def test_other_voxels_are_resampled_when_asked(tmp_path, model):
     # a lesion 13 voxels of 1 mm wide has about 17 of .75 mm
     width = lesions.masks[0].any(axis=(1, 2)).sum()
     assert 16 <= width <= 18
+
+
+def test_runs_are_sessions_of_their_own_and_share_what_names_no_run(tmp_path, model):
+    for run in ("run-1_", "run-2_"):
+        folder = write_session(tmp_path / "in", run=run)
+    anat = folder / "sub-01" / "anat"
+    (anat / "sub-01_run-1_desc-tissue_dseg.nii.gz").rename(anat / "sub-01_desc-tissue_dseg.nii.gz")
+    (anat / "sub-01_run-2_desc-tissue_dseg.nii.gz").unlink()
+    burden = predict_folder(model, folder, tmp_path / "out")
+    assert burden["run"].tolist() == ["1", "2"]
+    assert burden["lesions"].tolist() == [4, 4]
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {f"sub-01_run-{n}_rims-1.png" for n in "12"}
+
+
+def test_the_experts_verdicts_go_back_in_as_ratings(tmp_path, model):
+    predict_folder(model, write_session(tmp_path / "in", session="ses-2"), tmp_path / "out")
+    table = tmp_path / "out" / "rim_ratings_to_fill.tsv"
+    filled = pd.read_csv(table, sep="\t", dtype=str, keep_default_na=False)
+    filled.loc[filled["lesion"].isin(["1", "3"]), ["rater", "rim"]] = ["A", "1"]
+    filled.to_csv(table, sep="\t", index=False)
+    ratings = read_rim_ratings(table, [empty_row("sub-01", "ses-2", "")])
+    assert [(rating["lesion"], rating["rim"]) for rating in ratings] == [("1", "1"), ("3", "1")]
+    # the numbers are those of the label image
+    images = find_sessions(tmp_path / "in")[0].files
+    labels = np.asanyarray(nib.load(images["labels"]).dataobj)
+    found = assign_ratings(ratings, labels, nib.load(images["labels"]).affine, file=table)
+    assert [number for number, row in found.items() if row["consensus"] == 1] == [1, 3]
+
+
+def test_a_device_that_a_forest_does_not_use_is_said(tmp_path, model, caplog):
+    folder = write_session(tmp_path / "in")
+    predict_folder(model, folder, tmp_path / "out", device="cuda")
+    assert "device cuda is not used" in caplog.text
+    caplog.clear()
+    predict_folder(model, folder, tmp_path / "out")
+    assert "not used" not in caplog.text
+
+
+def renumber(images):
+    labels = images["desc-lesions_dseg"]
+    labels[labels == 3] = 40
+
+
+def put_at_the_border(images):
+    for name, image in images.items():
+        images[name] = image[14:, 16:, 7:]  # through the middle of lesions
+
+
+def scatter(images):
+    # one number for two lesions at opposite corners: between them lies the centre of mass, and no lesion
+    labels = images["desc-lesions_dseg"]
+    labels[labels == 4] = 1
+
+
+def make_one_huge(images):
+    images["desc-lesions_dseg"][4:60, 30:33, 8:10] = 9
+
+
+def leave_nothing_known_outside(images):
+    images["desc-all_Chimap"][:, :4] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("change", "lesions", "cropped"),
+    [
+        (renumber, {1, 2, 4, 40}, set()),
+        (put_at_the_border, {1, 2, 3, 4}, set()),
+        (scatter, {1, 2, 3}, {1}),
+        (make_one_huge, {1, 2, 3, 4, 9}, {9}),
+        (leave_nothing_known_outside, {1, 2, 3, 4}, set()),
+    ],
+)
+def test_odd_lesions_and_maps_are_predicted_like_others(tmp_path, model, change, lesions, cropped):
+    predict_folder(model, write_session(tmp_path / "in", change=change), tmp_path / "out")
+    found = pd.read_csv(tmp_path / "out" / "lesions.tsv", sep="\t")
+    assert set(found["lesion"]) == lesions
+    assert set(found.loc[found["cropped"], "lesion"]) == cropped
+    assert found["rim_probability"].between(0, 1).all()
+
+
+def test_a_flair_on_other_voxels_and_a_map_unknown_in_a_lesion_are_refused(tmp_path, model):
+    def halve(images):
+        images["space-gre_FLAIR"] = images["space-gre_FLAIR"][::2]
+
+    def forget(images):
+        images["desc-all_Chimap"][images["desc-lesions_dseg"] == 2] = np.nan
+
+    with pytest.raises(InputError, match="FLAIR"):
+        predict_folder(model, write_session(tmp_path / "a", change=halve), tmp_path / "out")
+    with pytest.raises(InputError, match="lesion 2"):
+        predict_folder(model, write_session(tmp_path / "b", change=forget), tmp_path / "out")
 
 
 def test_the_command_says_what_it_is_not(tmp_path, model, capsys):

@@ -23,6 +23,7 @@ RIM_RESULTS = {name: f"results/rims/{name}{extension}" for name, extension in RI
 RIM_TEXT_TABLES = [path for path in RIM_RESULTS.values() if path.endswith(".tsv")]
 RIM_MODELS = [f"results/rims/models/{arm}.safetensors" for arm in ZHANG_SETTINGS["final"]]
 ZHANG_TABLES = ("table1", "table2", "table3", "text_numbers", "departures")
+SESSION_KEYS = ("participant_id", "session_id", "run")
 ZHANG_DRAWN = (*map(str, range(1, 9)), "S1", "S2", "S3")
 
 
@@ -55,14 +56,14 @@ def rim_participants_table():
 
 def sessions_to_predict():
     """Name the files of every session that a detector can be applied to, by what they are."""
-    columns = {"participant_id": [], "session_id": [], "chi": [], "flair": [], "labels": [], "tissue": [], "white": []}
+    columns = {"participant_id": [], "session_id": [], "run": [], "chi": [], "flair": [], "labels": [], "tissue": [], "white": []}
     for row in anatomy_sessions():
         if row["FLAIR"]:
             wildcards = wildcards_of(row)
             names = {"labels": "lesions_labels", "tissue": "tissue_labels", "white": "nawm_labels"}
             files = {kind: anatomy_result(wildcards, name) for kind, name in names.items()}
             files |= {"chi": reference_chi(wildcards)[0], "flair": flair_on_gre(wildcards)[0]}
-            files |= {key: row[key] for key in ("participant_id", "session_id")}
+            files |= {key: row[key] for key in ("participant_id", "session_id", "run")}
             for key, values in columns.items():
                 values.append(files[key])
     return columns
@@ -72,7 +73,7 @@ def files_to_predict(wildcards):
     """Give the images of those sessions and the detector, or say what is missing."""
     if not config["rims"]["model"]:
         raise WorkflowError("predict_rims: rims.model names no detector")
-    images = {key: paths for key, paths in sessions_to_predict().items() if not key.endswith("_id")}
+    images = {key: paths for key, paths in sessions_to_predict().items() if key not in SESSION_KEYS}
     if not images["chi"]:
         reasons = "; ".join(left_out_of_anatomy())
         raise WorkflowError("predict_rims: no session has FLAIR and anatomy" + (f" ({reasons})" if reasons else ""))
@@ -80,9 +81,9 @@ def files_to_predict(wildcards):
 
 
 def names_to_predict(wildcards):
-    """Give the participant and session of those sessions."""
+    """Give the participant, session and run of those sessions."""
     found = sessions_to_predict()
-    return list(zip(found["participant_id"], found["session_id"], strict=True))
+    return list(zip(*(found[key] for key in SESSION_KEYS), strict=True))
 
 
 def zhang2022_targets():

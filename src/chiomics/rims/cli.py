@@ -27,7 +27,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     )
     action.add_argument("-o", "--out", type=Path, default=Path("rims"), help="folder of the results; rims by default")
     action.add_argument("--resample", action="store_true", help="resample patches to the detector's voxel size")
-    action.add_argument("--device", default="cpu", help="cpu (default), cuda, mps or auto")
+    action.add_argument("--device", default="", help="of a network: cpu (default), cuda, mps or auto")
     action.set_defaults(command=run)
 
 

@@ -46,6 +46,19 @@ def test_a_lesion_larger_than_the_patch_is_cropped_and_said_so():
     assert patch.mask.sum() < lesion.sum()
 
 
+def test_a_lesion_in_far_pieces_keeps_the_nearest_of_them():
+    lesion = np.zeros((60, 60, 24), bool)
+    lesion[2, 2, 2] = lesion[57, 57, 21] = lesion[53, 54, 20] = True
+    patch = cut_patch(np.ones(lesion.shape), np.ones(lesion.shape), lesion)
+    # the centre of mass at 37, 38, 14 is 16 voxels from the nearest, half of a patch: that one takes the centre
+    assert patch.cropped
+    assert patch.mask[16, 16, 8] == 1
+    assert patch.mask.sum() == 2
+    ring = np.zeros((60, 60, 24), bool)
+    ring[20:40, 20, 12] = ring[20:40, 39, 12] = True  # no voxel at the centre, all in the patch
+    assert cut_patch(np.ones(ring.shape), np.ones(ring.shape), ring).mask.sum() == 40
+
+
 def test_a_lesion_at_the_image_border_is_padded_with_zeros():
     lesion = np.zeros((20, 20, 6), bool)
     lesion[:3, :3, :2] = True

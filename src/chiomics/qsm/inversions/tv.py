@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chiomics.qsm.dipole import dipole_kernel
-from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_difference
+from chiomics.qsm.fourier import PADDING, Array, Grid, add_adjoint_difference, forward_difference
 from chiomics.qsm.phase.field_noise import scaled_regularisation
 
 #: μ of the data splitting. FANSI has 1. With 20 iterations on simulated heads, 1 is as good on a true local field and
@@ -40,6 +40,7 @@ def tv(
     outside: float = 0.1,
     gradient_penalty: float = 100.0,
     iterations: int = 20,
+    padding: float = PADDING,
     workers: int = 1,
     backend: str = "numpy",
 ) -> np.ndarray:
@@ -67,6 +68,8 @@ def tv(
         ρ/λ in 1/ppm: differences below its inverse, 0.01 ppm, are noise.
     iterations : int
         Alternations.
+    padding : float
+        Of `Grid`, in mm.
     workers : int
         Threads.
     backend : {"numpy", "torch", "cupy"}
@@ -77,7 +80,7 @@ def tv(
     chi : ndarray of float32, shape (nx, ny, nz)
         In ppm, zero outside the mask. Scales with the field where λ does and ρ/λ inversely.
     """
-    grid = Grid(mask, voxel_size=voxel_size, backend=backend, workers=workers)
+    grid = Grid(mask, voxel_size=voxel_size, padding=padding, backend=backend, workers=workers)
     data_weight = grid.mask if weight is None else grid.mask * grid.embed(weight)
     chi = total_variation(
         grid,

@@ -1,7 +1,8 @@
 """Patches of χ and FLAIR around lesions, as Zhang et al. 2022 (Section 2.3.1) cut them.
 
-The lesion's centre of mass lies at the patch's centre, to the nearest voxel; other voxels are 0 unless the surroundings
-are kept. χ is divided by a fixed scale, as it is quantitative; FLAIR by the spread of normal-appearing white matter.
+The lesion's centre of mass lies at the patch's centre, to the nearest voxel; where a lesion in pieces would have none
+of them in its patch, the nearest of its voxels does. Other voxels are 0 unless the surroundings are kept. χ is divided
+by a fixed scale, as it is quantitative; FLAIR by the spread of normal-appearing white matter.
 """
 
 from __future__ import annotations
@@ -63,6 +64,29 @@ def scale_flair(flair: np.ndarray, white: np.ndarray) -> np.ndarray:
     return np.clip((flair - middle) / (high - low), -FLAIR_CLIP, FLAIR_CLIP).astype(np.float32)
 
 
+def find_centre(lesion: np.ndarray, shape: Sequence[float]) -> np.ndarray:
+    """Choose the voxel at the centre of a lesion's patch.
+
+    Parameters
+    ----------
+    lesion : ndarray of bool, shape (x, y, z)
+        Its voxels.
+    shape : sequence of 3 floats
+        Of the patch in these voxels.
+
+    Returns
+    -------
+    ndarray of int, shape (3,)
+        Nearest to the centre of mass; a voxel of the lesion where a patch around that would hold none.
+    """
+    voxels = np.stack(np.nonzero(lesion))
+    centre = np.rint(voxels.mean(axis=1)).astype(int)
+    away = np.abs(voxels - centre[:, None]) / (np.asarray(shape, float)[:, None] / 2)
+    if (away.max(axis=0) < 1).any():
+        return centre
+    return voxels[:, away.max(axis=0).argmin()]
+
+
 def cut_patch(
     chi: np.ndarray,
     flair: np.ndarray,
@@ -91,8 +115,7 @@ def cut_patch(
     Patch
         Voxels outside the image are 0.
     """
-    centre = np.rint(np.mean(np.nonzero(lesion), axis=1)).astype(int)
-    start = centre - np.array(shape) // 2
+    start = find_centre(lesion, shape) - np.array(shape) // 2
     source, target = [], []
     for first, length, size in zip(start, shape, lesion.shape, strict=True):
         low, high = max(first, 0), min(first + length, size)

@@ -12,10 +12,11 @@ import pandas as pd
 from scipy import ndimage
 
 from chiomics.core.errors import InputError
+from chiomics.core.images import load_voxels
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.orientation import NearestRAS
 from chiomics.core.space.volume import Volume
-from chiomics.rims.lesions.patches import Patch, cut_patch, scale_flair
+from chiomics.rims.lesions.patches import Patch, cut_patch, find_centre, scale_flair
 from chiomics.rims.lesions.places import place_lesions
 from chiomics.rims.lesions.ratings import assign_ratings
 from chiomics.rims.lesions.table import measure_lesions
@@ -80,7 +81,7 @@ def read_session(
     Parameters
     ----------
     chi, labels, tissue, white, valid, flair : path-like
-        On the same voxels; without `valid`, χ is known where it is not 0.
+        On the same voxels; without `valid`, χ is known where it is not 0. χ and FLAIR may be NaN outside the lesions.
     refuse : bool
         Refuse slices that are not axial; else the lesions are measured, and `left_out` says why detectors cannot use
         them.
@@ -92,9 +93,9 @@ def read_session(
     Raises
     ------
     InputError
-        Where an image lies on other voxels, or the slices are not nearest to axial.
+        Where an image lies on other voxels, the slices are not nearest to axial, or a lesion holds NaN.
     """
-    chi_map = Volume.read(chi)
+    chi_map, unknown = _read_with_holes(chi)
     order = NearestRAS(chi_map.affine, chi_map.voxels.shape)
     thick = int(np.argmax(order.voxel_size))
     left_out = ""
@@ -109,25 +110,46 @@ def read_session(
                 expected="axial slices, or voxels with edges of nearly one length",
             )
 
-    def read(path: str | Path | None, dtype: type) -> np.ndarray | None:
-        if path is None:
-            return None
-        image = Volume.read(path, dtype=dtype)
+    def place(image: Volume, path: str | Path) -> np.ndarray:
         check_same_grid(chi_map, image, file=path, what="the susceptibility map and the image")
         return order(image.voxels)
 
-    known = read(valid, np.uint8)
-    ordered = order(chi_map.voxels)
+    lesions, flair_map = place(Volume.read(labels, dtype=np.int32), labels), None
+    holes = order(unknown)
+    _refuse_holes(holes, lesions, chi)
+    if flair is not None:
+        image, missing = _read_with_holes(flair)
+        flair_map, missing = place(image, flair), order(missing)
+        _refuse_holes(missing, lesions, flair)
+        holes = holes | missing
+    chi_values = order(chi_map.voxels)
+    known = chi_values != 0 if valid is None else place(Volume.read(valid, dtype=np.uint8), valid) > 0
     return SessionImages(
-        chi=ordered,
-        flair=read(flair, np.float32),
-        labels=read(labels, np.int32),
-        tissue=read(tissue, np.int32),
-        white=read(white, np.uint8) > 0,
-        valid=ordered != 0 if known is None else known > 0,
+        chi=chi_values,
+        flair=flair_map,
+        labels=lesions,
+        tissue=place(Volume.read(tissue, dtype=np.int32), tissue),
+        white=(place(Volume.read(white, dtype=np.uint8), white) > 0) & ~holes,
+        valid=known & ~order(unknown),
         affine=order.affine,
         left_out=left_out,
     )
+
+
+def _read_with_holes(path: str | Path) -> tuple[Volume, np.ndarray]:
+    """Read an image with 0 where it is not finite, as some programs leave it outside the brain, and say where."""
+    voxels, affine = load_voxels(path)
+    holes = ~np.isfinite(voxels)
+    return Volume(np.where(holes, 0, voxels).astype(np.float32), affine), holes
+
+
+def _refuse_holes(holes: np.ndarray, labels: np.ndarray, file: str | Path) -> None:
+    if len(numbers := np.unique(labels[holes & (labels > 0)])):
+        raise InputError(
+            "a lesion lies where the image is NaN or infinite", file=file,
+            found=f"{np.count_nonzero(holes & (labels > 0))} voxels of lesion {', '.join(map(str, numbers[:5]))}",
+            expected="finite values in every lesion",
+        )  # fmt: skip
 
 
 def tabulate_session(
@@ -221,7 +243,7 @@ def _resampled_patches(
     patches = []
     for row in rows:
         inside = (images.labels == row["lesion"]).astype(np.float32)
-        centre = np.rint(np.mean(np.nonzero(inside), axis=1))
+        centre = find_centre(inside > 0, factor * np.array(shape))
         # a grid of its own, one patch to either side, with a voxel's centre on the one nearest to the centre of mass
         size = tuple(2 * length + 1 for length in shape)
         first = centre - factor * np.array(shape)

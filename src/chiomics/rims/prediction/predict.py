@@ -54,7 +54,7 @@ def count_burden(predicted: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFram
     predicted : pandas.DataFrame
         Of `predict_lesions`, all sessions.
     sessions : pandas.DataFrame
-        participant_id, session_id of all sessions.
+        participant_id, session_id and run of all sessions.
 
     Returns
     -------
@@ -80,5 +80,5 @@ def count_burden(predicted: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFram
 
 def review_table(predicted: pd.DataFrame) -> pd.DataFrame:
     """Give the lesions to review as a table of ratings: an expert fills `rim`, and the workflow reads it back."""
-    wanted = predicted.loc[predicted["rim_review"] == 1, ["participant_id", "session_id", "lesion"]]
+    wanted = predicted.loc[predicted["rim_review"] == 1, KEYS]
     return wanted.assign(rater="", rim="")

@@ -14,7 +14,8 @@ from chiomics.rims.detectors.lesions import CHI_UNIT_PPB, KEYS, Lesions
 from chiomics.rims.zhang2022.figures import say_window, show_slice, windows_of
 
 PER_PAGE = 10
-TITLES = ("χ axial", "χ coronal", "χ sagittal", "FLAIR axial", "FLAIR coronal", "speaks for a rim")
+PLANES = ("axial", "coronal", "sagittal")
+TITLES = (*(f"{image} {plane}" for image in ("χ", "FLAIR") for plane in PLANES), "speaks for a rim")
 
 
 def draw_pages(
@@ -72,14 +73,14 @@ def _draw_lesion(
     chi, flair = np.asarray(patch[0], float) * CHI_UNIT_PPB, np.asarray(patch[1], float)
     for column, axis in enumerate(line[:3]):
         _show(axis, chi, mask, 2 - column, centre, voxel_size, windows[0])
-    for column, axis in enumerate(line[3:5]):
+    for column, axis in enumerate(line[3:6]):
         _show(axis, flair, mask, 2 - column, centre, voxel_size, windows[1])
     if map_ is None:
-        line[5].set_axis_off()
+        line[6].set_axis_off()
         return
-    _show(line[5], chi, mask, 2, centre, voxel_size, windows[0], outline=False)
+    _show(line[6], chi, mask, 2, centre, voxel_size, windows[0], outline=False)
     shown = np.take(map_, centre[2], axis=2).T
-    line[5].imshow(
+    line[6].imshow(
         np.ma.masked_less(np.nan_to_num(shown), 0.15), cmap="inferno", vmin=0, vmax=1, alpha=0.6, origin="lower",
         aspect=voxel_size[1] / voxel_size[0], interpolation="nearest",
     )  # fmt: skip

@@ -13,6 +13,8 @@ import pandas as pd
 from chiomics.core.errors import InputError
 from chiomics.core.figures import save_figure
 from chiomics.core.tables import write_frame
+from chiomics.rims.detectors.arms import ARMS
+from chiomics.rims.detectors.lesions import KEYS
 from chiomics.rims.detectors.model_file import load_detector
 from chiomics.rims.prediction.explain import explain
 from chiomics.rims.prediction.predict import count_burden, predict_lesions, review_table
@@ -23,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def predict_folder(
-    model: str | Path, folder: str | Path, out: str | Path, *, resample: bool = False, device: str = "cpu"
+    model: str | Path, folder: str | Path, out: str | Path, *, resample: bool = False, device: str = ""
 ) -> pd.DataFrame:
     """Score every lesion of every session.
 
@@ -38,7 +40,7 @@ def predict_folder(
     resample : bool
         Whether patches are resampled to the detector's voxel size.
     device : str
-        Where a network computes.
+        Where a network computes, the CPU by default; a forest does so on the CPU, and the log says so.
 
     Returns
     -------
@@ -54,21 +56,27 @@ def predict_folder(
 
 
 def predict_sessions(
-    model: str | Path, sessions: Sequence[SessionFiles], out: str | Path, *, resample: bool = False, device: str = "cpu"
-) -> pd.DataFrame:
-    """Score every lesion of sessions whose files are known; parameters, result and errors as of `predict_folder`."""
-    detector, card = load_detector(model, device=device)
+    model: str | Path, sessions: Sequence[SessionFiles], out: str | Path, *, resample: bool = False, device: str = "",
+    simulated: bool = False,
+) -> pd.DataFrame:  # fmt: skip
+    """Score every lesion of sessions whose files are known; parameters, result and errors as of `predict_folder`.
+
+    With `simulated` the pages say that the sessions are simulated.
+    """
+    detector, card = load_detector(model, device=device or "cpu")
+    if device and not ARMS[card["arm"]].is_network:
+        log.warning("device %s is not used: %s is no network and computes on the CPU", device, card["title"])
     parts = []
     for number, session in enumerate(sessions, start=1):
         started = time.process_time()
-        parts.append(_predict_session(detector, card, session, Path(out), resample=resample))
+        parts.append(_predict_session(detector, card, session, Path(out), resample=resample, simulated=simulated))
         seconds = time.process_time() - started
         log.info("%d of %d: %s, %d lesions, %.1f CPU s", number, len(sessions), session.name, len(parts[-1]), seconds)
     known = [part for part in parts if len(part)]
     if not known:
         raise InputError("no session has a lesion", found=f"{len(sessions)} sessions")
     predicted = pd.concat(known, ignore_index=True)
-    keys = pd.DataFrame([(s.participant_id, s.session_id) for s in sessions], columns=["participant_id", "session_id"])
+    keys = pd.DataFrame([(s.participant_id, s.session_id, s.run) for s in sessions], columns=KEYS[:3])
     burden = count_burden(predicted, keys)
     said = {"detector": card["title"], "notice": card["notice"]}
     write_frame(predicted.assign(**said), Path(out, "lesions.tsv"), missing="n/a")
@@ -78,7 +86,7 @@ def predict_sessions(
 
 
 def _predict_session(
-    detector: Any, card: Mapping[str, Any], session: SessionFiles, out: Path, *, resample: bool
+    detector: Any, card: Mapping[str, Any], session: SessionFiles, out: Path, *, resample: bool, simulated: bool
 ) -> pd.DataFrame:
     lesions = read_lesions_of(session, card, resample=resample)
     if lesions is None:
@@ -88,11 +96,11 @@ def _predict_session(
     if outside:
         log.warning("%s: %d lesions have a mean χ outside the range of the training", session.name, outside)
     training = card.get("training", {})
-    notice = f"{card['title']}; {card['notice']}"
+    notice = f"{session.name}. {card['title']}; {card['notice']}"
     if training.get("simulated"):
         notice += " The detector was trained on simulated lesions."
     size = tuple(card["voxel_size"])
     pages = draw_pages(lesions, predicted, explain(detector, lesions, voxel_size=size), voxel_size=size, notice=notice)
     for number, figure in enumerate(pages, start=1):
-        save_figure(figure, out / f"{session.name}_rims-{number}.png", simulated=False)
+        save_figure(figure, out / f"{session.name}_rims-{number}.png", simulated=simulated)
     return predicted

@@ -45,20 +45,21 @@ class SessionFiles:
 
     Attributes
     ----------
-    participant_id, session_id : str
-        Entities of the folder.
+    participant_id, session_id, run : str
+        Entities of the folder, and the number of the run; empty where there is none.
     files : dict of str to Path
         By the keys of `PATTERNS`.
     """
 
     participant_id: str
     session_id: str
+    run: str
     files: dict[str, Path]
 
     @property
     def name(self) -> str:
         """The session's entities."""
-        return "_".join(filter(None, (self.participant_id, self.session_id)))
+        return "_".join(filter(None, (self.participant_id, self.session_id, self.run and f"run-{self.run}")))
 
 
 def find_sessions(folder: str | Path) -> list[SessionFiles]:
@@ -70,7 +71,11 @@ def find_sessions(folder: str | Path) -> list[SessionFiles]:
         Where there is none, or a session lacks a file or has several that fit.
     """
     anatomies = sorted(path for path in Path(folder).glob("sub-*/**/anat") if path.is_dir())
-    found = [_read_folder(path, Path(folder)) for path in anatomies if _matches(path, "chi")]
+    found = [
+        _read_folder(path, Path(folder), run)
+        for path in anatomies
+        for run in sorted({_run_of(file) for file in path.glob(PATTERNS["chi"][-1])})
+    ]
     if not found:
         raise InputError("no session has a susceptibility map", file=folder, expected="sub-*/anat/*_Chimap.nii.gz")
     return found
@@ -118,7 +123,7 @@ def read_lesions_of(session: SessionFiles, card: Mapping[str, Any], *, resample:
     if not len(table):
         log.info("%s has no lesion", session.name)
         return None
-    identity = {"participant_id": session.participant_id, "session_id": session.session_id, "run": ""}
+    identity = {"participant_id": session.participant_id, "session_id": session.session_id, "run": session.run}
     named = name_lesions(table, identity).assign(simulated=False, consensus=0.0)
     found = assemble(named, features, patches, shape=tuple(card["patch"]))
     return Lesions(found.table, found.features.drop(columns=KEYS), found.patches, found.masks)
@@ -130,24 +135,34 @@ def warn_outside(table: pd.DataFrame, card: Mapping[str, Any]) -> pd.Series:
     return (table["chi_mean"] < low) | (table["chi_mean"] > high)
 
 
-def _read_folder(anat: Path, root: Path) -> SessionFiles:
+def _read_folder(anat: Path, root: Path, run: str) -> SessionFiles:
     parts = anat.relative_to(root).parts[:-1]
     entities = {kind: next((part for part in parts if part.startswith(kind)), "") for kind in ("sub-", "ses-")}
     files = {}
     for kind in PATTERNS:
-        matches = _matches(anat, kind)
+        matches = _matches(anat, kind, run)
         if len(matches) != 1:
             raise InputError(
                 f"a session needs one {WORDS[kind]}", file=anat,
                 found=", ".join(path.name for path in matches) or "none", expected=" or ".join(PATTERNS[kind]),
             )  # fmt: skip
         files[kind] = matches[0]
-    return SessionFiles(entities["sub-"], entities["ses-"], files)
+    return SessionFiles(entities["sub-"], entities["ses-"], run, files)
 
 
-def _matches(anat: Path, kind: str) -> list[Path]:
-    """Give the files of the first pattern that fits."""
-    return next((found for pattern in PATTERNS[kind] if (found := sorted(anat.glob(pattern)))), [])
+def _matches(anat: Path, kind: str, run: str) -> list[Path]:
+    """Give the files of a run that the first fitting pattern finds; where no file names that run, those of none."""
+    for pattern in PATTERNS[kind]:
+        fitting = sorted(anat.glob(pattern))
+        for wanted in dict.fromkeys((run, "")):
+            if found := [path for path in fitting if _run_of(path) == wanted]:
+                return found
+    return []
+
+
+def _run_of(path: Path) -> str:
+    """Give the run in a file's name, an empty string without one."""
+    return next((part.removeprefix("run-") for part in path.name.split("_") if part.startswith("run-")), "")
 
 
 def _size(voxel: Sequence[float]) -> str:
