@@ -1,5 +1,6 @@
 """The training lesions of a batch of simulated subjects: scanned one by one, inverted, measured."""
 
+import numpy as np
 import pandas as pd
 
 from chiomics.core.images import voxel_size
