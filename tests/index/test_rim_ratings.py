@@ -64,6 +64,10 @@ def test_calls_and_numbers_are_read_as_programs_write_them(tmp_path, rows, caplo
         (["sub-01\tses-1\t\tnan\t2\t2\tA\t1\t"], "line 2 has no place"),
         (["sub-01\tses-1\t4\t\t\t\t\t1\t"], "line 2 names no participant or no rater"),
         (["sub-01\tses-1\t4\t\t\t\tA\t1\t", "sub-01\tses-1\t04\t\t\t\tA\t0\t"], "lines 2 and 3 are two calls"),
+        (
+            ["sub-01\tses-1\t4\t\t\t\tAnn\t1\t", "sub-01\tses-1\t5\t\t\t\tann\t0\t"],
+            "lines 2 and 3 spell a rater in two",
+        ),
     ],
 )
 def test_a_line_that_cannot_be_used_is_named(tmp_path, rows, lines, message):

@@ -1,6 +1,7 @@
 """Training and files of detectors: nothing of a test subject reaches them, and a kill changes nothing."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -97,28 +98,37 @@ def test_a_test_subject_changes_nothing_that_is_learnt(arm):
     assert whole["probability"].iloc[0] != other["probability"].iloc[0]
 
 
-def test_a_killed_training_ends_with_the_same_predictions(tmp_path, monkeypatch):
-    pytest.importorskip("torch", reason="PyTorch is not installed")
-    from chiomics.rims.detectors import network
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from chiomics.rims.detectors import network
+from chiomics.rims.detectors.training import run_training
+from tests.rims.cohorts import make_lesions, make_settings
+real, steps = network._loss, []
+def killed(model, batch):
+    steps.append(1)
+    if len(steps) > 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(model, batch)
+network._loss = killed
+lesions = make_lesions(subjects=12, per_subject=8, rims=3)
+settings = make_settings(epochs=3, folds=3, inner=False, batch=24)
+run_training("qsmrim", 0, 0, lesions, settings, checkpoints=Path(sys.argv[1]))
+"""
 
+
+def test_a_killed_training_ends_with_the_same_predictions(tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
     settings = make_settings(epochs=3, folds=3, inner=False, batch=24)
     expected = run_training("qsmrim", 0, 0, SMALL, settings).predictions
-    real, steps = network._loss, []
-
-    def killed(model, batch):
-        steps.append(1)
-        if len(steps) > 3:
-            raise KeyboardInterrupt
-        return real(model, batch)
-
-    monkeypatch.setattr(network, "_loss", killed)
-    with pytest.raises(KeyboardInterrupt):
-        run_training("qsmrim", 0, 0, SMALL, settings, checkpoints=tmp_path)
-    monkeypatch.setattr(network, "_loss", real)
-    assert len(list(tmp_path.glob("*.pt"))) == 1
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    (checkpoint,) = tmp_path.glob("*.pt")
+    written = checkpoint.stat().st_mtime_ns
     resumed = run_training("qsmrim", 0, 0, SMALL, settings, checkpoints=tmp_path)
     pd.testing.assert_frame_equal(resumed.predictions, expected)
-    assert resumed.checkpoints == list(tmp_path.glob("*.pt"))
+    assert resumed.checkpoints == [checkpoint]  # the same training: it went on from there
+    assert checkpoint.stat().st_mtime_ns > written
 
 
 @pytest.mark.parametrize("arm", ["mean_chi", "reference", "aprl_rf", "aprl_nn", "rimnet", "qsmrim"])

@@ -189,6 +189,15 @@ def test_odd_lesions_and_maps_are_predicted_like_others(tmp_path, model, change,
     assert found["rim_probability"].between(0, 1).all()
 
 
+def test_sessions_without_any_lesion_have_a_burden_of_none(tmp_path, model):
+    def heal(images):
+        images["desc-lesions_dseg"][:] = 0
+
+    burden = predict_folder(model, write_session(tmp_path / "in", change=heal), tmp_path / "out")
+    assert burden[["lesions", "rim_lesions", "volume_mm3", "at_least_one"]].iloc[0].tolist() == [0, 0, 0, 0]
+    assert (tmp_path / "out" / "lesions.tsv").read_text().count("\n") == 1
+
+
 def test_a_flair_on_other_voxels_and_a_map_unknown_in_a_lesion_are_refused(tmp_path, model):
     def halve(images):
         images["space-gre_FLAIR"] = images["space-gre_FLAIR"][::2]

@@ -53,8 +53,8 @@ def update_rim_ratings(table: str | Path, rows: Sequence[dict], path: str | Path
     Raises
     ------
     InputError
-        At the first line that cannot be used: an unknown session, no lesion, another call than 0 or 1, or a second
-        call of one rater on one lesion.
+        At the first line that cannot be used: an unknown session, no lesion, another call, a second call of one rater
+        on one lesion, or a second spelling of a rater.
     """
     ratings = read_rim_ratings(table, rows) if Path(table).is_file() else None
     write_rim_ratings(ratings, path)
@@ -83,6 +83,7 @@ def read_rim_ratings(table: str | Path, rows: Sequence[dict]) -> list[dict]:
     included = {row["session"]: row["status"] == "included" for row in rows}
     ratings: list[dict] = []
     seen: dict = {}
+    spelled: dict = {}
     left_out: dict = {}
     unrated = 0
     for number, line in enumerate(lines, start=2):
@@ -94,6 +95,12 @@ def read_rim_ratings(table: str | Path, rows: Sequence[dict]) -> list[dict]:
             raise InputError(
                 f"line {number} rates a session that the cohort does not have", file=table, found=rating["session"],
                 expected=_nearest(rating["session"], included),
+            )  # fmt: skip
+        spelling, first = spelled.setdefault(rating["rater"].casefold(), (rating["rater"], number))
+        if spelling != rating["rater"]:
+            raise InputError(
+                f"lines {first} and {number} spell a rater in two ways", file=table,
+                found=f"{spelling}, {rating['rater']}", expected="one spelling, or names that differ in more than case",
             )  # fmt: skip
         lesion = rating["lesion"] or (rating["x"], rating["y"], rating["z"])
         key = (rating["session"], lesion, rating["rater"])

@@ -10,14 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from chiomics.core.errors import InputError
 from chiomics.core.figures import save_figure
 from chiomics.core.tables import write_frame
 from chiomics.rims.detectors.arms import ARMS
 from chiomics.rims.detectors.lesions import KEYS
 from chiomics.rims.detectors.model_file import load_detector
 from chiomics.rims.prediction.explain import explain
-from chiomics.rims.prediction.predict import count_burden, predict_lesions, review_table
+from chiomics.rims.prediction.predict import LESION_COLUMNS, count_burden, predict_lesions, review_table
 from chiomics.rims.prediction.review_page import draw_pages
 from chiomics.rims.prediction.sessions import SessionFiles, find_sessions, read_lesions_of
 
@@ -74,8 +73,8 @@ def predict_sessions(
         log.info("%d of %d: %s, %d lesions, %.1f CPU s", number, len(sessions), session.name, len(parts[-1]), seconds)
     known = [part for part in parts if len(part)]
     if not known:
-        raise InputError("no session has a lesion", found=f"{len(sessions)} sessions")
-    predicted = pd.concat(known, ignore_index=True)
+        log.warning("no session has a lesion")
+    predicted = pd.concat(known, ignore_index=True) if known else pd.DataFrame(columns=[*KEYS, *LESION_COLUMNS])
     keys = pd.DataFrame([(s.participant_id, s.session_id, s.run) for s in sessions], columns=KEYS[:3])
     burden = count_burden(predicted, keys)
     said = {"detector": card["title"], "notice": card["notice"]}

@@ -31,10 +31,10 @@ FILES = {
 }
 BEHIND = """\
 The tidy tables behind them lie in `../../rims`: `performance.tsv` and `differences.tsv` (intervals of the bootstrap
-over subjects), `subject_level.tsv` and `correlations.tsv`, `calibration.tsv`, `error_analysis.tsv`, `chance.tsv`,
-`leak_check.tsv`, `detector_agreement.tsv` (detectors as raters), `training.tsv` (every epoch, batches in which
-DeepSMOTE could not act),
-`timing.tsv`. `../../rims/models` holds detectors for `chiomics rims predict`, research use only.
+over subjects), `review.tsv` (lesions to review where few rims may be missed), `subject_level.tsv` and
+`correlations.tsv`, `calibration.tsv`, `error_analysis.tsv`, `chance.tsv`, `leak_check.tsv`, `detector_agreement.tsv`
+(detectors as raters), `training.tsv` (every epoch, batches in which DeepSMOTE could not act), `timing.tsv`.
+`../../rims/models` holds detectors for `chiomics rims predict`, research use only.
 
 Zhang H, Nguyen TD, Zhang J, et al. QSMRim-Net: imbalance-aware learning for identification of chronic active multiple
 sclerosis lesions on quantitative susceptibility maps. NeuroImage: Clinical 34:102979 (2022).
