@@ -26,6 +26,9 @@ def test_rims_are_told_by_shape_and_not_by_the_mean_and_noise_hides_them():
     margin = average_precision_score(rims, scores["quiet"]) - average_precision_score(rims, quiet["chi_mean"])
     assert margin > 0.2
     assert roc_auc_score(loud["rim"], scores["loud"]) < roc_auc_score(rims, scores["quiet"]) - 0.02
-    by_kind, by_vein = (false_positives(quiet, scores["quiet"], column) for column in ("kind", "vein"))
-    assert by_kind["hyperintense"] > by_kind["iso"]
+    by_vein = false_positives(quiet, scores["quiet"], "vein")
     assert by_vein["edge"] > by_vein["none"]
+    # most false calls are of edge veins, whatever the kind: beside these the scores say it, not the few calls
+    plain = (rims == 0) & (quiet["vein"] != "edge")
+    by_kind = quiet[plain].assign(score=scores["quiet"][plain]).groupby("kind")["score"].mean()
+    assert by_kind["hyperintense"] > by_kind["iso"]
