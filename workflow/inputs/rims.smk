@@ -56,7 +56,16 @@ def rim_participants_table():
 
 def sessions_to_predict():
     """Name the files of every session that a detector can be applied to, by what they are."""
-    columns = {"participant_id": [], "session_id": [], "run": [], "chi": [], "flair": [], "labels": [], "tissue": [], "white": []}
+    columns = {
+        "participant_id": [],
+        "session_id": [],
+        "run": [],
+        "chi": [],
+        "flair": [],
+        "labels": [],
+        "tissue": [],
+        "white": [],
+    }
     for row in anatomy_sessions():
         if row["FLAIR"]:
             wildcards = wildcards_of(row)
