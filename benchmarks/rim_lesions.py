@@ -24,10 +24,10 @@ from chiomics.core.images import voxel_size
 from chiomics.phantom import load_recipe
 from chiomics.phantom.lesions.lesions import draw_lesions
 from chiomics.phantom.lesions.patches import list_patch_subjects, simulate_boxes
+from chiomics.qsm.inversions.tv import tv
 from chiomics.radiomics.lesion_features import label_features
 from chiomics.rims.lesions.contrasts import MEASURES, measure_contrasts
 from chiomics.rims.lesions.session import SessionImages, tabulate_session
-from chiomics.rims.lesions.simulated import reconstruct_box
 
 SHAPE, VOXEL = (272, 320, 48), np.array([0.75, 0.75, 3.0])
 SESSIONS, LESIONS = 172, 4163
@@ -38,7 +38,9 @@ def simulated_measures(recipe: dict, participants: list[str], *, noise: float) -
     rows = []
     for participant in participants:
         for box in simulate_boxes(recipe, participant, field_noise=noise):
-            measures = measure_contrasts(1000 * reconstruct_box(box), box.lesion, voxel_size=voxel_size(box.affine))
+            measures = measure_contrasts(
+                1000 * box.refer(tv(box.field, **box.inversion_input())), box.lesion, voxel_size=voxel_size(box.affine)
+            )
             rows.append({"participant_id": participant, **measures, **box.truth})
     return pd.DataFrame(rows)
 

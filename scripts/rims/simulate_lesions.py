@@ -6,11 +6,11 @@ import pandas as pd
 from chiomics.core.images import voxel_size
 from chiomics.core.logs import start_log
 from chiomics.phantom.lesions.patches import simulate_boxes
+from chiomics.qsm.inversions.tv import tv
 from chiomics.radiomics.lesion_features import label_features
 from chiomics.rims.lesions.files import assemble, write_lesions
 from chiomics.rims.lesions.patches import scale_flair
 from chiomics.rims.lesions.ratings import find_consensus
-from chiomics.rims.lesions.simulated import reconstruct_box
 from chiomics.rims.lesions.table import measure_lesions
 
 log = start_log(snakemake.log[0])
@@ -18,7 +18,7 @@ recipe, settings = snakemake.params.recipe, snakemake.params.settings
 rows, features, patches, reasons = [], [], [], []
 for participant in snakemake.params.participants:
     for number, box in enumerate(simulate_boxes(recipe, participant), start=1):
-        chi, labels = reconstruct_box(box), box.lesion.astype(np.uint8)
+        chi, labels = box.refer(tv(box.field, **box.inversion_input())), box.lesion.astype(np.uint8)
         flair = scale_flair(box.flair, box.white)
         options = {key: settings["patch"][key] for key in ("shape", "surroundings")}
         (row,), (patch,) = measure_lesions(1000 * chi, flair, labels, box.affine, **options)

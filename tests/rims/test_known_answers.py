@@ -8,13 +8,13 @@ from chiomics.core.learning.curves import average_precision
 from chiomics.core.scores.concordance import auc
 from chiomics.phantom import load_recipe
 from chiomics.phantom.lesions.patches import list_patch_subjects, simulate_boxes
+from chiomics.qsm.inversions.tv import tv
 from chiomics.rims.detectors.arms import ARMS
 from chiomics.rims.detectors.lesions import Lesions
 from chiomics.rims.detectors.training import run_training
 from chiomics.rims.evaluation.thresholds import f1_threshold
 from chiomics.rims.lesions.contrasts import MEASURES
 from chiomics.rims.lesions.patches import scale_flair
-from chiomics.rims.lesions.simulated import reconstruct_box
 from chiomics.rims.lesions.table import measure_lesions
 from tests.rims.cohorts import make_settings
 
@@ -31,7 +31,7 @@ def simulate(noise=None, subjects=None):
         for number, box in enumerate(simulate_boxes(recipe, participant), start=1):
             flair = scale_flair(box.flair, box.white)
             (row,), (patch,) = measure_lesions(
-                1000 * reconstruct_box(box), flair, box.lesion.astype(np.uint8), box.affine
+                1000 * box.refer(tv(box.field, **box.inversion_input())), flair, box.lesion.astype(np.uint8), box.affine
             )
             rows.append(
                 {"participant_id": participant, "session_id": "", "run": "", **row, **box.truth, "lesion": number}
