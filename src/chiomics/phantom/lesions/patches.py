@@ -34,8 +34,8 @@ from chiomics.phantom.scanner.kspace import finer_grid
 BOXES = {7.5: (36, 36, 18), 99.0: (48, 48, 18)}
 #: Largest distance in mm of the ventricle or the cortex from the surface of a lesion beside it.
 BESIDE = {"periventricular": (tissue.VENTRICLES, 2.0), "juxtacortical": (tissue.GREY, 1.5)}
-#: Zero padding of the inversion in mm. A lesion lies in the middle of its box, whose field is known everywhere: the 24 mm
-#: that a head takes double the time and change the lesion's χ by 1 ppb (root mean square), a seventh of its spread.
+#: Zero padding of the inversion in mm. A lesion lies in the middle of its box, whose field is known everywhere: the
+#: 24 mm that a head takes double the time and change the χ of lesions by 1 ppb (RMS), a seventh of its spread.
 PADDING = 10.0
 #: Age at which tissue is drawn: where the table holds.
 AGE = tissue.REFERENCE_AGE
