@@ -21,9 +21,9 @@ from chiomics.anatomy.registration.ants import register
 from chiomics.anatomy.registration.settings import settings
 from chiomics.anatomy.registration.stripped import own_brain
 from chiomics.anatomy.registration.template import template_brain
-from chiomics.anatomy.tissue import lesion_prior
 from chiomics.core.files import atomic_write, write_sidecar
 from chiomics.core.images import write_image
+from chiomics.core.lesion_density import FILE
 from chiomics.core.space.grids import coarsen
 from chiomics.core.space.volume import Volume
 from chiomics.phantom.lesions.lesions import DIAMETERS
@@ -86,8 +86,8 @@ def main() -> None:
     other = ndimage.map_coordinates(density, index, order=1)
     density = (density + other) / 2
     stored = np.round(density * (255 / density.max())).astype(np.uint8)
-    write_image(lesion_prior.FILE, stored, grid.affine)
-    write_sidecar(lesion_prior.FILE.with_name("lesion_prior.json"), {
+    write_image(FILE, stored, grid.affine)
+    write_sidecar(FILE.with_name("lesion_prior.json"), {
         "Description": "Relative density of white matter lesions of multiple sclerosis in template space",
         "Source": SOURCE,
         "Patients": len(files), "SmoothingMm": SMOOTHING, "LargestShareOfPatients": float(density.max()),

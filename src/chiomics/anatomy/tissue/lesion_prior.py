@@ -8,18 +8,16 @@ walls (Sze et al. 1986, AJR 147:331; Neema et al. 2009, J Neuroimaging 19:3).
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
 from chiomics.anatomy.registration.template import template_priors
 from chiomics.anatomy.tissue.ventricles import LATERAL, template_ventricles
-from chiomics.core.images import read_image
+from chiomics.core.lesion_density import read_lesion_density
 from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
 
-FILE = Path(__file__).with_name("lesion_prior.nii.gz")
 #: Resolution in mm at which the caps are painted.
 RESOLUTION = 2.0
 #: Thickness of caps and of the line along the walls, mm, and what the line is worth against the caps.
@@ -37,11 +35,10 @@ def lesion_density() -> Volume:
     Volume
         Float32 on voxels of 4 mm, 0 where no patient has a lesion nearby.
     """
-    voxels, affine = read_image(FILE)
-    density = Volume(voxels, affine.astype(float))
+    density = read_lesion_density()
     white = template_priors(4.0)["WM"]
     weight = resample(white, density, Chain()).voxels
-    return density.like((voxels * weight.sum() / max((voxels * weight).sum(), 1e-6)).astype(np.float32))
+    return density.like((density.voxels * weight.sum() / max((density.voxels * weight).sum(), 1e-6)).astype(np.float32))
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
+from chiomics.core.lesion_density import read_lesion_density
 from chiomics.phantom.head import tissue
 from chiomics.phantom.head.nuclei import NUCLEI, label_nuclei, nucleus_centre, nucleus_extent
 from chiomics.phantom.head.space import SubjectSpace
@@ -174,9 +175,7 @@ def lesion_sites(drawn_from: str = "recipe") -> dict[str, np.ndarray]:
 
 def _times_found(places: np.ndarray) -> np.ndarray:
     """Say how often each place of a site is listed, so that lesions lie where patients' masks have them."""
-    from chiomics.anatomy.tissue.lesion_prior import lesion_density  # reads the template; few recipes ask for it
-
-    density = lesion_density()
+    density = read_lesion_density()
     index = np.linalg.inv(density.affine) @ np.column_stack([places, np.ones(len(places))]).T
     found = ndimage.map_coordinates(density.voxels, index[:3], order=1)
     return 1 + np.round(DENSITY_REPEATS * found / max(found.mean(), 1e-6)).astype(int)
