@@ -12,8 +12,13 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src/chiomics"
 STAGES = sorted(path.name for path in SOURCE.iterdir() if (path / "__init__.py").is_file())
 MAX_LINES = 450
-#: `chiomics rims predict` measures the lesions of new sessions with the features of the radiomics stage.
-KNOWN = {"rims/prediction/sessions.py": {"radiomics"}}
+#: `chiomics rims predict` measures the lesions of new sessions with the features of the radiomics stage;
+#: `chiomics flair predict` takes new sessions through the steps of the anatomy stage.
+KNOWN = {
+    "rims/prediction/sessions.py": {"radiomics"},
+    "flair/images/segmentation.py": {"anatomy"},
+    "flair/prediction/sessions.py": {"anatomy"},
+}
 
 
 def imported(path: Path) -> set[str]:
