@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,8 @@ SOURCE = Path(provenance.__file__).parents[1]
 
 
 def git(folder: Path, *words: str) -> str:
+    if not shutil.which("git"):
+        pytest.skip("git is not installed")
     call = ["git", "-C", str(folder), "-c", "user.name=n", "-c", "user.email=e@x", *words]
     return subprocess.run(call, check=True, capture_output=True, text=True).stdout.strip()
 

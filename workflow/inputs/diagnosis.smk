@@ -113,7 +113,7 @@ def column_map_given():
 
 @lru_cache
 def say_cost_of_yan2021():
-    """Say once how long a large study takes at most; where images are measured, the preset has the paper's number."""
+    """Say once about how long a large study takes; where images are measured, the preset has the paper's number."""
     if GIVEN_FEATURES:
         sessions, features = size_of_tables(GIVEN_TABLES, YAN_SETTINGS, column_map_given())
     else:

@@ -1,8 +1,9 @@
-"""How long a study takes at most, said before it starts.
+"""About how long a study takes, said before it starts.
 
 Nearly all of it goes to the stepwise selections. Their cost was measured on one core of a shared two-core machine, of
 300 to 2,000 subjects with 100 to 874 features that are independent and all carry an effect (docs/diagnosis.md):
-the model is no less than any, up to seven times as much. No selection took more than 2 √subjects steps.
+the model is no less than any of those, up to seven times as much. None of them took more than 2 √subjects steps; a selection
+without limit from features of stronger effects may take more.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ WORTH_SAYING_HOURS = 0.5
 
 
 def selection_seconds(subjects: int, features: int, settings: Mapping) -> float:
-    """Bound the CPU seconds of one fit of the recipe in which all features pass the filters.
+    """Estimate, generously, the CPU seconds of one fit of the recipe in which all features pass the filters.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def selection_seconds(subjects: int, features: int, settings: Mapping) -> float:
 
 
 def most_hours(subjects: int, features: int, settings: Mapping) -> float:
-    """Bound the CPU hours of all evaluations and permutations of a study.
+    """Estimate, generously, the CPU hours of all evaluations and permutations of a study.
 
     Parameters
     ----------
@@ -76,14 +77,14 @@ def most_hours(subjects: int, features: int, settings: Mapping) -> float:
 
 
 def say_cost(subjects: int, features: int, settings: Mapping) -> str:
-    """Say how long a large study takes at most and what to set; nothing of a small one."""
+    """Say about how long a large study takes and what to set; nothing of a small one."""
     hours = most_hours(subjects, features, settings)
     if hours < WORTH_SAYING_HOURS:
         return ""
-    said = f"yan2021: {subjects} sessions with {features} features per region take up to {hours:.1f} CPU hours"
+    said = f"yan2021: {subjects} sessions with {features} features per region take some {hours:.1f} CPU hours"
     choices = {"screen": 5, "max_features": 20}
     less = [
-        f"papers.yan2021.{key}: {value} up to {most_hours(subjects, features, {**settings, key: value}):.1f}"
+        f"papers.yan2021.{key}: {value} some {most_hours(subjects, features, {**settings, key: value}):.1f}"
         for key, value in choices.items()
         if not settings.get(key)
     ]
