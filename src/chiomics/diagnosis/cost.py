@@ -2,8 +2,8 @@
 
 Nearly all of it goes to the stepwise selections. Their cost was measured on one core of a shared two-core machine, of
 300 to 2,000 subjects with 100 to 874 features that are independent and all carry an effect (docs/diagnosis.md):
-the model is no less than any of those, up to seven times as much. None of them took more than 2 √subjects steps; a selection
-without limit from features of stronger effects may take more.
+the model is no less than any of those, up to seven times as much. None of them took more than 2 √subjects steps;
+a selection without limit from features of stronger effects may take more.
 """
 
 from __future__ import annotations
