@@ -1,6 +1,10 @@
 # Everything that a user or a developer calls. `make demo` and `make test` are the two commands of the README.
-# The newest interpreter that is supported; uv, where it is there, knows or brings one.
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || uv python find '>=3.11,<3.14' 2>/dev/null || command -v python3 || echo python3)
+# The newest supported interpreter that runs (a name alone, such as one of pyenv's, may lead nowhere); uv may know one too.
+SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+ifndef PYTHON
+PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 "$$(uv python find '>=3.11,<3.14' 2>/dev/null)"; do \
+	"$$p" -c '$(SUPPORTED)' 2>/dev/null && { command -v "$$p"; exit; }; done; echo python3)
+endif
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
@@ -17,8 +21,7 @@ TORCH_INDEX ?=
 install: $(READY)
 
 $(READY): requirements-build.lock requirements.lock requirements-torch.txt requirements-deepbet.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "chiomics needs Python 3.11, 3.12 or 3.13, but $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo not there). Install one (Debian, Ubuntu: apt install python3 python3-venv; Fedora: dnf install python3.13; anywhere: uv python install 3.13) or call: make $(MAKECMDGOALS) PYTHON=/path/to/python3.13" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { echo "chiomics needs Python 3.11, 3.12 or 3.13 with its venv module, but $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -1). Install one (Debian, Ubuntu: apt install python3 python3-venv; Fedora: dnf install python3.13; anywhere: uv python install 3.13) or call: make $(MAKECMDGOALS) PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] == (3, 11))' || command -v cc >/dev/null || command -v gcc >/dev/null || { echo "chiomics on Python 3.11 needs a C compiler (pyradiomics is built from source): install gcc, or take Python 3.12 or 3.13" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements-build.lock
