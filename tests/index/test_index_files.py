@@ -324,3 +324,18 @@ def test_columns_of_participants_in_another_case_are_read(tmp_path):
     }
     (row,) = index_bids(make_bids_tree(tmp_path / "bids", multi_echo("01", 1) | people))
     assert (row["group"], row["disease_duration"], row["Age"], row["age"]) == ("MS", "3", "1", "2")
+
+
+def test_a_cache_that_is_written_later_holds_readings_and_no_verdict(tmp_path):
+    bids, cache = make_bids_tree(tmp_path / "bids", multi_echo("{01,02}", 1)), tmp_path / "cache.json"
+    (bids / "qc_exclude.tsv").write_text("session\treason\nsub-02\tmotion\n")
+    later: list = []
+    rows = index_bids(bids, cache=cache, deferred=later, without={"tracts": "no atlas"})
+    assert [row["status"] for row in rows] == ["included", "excluded"]
+    assert not cache.exists()
+    for write in later:
+        write()
+    (bids / "qc_exclude.tsv").unlink()
+    rows = index_bids(bids, cache=cache)
+    assert cache.exists()
+    assert [(row["status"], row["without"]) for row in rows] == [("included", [])] * 2

@@ -174,7 +174,7 @@ def index_bids(
     if deferred is None:
         remembered.save()
     else:
-        deferred.append(remembered.save)
+        deferred.append(remembered.prepare())
     rows = _join(results)
     if not rows:
         raise EmptyCohortError(

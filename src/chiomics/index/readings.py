@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from chiomics.index.manifest import NO_INPUT
@@ -69,12 +69,21 @@ class Readings:
 
     def save(self) -> None:
         """Write what was read, where it is not what the file holds."""
-        if self._path is None or self._used == self._known:
-            return
-        from chiomics.core.files import write_text
+        self.prepare()()
 
+    def prepare(self) -> Callable[[], None]:
+        """Take down what was read, before verdicts and failures change its rows; the result writes it."""
+        path = self._path
+        if path is None or self._used == self._known:
+            return lambda: None
         text = json.dumps({"source": self._source, "participants": self._used}, ensure_ascii=False)
-        write_text(self._path, text)
+
+        def write() -> None:
+            from chiomics.core.files import write_text
+
+            write_text(path, text)
+
+        return write
 
 
 def _digest(lines: Iterable[str]) -> str:
