@@ -134,7 +134,7 @@ def _anatomy(rng: np.random.Generator, group: str, space: SubjectSpace, affine: 
 
 
 def _normal_images(rng: np.random.Generator, anatomy: Anatomy) -> tuple:
-    """Give FLAIR and T1w without lesions, white matter at 1, the fluid's level and the choroid's texture."""
+    """Return FLAIR and T1w without lesions, white matter at 1, the fluid's level and the choroid's texture."""
     draw, table = rng.uniform, tissue.tissue_table()
     grey, white, labels = anatomy.grey, anatomy.white, anatomy.labels
     fluid = np.clip(1 - grey - white, 0, 1)

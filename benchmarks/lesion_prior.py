@@ -39,7 +39,7 @@ SOURCE = (
 
 
 def onto_template(t1w: Path) -> np.ndarray:
-    """Give the affine from a stripped head's world to the template's."""
+    """Return the affine from a stripped head's world to the template's."""
     image = Volume.read(t1w)
     brain = image.like(np.where(own_brain(image).voxels, image.voxels, 0).astype(np.float32))
     with tempfile.TemporaryDirectory() as scratch:

@@ -104,7 +104,7 @@ def measure(
 
 
 def random_lesions(count: int) -> Lesions:
-    """Give noise in the shape of lesions, a sixteenth of them with a rim."""
+    """Return noise in the shape of lesions, a sixteenth of them with a rim."""
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"participant_id": "sub-01", "consensus": (np.arange(count) % 16 == 0).astype(float)})
     masks = np.zeros((count, *PATCH), np.uint8)

@@ -42,7 +42,7 @@ def test_why_a_scanner_cannot_be_left_out() -> None:
 
 
 def with_scanners(scanner_of_class: bool, *, mark: bool) -> Prepared:
-    """Give a cohort on two scanners, alternating or one per group, of which one leaves a mark in every image."""
+    """Return a cohort on two scanners, alternating or one per group, of which one leaves a mark in every image."""
     prepared = small_cohort(12)
     number = np.tile(np.arange(12), 2) % 2
     if scanner_of_class:

@@ -136,7 +136,7 @@ def test_study_takes_its_groups_with_lesions() -> None:
 
 
 def cohort_of(**sizes: int) -> tuple[list[str], list[str]]:
-    """Give group and patient of one session per patient."""
+    """Return group and patient of one session per patient."""
     rows = [(group, f"{group}{number}") for group, size in sizes.items() for number in range(size)]
     return [group for group, _ in rows], [name for _, name in rows]
 

@@ -44,7 +44,7 @@ def write_people(bids, people):
 
 
 def content(run):
-    """Give the bytes of all results that tell of the data."""
+    """Return the bytes of all results that tell of the data."""
     results = run.folder / "results"
     return {
         str(path.relative_to(results)): path.read_bytes()

@@ -81,7 +81,7 @@ def segmentation_settings(wildcards):
 
 
 def notes_on_images(wildcards):
-    """Give what the index said of a session's images, for its sidecar and its page."""
+    """Return what the index said of a session's images, for its sidecar and its page."""
     # What an earlier run of the job itself found must not make it run again.
     return [
         text for text in session_of(wildcards)["warnings"] if not text.startswith(("left out of ", "mapped without "))

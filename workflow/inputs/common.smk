@@ -285,20 +285,20 @@ FILE_COLUMNS = (
 
 
 def own_label_tables(wildcards):
-    """Give the tables beside the user's own label images, which name their labels."""
+    """Return the tables beside the user's own label images, which name their labels."""
     images = inputs_of(wildcards, "voi_labels") + inputs_of(wildcards, "lesion_labels")
     tables = [re.sub(r"\.nii(\.gz)?$", ".tsv", path) for path in images]
     return [path for path in tables if os.path.isfile(path)]
 
 
 def raw_files(wildcards):
-    """Give all files of the user's that a session is read from."""
+    """Return all files of the user's that a session is read from."""
     images = [path for column in FILE_COLUMNS for path in inputs_of(wildcards, column)]
     return images + own_label_tables(wildcards)
 
 
 def raw_files_unrecorded(wildcards, input):
-    """Give the same to a record of failure: which they are is no cause to run again, that is what inputs are for."""
+    """Return the same to a record of failure: which they are is no cause to run again, that is what inputs are for."""
     return raw_files(wildcards)
 
 

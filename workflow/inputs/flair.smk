@@ -57,7 +57,7 @@ resolve_pretrained_weights()
 
 
 def sessions_with_flair():
-    """Give the sessions with a FLAIR and a T1w; a gradient echo is not needed."""
+    """Return the sessions with a FLAIR and a T1w; a gradient echo is not needed."""
     mapped = [*anatomy_sessions(), *STRUCTURAL_SESSIONS.values()]
     return [row for row in mapped if row["FLAIR"] and row["T1w"]]
 
@@ -69,17 +69,17 @@ def segmentation_with_flair(wildcards):
 
 
 def flair_sessions(study):
-    """Give those of a study's two groups."""
+    """Return those of a study's two groups."""
     return [row for row in sessions_with_flair() if row.get("group") in config["papers"][study]["groups"]]
 
 
 def heads_of(cohort):
-    """Give the recipe of a simulated cohort of heads: seed and groups."""
+    """Return the recipe of a simulated cohort of heads: seed and groups."""
     return config["papers"]["wang2020"]["other_heads" if cohort == "other" else "heads"]
 
 
 def settings_of_heads(wildcards, cohort):
-    """Give what a part of a simulated cohort is made by."""
+    """Return what a part of a simulated cohort is made by."""
     recipes = {"recipes": ["flair"] if cohort == "other" else ["flair", "flair_matched"], "imaged": ["flair"]}
     return heads_of(cohort) | recipes | {"parts": head_parts(cohort), "sizes": IMAGE_SIZES}
 
@@ -96,14 +96,14 @@ def head_files(cohort):
 
 
 def prepared_files(wildcards):
-    """Give the prepared images of a study."""
+    """Return the prepared images of a study."""
     if SIMULATED:
         return head_files("flair")
     return [PREPARED.format(**session_wildcards(row)) for row in flair_sessions(wildcards.study)]
 
 
 def prepared_sidecars(wildcards):
-    """Give the sidecars of the prepared images, which say why a session cannot be used; simulated heads have none."""
+    """Return the sidecars of the prepared images, which say why a session cannot be used; simulated heads have none."""
     return [] if SIMULATED else [path.replace(".npz", ".json") for path in prepared_files(wildcards)]
 
 
@@ -148,7 +148,7 @@ def people_of_study(wildcards):
 
 
 def pretrained_weights(wildcards):
-    """Give the user's weights that trainings of a study start from."""
+    """Return the user's weights that trainings of a study start from."""
     return sorted(filter(None, FLAIR_SETTINGS[wildcards.study].get("pretrained", {}).values()))
 
 
@@ -160,7 +160,7 @@ def training_batches(study):
 
 
 def trainings_of_batch(wildcards):
-    """Give the trainings of one job."""
+    """Return the trainings of one job."""
     return training_batches(wildcards.study)[int(wildcards.batch)]
 
 
@@ -173,24 +173,24 @@ def trained_files(wildcards, kind):
 
 
 def heads_weights(wildcards):
-    """Give the weights of the arm that starts from simulated heads, none where no training of a job has it."""
+    """Return the weights of the arm that starts from simulated heads, none where no training of a job has it."""
     if wildcards.study != "wang2020":
         return []
     return PRETRAINED if any(one["arm"] == HEADS_ARM for one in trainings_of_batch(wildcards)) else []
 
 
 def matched_files(wildcards):
-    """Give the heads whose groups have equal lesion load; only the simulated cohort has them."""
+    """Return the heads whose groups have equal lesion load; only the simulated cohort has them."""
     return head_files("flair_matched") if SIMULATED else []
 
 
 def settings_of_study(wildcards):
-    """Give a paper's settings."""
+    """Return a paper's settings."""
     return FLAIR_SETTINGS[wildcards.study]
 
 
 def files_to_predict_flair(wildcards):
-    """Give the segmentations of all sessions with FLAIR and the model, or say what is missing."""
+    """Return the segmentations of all sessions with FLAIR and the model, or say what is missing."""
     if not config["flair"]["model"]:
         raise WorkflowError("predict_flair: flair.model names no model")
     rows = sessions_with_flair()
@@ -226,7 +226,7 @@ def lacking_for_flair(study):
 
 
 def flair_paper_targets(study):
-    """Give the tables, figures and the model of a paper."""
+    """Return the tables, figures and the model of a paper."""
     folder = f"results/papers/{study}"
     names = [f"{folder}/figure{name}.png" for name in FLAIR_FIGURES[study]]
     return [f"{folder}/README.md", *names, f"results/flair/models/{study}.safetensors"]

@@ -49,7 +49,7 @@ def rim_training_minutes(wildcards, attempt):
 
 
 def rim_participants_table():
-    """Give the participants' table for Table 1; simulated training lesions are of subjects without one."""
+    """Return the participants' table for Table 1; simulated training lesions are of subjects without one."""
     path = os.path.join(BIDS_DIR or "", "participants.tsv")
     return [path] if not SIMULATED and os.path.exists(path) else []
 
@@ -79,7 +79,7 @@ def sessions_to_predict():
 
 
 def files_to_predict(wildcards):
-    """Give the images of those sessions and the detector, or say what is missing."""
+    """Return the images of those sessions and the detector, or say what is missing."""
     if not config["rims"]["model"]:
         raise WorkflowError("predict_rims: rims.model names no detector")
     images = {key: paths for key, paths in sessions_to_predict().items() if key not in SESSION_KEYS}
@@ -90,13 +90,13 @@ def files_to_predict(wildcards):
 
 
 def names_to_predict(wildcards):
-    """Give the participant, session and run of those sessions."""
+    """Return the participant, session and run of those sessions."""
     found = sessions_to_predict()
     return list(zip(*(found[key] for key in SESSION_KEYS), strict=True))
 
 
 def zhang2022_targets():
-    """Give the tables, figures and models of Zhang et al. 2022."""
+    """Return the tables, figures and models of Zhang et al. 2022."""
     folder = "results/papers/zhang2022"
     figures = [f"{folder}/figure{name}.png" for name in (*ZHANG_DRAWN, "S4")]
     return [f"{folder}/README.md", *figures, *RIM_MODELS]

@@ -96,7 +96,7 @@ def load_voxels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _usable_affine(image: nib.spatialimages.SpatialImage, path: str | Path) -> np.ndarray:
-    """Give the affine of an image, of NIfTI the qform where the sform spans no volume."""
+    """Return the affine of an image, of NIfTI the qform where the sform spans no volume."""
     affine = image.affine
     if affine is not None and not _spans(affine) and hasattr(image, "get_qform"):
         affine = image.get_qform(coded=True)[0]

@@ -23,7 +23,7 @@ class LeftOut:
         self.rows.append((what, name, of, reason))
 
     def table(self) -> pd.DataFrame:
-        """Give the table ``left_out.tsv``, each line once."""
+        """Return the table ``left_out.tsv``, each line once."""
         return pd.DataFrame(list(dict.fromkeys(self.rows)), columns=list(COLUMNS))
 
     def warn(self) -> None:

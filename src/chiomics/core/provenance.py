@@ -21,7 +21,7 @@ _CHECKOUT = Path(__file__).resolve().parents[3]
 
 @cache
 def find_commit(checkout: str | Path = _CHECKOUT) -> str:
-    """Give the commit of a checkout.
+    """Return the commit of a checkout.
 
     Parameters
     ----------
@@ -46,13 +46,13 @@ def find_commit(checkout: str | Path = _CHECKOUT) -> str:
 
 
 def find_version() -> str:
-    """Give the package's version, with the commit where it is known, e.g. ``0.1.0+g1a2b3c4d5e6f``."""
+    """Return the package's version, with the commit where it is known, e.g. ``0.1.0+g1a2b3c4d5e6f``."""
     commit = find_commit()
     return f"{RELEASE}+g{commit}" if commit else RELEASE
 
 
 def find_versions(*packages: str) -> dict[str, str]:
-    """Give the versions of the package and of what its result hangs on.
+    """Return the versions of the package and of what its result hangs on.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ def code_alone(source: str) -> str:
 
 @cache
 def stage_version(stage: str) -> str:
-    """Give the version of a stage's code as results carry it.
+    """Return the version of a stage's code as results carry it.
 
     Parameters
     ----------

@@ -95,7 +95,7 @@ def _compare(
 
 
 def _degrees_apart(one: list[list[float]], other: list[list[float]], axis: int) -> float:
-    """Give the angle between the directions in which a world axis lies in the voxels of two forms."""
+    """Return the angle between the directions in which a world axis lies in the voxels of two forms."""
     first, second = (
         [value / math.hypot(*(row[i] for row in form)) for i, value in enumerate(form[axis])] for form in (one, other)
     )

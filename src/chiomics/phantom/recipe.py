@@ -198,7 +198,7 @@ def _truth_files(participant_id: str) -> list[str]:
 
 
 def packaged_profiles() -> dict:
-    """Give the acquisition profiles by name; not to be changed."""
+    """Return the acquisition profiles by name; not to be changed."""
     return _packaged("profiles.yaml")
 
 

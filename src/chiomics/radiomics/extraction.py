@@ -187,7 +187,7 @@ def expected_features(settings: Settings) -> list[tuple[float, str, str, str]]:
 
 
 def on_image(mask: ImageZYX, image: ImageZYX, settings: Settings) -> ImageZYX:
-    """Give a mask the image's geometry, as far as the parameter file's correctMask and geometryTolerance allow.
+    """Put a mask on the image's geometry, as far as the parameter file's correctMask and geometryTolerance allow.
 
     Raises
     ------

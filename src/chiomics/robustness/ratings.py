@@ -151,7 +151,7 @@ def _encode(column: pa.ChunkedArray) -> tuple[np.ndarray, list]:
 
 
 def _combine(coded: dict[str, tuple[np.ndarray, list]], keys: Sequence[str]) -> tuple[np.ndarray, pd.DataFrame]:
-    """Give a number to each combination of several columns, in the order of their codes, and list them."""
+    """Return a number to each combination of several columns, in the order of their codes, and list them."""
     shape = [len(coded[key][1]) for key in keys]
     flat = np.ravel_multi_index([coded[key][0] for key in keys], shape)
     if np.prod(shape, dtype=float) <= LARGEST_TABLE:

@@ -116,7 +116,7 @@ def equivalence_p(differences: np.ndarray, margin: float) -> float:
 
 
 def _features_of(ratings: Ratings, chosen: np.ndarray) -> pd.Series:
-    """Give the place of each feature among the columns, by its names."""
+    """Return the place of each feature among the columns, by its names."""
     columns = np.flatnonzero(chosen)
     return pd.Series(columns, index=pd.MultiIndex.from_frame(ratings.columns.loc[columns, FEATURE]))
 

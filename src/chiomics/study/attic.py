@@ -63,7 +63,7 @@ def set_aside(results: str | Path, sessions: Iterable[str], *, participants: Ite
 
 
 def session_of(entry: Path) -> str:
-    """Give the key of the session that a file or folder in a session's folder belongs to."""
+    """Return the key of the session that a file or folder in a session's folder belongs to."""
     run = re.search(r"_(run-[^_.]+)", entry.name)
     folders = [part for part in entry.parts if re.fullmatch(r"(sub|ses)-[^_]+", part)]
     return "_".join([*folders, *([run[1]] if run else [])])

@@ -29,7 +29,7 @@ def tidy_table(
 
 
 def wide_table(tidy: pd.DataFrame) -> pd.DataFrame:
-    """Give each feature of a tidy table of one region a column under pyradiomics' name."""
+    """Return each feature of a tidy table of one region a column under pyradiomics' name."""
     named = tidy.assign(name=tidy["image_type"] + "_" + tidy["feature_class"] + "_" + tidy["feature"])
     keys = ["participant", "group", "age", "sex", "site", "voi", "hemisphere", "echo_set", "preset"]
     return named.pivot(index=keys, columns="name", values="value").reset_index()

@@ -26,7 +26,7 @@ GROUPS = {"MS": "relapsing remitting multiple sclerosis", "NMOSD": "neuromyeliti
 
 
 def renamed(table, names):
-    """Give the rows of one nucleus to others."""
+    """Return the rows of one nucleus to others."""
     if "model" not in table:
         return table
     own = [table[table["model"] == "DN"].assign(model=name) for name in names]

@@ -119,12 +119,12 @@ def register(
 
 
 def _middle(volume: Volume) -> np.ndarray:
-    """Give the world point in the middle of a grid, mm."""
+    """Return the world point in the middle of a grid, mm."""
     return volume.affine[:3, :3] @ ((np.array(volume.voxels.shape[:3]) - 1) / 2) + volume.affine[:3, 3]
 
 
 def _shift(by: np.ndarray) -> np.ndarray:
-    """Give the matrix of a translation."""
+    """Return the matrix of a translation."""
     matrix = np.eye(4)
     matrix[:3, 3] = by
     return matrix

@@ -127,7 +127,7 @@ def _by_template(image: Volume, settings: Settings, out_dir: Path) -> BrainExtra
 
 
 def chosen_method(method: str) -> str:
-    """Give the method that ``auto`` means: the network where it is in the environment."""
+    """Return the method that ``auto`` means: the network where it is in the environment."""
     if method != "auto":
         return method
     return "deepbet" if network.is_available() else "template"

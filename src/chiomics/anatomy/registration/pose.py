@@ -63,7 +63,7 @@ class PoseFit:
         self._last = np.array(self.head.voxels.shape)[:, None] - 1
 
     def __call__(self, onto_image: np.ndarray) -> float:
-        """Give mutual information above 1 times the share that the image holds; matrix from template to image, mm."""
+        """Return mutual information above 1 times the share that the image holds; matrix from template to image, mm."""
         onto = self._to_voxels @ onto_image
         where = onto[:3, :3] @ self.points + onto[:3, 3:]
         within = ((where >= 0) & (where <= self._last)).all(0)
@@ -127,7 +127,7 @@ def find_pose(image: Volume, *, sizes: tuple[float, float] = SIZES) -> np.ndarra
 
 
 def _best(poses: list[np.ndarray], cost, number: int) -> list[np.ndarray]:
-    """Give the poses of least cost that differ from each other by a step of the search or more."""
+    """Return the poses of least cost that differ from each other by a step of the search or more."""
     chosen: list[np.ndarray] = []
     for _, pose in sorted((cost(pose), tuple(pose)) for pose in poses):
         if all(np.abs(np.subtract(pose, other)[:3]).max() > 6 or np.ptp([pose[3:], other[3:]], axis=0).max() > 0.05

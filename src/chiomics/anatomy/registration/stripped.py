@@ -26,7 +26,7 @@ CLOSING = 3.0
 
 
 def own_brain(image: Volume) -> Volume | None:
-    """Give the brain of an image that holds nothing else.
+    """Return the brain of an image that holds nothing else.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def own_brain(image: Volume) -> Volume | None:
 
 
 def _commonest(voxels: np.ndarray) -> float:
-    """Give the commonest value on the image's faces."""
+    """Return the commonest value on the image's faces."""
     faces = np.concatenate([np.take(voxels, place, axis).ravel() for axis in range(3) for place in (0, -1)])
     values, counts = np.unique(faces, return_counts=True)
     return float(values[counts.argmax()])

@@ -59,7 +59,7 @@ def carry_lesions(lesions: Volume, gre: Volume, to_gre: Chain) -> Volume:
 
 
 def seen_share(labels: Volume, image: Volume, chain: Chain) -> float:
-    """Give the share of what was drawn that lies in an image's field of view; 1 where nothing was drawn."""
+    """Return the share of what was drawn that lies in an image's field of view; 1 where nothing was drawn."""
     index = np.argwhere(labels.voxels > 0)
     if not len(index):
         return 1.0
@@ -87,12 +87,12 @@ def check_kept(volumes: Mapping[str, float], path: Path) -> None:
 
 
 def world_points(grid: Volume, index: np.ndarray) -> np.ndarray:
-    """Give the world points, in mm, of voxel indices of shape (3, n)."""
+    """Return the world points, in mm, of voxel indices of shape (3, n)."""
     return grid.affine[:3, :3] @ index + grid.affine[:3, 3:]
 
 
 def nearest_values(volume: Volume, points: np.ndarray) -> np.ndarray:
-    """Give the values at the nearest voxels, 0 outside."""
+    """Return the values at the nearest voxels, 0 outside."""
     back = np.linalg.inv(volume.affine)
     index = np.rint(back[:3, :3] @ points + back[:3, 3:]).astype(int)
     held = ((index >= 0) & (index < np.array(volume.voxels.shape[:3])[:, None])).all(axis=0)

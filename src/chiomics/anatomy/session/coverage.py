@@ -45,13 +45,13 @@ def seen_by(image: Volume) -> Volume:
 
 
 def template_points() -> dict[str, np.ndarray]:
-    """Give points of the template's brain and white matter, each of shape (3, n), in its world, mm."""
+    """Return points of the template's brain and white matter, each of shape (3, n), in its world, mm."""
     maps = {"brain": template_mask(RESOLUTION), "white matter": template_priors(RESOLUTION)["WM"]}
     return {name: _points(volume) for name, volume in maps.items()}
 
 
 def structure_points(structures: Mapping[tuple[str, str], Volume], to_template: Chain) -> np.ndarray:
-    """Give points of an atlas' structures, all as one, in the template's world; shape (3, n), mm."""
+    """Return points of an atlas' structures, all as one, in the template's world; shape (3, n), mm."""
     return to_template.map_points(np.concatenate([_points(volume) for volume in structures.values()], axis=1))
 
 

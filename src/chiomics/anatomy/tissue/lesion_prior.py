@@ -28,7 +28,7 @@ FRONT, BACK, HORN = 22.0, -38.0, 10.0
 
 @lru_cache(maxsize=1)
 def lesion_density() -> Volume:
-    """Give the density of lesions relative to its mean over the template's white matter.
+    """Return the density of lesions relative to its mean over the template's white matter.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def lesion_density() -> Volume:
 
 @lru_cache(maxsize=1)
 def flair_caps() -> Volume:
-    """Give how bright a FLAIR normally is beside the lateral ventricles: 1 at the tips of the horns, 0 far away."""
+    """Return how bright a FLAIR normally is beside the lateral ventricles: 1 at the tips of the horns, 0 far away."""
     fluid = template_priors(RESOLUTION)["CSF"]
     ventricles = template_ventricles(fluid)
     distance = ndimage.distance_transform_edt(ventricles.voxels != LATERAL, sampling=ventricles.voxel_size)

@@ -147,7 +147,7 @@ def lesion_probability(
     places: Mapping[str, np.ndarray] | None = None,
     settings: LesionSettings | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give each voxel's probability of lesion.
+    """Return each voxel's probability of lesion.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def _from_odds(odds: np.ndarray, brightness: np.ndarray, voxel_size: np.ndarray)
 
 
 def edge_at_share(brightness: np.ndarray, evidence: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
-    """Give 0.5 where brightness is the share `EDGE` of the lesion's own, rising to 1 and falling to 0 linearly.
+    """Return 0.5 where brightness is the share `EDGE` of the lesion's own, rising to 1 and falling to 0 linearly.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ class Words:
         self._last: tuple[pa.Array, np.ndarray] | None = None
 
     def code(self, word: str) -> int:
-        """Give the code of a word in our spelling."""
+        """Return the code of a word in our spelling."""
         if word not in self._code:
             self._code[word] = len(self.known)
             self.known.append(word)
@@ -80,7 +80,7 @@ class Words:
         return np.where(codes == nothing, of_row, codes).astype(np.int32)
 
     def array(self, codes: np.ndarray) -> pa.DictionaryArray:
-        """Give codes as an Arrow array."""
+        """Return codes as an Arrow array."""
         return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(self.known, pa.string()))
 
     def _own(self, value: object, path: Path) -> int:

@@ -99,7 +99,7 @@ DEFAULTS = {name: column.default for name, column in COLUMNS.items()}
 
 
 def own_name(name: str) -> str | None:
-    """Give the name of ours that a column's header stands for; None where it is none of them."""
+    """Return the name of ours that a column's header stands for; None where it is none of them."""
     key = name.strip().strip('"').casefold().replace(" ", "_")
     for column in COLUMNS.values():
         if key == column.name or key in column.also:

@@ -114,7 +114,7 @@ def contradictions(frame: pd.DataFrame, key: str, names: Sequence[str]) -> tuple
 
 
 def meaning(name: str, text: object) -> object:
-    """Give what a cell means, so that two spellings of it can be compared: 34 and 34.0, M and male."""
+    """Return what a cell means, so that two spellings of it can be compared: 34 and 34.0, M and male."""
     bare = str(text).strip()
     if name.casefold() == "sex" and bare.casefold() in SEX:
         return SEX[bare.casefold()]

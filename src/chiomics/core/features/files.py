@@ -66,7 +66,7 @@ class Source:
     first_line: int = 1
 
     def batches(self, names: Sequence[str]) -> Iterator[tuple[int, dict[str, pa.Array]]]:
-        """Give some columns part by part, as the file has them, with the number of the first row of each part."""
+        """Return some columns part by part, as the file has them, with the number of the first row of each part."""
         wanted = {name: ds.field(self.columns.get(name, name)) for name in names}
         line = self.first_line
         for batch in self.rows.scanner(columns=wanted, batch_size=BATCH, use_threads=False).to_batches():

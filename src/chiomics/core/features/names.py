@@ -97,7 +97,7 @@ def is_alike(column: str) -> bool:
 
 
 def feature_order(image_type: str, feature_class: str, feature: str) -> tuple:
-    """Give the place of a feature in the order of pyradiomics' own output, whatever the order of a table's rows."""
+    """Return the place of a feature in the order of pyradiomics' own output, whatever the order of a table's rows."""
     _, _, band = image_type.partition("wavelet-")
     image = (0, "") if image_type == "original" else (1, f"{_WAVELETS.index(band)}") if band in _WAVELETS else None
     kind = CLASSES.index(feature_class) if feature_class in CLASSES else len(CLASSES)

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def same_person(name: str) -> str:
-    """Give a participant's name without ``sub-``, as tables are joined by it."""
+    """Return a participant's name without ``sub-``, as tables are joined by it."""
     return str(name).strip().removeprefix("sub-")
 
 
@@ -59,7 +59,7 @@ def check_names(names: Sequence[str], people: pd.DataFrame) -> None:
 
 
 def bare_name(name: str) -> str:
-    """Give a participant's name as spreadsheets leave it: no ``sub-``, no leading zeros, no case."""
+    """Return a participant's name as spreadsheets leave it: no ``sub-``, no leading zeros, no case."""
     return re.sub(r"0*(\d+)", r"\1", same_person(name).casefold())
 
 

@@ -170,7 +170,7 @@ def _features(
 
 
 def _values(table: pa.Table, raw: RawTable) -> np.ndarray:
-    """Give the numbers of all feature columns, one column after the other."""
+    """Return the numbers of all feature columns, one column after the other."""
     written = [name for name in table.column_names if not _is_number(table.schema.field(name).type)]
     values = np.empty((table.num_columns, len(table)))
     for place, name in enumerate(table.column_names):

@@ -48,14 +48,14 @@ def count_above(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def roc_on_grid(labels: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Give the highest true positive rate at a false positive rate no higher than each of the grid."""
+    """Return the highest true positive rate at a false positive rate no higher than each of the grid."""
     _, true, false = count_above(labels, scores)
     rates = np.append(0, false / false[-1])
     return np.append(0, true / true[-1])[np.searchsorted(rates, grid + 1e-12, side="right") - 1]
 
 
 def precision_on_grid(labels: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Give the precision at the lowest recall that reaches each of the grid, as average precision sums it."""
+    """Return the precision at the lowest recall that reaches each of the grid, as average precision sums it."""
     _, true, false = count_above(labels, scores)
     found = true > 0
     true, false = true[found], false[found]

@@ -26,7 +26,7 @@ def torch_missing() -> str:
 
 
 def choose_device(choice: str = "auto") -> torch.device:
-    """Give the device of a setting; `auto` is CUDA where there is a card, else the CPU.
+    """Return the device of a setting; `auto` is CUDA where there is a card, else the CPU.
 
     Raises
     ------
@@ -46,13 +46,13 @@ def choose_device(choice: str = "auto") -> torch.device:
 
 
 def derive_seed(seed: int, purpose: str, number: int = 0) -> int:
-    """Give an independent seed for a purpose (`initialisation`, `order` ...) and a count, such as the epoch."""
+    """Return an independent seed for a purpose (`initialisation`, `order` ...) and a count, such as the epoch."""
     digest = hashlib.sha256(f"{seed}/{purpose}/{number}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def make_generator(seed: int, purpose: str, number: int = 0) -> torch.Generator:
-    """Give a generator on the CPU with a seed of `derive_seed`."""
+    """Return a generator on the CPU with a seed of `derive_seed`."""
     import torch
 
     return torch.Generator().manual_seed(derive_seed(seed, purpose, number))

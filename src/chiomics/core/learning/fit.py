@@ -32,7 +32,7 @@ class Data(Protocol):
     """What is learnt from."""
 
     def epoch(self, generator: torch.Generator) -> Iterable[Any]:
-        """Give the batches of one epoch; order and augmentation draw from the generator alone."""
+        """Return the batches of one epoch; order and augmentation draw from the generator alone."""
 
 
 @dataclass(frozen=True)

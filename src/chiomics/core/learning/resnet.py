@@ -104,14 +104,14 @@ class ResNet(nn.Module):
         return getattr(self, f"layer{self.stages}")
 
     def maps(self, x: torch.Tensor) -> torch.Tensor:
-        """Give the last stage's maps, shape (samples, width, *space)."""
+        """Return the last stage's maps, shape (samples, width, *space)."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         for number in range(1, self.stages + 1):
             x = getattr(self, f"layer{number}")(x)
         return x
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Give class scores, or the mean over space where there is no last layer."""
+        """Return class scores, or the mean over space where there is no last layer."""
         pooled = self.maps(x).flatten(2).mean(dim=2)
         return pooled if self.fc is None else self.fc(pooled)
 

@@ -36,7 +36,7 @@ def random_batches(count: int, size: int, generator: torch.Generator, *, least: 
 def stratified_batches(
     labels: torch.Tensor, size: int, generator: torch.Generator, *, least: int = 3
 ) -> Iterator[torch.Tensor]:
-    """Give every batch its share of positive samples, and at least `least` of them.
+    """Draw every batch with its share of positive samples, and at least `least` of them.
 
     Negative samples are seen once per epoch. Positive ones are dealt out in turn, in a new order at every round, and
     are seen several times where their share alone would leave a batch with fewer than `least`.

@@ -276,7 +276,7 @@ def _mixed(labels: np.ndarray, present: np.ndarray) -> int:
 
 
 def _ramp_share(labels: np.ndarray) -> float:
-    """Give the share of the labelled voxels that lie between a smaller and a larger value along some axis."""
+    """Return the share of the labelled voxels that lie between a smaller and a larger value along some axis."""
     ramp = np.zeros(labels.shape, bool)
     for axis in range(3):
         moved = np.moveaxis(labels, axis, 0)

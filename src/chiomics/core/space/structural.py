@@ -86,7 +86,7 @@ def standardise(voxels: np.ndarray) -> tuple[np.ndarray, dict]:
 
 
 def _filled_with(known: np.ndarray) -> float | None:
-    """Give the value that fills the background, None where no value does."""
+    """Return the value that fills the background, None where no value does."""
     values, counts = np.unique(known[:: max(known.size // 1_000_000, 1)], return_counts=True)
     most = counts.argmax()
     return float(values[most]) if counts[most] > FILLED * counts.sum() and values.size > 1 else None

@@ -150,7 +150,7 @@ def _check_sites(cohort: pd.DataFrame, y: np.ndarray, column: str, settings: dic
 def _all_folds(
     cohort: pd.DataFrame, y: np.ndarray, settings: dict
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Give training and test rows and labels of every fold of every repeat and permutation."""
+    """Return training and test rows and labels of every fold of every repeat and permutation."""
     for repeat in range(1 if settings["groups_column"] else settings["repeats"]):
         for train, test in split(cohort, y, settings, seeds=(repeat,)):
             yield train, test, y

@@ -276,7 +276,7 @@ def min_deviances_without(base: np.ndarray, y: np.ndarray, coefficients: np.ndar
 
 
 def _dual(y: np.ndarray, p: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """Give twice the entropy of the residuals after linear predictors moved; −∞ where one is no residual."""
+    """Return twice the entropy of the residuals after linear predictors moved; −∞ where one is no residual."""
     share = np.where(y > 0, 1 - p, p)[:, None] * (1 - np.where(y > 0, p, p - 1)[:, None] * moved)
     usable = ((share >= 0) & (share <= 1)).all(axis=0)
     bound = 2 * (entr(share) + entr(1 - share)).sum(axis=0)

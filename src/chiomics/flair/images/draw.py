@@ -50,7 +50,7 @@ def show_slices(
 
 
 def faces(volume: np.ndarray) -> list[np.ndarray]:
-    """Give the middle sagittal, coronal and axial picture of a cube, upright.
+    """Return the middle sagittal, coronal and axial picture of a cube, upright.
 
     Parameters
     ----------

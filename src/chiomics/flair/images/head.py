@@ -74,7 +74,7 @@ class Head:
         return cls(flair, *map(flair.like, masks), flair.like(lesions), *stays, to_template, from_template)
 
     def lesions_on_flair(self) -> np.ndarray:
-        """Give the lesion numbers on the FLAIR's voxels."""
+        """Return the lesion numbers on the FLAIR's voxels."""
         if same_grid(self.lesions, self.flair):
             return self.lesions.voxels.astype(np.int32)
         return self.on_flair(
@@ -141,7 +141,7 @@ def read_head(folder: str | Path, names: Mapping[str, str]) -> Head:
 
 
 def grid_points(volume: Volume) -> np.ndarray:
-    """Give the world coordinates of all voxels, shape (3, n) in mm."""
+    """Return the world coordinates of all voxels, shape (3, n) in mm."""
     index = np.indices(volume.voxels.shape[:3], dtype=np.float32).reshape(3, -1)
     return volume.affine[:3, :3] @ index + volume.affine[:3, 3:]
 

@@ -30,7 +30,7 @@ NAMES = {
 
 @cache
 def template_levels() -> tuple[float, ...]:
-    """Give the template z of the five slices in mm, the third where the template's lateral ventricles are largest."""
+    """Return the template z of the five slices in mm, the third where the template's lateral ventricles are largest."""
     return tuple(slice_levels(find_level(template_ventricles(template_priors(1.0)["CSF"]))))
 
 

@@ -50,13 +50,13 @@ def find_level(ventricles: Volume) -> float:
 
 
 def slice_levels(level: float) -> list[float]:
-    """Give the template z of the five slices, top to bottom, mm."""
+    """Return the template z of the five slices, top to bottom, mm."""
     middle = SLICES // 2
     return [level + GAP * (middle - number) for number in range(SLICES)]
 
 
 def slice_points(levels: list[float], *, pixels: int = FULL_PIXELS, slab: float = SLAB, samples: int = 3) -> np.ndarray:
-    """Give the template coordinates of every pixel.
+    """Return the template coordinates of every pixel.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ def read_classifier(path: str | Path) -> tuple[Classifier, dict[str, Any]]:
 
 
 def sizes_of(card: Mapping[str, Any]) -> dict[str, int]:
-    """Give the sizes that a model's images are prepared at; those of the other paper are as small as can be."""
+    """Return the sizes that a model's images are prepared at; those of the other paper are as small as can be."""
     network = card["network"]
     return {"edge": network.get("edge", SMALL), "pixels": network.get("pixels", SMALL)}
 

@@ -31,7 +31,7 @@ LEAST_SHARE = 0.25
 def attention_maps(
     model: Classifier, images: torch.Tensor, target: int, *, layer: str | None = None, batch: int = 8
 ) -> np.ndarray:
-    """Give Grad-CAM of one class.
+    """Return Grad-CAM of one class.
 
     Parameters
     ----------

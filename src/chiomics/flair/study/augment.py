@@ -45,7 +45,7 @@ class Images:
     noise_everywhere: bool = True
 
     def epoch(self, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Give the batches of one epoch."""
+        """Return the batches of one epoch."""
         for rows in random_batches(len(self.labels), self.batch, generator, least=2):
             rows = rows.to(self.images.device)
             yield self.augment(self.images[rows].float(), generator), self.labels[rows]

@@ -28,7 +28,7 @@ STRENGTH = {"lesion_sites": 0.01}
 
 
 def design(prepared: Prepared, name: str) -> np.ndarray | None:
-    """Give the predictors of a baseline.
+    """Return the predictors of a baseline.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def _demographics(table: pd.DataFrame) -> np.ndarray | None:
 
 
 def make_model(name: str) -> Any:
-    """Give an unfitted baseline."""
+    """Return an unfitted baseline."""
     model = LogisticRegression(C=STRENGTH.get(name, 1.0), max_iter=2000)
     return make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler(), model)
 

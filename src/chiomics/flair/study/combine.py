@@ -143,7 +143,7 @@ def compare_all(fair: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_draws(fair: pd.DataFrame, prepared: Prepared, settings: Mapping[str, Any]) -> pd.DataFrame:
-    """Give mean and intervals over the test draws of Seok et al. 2023, for both choices of the positive class.
+    """Return mean and intervals over the test draws of Seok et al. 2023, for both choices of the positive class.
 
     PPV and NPV come as the mean of each draw's ratio, as in the paper, and as the ratio of the means
     (``ppv_of_means``), with as many patients of each class.

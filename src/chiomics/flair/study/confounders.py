@@ -60,7 +60,7 @@ def table_of_confounders(mean_scores: pd.DataFrame, table: pd.DataFrame, *, draw
 
 
 def score_part(what: str, part: pd.DataFrame, draws: int, seed: int) -> dict:
-    """Give the row of a part of the sessions (columns y, p, participant): AUC with its interval over patients."""
+    """Return the row of a part of the sessions (columns y, p, participant): AUC with its interval over patients."""
     counts = part["y"].value_counts()
     row = {"what": what, "auc": np.nan, "low": np.nan, "high": np.nan, "p": np.nan, "n": len(part), "note": ""}
     if len(counts) < 2 or counts.min() < LEAST:

@@ -58,7 +58,7 @@ def compare_numbers(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
 
 
 def compare_moments(first: tuple[float, float, int], second: tuple[float, float, int]) -> float:
-    """Give p of Student's t test of two samples of which mean, standard deviation and size are printed."""
+    """Return p of Student's t test of two samples of which mean, standard deviation and size are printed."""
     return float(stats.ttest_ind_from_stats(*first, *second).pvalue)
 
 

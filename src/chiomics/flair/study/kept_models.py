@@ -23,7 +23,7 @@ CUBE = 165.0
 
 
 def random_network(arm: str, settings: Mapping[str, Any], seed: int, number: int) -> Classifier:
-    """Give a network that has learnt nothing."""
+    """Return a network that has learnt nothing."""
     with seeded(derive_seed(seed, "random weights", number), "initialisation"):
         return build_network(arm, dict(settings)).eval()
 

@@ -85,7 +85,7 @@ class Classifier(ResNet):
             self.to_rgb = nn.Conv2d(len(views.views) * views.blocks[0][0].out_channels, 3, 1)
 
     def maps(self, x: torch.Tensor) -> torch.Tensor:
-        """Give the last stage's maps."""
+        """Return the last stage's maps."""
         if self.views is not None:
             x = self.views(x)
             if self.compression == "rgb":
@@ -93,7 +93,7 @@ class Classifier(ResNet):
         return super().maps(x)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Give two class scores per sample."""
+        """Return two class scores per sample."""
         return self.fc(self.dropout(self.maps(x).flatten(2).mean(dim=2)))
 
 

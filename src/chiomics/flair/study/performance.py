@@ -57,13 +57,13 @@ def score_sessions(y: np.ndarray, p: np.ndarray) -> dict[str, float]:
 
 
 def swap_classes(scores: dict[str, float]) -> dict[str, float]:
-    """Give the same scores with the other class as the positive one, those that follow from them."""
+    """Return the same scores with the other class as the positive one, those that follow from them."""
     pairs = {"sensitivity": "specificity", "specificity": "sensitivity", "ppv": "npv", "npv": "ppv"}
     return {name: scores[pairs.get(name, name)] for name in scores if name != "average_precision"}
 
 
 def pooled_accuracy(sensitivity: float, specificity: float, positives: int, negatives: int) -> float:
-    """Give the accuracy that sensitivity and specificity imply for all patients together."""
+    """Return the accuracy that sensitivity and specificity imply for all patients together."""
     return (sensitivity * positives + specificity * negatives) / (positives + negatives)
 
 
@@ -114,7 +114,7 @@ def summarise(predictions: pd.DataFrame, *, draws: int, seed: int) -> pd.DataFra
 
 
 def patient_interval(part: pd.DataFrame, *, draws: int, seed: int) -> tuple[float, float]:
-    """Give the 95 % interval of the AUC, its mean over repeats, over patients, whether or not all repeats test all."""
+    """Return the 95 % interval of the AUC, its mean over repeats, over patients; all tested or not."""
     wide = part.pivot_table(index=["participant", "session", "y"], columns="repeat", values="p").reset_index()
     y, scores = wide["y"].to_numpy(), wide.drop(columns=["participant", "session", "y"]).to_numpy()
     if len(np.unique(y)) < 2:
@@ -151,7 +151,7 @@ def _interval_of_draws(
 
 
 def intervals_of_draws(values: Sequence[float], *, n_test: int, n_train: int) -> dict[str, float]:
-    """Give the intervals of a score over repeated test draws.
+    """Return the intervals of a score over repeated test draws.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ class Split:
 def wang_splits(
     y: np.ndarray, participants: np.ndarray, *, scheme: str, folds: int, repeat: int, seed: int
 ) -> list[Split]:
-    """Give the folds of one repeat.
+    """Return the folds of one repeat.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def size_of_test(y: np.ndarray, participants: np.ndarray, *, per_class: int) -> 
 def seok_splits(
     y: np.ndarray, participants: np.ndarray, test: np.ndarray, *, folds: int, repeat: int, seed: int
 ) -> list[Split]:
-    """Give the group folds that train on all but the test patients; ``select`` is the fold that is left out."""
+    """Return the group folds that train on all but the test patients; ``select`` is the fold that is left out."""
     rest = np.flatnonzero(~np.isin(participants, participants[test]))
     rng = np.random.default_rng([seed, repeat, 3])
     return [Split(rest[a], rest[b], test) for a, b in _grouped(y[rest], participants[rest], folds, rng)]

@@ -33,7 +33,7 @@ CURVE = ["epoch", "loss", "seconds", "train_accuracy", "select_accuracy", *FIELD
 
 
 def pick_images(prepared: Prepared, study: str, kind: str) -> np.ndarray:
-    """Give a study's images of a kind, channels first.
+    """Return a study's images of a kind, channels first.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def pick_images(prepared: Prepared, study: str, kind: str) -> np.ndarray:
 
 
 def labels_of(prepared: Prepared, settings: Mapping[str, Any], training: Training) -> np.ndarray:
-    """Give the classes, 1 for the positive one, permuted over patients where the training asks for it."""
+    """Return the classes, 1 for the positive one, permuted over patients where the training asks for it."""
     y = (prepared.table["group"] == settings["positive"]).to_numpy().astype(int)
     if not training.labels:
         return y
@@ -65,7 +65,7 @@ def labels_of(prepared: Prepared, settings: Mapping[str, Any], training: Trainin
 
 
 def split_of(prepared: Prepared, y: np.ndarray, settings: Mapping[str, Any], training: Training) -> Split:
-    """Give the rows of a training; arms of one repeat and fold share them."""
+    """Return the rows of a training; arms of one repeat and fold share them."""
     participants = prepared.table["participant"].to_numpy()
     if training.scheme == SCANNER_OUT:
         names = np.array(name_scanners(prepared.table.to_dict("records")))
@@ -99,7 +99,7 @@ def why_not_trained(prepared: Prepared, settings: Mapping[str, Any], training: T
 
 
 def make_plan(study: str, settings: Mapping[str, Any], *, decay: float, weights: torch.Tensor, score: Any) -> Plan:
-    """Give the paper's way to train.
+    """Return the paper's way to train.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def train_once(
 
 
 def augmentation(settings: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Give the keywords of `Images` for an input of a paper.
+    """Return the keywords of `Images` for an input of a paper.
 
     Shifts are a share of the cube's edge. Noise is the FLAIR's: a lesion mask has none, nor has what lies outside
     lesions in the FLAIR within them.
@@ -281,14 +281,14 @@ def _load_imagenet(model: Classifier, path: str | Path) -> None:
 
 
 def class_weights(y: np.ndarray, *, balanced: bool) -> torch.Tensor:
-    """Give the weights of the loss: n / (2 n_c), or 1."""
+    """Return the weights of the loss: n / (2 n_c), or 1."""
     counts = np.bincount(y, minlength=2).clip(1)
     return torch.tensor(len(y) / (2 * counts) if balanced else np.ones(2), dtype=torch.float32)
 
 
 @torch.no_grad()
 def predict(model: nn.Module, images: torch.Tensor, *, batch: int = 16) -> np.ndarray:
-    """Give the probability of the positive class, shape (samples,)."""
+    """Return the probability of the positive class, shape (samples,)."""
     device = next(model.parameters()).device
     model.eval()
     parts = [functional.softmax(model(part.to(device).float()), dim=1)[:, 1].cpu() for part in images.split(batch)]

@@ -63,7 +63,7 @@ class Training:
     fold: int
 
     def record(self) -> dict[str, Any]:
-        """Give the fields as columns of a table."""
+        """Return the fields as columns of a table."""
         return asdict(self)
 
 

@@ -90,7 +90,7 @@ def draw_patients(prepared: Prepared, settings: Mapping[str, Any]) -> Figure:
 
 
 def typical(table: pd.DataFrame, group: str) -> int:
-    """Give the row of the session whose lesion volume is nearest the median of its group's sessions with lesions."""
+    """Return the row of the session whose lesion volume is nearest the median of its group's sessions with lesions."""
     own = table[(table["group"] == group) & (table["lesion_count"] > 0)]["lesion_volume_mm3"]
     own = own if len(own) else table[table["group"] == group]["lesion_volume_mm3"]
     return int((own - own.median()).abs().idxmin())

@@ -116,7 +116,7 @@ def chi_map(
 
 
 def relaxation_maps(anatomy: Anatomy, properties: SubjectTissue) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give R2* (1/s), T1 (s) and proton density, with partial volume of fluid, grey and white matter.
+    """Return R2* (1/s), T1 (s) and proton density, with partial volume of fluid, grey and white matter.
 
     Parameters
     ----------

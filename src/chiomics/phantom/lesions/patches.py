@@ -74,7 +74,7 @@ class LesionBox:
     truth: dict
 
     def inversion_input(self) -> dict:
-        """Give what an inversion takes beside the field: mask, voxel size, direction of B0, noise and padding."""
+        """Return what an inversion takes beside the field: mask, voxel size, direction of B0, noise and padding."""
         known = {"mask": np.ones(self.field.shape, bool), "voxel_size": voxel_size(self.affine)}
         return known | {"b0_direction": b0_direction(self.affine), "noise": self.noise, "padding": PADDING}
 

@@ -52,7 +52,7 @@ def invert(name: str, local_field: np.ndarray, mask: np.ndarray, *, parameters: 
 
 
 def complete_parameters(name: str, parameters: Mapping) -> dict[str, object]:
-    """Give every parameter of an inversion with its value.
+    """Return every parameter of an inversion with its value.
 
     Parameters
     ----------

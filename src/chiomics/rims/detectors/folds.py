@@ -14,13 +14,13 @@ log = logging.getLogger(__name__)
 
 
 def count_rims(subjects: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give every subject once, sorted, and its number of rim lesions."""
+    """Return every subject once, sorted, and its number of rim lesions."""
     names, code = np.unique(subjects, return_inverse=True)
     return names, np.bincount(code, weights=labels, minlength=len(names)).astype(int)
 
 
 def strata_of(counts: np.ndarray) -> np.ndarray:
-    """Give the stratum of each count, 0 to 3."""
+    """Return the stratum of each count, 0 to 3."""
     return np.searchsorted(STRATA, counts, side="left")
 
 

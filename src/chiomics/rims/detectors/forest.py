@@ -42,14 +42,14 @@ class Forest:
     which: str
 
     def predict(self, lesions: Lesions) -> np.ndarray:
-        """Give the share of trees that call a rim, half a tree from 0 and 1 at the least, shape (lesions,)."""
+        """Return the share of trees that call a rim, half a tree from 0 and 1 at the least, shape (lesions,)."""
         share = self.classifier.predict_proba(self.scaler.transform(read_features(lesions, self.which)))[:, 1]
         trees = len(self.classifier.estimators_)
         return (share * trees + 0.5) / (trees + 1)
 
 
 def read_features(lesions: Lesions, which: str) -> pd.DataFrame:
-    """Give the features of an arm: `all`, `first_order` of the unfiltered map, or the `measures` that see a rim."""
+    """Return the features of an arm: `all`, `first_order` of the unfiltered map, or the `measures` that see a rim."""
     if which == "measures":
         return lesions.table[list(MEASURES)]
     if which == "first_order":

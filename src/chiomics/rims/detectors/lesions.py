@@ -49,14 +49,14 @@ class Lesions:
         return self.table["participant_id"].to_numpy(str)
 
     def take(self, rows: np.ndarray) -> Lesions:
-        """Give some of the lesions."""
+        """Return some of the lesions."""
         return Lesions(
             self.table.iloc[rows].reset_index(drop=True), self.features.iloc[rows].reset_index(drop=True),
             self.patches[rows], self.masks[rows],
         )  # fmt: skip
 
     def relabel(self, labels: np.ndarray) -> Lesions:
-        """Give the same lesions with other labels."""
+        """Return the same lesions with other labels."""
         return replace(self, table=self.table.assign(consensus=np.asarray(labels, float)))
 
 

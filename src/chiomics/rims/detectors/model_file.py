@@ -83,7 +83,7 @@ class LoadedForest:
     prior: float
 
     def predict(self, lesions: Lesions) -> np.ndarray:
-        """Give what `Forest.predict` gives."""
+        """Return what `Forest.predict` gives."""
         x = self.scaler.transform(read_features(lesions, self.which))
         at = np.repeat(self.roots[None], len(x), axis=0)
         while (inner := self.left[at] >= 0).any():
@@ -102,7 +102,7 @@ class LoadedLine:
     prior: float
 
     def predict(self, lesions: Lesions) -> np.ndarray:
-        """Give what `MeanChi.predict` gives."""
+        """Return what `MeanChi.predict` gives."""
         mean, sd, slope, intercept = self.line
         chi = (lesions.table["chi_mean"].to_numpy(float) - mean) / sd
         return 1 / (1 + np.exp(-(slope * chi + intercept)))

@@ -75,7 +75,7 @@ class LesionBatches:
         self.how = Augmentation(**settings["augmentation"])
 
     def epoch(self, generator: torch.Generator) -> Iterator[tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]]:
-        """Give augmented images, features and labels, batch by batch."""
+        """Return augmented images, features and labels, batch by batch."""
         size = self.settings["batch"]
         if self.settings["sampler"] == "stratified":
             chosen = stratified_batches(self.labels, size, generator, least=LEAST)
@@ -91,7 +91,7 @@ class LesionBatches:
             yield images, self.features[there], self.labels[rows].to(self.device)
 
     def in_order(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Give images and features as they are."""
+        """Return images and features as they are."""
         for start in range(0, len(self.labels), PREDICTED_AT_ONCE):
             rows = slice(start, start + PREDICTED_AT_ONCE)
             yield self._show(self.images[rows].float(), self.masks[rows].float()), self.features[rows]
@@ -129,7 +129,7 @@ class Network:
 
     @torch.no_grad()
     def predict(self, lesions: Lesions) -> np.ndarray:
-        """Give the probability of a rim, shape (lesions,)."""
+        """Return the probability of a rim, shape (lesions,)."""
         batches = LesionBatches(lesions, self.scaler, self.settings, self.device).in_order()
         return torch.cat([self.model.eval()(*batch)[0].sigmoid().double().cpu() for batch in batches]).numpy()
 
@@ -196,7 +196,7 @@ def train_network(
 
 
 def crop_box(shape: tuple[int, ...], crop: tuple[int, ...] | None) -> tuple[slice, ...]:
-    """Give the central part of a patch."""
+    """Return the central part of a patch."""
     sizes = [min(a, b) for a, b in zip(shape, crop or shape, strict=True)]
     return tuple(slice((a - b) // 2, (a - b) // 2 + b) for a, b in zip(shape, sizes, strict=True))
 

@@ -60,7 +60,7 @@ class Scaler:
         )
 
     def impute(self, features: pd.DataFrame) -> np.ndarray:
-        """Give the features in their order with medians for what is missing, shape (lesions, features).
+        """Return the features in their order with medians for what is missing, shape (lesions, features).
 
         Raises
         ------

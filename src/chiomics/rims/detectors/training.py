@@ -39,7 +39,7 @@ class Detector(Protocol):
     prior: float
 
     def predict(self, lesions: Lesions) -> np.ndarray:
-        """Give the probability of a rim, shape (lesions,)."""
+        """Return the probability of a rim, shape (lesions,)."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class MeanChi:
         return cls(regression, mean, sd, float(lesions.labels.mean()))
 
     def predict(self, lesions: Lesions) -> np.ndarray:
-        """Give the probability of a rim, shape (lesions,)."""
+        """Return the probability of a rim, shape (lesions,)."""
         chi = (lesions.table["chi_mean"].to_numpy(float) - self.mean) / self.sd
         return self.regression.predict_proba(chi[:, None])[:, 1]
 

@@ -52,7 +52,7 @@ def reliability(calls: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def over_prevalence(performance: pd.DataFrame) -> pd.DataFrame:
-    """Give F1 and the positive predictive value of every arm and threshold at `PREVALENCES`."""
+    """Return F1 and the positive predictive value of every arm and threshold at `PREVALENCES`."""
     rows = []
     for row in performance.to_dict("records"):
         f1, ppv = f1_at_prevalence(row["sensitivity"], row["specificity"], PREVALENCES)

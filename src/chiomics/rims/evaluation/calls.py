@@ -68,7 +68,7 @@ def _combine(own: pd.DataFrame) -> pd.DataFrame:
 
 
 def _threshold(part: pd.DataFrame) -> float:
-    """Give the F1 threshold, NaN where the lesions are of one class."""
+    """Return the F1 threshold, NaN where the lesions are of one class."""
     if part["label"].nunique() < 2:
         log.warning("%s, fold %s: no threshold from lesions of one class", part["arm"].iloc[0], part["fold"].iloc[0])
         return np.nan

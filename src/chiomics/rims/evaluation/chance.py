@@ -33,7 +33,7 @@ def permute_within_strata(subjects: np.ndarray, labels: np.ndarray, rng: np.rand
 
 
 def lesion_strata(subjects: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Give every lesion the stratum of its subject."""
+    """Return every lesion the stratum of its subject."""
     names, counts = count_rims(subjects, labels)
     return strata_of(counts)[np.searchsorted(names, subjects)]
 

@@ -124,7 +124,7 @@ def review_counts(calls: pd.DataFrame, *, below: float = 0.95) -> pd.DataFrame:
 
 
 def percentiles(values: np.ndarray, *, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Give the percentile interval of samples, NaN where there is none."""
+    """Return the percentile interval of samples, NaN where there is none."""
     known = values[np.isfinite(values)]
     if not len(known):
         return np.nan, np.nan
@@ -133,7 +133,7 @@ def percentiles(values: np.ndarray, *, confidence: float = CONFIDENCE) -> tuple[
 
 
 def bootstrap_p(drawn: np.ndarray) -> float:
-    """Give twice the smaller share of samples on one side of 0, and no less than two of all samples and one more."""
+    """Return twice the smaller share of samples on one side of 0, and no less than two of all samples and one more."""
     known = drawn[np.isfinite(drawn)]
     side = min((known <= 0).sum(), (known >= 0).sum())
     return float(min(1.0, 2 * (side + 1) / (len(known) + 1)))

@@ -100,12 +100,12 @@ def compare_correlations(counts: pd.DataFrame, first: str, rule: str) -> pd.Data
 
 
 def correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Give Pearson's r, NaN where one does not vary."""
+    """Return Pearson's r, NaN where one does not vary."""
     return float(np.corrcoef(x, y)[0, 1]) if x.std() > 0 and y.std() > 0 else np.nan
 
 
 def fisher_interval(r: float, count: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Give the interval of a correlation by Fisher's z."""
+    """Return the interval of a correlation by Fisher's z."""
     if count < 4 or not np.isfinite(r) or abs(r) >= 1:
         return np.nan, np.nan
     margin = stats.norm.ppf(0.5 + confidence / 2) / np.sqrt(count - 3)
@@ -113,7 +113,7 @@ def fisher_interval(r: float, count: int, *, confidence: float = 0.95) -> tuple[
 
 
 def icc_agreement(x: np.ndarray, y: np.ndarray) -> float:
-    """Give ICC(A,1) of two counters (McGraw and Wong 1996)."""
+    """Return ICC(A,1) of two counters (McGraw and Wong 1996)."""
     table, n, k = np.stack([x, y], axis=1), len(x), 2
     total = table.mean()
     rows = k * np.sum((table.mean(axis=1) - total) ** 2) / (n - 1)

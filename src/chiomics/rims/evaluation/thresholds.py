@@ -15,7 +15,7 @@ METRICS = ("accuracy", "f1", "sensitivity", "specificity", "ppv")
 
 
 def f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Give the score from which on a call of rims has the highest F1; the highest such score of several.
+    """Return the score from which on a call of rims has the highest F1; the highest such score of several.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def sensitive_threshold(labels: np.ndarray, scores: np.ndarray, *, below: float = 0.95) -> float:
-    """Give the threshold with the largest sensitivity below a limit, and with the fewest calls of those.
+    """Return the threshold with the largest sensitivity below a limit, and with the fewest calls of those.
 
     Zhang et al. 2022 (Discussion) read the number of lesions to review from it. Infinite where even one call reaches
     the limit.
@@ -48,7 +48,7 @@ def count_calls(labels: np.ndarray, calls: np.ndarray) -> dict[str, int]:
 
 
 def rate(counts: Mapping[str, float] | pd.DataFrame) -> dict[str, np.ndarray]:
-    """Give `METRICS` of counts, arrays or numbers; NaN where nothing was called or nothing is there."""
+    """Return `METRICS` of counts, arrays or numbers; NaN where nothing was called or nothing is there."""
     tp, fp, fn, tn = (np.asarray(counts[name], float) for name in COUNTS)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
@@ -58,7 +58,7 @@ def rate(counts: Mapping[str, float] | pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def f1_at_prevalence(sensitivity: float, specificity: float, prevalence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give F1 and the positive predictive value that the same detector would have at other shares of rim lesions."""
+    """Return F1 and the positive predictive value that the same detector would have at other shares of rim lesions."""
     share = np.asarray(prevalence, float)
     true, false = share * sensitivity, (1 - share) * (1 - specificity)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -14,7 +14,7 @@ KNOWN = ("rim", "kind", "rim_fraction", "rim_contrast", "vein")
 def add_truth(
     table: pd.DataFrame, labels: np.ndarray, truth: np.ndarray, known: pd.DataFrame, *, consensus: str = "exclude"
 ) -> pd.DataFrame:
-    """Give each lesion what is known of the simulated one that it overlaps most.
+    """Find for each lesion what is known of the simulated one that it overlaps most.
 
     Parameters
     ----------

@@ -117,7 +117,7 @@ def blur(images: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
 
 
 def gaussian_kernels(sigmas: torch.Tensor) -> torch.Tensor:
-    """Give a kernel for each σ, all as wide as the widest, shape (N, 2 radius + 1)."""
+    """Return a kernel for each σ, all as wide as the widest, shape (N, 2 radius + 1)."""
     radii = torch.floor(4 * sigmas + 0.5)
     reach = int(radii.max())
     at = torch.arange(-reach, reach + 1, dtype=sigmas.dtype)
@@ -126,7 +126,7 @@ def gaussian_kernels(sigmas: torch.Tensor) -> torch.Tensor:
 
 
 def _affine(unit: torch.Tensor, voxel_size: tuple[float, ...], shape: torch.Size, how: Augmentation) -> torch.Tensor:
-    """Give matrices on the unit cube of the grid: rotations about three axes and one scale, drawn from −1 to 1."""
+    """Return matrices on the unit cube of the grid: rotations about three axes and one scale, drawn from −1 to 1."""
     angles = unit[:, :3] * math.radians(how.degrees)
     matrix = torch.eye(3).repeat(len(unit), 1, 1)
     for axis, (first, second) in enumerate([(1, 2), (0, 2), (0, 1)]):

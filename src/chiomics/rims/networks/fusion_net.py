@@ -82,7 +82,7 @@ class TwoBranchResNet(nn.Module):
         return self.chi.last_stage
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Give the mean over space of both last maps."""
+        """Return the mean over space of both last maps."""
         maps = []
         for network, image in ((self.chi, images[:, :1]), (self.flair, images[:, 1:])):
             maps.append(network.layer1(network.maxpool(network.relu(network.bn1(network.conv1(image))))))
@@ -133,7 +133,7 @@ class FusionNet(nn.Module):
     def forward(
         self, images: torch.Tensor | None, features: torch.Tensor | None, labels: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Give logits and their labels; with labels in training there are more of both than lesions.
+        """Return logits and their labels; with labels in training there are more of both than lesions.
 
         Parameters
         ----------

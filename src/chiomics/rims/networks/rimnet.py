@@ -58,7 +58,7 @@ class RimNet(nn.Module):
     def forward(
         self, images: torch.Tensor, features: torch.Tensor | None = None, labels: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Give a logit of every lesion, and the labels as they came."""
+        """Return a logit of every lesion, and the labels as they came."""
         chi, flair = self.chi1(images[:, :1]), self.flair1(images[:, 1:])
         chi = self.chi_out(self.chi3(self.chi2(torch.cat([chi, flair], dim=1))))
         flair = self.flair_out(self.flair3(self.flair2(flair)))

@@ -64,7 +64,7 @@ def _gradcam(detector: Any, lesions: Lesions) -> np.ndarray:
 
 
 def _occlude(detector: Any, lesion: Lesions, voxel_size: Sequence[float]) -> np.ndarray:
-    """Give parts of one lesion the χ of its core, and spread the fall of the probability over what was changed.
+    """Fill parts of one lesion with the χ of its core, and spread the fall of the probability over what was changed.
 
     A part is half as wide as the lesion in plane and goes through all its slices: a forest that is sure of a rim is
     still sure when less is hidden.

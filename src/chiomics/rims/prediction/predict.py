@@ -79,6 +79,6 @@ def count_burden(predicted: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFram
 
 
 def review_table(predicted: pd.DataFrame) -> pd.DataFrame:
-    """Give the lesions to review as a table of ratings: an expert fills `rim`, and the workflow reads it back."""
+    """Return the lesions to review as a table of ratings: an expert fills `rim`, and the workflow reads it back."""
     wanted = predicted.loc[predicted["rim_review"] == 1, KEYS]
     return wanted.assign(rater="", rim="")

@@ -151,7 +151,7 @@ def _read_folder(anat: Path, root: Path, run: str) -> SessionFiles:
 
 
 def _matches(anat: Path, kind: str, run: str) -> list[Path]:
-    """Give the files of a run that the first fitting pattern finds; where no file names that run, those of none."""
+    """Return the files of a run that the first fitting pattern finds; where no file names that run, those of none."""
     for pattern in PATTERNS[kind]:
         fitting = sorted(anat.glob(pattern))
         for wanted in dict.fromkeys((run, "")):
@@ -161,7 +161,7 @@ def _matches(anat: Path, kind: str, run: str) -> list[Path]:
 
 
 def _run_of(path: Path) -> str:
-    """Give the run in a file's name, an empty string without one."""
+    """Return the run in a file's name, an empty string without one."""
     return next((part.removeprefix("run-") for part in path.name.split("_") if part.startswith("run-")), "")
 
 

@@ -13,7 +13,7 @@ from chiomics.rims.detectors.lesions import Lesions
 
 
 def study_facts(lesions: Lesions, *, source: str) -> dict[str, Any]:
-    """Give source, subjects, lesions, rims and their share."""
+    """Return source, subjects, lesions, rims and their share."""
     labels = lesions.labels
     return {
         "source": source[:1].upper() + source[1:], "subjects": len(np.unique(lesions.subjects)),
@@ -30,7 +30,7 @@ def card_facts(
     source: str,
     simulated: bool,
 ) -> dict[str, Any]:
-    """Give what a detector's card says of its training.
+    """Return what a detector's card says of its training.
 
     Parameters
     ----------

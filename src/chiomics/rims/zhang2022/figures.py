@@ -19,7 +19,7 @@ ORDER = ("qsmrim", "rimnet", "aprl_rf", "aprl_nn", "reference", "mean_chi")
 
 
 def colour_of(arm: str) -> str:
-    """Give a method's colour, the same in all figures."""
+    """Return a method's colour, the same in all figures."""
     names = [*ORDER, *(name for name in ARMS if name not in ORDER)]
     return COLOURS[names.index(arm) % len(COLOURS)]
 

@@ -18,7 +18,7 @@ read_published = partial(papers.read_published, WING)
 
 
 def published_number(arm: str, measure: str) -> float:
-    """Give a number of the text, NaN where the paper has none."""
+    """Return a number of the text, NaN where the paper has none."""
     numbers = read_published("numbers")
     found = numbers.loc[(numbers["arm"] == arm) & (numbers["measure"] == measure), "value"]
     return float(found.iloc[0]) if len(found) else float("nan")

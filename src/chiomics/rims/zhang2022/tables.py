@@ -67,7 +67,7 @@ def table1(lesions: Lesions, participants: pd.DataFrame | None, *, kappa: float)
 
 
 def table2(performance: pd.DataFrame, areas: pd.DataFrame) -> pd.DataFrame:
-    """Give performance per lesion, the best of ours first; columns as of `results`, and the areas below the curves."""
+    """Return performance per lesion, our best first; columns as of `results`, and the areas below the curves."""
     order = [arm for arm in order_of(areas) if ARMS[arm].table != "3"]
     missing = [arm for arm in read_published("table2")["arm"] if arm not in order]
     table = results(performance, read_published("table2"), [*order, *missing])
@@ -75,7 +75,7 @@ def table2(performance: pd.DataFrame, areas: pd.DataFrame) -> pd.DataFrame:
 
 
 def table3(performance: pd.DataFrame) -> pd.DataFrame:
-    """Give the ablations in the paper's order, with its ticks."""
+    """Return the ablations in the paper's order, with its ticks."""
     printed = read_published("table3")
     ticks = ["rimnet_fusion", "radiomics", "deepsmote"]
     table = results(performance, printed.drop(columns=ticks), list(printed["arm"]))
@@ -116,7 +116,7 @@ def results(performance: pd.DataFrame, printed: pd.DataFrame, arms: list[str]) -
 
 
 def kappa_of(table: pd.DataFrame) -> float:
-    """Give Cohen's kappa of the first two raters, NaN where there are fewer."""
+    """Return Cohen's kappa of the first two raters, NaN where there are fewer."""
     raters = table.filter(regex="^rater_").apply(pd.to_numeric)
     pairs = raters.loc[:, raters.notna().any()].iloc[:, :2].dropna()
     return agree(*pairs.to_numpy().T).kappa if pairs.shape[1] == 2 and len(pairs) else float("nan")
