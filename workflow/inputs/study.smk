@@ -69,6 +69,8 @@ def sidecars_of(row, stage):
         else:
             return {}
         return {patterns[0].format(**names): patterns[1].format(**names)}
+    if row["status"] == STRUCTURAL_ALONE:  # no echo, no map
+        return {}
     made = [name for name in map_names(row) if name[0] != "given"]
     pairs = [
         derivative("Chimap", ending, rec=rec, desc=desc) for rec, desc in made[:1] for ending in (".json", ".nii.gz")

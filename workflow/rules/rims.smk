@@ -169,6 +169,6 @@ rule predict_rims:
     params:
         sessions=names_to_predict,
         resample=config["rims"]["resample"],
-        simulated=SIMULATED,
+        simulated=FROM_SIMULATED,
     script:
         "../../scripts/rims/predict_rims.py"
