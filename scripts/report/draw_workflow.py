@@ -20,7 +20,9 @@ about = {path.stem: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")
 about = {rule: text.partition("\n")[0] for rule, text in about.items()}
 with TemporaryDirectory() as folder:
     configuration = Path(folder, "config.json")
-    configuration.write_text(json.dumps(snakemake.config), encoding="utf-8")
+    # "simulated" is no setting: the workflow adds it for the report's front page.
+    given = {key: value for key, value in snakemake.config.items() if key != "simulated"}
+    configuration.write_text(json.dumps(given), encoding="utf-8")
     asked = ["--rulegraph", "--forceall", "--snakefile", str(root / "Snakefile"), "--configfile", str(configuration)]
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", *asked, "--", target], capture_output=True, text=True, check=False,

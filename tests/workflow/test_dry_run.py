@@ -305,3 +305,10 @@ def test_what_is_made_of_a_session_hangs_on_settings_and_not_on_the_number_of_se
     planned = run.run("radiomics", config=config, options=("--dry-run",)).stdout
     assert "desc-3TE" not in planned
     assert set(re.findall(r"desc-(\w+)_features.parquet", planned)) == {"yan874GL32"}
+
+
+def test_the_workflow_draws_itself_from_its_own_configuration(workflow):
+    run, figure = workflow(), "results/papers/zhang2022/figureS4.png"
+    done = run.run(figure)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (run.folder / figure).stat().st_size > 0
