@@ -97,7 +97,8 @@ def test_features_are_read_in_these_regions_and_nothing_runs_twice(mapped, cohor
     anat = mapped.folder / "results/sub-MS01/anat"
     vois = {voi.name for voi in find_vois(sorted(anat.glob("*desc-dgm_dseg.nii.gz")))}
     assert vois == {"HCN", "PUT", "GP", "THA", "RN", "SN", "DN"}
-    features = pd.read_parquet(mapped.folder / "results/sub-MS01/radiomics/sub-MS01_features.parquet")
+    tables = sorted((mapped.folder / "results/sub-MS01/radiomics").glob("sub-MS01_*_features.parquet"))
+    features = pd.concat(pd.read_parquet(path) for path in tables)
     assert set(features.query("preset == 'yan874'")["voi"]) == vois
     assert {"CST", "NAWM"} <= set(features.query("preset == 'fiscone107'")["voi"])
     chi = voxels(next(anat.glob("*rec-tv_desc-all_Chimap.nii.gz")))

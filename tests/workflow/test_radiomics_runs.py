@@ -91,7 +91,8 @@ def test_what_is_not_perturbed_is_the_session_s_own_under_the_same_settings(work
         "radiomics": {"presets": {"fiscone107": {"gray_levels": [16]}}, "isolated_voxels": "ibsi"},
         "papers": {"fiscone2023": {"perturbations": {"nothing": {"kind": "intensity"}}}},
     }
-    names = [f"results/sub-MS01/radiomics/sub-MS01{desc}_features.parquet" for desc in ("", "_desc-perturbed")]
+    entities = ("rec-given_desc-fiscone107GL16", "desc-perturbed")
+    names = [f"results/sub-MS01/radiomics/sub-MS01_{entity}_features.parquet" for entity in entities]
     check(run.run(*names, config=config))
     own, perturbed = (pd.read_parquet(run.folder / name) for name in names)
     assert set(perturbed["perturbation"]) == {"nothing"}
