@@ -103,4 +103,4 @@ def test_what_is_not_perturbed_is_the_session_s_own_under_the_same_settings(work
 
 def test_simulated_subjects_are_measured_in_their_true_regions(workflow):
     jobs = workflow().plan("radiomics", config={"phantom": {"groups": {"HC": 1, "MS": 1, "NMOSD": 0}}})
-    assert jobs["extract_features"] == 2
+    assert jobs["extract_features"] == 4, "two subjects, the presets of fiscone2023 and yan2021"

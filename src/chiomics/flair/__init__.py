@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_face(
     {
         "Prepared": "images.prepare",
         "prepare_session": "images.prepare",
-        "read_classifier": "predict",
-        "score_sessions": "predict",
+        "read_classifier": "prediction.score",
+        "score_sessions": "prediction.score",
     },
 )
