@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from chiomics.index import read_manifest
 from tests.bids_trees import GRE, make_bids_tree, multi_echo
 from tests.core.features.tables import tidy_table
 from tests.workflow.conftest import ROOT
@@ -193,6 +194,12 @@ def test_what_needs_an_atlas_that_cannot_be_had_is_left_out_and_said(workflow, t
     assert f"nuclei are not made, everything else is, and a later run makes them: {reason}" in said
     assert "map_anatomy" in said
     assert "prepare_atlas" not in said
+    # A plan writes nothing; the manifest is written before jobs, of which `--touch` runs none.
+    run.run("anatomy", config=config, options=("--touch",))
+    (row,) = read_manifest(run.folder / "results/manifest.tsv")
+    assert row["without"] == ["nuclei", "tracts"]
+    for kind, warning in zip(("nuclei", "tracts"), row["warnings"][-2:], strict=True):
+        assert warning.startswith(f"made without {kind}: the atlas")
 
 
 def test_tracts_are_traced_where_there_are_diffusion_images(workflow, tmp_path):
