@@ -70,6 +70,17 @@ def write_image(path: Path, *, shape=SHAPE, affine=AFFINE, code=1, dtype=np.int1
     nib.save(image, path)
 
 
+def put_file(folder: Path, path: str) -> None:
+    """Put a file under any name, however odd: an image of zeros, or what begins like an NRRD."""
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    if ".nii" in path.lower():
+        kept = folder / ("image.nii" if path.lower().endswith(".nii") else "image.nii.gz")
+        nib.save(nib.Nifti1Image(np.zeros((30, 31, 32), np.uint8), np.eye(4)), kept)
+        kept.rename(folder / path)
+    else:
+        (folder / path).write_bytes(b"NRRD0004")
+
+
 def _write(path: Path, content: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == "":

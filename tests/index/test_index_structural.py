@@ -11,7 +11,7 @@ import pytest
 from chiomics.core.errors import SettingError
 from chiomics.index import index_bids
 from tests.anatomy.template_heads import rigid
-from tests.bids_trees import AFFINE, SHAPE, make_bids_tree, multi_echo
+from tests.bids_trees import AFFINE, SHAPE, make_bids_tree, multi_echo, put_file
 
 ANAT = "sub-01/anat/sub-01_{}"
 MASKS = "derivatives/own/sub-01/anat/sub-01_{}"
@@ -220,78 +220,6 @@ def test_t1w_and_flair_without_gre_serve_the_anatomy_alone(tmp_path):
     assert "serves" not in t1w_alone["reason"]
 
 
-NAMED = {  # what the warning says beside the path
-    MASKS.format("desc-manual_mask.nii.gz"): "a lesion mask is called sub-01_label-lesion_mask.nii.gz",
-    MASKS.format("space-FLAIR_desc-consensus_mask.nii.gz"): "a lesion mask is called",
-    MASKS.format("lesion_mask.nii.gz"): "a lesion mask is called",  # and is none of the brain
-    MASKS.format("FLAIR_mask.nii.gz"): "a lesion mask is called",
-    MASKS.format("LABEL-lesion_mask.nii.gz"): "a lesion mask is called",
-    MASKS.format("label-lesion_mask (1).nii.gz"): "a lesion mask is called",
-    "derivatives/own/sub-01/anat/lesion mask.nii.gz": "a lesion mask is called",
-    "derivatives/lst/sub-01/anat/ples_lpa_mFLAIR.nii": "a lesion mask is called",
-    MASKS.format("label-lesion_mask.nrrd"): ".nrrd is not read: save it as NIfTI",
-    "derivatives/own/sub-01/anat/Segmentation.seg.nrrd": ".nrrd is not read: save it as NIfTI",
-    MASKS.format("label-lesion_mask.nii.gz.gz"): "looks like a mask and is not used",
-    "derivatives/own/sub-01/anat/sub-02_label-lesion_mask.nii.gz": "its name says sub-02, its folder sub-01",
-    "derivatives/own/sub-01/ses-1/anat/sub-01_ses-1_label-lesion_mask.nii.gz": "no session ses-1",
-    MASKS.format("run-1_label-lesion_mask.nii.gz"): "its run or echo is not the session's",
-    "sub-01/sub-01_label-lesion_mask.nii.gz": "masks lie in anat/",
-    "derivatives/own/sub-01_label-lesion_mask.nii.gz": "lies outside derivatives/NAME/sub-01/",
-    "derivatives/own/anat/sub-01_label-lesion_mask.nii.gz": "lies outside derivatives/NAME/sub-01/",
-}
-FOLDERS = {  # what holds a mask and is not looked into
-    "sub-01/anat/masks/": "sub-01_label-lesion_mask.nii.gz",
-    "derivatives/own/sub-01/lesions/": "sub-01_label-lesion_mask.nii.gz",
-    "derivatives/nicmslesions/sub-01/CNN/": "out_CNN.nii.gz",
-    "derivatives/lesions/own/sub-01/": "anat/sub-01_label-lesion_mask.nii.gz",
-    "derivatives/sub-01/": "anat/sub-01_label-lesion_mask.nii.gz",
-}
-
-
-def _put(folder, path, shape=FINE["shape"]) -> None:
-    (folder / path).parent.mkdir(parents=True, exist_ok=True)
-    if ".nii" in path.lower():
-        kept = folder / ("image.nii" if path.lower().endswith(".nii") else "image.nii.gz")
-        nib.save(nib.Nifti1Image(np.zeros(shape, np.uint8), FINE["affine"]), kept)
-        kept.rename(folder / path)
-    else:
-        (folder / path).write_bytes(b"NRRD0004")
-
-
-@pytest.mark.parametrize("path", NAMED)
-def test_a_mask_that_cannot_be_used_is_named_with_what_to_do(tmp_path, path):
-    _put(tmp_path, path)
-    row = index_one(tmp_path, {ANAT.format("{T1w,FLAIR}"): FINE})
-    assert row["lesion_mask"] == row["T1w_mask"] == row["brain_mask"] == ""
-    (said,) = row["warnings"]
-    assert said.startswith(f"{path}: ")
-    assert NAMED[path] in said
-
-
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_a_folder_of_masks_that_is_not_looked_into_is_named(tmp_path, folder):
-    _put(tmp_path, folder + FOLDERS[folder])
-    (said,) = index_one(tmp_path, {ANAT.format("T1w"): FINE})["warnings"]
-    assert said.startswith(f"{folder}: the folder is not looked into")
-
-
-def test_what_pipelines_write_beside_masks_of_lesions_is_no_matter(tmp_path):
-    """An fMRIPrep tree: its masks of brain and tissue are no lost lesions, and of two parcellations one serves."""
-    names = (
-        "desc-preproc_T1w",
-        "desc-brain_mask",
-        "dseg",
-        "label-GM_probseg",
-        "desc-ribbon_mask",
-        "hemi-L_desc-cortex_mask",
-    )
-    names += ("desc-aseg_dseg", "desc-aparcaseg_dseg")
-    row = index_one(tmp_path, {ANAT.format("T1w"): FINE} | {MASKS.format(name): FINE for name in names})
-    assert row["tissue_labels"] == MASKS.format("desc-aseg_dseg.nii.gz")
-    assert row["T1w_mask"] == MASKS.format("desc-brain_mask.nii.gz")
-    assert [text.partition(":")[0] for text in row["warnings"]] == [MASKS.format("desc-aparcaseg_dseg.nii.gz")]
-
-
 def test_a_session_in_the_name_of_a_derived_mask_counts(tmp_path):
     spec = multi_echo("01", session="ses-{1,2}/") | {
         "sub-01/ses-{1,2}/anat/{name}_FLAIR": FINE,
@@ -371,7 +299,7 @@ LOOKALIKES = {
 
 @pytest.mark.parametrize("path", LOOKALIKES)
 def test_an_image_that_looks_like_the_t1w_or_flair_and_is_not_used_is_named(tmp_path, path):
-    _put(tmp_path, path)
+    put_file(tmp_path, path)
     said = index_one(tmp_path, {})["warnings"]
     assert any(text.startswith(f"{path}: looks like a") and LOOKALIKES[path] in text for text in said), said
 
@@ -402,8 +330,8 @@ def test_a_poor_image_that_is_the_only_one_is_used_and_said(tmp_path, name, imag
 
 @pytest.mark.parametrize("extension", [".NII.GZ", ".NII"])
 def test_upper_case_extensions_are_read(tmp_path, extension):
-    _put(tmp_path, ANAT.format(f"T1w{extension}"))
-    _put(tmp_path, MASKS.format(f"label-lesion_mask{extension}"))
+    put_file(tmp_path, ANAT.format(f"T1w{extension}"))
+    put_file(tmp_path, MASKS.format(f"label-lesion_mask{extension}"))
     row = index_one(tmp_path, {})
     assert row["T1w"] == ANAT.format(f"T1w{extension}")
     assert row["lesion_mask"] == MASKS.format(f"label-lesion_mask{extension}")

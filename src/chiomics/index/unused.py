@@ -16,16 +16,28 @@ from chiomics.index.structural import KINDS, READABLE, UNREAD
 #: Most files that one kind of warning names; of the rest the number is said.
 MOST = 6
 _LESION_LIKE = re.compile(
-    r"l(?:e|ä|ae)sion|plaque|wmh|wml|wmsa|hyperint|seg-lst|label-L_|bianca|(?:^|/)ples_", re.IGNORECASE
+    r"l(?:e|é|ä|ae)sion|plaque|wmh|wml|wmsa|hyperint|seg-lst|label-L_|bianca|flames|(?:^|/)ples_|"
+    r"(?:^|[-_. ])les(?:[-_. ]|$)",
+    re.IGNORECASE,
 )
 #: Names of masks and labels in general, unless they say of what other structure.
-_MASK_LIKE = re.compile(r"(?:^|[-_. ])(?:mask|roi|seg|segmentation|labels?|dseg|hard_seg|out_CNN)$", re.IGNORECASE)
+_MASK_LIKE = re.compile(
+    r"(?:^|[-_. ])(?:mask|roi|seg|segmentation|labels?|dseg|hard_seg|out_CNN|prob(?:_[01]|ability|map|seg)?|"
+    r"manual|consensus|rater[-_]?\w?|ground[-_ ]?truth|gt|contours?|annotations?)$",
+    re.IGNORECASE,
+)
 _OTHER_STRUCTURE = re.compile(
     r"brain|head|skull|scalp|bet|(?:^|[-_])(?:gm|wm|csf|bg|eyes?|air|fov|voi|vois|cst)(?:[-_.]|$)|gr[ae]y|white|ribbon|"
-    r"aseg|aparc|wmparc|synthseg|tissue|cortex|hippo|thalam|nucle|ventric|cerebell|vessel|vein|qsm|valid|face|hemi-|"
-    r"space-mni|space-oasis|space-fsa|res-\d|^[^_]+_(?:ses-[^_]+_)?(?:run-[^_]+_)?dseg$",
+    r"aseg|aparc|wmparc|synthseg|atlas|tissue|cortex|hippo|thalam|nucle|ventric|cerebell|vessel|vein|qsm|valid|face|hemi-|"
+    r"space-mni|space-oasis|space-fsa|res-\d",
     re.IGNORECASE,
 )  # fmt: skip
+#: Pipelines, or what lies in them, whose segmentation without a label is that of the tissues.
+_OF_TISSUES = re.compile(
+    r"^[^/]*(?:prep|nibabies|xcp|freesurfer|fastsurfer|mriqc|cat12)|label-(?:GM|WM|CSF)_probseg", re.IGNORECASE
+)
+_PLAIN_DSEG = re.compile(r"sub-[^_]+(?:_(?:ses|run|acq|space|res)-[^_]+)*_dseg", re.IGNORECASE)
+_FOLDER_OF_MASKS = re.compile(r"lesion|mask|seg|wmh|wml|roi|cnn", re.IGNORECASE)
 _FOLDER_LIKE = re.compile(r"lesion|mask|seg|wmh|wml|roi|cnn|anat|^t1|flair|mprage", re.IGNORECASE)
 _WORD = r"(?:^|[-_. /]){}(?:[-_. /]|$)"
 _KIND_LIKE = {
@@ -55,14 +67,15 @@ def unused_masks(files: list[NamedFile], row: dict, sessions: set[str]) -> list[
     """
     used, said = {row[role] for role in DERIVED}, " ".join(row["warnings"])
     like = "_".join(part for part in (row["participant_id"], row["session_id"]) if part)
+    # fMRIPrep's kind writes the tissues as sub-01_dseg, beside the probabilities of each.
+    of_tissues = {file.pipeline for file in files if _OF_TISSUES.search(f"{file.pipeline}/{_stem(file.path)}")}
     found = []
     for file in files:
         stem = _stem(file.path)
         other = file.session not in ("", row["session_id"])
         if (other and file.session in sessions) or file.path in used or file.path in said or not _is_image(file.path):
             continue
-        of_lesions = bool(_LESION_LIKE.search(stem))
-        if of_lesions or (_MASK_LIKE.search(stem) and not _OTHER_STRUCTURE.search(stem)):
+        if _may_be_lesions(stem) and not (file.pipeline in of_tissues and _PLAIN_DSEG.fullmatch(stem)):
             found.append(f"{file.path}: looks like a mask and is not used; {_cure(file, like, other)}")
     return _some(found)
 
@@ -110,6 +123,10 @@ def _stem(path: str) -> str:
     return re.sub(r"(?i)\.(nii(\.\w+)*|mgz|mgh|img|hdr|nrrd|mha|mnc|dcm|mif)$", "", name)
 
 
+def _may_be_lesions(stem: str) -> bool:
+    return bool(_LESION_LIKE.search(stem) or (_MASK_LIKE.search(stem) and not _OTHER_STRUCTURE.search(stem)))
+
+
 def _is_mask(file: NamedFile) -> bool:
     stem = _stem(file.path)
     return bool(_LESION_LIKE.search(stem) or _MASK_LIKE.search(stem) or file.suffix.lower() == "probseg")
@@ -133,6 +150,10 @@ def _disagreement(file: NamedFile) -> str:
 
 def _cure(file: NamedFile, like: str, other_session: bool) -> str:
     name = f"{like}_label-lesion_mask.nii.gz (with space-FLAIR or space-T1w where it was drawn on that)"
+    if file.suffix.lower() in ("dseg", "seg", "segmentation"):
+        name += f", one with a number for each lesion {like}_label-lesion_dseg.nii.gz"
+    if "prob" in file.path.rpartition("/")[2].lower():
+        name += f", probabilities {like}_label-lesion_probseg.nii.gz"
     if unread := _unread_format(file.path):
         return f"{unread} is not read: save it as NIfTI; a lesion mask is called {name}"
     if wrong := _disagreement(file):
@@ -177,20 +198,33 @@ def unused_folders(others: Iterable[str], row: dict) -> list[str]:
     list of str
         One line each.
     """
-    found, said = [], " ".join(row["warnings"])
+    found, said, participant = [], " ".join(row["warnings"]), row["participant_id"]
+    like = "_".join(part for part in (participant, row["session_id"]) if part)
+    home = f"derivatives/NAME/{participant}/"
     for path in others:
-        session = next((part for part in path.split("/") if part.startswith("ses-")), "")
-        if session not in ("", row["session_id"]) or path in said:
+        session = re.search(r"(?:^|/|_)(ses-[A-Za-z0-9+]+)(?=[/_.]|$)", path)
+        if (session and session[1] != row["session_id"]) or path in said:
             continue
         name = path.rstrip("/").rpartition("/")[2]
-        beside = re.match(rf"derivatives/(?![^/]+/{row['participant_id']}/)", path)
-        if path.endswith("/") and (beside or (_FOLDER_LIKE.search(name) and not name.startswith("ses-"))):
-            found.append(
-                f"{path}: the folder is not looked into; images and masks lie in anat/, raw or in "
-                f"derivatives/NAME/{row['participant_id']}/"
-            )
+        derived = path.startswith("derivatives/")
+        beside = derived and not re.match(rf"derivatives/[^/]+/{participant}/", path)
+        if name == "mri" and path.endswith("/") and derived:
+            if not row["tissue_labels"]:
+                found.append(
+                    f"{path}: FreeSurfer's folder is not looked into; its aparc+aseg.mgz is read as "
+                    f"{home}anat/{like}_desc-aparcaseg_dseg.mgz, a lesion mask as {like}_label-lesion_mask.mgz"
+                )
+        elif path.endswith("/") and (beside or (_FOLDER_LIKE.search(name) and not name.startswith("ses-"))):
+            found.append(f"{path}: the folder is not looked into; images and masks lie in anat/, raw or in {home}")
         elif beside and _is_image(path):
-            found.append(f"{path}: not used, it lies outside derivatives/NAME/{row['participant_id']}/")
+            found.append(f"{path}: not used, it lies outside {home}")
+        elif not derived and not path.startswith("sub-") and _is_image(path):
+            folders, stem = path.rpartition("/")[0], _stem(path)
+            if _may_be_lesions(stem) or (_FOLDER_OF_MASKS.search(folders) and not _OTHER_STRUCTURE.search(path)):
+                found.append(
+                    f"{path}: looks like a mask and is not used, for {path.partition('/')[0]}/ is not looked into; a "
+                    f"lesion mask is called {home}anat/{like}_label-lesion_mask.nii.gz"
+                )
     return _some(found)
 
 

@@ -21,7 +21,11 @@ logger = logging.getLogger(__name__)
 INHERITED = (".json", ".bval", ".bvec")
 #: Folder of a simulated cohort's known answers: an input only where the operator names it.
 TRUTH = "truth"
-_PARTICIPANT = re.compile(r"sub-[A-Za-z0-9+]+(?=[_.]|$)")
+#: Folders beside the participants' that hold no image of theirs, or what this workflow made.
+NO_IMAGES = frozenset(("derivatives", "code", "stimuli", "phenotype", "results", "models"))
+#: Endings of volumes that a mask may have, in lower case.
+VOLUMES = (".nii", ".nii.gz", ".mgz", ".mgh", ".nrrd", ".mha", ".img")
+_PARTICIPANT = re.compile(r"sub-[A-Za-z0-9+]+(?=[_./]|$)")
 
 
 class WalkedFile(NamedTuple):
@@ -72,6 +76,8 @@ def find_participants(
                     shared.append(_stat(entry, prefix))
                 elif prefix:
                     beside += _beside(bids_dir, f"{prefix}{entry.name}")
+                elif entry.name not in NO_IMAGES and not entry.name.startswith((".", "sub-")) and entry.is_dir():
+                    beside += _volumes_below(entry.path, f"{entry.name}/")
     for name, path in beside:
         if name in participants:
             participants[name].append((path, f"{bids_dir}/{path}"))
@@ -87,6 +93,28 @@ def _beside(bids_dir: str, path: str) -> list[tuple[str, str]]:
         return []
     with os.scandir(f"{bids_dir}/{path}") as entries:
         found = [(match[0], f"{path}/{entry.name}") for entry in entries if (match := _PARTICIPANT.match(entry.name))]
+    return sorted(found)
+
+
+def _volumes_below(folder: str, prefix: str, depth: int = 0) -> list[tuple[str, str]]:
+    """Name the volumes of participants in a folder that is not looked into, such as ``sourcedata/`` or ``masks/``.
+
+    Only where images of participants lie as a rule: one folder deep or in their ``anat/`` and the like, so that a store
+    of DICOM is not walked.
+    """
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path, name = f"{prefix}{entry.name}", _PARTICIPANT.search(f"{prefix}{entry.name}")
+            if entry.name.startswith("."):
+                continue
+            if not entry.is_dir():
+                if name and entry.name.lower().endswith(VOLUMES):
+                    found.append((name[0], path))
+            elif (name is None and depth == 0) or (
+                name and (entry.name == name[0] or entry.name.startswith("ses-") or entry.name in DATATYPES)
+            ):
+                found += _volumes_below(entry.path, f"{path}/", depth + 1)
     return sorted(found)
 
 
