@@ -20,7 +20,7 @@ from torch.nn import functional
 from chiomics.core.space.volume import Volume
 from chiomics.flair.images.head import Head
 from chiomics.flair.images.prepare import prepare_session
-from chiomics.flair.study.networks import build_network
+from chiomics.flair.study.networks.architectures import build_network
 from chiomics.phantom.head import tissue
 from chiomics.phantom.head.flair_heads import list_heads, read_flair_recipes, simulate_flair_heads
 

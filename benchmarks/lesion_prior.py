@@ -23,7 +23,7 @@ from chiomics.anatomy.registration.stripped import own_brain
 from chiomics.anatomy.registration.template import template_brain
 from chiomics.core.files import atomic_write, write_sidecar
 from chiomics.core.images import write_image
-from chiomics.core.lesion_density import FILE
+from chiomics.core.priors.lesion_density import FILE
 from chiomics.core.space.grids import coarsen
 from chiomics.core.space.volume import Volume
 from chiomics.phantom.lesions.lesions import DIAMETERS

@@ -3,9 +3,9 @@
 from chiomics.core.left_out import LeftOut
 from chiomics.core.logs import start_log
 from chiomics.diagnosis.cohort import read_cohort
-from chiomics.diagnosis.cost import say_cost
 from chiomics.diagnosis.estimators.site import check_study, say_site, site_table
 from chiomics.diagnosis.models import complete_settings, list_models, needed_regions
+from chiomics.diagnosis.planning.cost import say_cost
 from chiomics.diagnosis.recipe import count_radiomic, note_whitelists
 from chiomics.diagnosis.tables import write_tidy
 

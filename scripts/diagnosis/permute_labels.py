@@ -5,7 +5,7 @@ import pandas as pd
 from chiomics.core.logs import start_log
 from chiomics.core.tables import read_frame
 from chiomics.diagnosis.models import chunk, complete_settings, list_models
-from chiomics.diagnosis.permutation import permute
+from chiomics.diagnosis.performance.permutation import permute
 from chiomics.diagnosis.tables import write_tidy
 
 log = start_log(snakemake.log[0])

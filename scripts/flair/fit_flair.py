@@ -6,7 +6,7 @@ from chiomics.core.learning.device import choose_device
 from chiomics.core.learning.weights import save_model
 from chiomics.core.logs import start_log
 from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.study.final_model import describe_model, train_on_all
+from chiomics.flair.study.networks.final_model import describe_model, train_on_all
 
 log = start_log(snakemake.log[0])
 study, settings = snakemake.wildcards.study, snakemake.params.settings

@@ -6,8 +6,8 @@ from chiomics.core.files import atomic_write
 from chiomics.core.logs import start_log
 from chiomics.core.tables import write_frame
 from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.study.attention import summarise_attention
-from chiomics.flair.study.kept_models import map_study
+from chiomics.flair.study.networks.attention import summarise_attention
+from chiomics.flair.study.networks.kept_models import map_study
 
 log = start_log(snakemake.log[0])
 study, settings = snakemake.wildcards.study, snakemake.params.settings

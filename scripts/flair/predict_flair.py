@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from chiomics.commands.flair_predict import predict_sessions
 from chiomics.core.figures import left_out, save_figure
 from chiomics.core.logs import start_log
 from chiomics.core.tables import write_frame
-from chiomics.flair.prediction.run import predict_sessions
 from chiomics.flair.prediction.score import read_classifier
 
 log = start_log(snakemake.log[0])

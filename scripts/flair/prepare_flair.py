@@ -1,11 +1,11 @@
 """One session's volume and slices for the FLAIR classifiers, with a page to look at."""
 
+from chiomics.commands.flair_segmentation import prepare_segmentation
 from chiomics.core.errors import InputError
 from chiomics.core.files import write_sidecar
 from chiomics.core.logs import start_log
 from chiomics.flair.images.page import write_page
 from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.images.segmentation import prepare_segmentation
 
 log = start_log(snakemake.log[0])
 about, sizes = snakemake.params.about, snakemake.params.sizes

@@ -5,7 +5,7 @@ from chiomics.core.learning.weights import save_model
 from chiomics.core.logs import start_log
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.cohort import choose_sessions
-from chiomics.flair.study.final_model import describe_model, train_on_all
+from chiomics.flair.study.networks.final_model import describe_model, train_on_all
 from chiomics.flair.study.trainings import REFERENCE_ARM
 
 log = start_log(snakemake.log[0])

@@ -10,7 +10,7 @@ from chiomics.core.learning.weights import save_model
 from chiomics.core.logs import start_log
 from chiomics.core.tables import write_frame
 from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.study.training import CURVE, PREDICTIONS, train_once, why_not_trained
+from chiomics.flair.study.networks.training import CURVE, PREDICTIONS, train_once, why_not_trained
 from chiomics.flair.study.trainings import Training, keeps_model, name_of_model
 
 log = start_log(snakemake.log[0])

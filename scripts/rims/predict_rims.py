@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from chiomics.commands.rims_predict import predict_sessions
 from chiomics.core.logs import start_log
-from chiomics.rims.prediction.run import predict_sessions
 from chiomics.rims.prediction.sessions import PATTERNS, SessionFiles
 
 log = start_log(snakemake.log[0])

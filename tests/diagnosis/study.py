@@ -9,7 +9,7 @@ import pandas as pd
 
 from chiomics.diagnosis.evaluation import evaluate
 from chiomics.diagnosis.models import complete_settings, count_repeats, list_models
-from chiomics.diagnosis.permutation import permute
+from chiomics.diagnosis.performance.permutation import permute
 from chiomics.diagnosis.study import summarise_study
 from tests.diagnosis.cohorts import simulated_cohort
 

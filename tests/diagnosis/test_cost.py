@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chiomics.diagnosis.cost import most_hours, say_cost, size_of_tables
 from chiomics.diagnosis.estimators.stepwise import StepwiseAIC
+from chiomics.diagnosis.planning.cost import most_hours, say_cost, size_of_tables
 
 
 def test_a_large_study_is_announced_with_what_to_set_and_a_small_one_is_not():

@@ -12,15 +12,7 @@ from sklearn.metrics import roc_auc_score
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.scores.concordance import concordance_of
 from chiomics.core.scores.splits import permute_labels, split
-from chiomics.diagnosis.calibration import (
-    brier_score,
-    calibration_intercept,
-    calibration_slope,
-    calibration_table,
-    decision_table,
-)
 from chiomics.diagnosis.cohort import build_cohort, outcome, radiomic_columns, read_cohort
-from chiomics.diagnosis.confounding import gain_table
 from chiomics.diagnosis.contracts import (
     ALL_SUBJECTS,
     CONFOUNDING,
@@ -33,10 +25,18 @@ from chiomics.diagnosis.contracts import (
 from chiomics.diagnosis.evaluation import evaluate
 from chiomics.diagnosis.final_model import coefficient_table
 from chiomics.diagnosis.models import Model, complete_settings, list_models
-from chiomics.diagnosis.performance import delong_table, performance_table, roc_table
-from chiomics.diagnosis.permutation import permutation_p, permute
+from chiomics.diagnosis.performance.calibration import (
+    brier_score,
+    calibration_intercept,
+    calibration_slope,
+    calibration_table,
+    decision_table,
+)
+from chiomics.diagnosis.performance.confounding import gain_table
+from chiomics.diagnosis.performance.measures import delong_table, performance_table, roc_table
+from chiomics.diagnosis.performance.permutation import permutation_p, permute
+from chiomics.diagnosis.performance.stability import nogueira, selection_counts, selection_stability
 from chiomics.diagnosis.recipe import build_pipeline, count_radiomic, design_matrix, fit_final, selected_features
-from chiomics.diagnosis.stability import nogueira, selection_counts, selection_stability
 from tests.diagnosis.cohorts import simulated_cohort, tidy_features
 
 SETTINGS = complete_settings({"repeats": 2, "permutations": 3, "bootstraps": 200})

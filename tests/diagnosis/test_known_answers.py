@@ -16,7 +16,7 @@ from chiomics.core.scores.intervals import delong_interval
 from chiomics.diagnosis.cohort import outcome
 from chiomics.diagnosis.evaluation import evaluate
 from chiomics.diagnosis.models import complete_settings, list_models
-from chiomics.diagnosis.permutation import permute
+from chiomics.diagnosis.performance.permutation import permute
 from chiomics.phantom.features import simulate_features
 from chiomics.phantom.oracle import oracle_table
 from chiomics.phantom.recipe import load_recipe

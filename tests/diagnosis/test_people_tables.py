@@ -15,7 +15,7 @@ from chiomics.diagnosis.estimators.adjust import ComBat
 from chiomics.diagnosis.estimators.site import check_study, say_site, site_table
 from chiomics.diagnosis.evaluation import evaluate
 from chiomics.diagnosis.models import complete_settings, list_models
-from chiomics.diagnosis.planning import lacking_in_participants, lacking_in_tables
+from chiomics.diagnosis.planning.participants import lacking_in_participants, lacking_in_tables
 from chiomics.diagnosis.recipe import design_matrix
 from tests.core.features.tables import tidy_table
 

@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from torch import nn  # noqa: E402
 
 from chiomics.core.errors import SettingError  # noqa: E402
-from chiomics.flair.study.attention import (  # noqa: E402
+from chiomics.flair.study.networks.architectures import build_network  # noqa: E402
+from chiomics.flair.study.networks.attention import (  # noqa: E402
     attention_maps,
     equal_region,
     erase,
@@ -19,7 +20,6 @@ from chiomics.flair.study.attention import (  # noqa: E402
     score_map,
     summarise_attention,
 )
-from chiomics.flair.study.networks import build_network  # noqa: E402
 from tests.flair.prepared import SEOK, WANG, small_cohort  # noqa: E402
 
 

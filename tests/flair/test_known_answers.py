@@ -13,11 +13,11 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from sklearn.metrics import roc_auc_score  # noqa: E402
 
 from chiomics.flair.images.prepare import Prepared  # noqa: E402
-from chiomics.flair.study.attention import score_attention, summarise_attention  # noqa: E402
 from chiomics.flair.study.baselines import score_baselines  # noqa: E402
-from chiomics.flair.study.final_model import train_on_all  # noqa: E402
-from chiomics.flair.study.kept_models import random_network  # noqa: E402
-from chiomics.flair.study.training import labels_of, pick_images, predict, split_of, train_once  # noqa: E402
+from chiomics.flair.study.networks.attention import score_attention, summarise_attention  # noqa: E402
+from chiomics.flair.study.networks.final_model import train_on_all  # noqa: E402
+from chiomics.flair.study.networks.kept_models import random_network  # noqa: E402
+from chiomics.flair.study.networks.training import labels_of, pick_images, predict, split_of, train_once  # noqa: E402
 from chiomics.flair.study.trainings import Training  # noqa: E402
 from tests.flair.prepared import SEOK, WANG, simulated_cohorts  # noqa: E402
 

@@ -8,9 +8,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from chiomics.core.learning.resnet import BLOCKS, ResNet, count_parameters  # noqa: E402
-from chiomics.flair.study.augment import Images  # noqa: E402
-from chiomics.flair.study.networks import TwoViews, build_network  # noqa: E402
-from chiomics.flair.study.training import load_initial_weights  # noqa: E402
+from chiomics.flair.study.networks.architectures import TwoViews, build_network  # noqa: E402
+from chiomics.flair.study.networks.augment import Images  # noqa: E402
+from chiomics.flair.study.networks.training import load_initial_weights  # noqa: E402
 from chiomics.flair.wang2020.tables import PUBLISHED_NETWORK  # noqa: E402
 
 SEOK_NETWORK = {"pixels": 128, "widths": (64, 128, 256, 512)}

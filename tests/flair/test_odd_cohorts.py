@@ -15,12 +15,12 @@ pytest.importorskip("torch", reason="PyTorch is not installed")
 from chiomics.core.figures import save_figures
 from chiomics.core.papers import read_departures
 from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.study.attention import summarise_attention
 from chiomics.flair.study.cohort import choose_sessions
 from chiomics.flair.study.combine import fair_performance, summarise_study
 from chiomics.flair.study.demographics import describe_cohort, is_female
+from chiomics.flair.study.networks.attention import summarise_attention
+from chiomics.flair.study.networks.training import CURVE, labels_of, split_of
 from chiomics.flair.study.readme import write_readme
-from chiomics.flair.study.training import CURVE, labels_of, split_of
 from chiomics.flair.study.trainings import left_out_of_wang, list_trainings
 from tests.flair.prepared import SEOK, WANG, small_cohort
 

@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from chiomics.cli import main  # noqa: E402
 from chiomics.core.learning.weights import save_model  # noqa: E402
 from chiomics.flair.images.prepare import describe_preparation  # noqa: E402
-from chiomics.flair.study.final_model import describe_model, train_on_all  # noqa: E402
-from chiomics.flair.study.training import pick_images, predict  # noqa: E402
+from chiomics.flair.study.networks.final_model import describe_model, train_on_all  # noqa: E402
+from chiomics.flair.study.networks.training import pick_images, predict  # noqa: E402
 from tests.flair.prepared import SEOK, WANG, small_cohort  # noqa: E402
 
 

@@ -11,9 +11,9 @@ import pytest
 pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from chiomics.flair.images.prepare import Prepared
+from chiomics.flair.study.networks.training import CURVE, PREDICTIONS, split_of, train_once, why_not_trained
 from chiomics.flair.study.scanner_effects import table_of_scanners
 from chiomics.flair.study.scanners import name_scanners, scanners_to_leave_out, why_not_left_out
-from chiomics.flair.study.training import CURVE, PREDICTIONS, split_of, train_once, why_not_trained
 from chiomics.flair.study.trainings import SCANNER_OUT, Training, list_trainings
 from tests.flair.prepared import SEOK, WANG, small_cohort
 

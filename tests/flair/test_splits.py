@@ -12,8 +12,8 @@ from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.settings import check_settings
 from chiomics.flair.study.cohort import choose_sessions
 from chiomics.flair.study.needs import why_too_few
+from chiomics.flair.study.networks.training import labels_of, split_of
 from chiomics.flair.study.splits import draw_test, seok_splits, size_of_test, wang_splits
-from chiomics.flair.study.training import labels_of, split_of
 from chiomics.flair.study.trainings import Training, list_seok_trainings, list_wang_trainings, runs_of_wang
 from tests.flair.prepared import SEOK, WANG, small_cohort
 

@@ -13,12 +13,19 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from sklearn.metrics import roc_auc_score  # noqa: E402
 
 from chiomics.core.learning.weights import load_model, save_model  # noqa: E402
-from chiomics.flair.study.augment import Images  # noqa: E402
 from chiomics.flair.study.baselines import BASELINES, score_baselines  # noqa: E402
 from chiomics.flair.study.combine import fair_rows, summarise_study  # noqa: E402
 from chiomics.flair.study.confounders import table_of_confounders  # noqa: E402
+from chiomics.flair.study.networks.augment import Images  # noqa: E402
+from chiomics.flair.study.networks.training import (  # noqa: E402
+    augmentation,
+    class_weights,
+    make_plan,
+    pick_images,
+    split_of,
+    train_once,
+)
 from chiomics.flair.study.performance import average_models, case_errors, compare_arms  # noqa: E402
-from chiomics.flair.study.training import augmentation, class_weights, make_plan, pick_images, split_of, train_once  # noqa: E402
 from chiomics.flair.study.trainings import Training  # noqa: E402
 from chiomics.flair.study.verdict import say_verdict  # noqa: E402
 from tests.flair.prepared import SEOK, WANG, small_cohort  # noqa: E402
@@ -111,7 +118,7 @@ def test_inputs_are_what_they_are_called() -> None:
 
 
 def test_arm_starts_from_heads(tmp_path) -> None:
-    from chiomics.flair.study.networks import build_network
+    from chiomics.flair.study.networks.architectures import build_network
 
     prepared, settings = small_cohort(10), WANG | {"epochs": 1, "learning_rate": 1e-12}
     torch.manual_seed(3)

@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from scipy import ndimage
 
 from chiomics.core.errors import InputError, SettingError
-from chiomics.core.feature_files import says_simulated
+from chiomics.core.features.simulated import says_simulated
 from chiomics.core.figures import SIMULATED_MARK
 from chiomics.radiomics import extract, qc
 from chiomics.radiomics.session import COLUMNS, extract_session, read_sessions, region_values, write_session

@@ -8,15 +8,16 @@ import pandas as pd
 import pytest
 
 from chiomics.cli import main
+from chiomics.commands.rims_predict import predict_folder
 from chiomics.core.errors import InputError
 from chiomics.index.manifest import empty_row
 from chiomics.index.rim_ratings import read_rim_ratings
+from chiomics.radiomics.lesion_features import label_features
 from chiomics.rims.detectors.model_file import load_detector, save_detector
 from chiomics.rims.detectors.training import train
 from chiomics.rims.lesions.ratings import assign_ratings
 from chiomics.rims.prediction.explain import explain
 from chiomics.rims.prediction.predict import count_burden
-from chiomics.rims.prediction.run import predict_folder
 from chiomics.rims.prediction.sessions import find_sessions, read_lesions_of
 from tests.rims.cohorts import make_lesions, make_settings
 
@@ -105,7 +106,7 @@ def test_what_the_detector_does_not_know_is_refused(tmp_path, model, changes, me
 def test_other_voxels_are_resampled_when_asked(tmp_path, model):
     folder = write_session(tmp_path / "in", voxel=(1.0, 1.0, 3.0))
     _, card = load_detector(model)
-    lesions = read_lesions_of(find_sessions(folder)[0], card, resample=True)
+    lesions = read_lesions_of(find_sessions(folder)[0], card, label_features, resample=True)
     # a lesion 13 voxels of 1 mm wide has about 17 of .75 mm
     width = lesions.masks[0].any(axis=(1, 2)).sum()
     assert 16 <= width <= 18
@@ -223,7 +224,7 @@ def test_the_command_says_what_it_is_not(tmp_path, model, capsys):
 
 def test_what_speaks_for_a_rim_lies_on_it(tmp_path, model):
     detector, card = load_detector(model)
-    lesions = read_lesions_of(find_sessions(write_session(tmp_path / "in"))[0], card)
+    lesions = read_lesions_of(find_sessions(write_session(tmp_path / "in"))[0], card, label_features)
     maps = explain(detector, lesions, voxel_size=VOXEL)
     shell = np.asarray(lesions.patches[0, 0], float) * 50 > 40
     inside = lesions.masks[0] > 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from chiomics.core import logs
-from chiomics.core.feature_files import says_simulated
+from chiomics.core.features.simulated import says_simulated
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts/robustness/perturb_session.py"
 

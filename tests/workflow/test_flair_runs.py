@@ -11,10 +11,10 @@ import pytest
 pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from chiomics.cli import main
+from chiomics.commands.flair_segmentation import template_levels
 from chiomics.core.learning.weights import save_model
 from chiomics.flair.images.prepare import describe_preparation
-from chiomics.flair.images.segmentation import template_levels
-from chiomics.flair.study.final_model import describe_model, train_on_all
+from chiomics.flair.study.networks.final_model import describe_model, train_on_all
 from chiomics.phantom import load_recipe, simulate_subject
 from tests.flair.prepared import SEOK, small_cohort
 from tests.workflow.test_anatomy_runs import RECIPE, check

@@ -10,7 +10,7 @@ from functools import partial
 from glob import glob
 
 from chiomics.core.bids import build_name
-from chiomics.core.feature_files import says_simulated
+from chiomics.core.features.simulated import says_simulated
 from chiomics.core.logs import start_log
 from chiomics.core.origin import dataset_is_simulated
 from chiomics.core.papers import Paper

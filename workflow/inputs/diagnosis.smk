@@ -2,10 +2,10 @@
 
 from functools import lru_cache
 
-from chiomics.diagnosis.cost import say_cost, size_of_tables
+from chiomics.diagnosis.planning.cost import say_cost, size_of_tables
 from chiomics.diagnosis.models import complete_settings, list_jobs, list_models
 from chiomics.core.features.demographics import SITES
-from chiomics.diagnosis.planning import lacking_in_participants, lacking_in_tables, variables_of
+from chiomics.diagnosis.planning.participants import lacking_in_participants, lacking_in_tables, variables_of
 
 YAN = config["papers"]["yan2021"]
 #: Lists of features that models are confined to; what they hold is an input of the stage's first job.

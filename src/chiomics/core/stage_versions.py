@@ -26,6 +26,15 @@ TABLE = Path(__file__).with_name("stage_versions.tsv")
 COLUMNS = ("stage", "version", "sources")
 #: What every stage reads images with.
 SHARED = ("core/images.py", "core/space")
+#: What else gives a stage its numbers.
+ALSO = {
+    "phantom": ("core/priors",),
+    "anatomy": ("core/priors",),
+    "robustness": ("core/scores",),
+    "diagnosis": ("core/scores",),
+    "rims": ("core/learning", "core/scores", "commands"),
+    "flair": ("core/learning", "core/scores", "commands"),
+}
 #: Files that are code or hold its constants.
 ENDINGS = (".py", ".yaml", ".json", ".tsv", ".gz")
 
@@ -43,7 +52,7 @@ def digest_sources(stage: str, package: Path = PACKAGE) -> str:
     Parameters
     ----------
     stage : str
-        E.g. ``qsm``: its package, and what every stage reads images with.
+        E.g. ``qsm``: its package, what every stage reads images with, and `ALSO`.
     package : Path
         Folder of the package.
 
@@ -53,7 +62,7 @@ def digest_sources(stage: str, package: Path = PACKAGE) -> str:
         16 hexadecimal digits.
     """
     found = hashlib.blake2b(digest_size=8)
-    for place in (package / name for name in (stage, *SHARED)):
+    for place in (package / name for name in (stage, *SHARED, *ALSO.get(stage, ()))):
         files = [place] if place.is_file() else sorted(place.rglob("*"))
         for file in files:
             if file.suffix in ENDINGS and file.is_file():

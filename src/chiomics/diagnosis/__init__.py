@@ -9,10 +9,10 @@ __getattr__, __dir__, __all__ = lazy_face(
     __name__,
     {
         "complete_settings": "models",
-        "delong_table": "performance",
+        "delong_table": "performance.measures",
         "evaluate": "evaluation",
         "list_models": "models",
-        "performance_table": "performance",
+        "performance_table": "performance.measures",
         "read_model": "model_file",
     },
 )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from chiomics.diagnosis.calibration import calibration_table, decision_table
-from chiomics.diagnosis.confounding import gain_table
 from chiomics.diagnosis.estimators.site import site_table
 from chiomics.diagnosis.models import list_models
-from chiomics.diagnosis.performance import delong_table, performance_table, roc_table
+from chiomics.diagnosis.performance.calibration import calibration_table, decision_table
+from chiomics.diagnosis.performance.confounding import gain_table
+from chiomics.diagnosis.performance.measures import delong_table, performance_table, roc_table
+from chiomics.diagnosis.performance.stability import selection_counts, selection_stability
 from chiomics.diagnosis.recipe import count_radiomic
-from chiomics.diagnosis.stability import selection_counts, selection_stability
 
 
 def summarise_study(

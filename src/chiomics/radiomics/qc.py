@@ -11,7 +11,7 @@ import pandas as pd
 
 from chiomics.core.figures import TWO_COLUMNS, keep_head_free, mark_simulated
 from chiomics.core.files import atomic_write
-from chiomics.core.outliers import OUTLIER, draw_scores, modified_scores
+from chiomics.core.scores.outliers import OUTLIER, draw_scores, modified_scores
 from chiomics.radiomics.features.discretise import FlatRegionError, count_edges, width_edges
 
 #: Fewer sessions than this have no spread to speak of.

@@ -17,8 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chiomics.core.feature_files import SIMULATED_KEY
 from chiomics.core.features.columns import COLUMNS as FEATURE_COLUMNS
+from chiomics.core.features.simulated import SIMULATED_KEY
 from chiomics.core.files import atomic_write
 from chiomics.core.provenance import generated_by
 from chiomics.core.stage_versions import stage_version

@@ -1,6 +1,8 @@
 """Paramagnetic rim lesions: their table and ratings, detectors, evaluation and prediction.
 
->>> from chiomics.rims import load_detector, predict_folder
+>>> from chiomics.rims import load_detector, predict_lesions
+
+Whole sessions are scored by `chiomics.commands.predict_folder`, which measures their lesions first.
 """
 
 from chiomics.core.lazy import lazy_face
@@ -10,7 +12,6 @@ __getattr__, __dir__, __all__ = lazy_face(
     {
         "complete_settings": "detectors.arms",
         "load_detector": "detectors.model_file",
-        "predict_folder": "prediction.run",
         "predict_lesions": "prediction.predict",
         "read_session": "lesions.session",
         "tabulate_session": "lesions.session",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from chiomics.anatomy.session.consistency import COLUMNS, FEWEST_SESSIONS, compare_nuclei, find_outliers
-from chiomics.core.outliers import OUTLIER
+from chiomics.core.scores.outliers import OUTLIER
 from chiomics.core.space.volume import Volume
 
 SHAPE = (16, 14, 12)

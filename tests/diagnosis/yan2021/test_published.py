@@ -12,7 +12,7 @@ from chiomics.core.scores.thresholds import Calls
 from chiomics.diagnosis.contracts import PREDICTIONS, SELECTED
 from chiomics.diagnosis.group_tests import compare_counts, compare_moments, compare_values
 from chiomics.diagnosis.models import complete_settings, list_jobs, list_models
-from chiomics.diagnosis.performance import performance_table
+from chiomics.diagnosis.performance.measures import performance_table
 from chiomics.diagnosis.settings import Settings
 
 MS, NMOSD = 47, 36

@@ -12,7 +12,7 @@ import pandas as pd
 
 from chiomics.anatomy.session.consistency import FEWEST_SESSIONS, find_outliers
 from chiomics.core.figures import figure_style, save_figure
-from chiomics.core.outliers import OUTLIER, draw_scores
+from chiomics.core.scores.outliers import OUTLIER, draw_scores
 
 #: Column that names the session.
 IDENTITY = "session"

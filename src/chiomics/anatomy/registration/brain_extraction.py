@@ -7,7 +7,7 @@ Without the network (`chiomics.anatomy.registration.network`) the template finds
    fits less than the pose.
 3. Edge by intensity (`chiomics.anatomy.registration.brain_edge`).
 
-Whatever found it, a brain that cannot be one is refused (`chiomics.core.plausible_brain`).
+Whatever found it, a brain that cannot be one is refused (`chiomics.core.priors.plausible_brain`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from chiomics.anatomy.registration.pose import PoseFit, find_pose
 from chiomics.anatomy.registration.settings import Settings
 from chiomics.anatomy.registration.stripped import own_brain
 from chiomics.anatomy.registration.template import template_brain, template_mask
-from chiomics.core.plausible_brain import BrainCheck, check_brain
+from chiomics.core.priors.plausible_brain import BrainCheck, check_brain
 from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
 

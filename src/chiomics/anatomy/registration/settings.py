@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
 from chiomics.core.errors import SettingError
-from chiomics.core.plausible_brain import VOLUMES
+from chiomics.core.priors.plausible_brain import VOLUMES
 from chiomics.core.settings import check_key, check_value
 
 #: How a brain can be found.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from chiomics.core.outliers import modified_scores
+from chiomics.core.scores.outliers import modified_scores
 from chiomics.core.space.volume import Volume
 
 COLUMNS = ("voi", "hemisphere", "dice_with_atlas", "x", "y", "z", "distance_mm")

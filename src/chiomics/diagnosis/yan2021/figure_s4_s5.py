@@ -8,9 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from chiomics.core.figures import add_note, figure_style
-from chiomics.diagnosis.calibration import MIN_PER_BIN, MIN_PER_CLASS
 from chiomics.diagnosis.contracts import SCHEMES
-from chiomics.diagnosis.figures import (
+from chiomics.diagnosis.figures.style import (
     SCHEME_COLOURS,
     SCHEME_NAMES,
     cohort_note,
@@ -19,6 +18,7 @@ from chiomics.diagnosis.figures import (
     rows_of,
     write_above,
 )
+from chiomics.diagnosis.performance.calibration import MIN_PER_BIN, MIN_PER_CLASS
 
 NOT_ESTIMABLE = "not estimable"
 

@@ -101,8 +101,8 @@ def _draw_attention(
 ) -> Figure:
     import torch
 
-    from chiomics.flair.study.attention import attention_maps
-    from chiomics.flair.study.training import pick_images
+    from chiomics.flair.study.networks.attention import attention_maps
+    from chiomics.flair.study.networks.training import pick_images
 
     with figure_style():
         figure = blank(height=0.5 + 2 * 1.35 * len(page))

@@ -13,9 +13,9 @@ import torch
 from chiomics.core.errors import InputError
 from chiomics.core.learning.weights import load_model
 from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.study.final_model import network_of
-from chiomics.flair.study.networks import Classifier
-from chiomics.flair.study.training import pick_images, predict
+from chiomics.flair.study.networks.architectures import Classifier
+from chiomics.flair.study.networks.final_model import network_of
+from chiomics.flair.study.networks.training import pick_images, predict
 
 KIND = "chiomics flair classifier"
 #: Edge of images that no network looks at, voxels or pixels.

@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.demographics import is_female
+from chiomics.flair.study.networks.training import labels_of, split_of
 from chiomics.flair.study.scanners import name_scanners
-from chiomics.flair.study.training import labels_of, split_of
 from chiomics.flair.study.trainings import Training
 
 BASELINES = ("lesion_volume", "lesion_load", "lesion_sites", "demographics")

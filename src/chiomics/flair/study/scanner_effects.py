@@ -21,8 +21,8 @@ from sklearn.preprocessing import StandardScaler
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.baselines import design, make_model
 from chiomics.flair.study.confounders import score_part
+from chiomics.flair.study.networks.training import pick_images, split_of
 from chiomics.flair.study.scanners import name_scanners, why_not_left_out
-from chiomics.flair.study.training import pick_images, split_of
 from chiomics.flair.study.trainings import SCANNER_OUT, Training, main_arm
 
 #: Blocks along each axis of what the ridge sees, its penalty as scikit-learn's C, and its folds.

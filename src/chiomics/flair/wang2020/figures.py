@@ -14,9 +14,9 @@ from matplotlib.ticker import MaxNLocator
 from chiomics.core.figures import COLOURS, add_note, blank, figure_style
 from chiomics.flair.images.draw import faces, show
 from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.study.augment import Images
 from chiomics.flair.study.combine import fair_performance
 from chiomics.flair.study.figures import draw_attention, draw_boxes, draw_calibration, draw_scores, label_lowest
+from chiomics.flair.study.networks.augment import Images
 from chiomics.flair.study.trainings import TITLES
 
 #: Cases on the page of errors.

@@ -12,7 +12,7 @@ from chiomics.core.papers import read_published
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.settings import PUBLISHED_WIDTHS, REFERENCE_ARM
 from chiomics.flair.study.demographics import describe_cohort
-from chiomics.flair.study.networks import build_network
+from chiomics.flair.study.networks.architectures import build_network
 from chiomics.flair.study.trainings import TITLES, WANG_ARMS, left_out_of_wang, weights_of_wang
 
 SHOWN = ("accuracy", "sensitivity", "specificity", "auc", "average_precision", "brier")

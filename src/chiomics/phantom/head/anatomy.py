@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from chiomics.core.lesion_density import read_lesion_density
+from chiomics.core.priors.lesion_density import read_lesion_density
 from chiomics.phantom.head import tissue
 from chiomics.phantom.head.nuclei import NUCLEI, label_nuclei, nucleus_centre, nucleus_extent
 from chiomics.phantom.head.space import SubjectSpace

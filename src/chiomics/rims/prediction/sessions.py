@@ -8,7 +8,7 @@ of its lesions (``*_desc-lesions_dseg.nii.gz``), and labels of normal-appearing 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.errors import InputError
-from chiomics.radiomics.lesion_features import label_features
 from chiomics.rims.detectors.lesions import KEYS, Lesions
 from chiomics.rims.lesions.files import assemble
 from chiomics.rims.lesions.session import SAME_SIZE, read_session, tabulate_session
@@ -37,6 +36,7 @@ WORDS = {
 }  # fmt: skip
 
 log = logging.getLogger(__name__)
+Measure = Callable[..., tuple[pd.DataFrame, Any]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,9 @@ def find_sessions(folder: str | Path) -> list[SessionFiles]:
     return found
 
 
-def read_lesions_of(session: SessionFiles, card: Mapping[str, Any], *, resample: bool = False) -> Lesions | None:
+def read_lesions_of(
+    session: SessionFiles, card: Mapping[str, Any], measure: Measure, *, resample: bool = False
+) -> Lesions | None:
     """Measure the lesions of a session as those that a detector was trained on.
 
     Patches keep what lies around the lesion, for those who look at them; a detector masks what it must not see.
@@ -92,6 +94,9 @@ def read_lesions_of(session: SessionFiles, card: Mapping[str, Any], *, resample:
         Of `find_sessions`.
     card : mapping
         Of the detector: voxel size, patch.
+    measure : callable
+        Features of the labels of a map, as the detector was trained on: map in ppm, labels, and ``spacing`` of the
+        voxels in mm in; a row per label, and what was left out, out (`chiomics.radiomics.lesion_features`).
     resample : bool
         Whether patches are resampled where the voxels differ from the training's by more than a tenth.
 
@@ -116,7 +121,7 @@ def read_lesions_of(session: SessionFiles, card: Mapping[str, Any], *, resample:
             found=_size(images.voxel_size), expected=f"{_size(wanted)}, or --resample",
         )  # fmt: skip
     try:
-        features, _ = label_features(images.chi, images.labels, spacing=images.voxel_size)
+        features, _ = measure(images.chi, images.labels, spacing=images.voxel_size)
     except InputError as error:
         raise InputError(error.problem, file=files["chi"], found=error.found, expected=error.expected) from error
     table, patches = tabulate_session(images, shape=tuple(card["patch"]), surroundings=True, voxel_size=list(wanted))

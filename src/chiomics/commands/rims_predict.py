@@ -12,6 +12,7 @@ import pandas as pd
 
 from chiomics.core.figures import save_figure
 from chiomics.core.tables import write_frame
+from chiomics.radiomics.lesion_features import label_features
 from chiomics.rims.detectors.arms import ARMS
 from chiomics.rims.detectors.lesions import KEYS
 from chiomics.rims.detectors.model_file import load_detector
@@ -33,7 +34,7 @@ def predict_folder(
     model : path-like
         Detector, `.safetensors` with its card beside it.
     folder : path-like
-        Derivatives, see `sessions`.
+        Derivatives, see `chiomics.rims.prediction.sessions`.
     out : path-like
         Folder of ``lesions.tsv``, ``burden.tsv``, ``rim_ratings_to_fill.tsv`` and the review pages.
     resample : bool
@@ -87,7 +88,7 @@ def predict_sessions(
 def _predict_session(
     detector: Any, card: Mapping[str, Any], session: SessionFiles, out: Path, *, resample: bool, simulated: bool
 ) -> pd.DataFrame:
-    lesions = read_lesions_of(session, card, resample=resample)
+    lesions = read_lesions_of(session, card, label_features, resample=resample)
     if lesions is None:
         return pd.DataFrame()
     predicted = predict_lesions(detector, card, lesions)

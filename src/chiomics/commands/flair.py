@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     if missing := torch_missing():
         raise SettingError(missing)
-    from chiomics.flair.prediction.run import predict_sessions
+    from chiomics.commands.flair_predict import predict_sessions
     from chiomics.flair.prediction.score import read_classifier
 
     given = {"FLAIR": arguments.flair, "T1w": arguments.t1w}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chiomics.core.outliers import OUTLIER, modified_scores
+from chiomics.core.scores.outliers import OUTLIER, modified_scores
 
 
 def test_scores_are_standard_deviations_of_normal_values():

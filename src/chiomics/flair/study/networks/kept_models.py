@@ -13,9 +13,9 @@ from chiomics.core.learning.device import derive_seed, seeded
 from chiomics.core.learning.weights import load_model
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.images.slices import FIELD_OF_VIEW
-from chiomics.flair.study.attention import score_attention
-from chiomics.flair.study.networks import Classifier, build_network
-from chiomics.flair.study.training import labels_of, pick_images, split_of
+from chiomics.flair.study.networks.architectures import Classifier, build_network
+from chiomics.flair.study.networks.attention import score_attention
+from chiomics.flair.study.networks.training import labels_of, pick_images, split_of
 from chiomics.flair.study.trainings import Training
 
 #: Mean edge of the boxes that cubes are resized from, mm: the brain's.

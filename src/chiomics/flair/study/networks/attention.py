@@ -19,8 +19,8 @@ from scipy import ndimage
 
 from chiomics.core.errors import SettingError
 from chiomics.core.learning.gradcam import gradcam
-from chiomics.flair.study.networks import Classifier
-from chiomics.flair.study.training import predict
+from chiomics.flair.study.networks.architectures import Classifier
+from chiomics.flair.study.networks.training import predict
 
 #: Lesions are grown by so many mm before a map is compared with them.
 GROWTH = 3.0

@@ -33,8 +33,8 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Score, write and say what was found."""
+    from chiomics.commands.rims_predict import predict_folder
     from chiomics.rims.detectors.model_file import NOTICE
-    from chiomics.rims.prediction.run import predict_folder
 
     print(NOTICE, file=sys.stderr)
     burden = predict_folder(

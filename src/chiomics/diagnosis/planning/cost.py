@@ -15,7 +15,7 @@ from pathlib import Path
 from chiomics.core.errors import InputError
 from chiomics.core.features.table import open_features
 from chiomics.diagnosis.models import complete_settings, count_repeats, list_models
-from chiomics.diagnosis.planning import MAX_BYTES_WHEN_PLANNED
+from chiomics.diagnosis.planning.participants import MAX_BYTES_WHEN_PLANNED
 
 #: CPU seconds per subject and feature of the filters; per subject, candidate and step of a selection that fits all
 #: candidates, and of one with `screen`; per subject and square of steps, with `screen`; per step of any.

@@ -18,8 +18,8 @@ from chiomics.core.learning.fit import Plan, fit, name_checkpoint
 from chiomics.core.learning.weights import load_model, load_pretrained
 from chiomics.core.scores.splits import permute_labels
 from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.study.augment import Images
-from chiomics.flair.study.networks import Classifier, build_network
+from chiomics.flair.study.networks.architectures import Classifier, build_network
+from chiomics.flair.study.networks.augment import Images
 from chiomics.flair.study.scanners import name_scanners, why_not_left_out
 from chiomics.flair.study.splits import Split, draw_test, scanner_split, seok_splits, wang_splits
 from chiomics.flair.study.trainings import SCANNER_OUT, Training

@@ -16,10 +16,10 @@ from typing import Any
 import pandas as pd
 
 from chiomics.anatomy.files import SessionFiles
+from chiomics.commands.flair_segmentation import prepare_segmentation
 from chiomics.core.bids import parse_name
 from chiomics.core.errors import InputError, SettingError
 from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.images.segmentation import prepare_segmentation
 
 log = logging.getLogger(__name__)
 #: Where the anatomy stage keeps a session, below a folder of results.

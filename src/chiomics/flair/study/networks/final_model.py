@@ -12,9 +12,9 @@ from chiomics.core.learning.device import derive_seed, seeded
 from chiomics.core.learning.fit import fit
 from chiomics.core.provenance import find_versions
 from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.study.augment import Images
-from chiomics.flair.study.networks import Classifier, build_network
-from chiomics.flair.study.training import augmentation, class_weights, labels_of, make_plan, pick_images
+from chiomics.flair.study.networks.architectures import Classifier, build_network
+from chiomics.flair.study.networks.augment import Images
+from chiomics.flair.study.networks.training import augmentation, class_weights, labels_of, make_plan, pick_images
 from chiomics.flair.study.trainings import REFERENCE_ARM, Training
 
 INTENDED_USE = "Research use only: this score supports no diagnosis of a patient."

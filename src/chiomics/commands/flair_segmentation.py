@@ -1,7 +1,4 @@
-"""A session's images from the folder that the anatomy stage keeps of it: in training and for a model at another site.
-
-The only place where this stage reads what another one keeps.
-"""
+"""A session's images from the folder that the anatomy stage keeps of it, in training and at another site."""
 
 from __future__ import annotations
 

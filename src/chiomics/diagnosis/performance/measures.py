@@ -23,9 +23,14 @@ from chiomics.core.scores.intervals import (
 )
 from chiomics.core.scores.splits import BOOTSTRAP, stream_seed
 from chiomics.core.scores.thresholds import score_calls, youden_threshold
-from chiomics.diagnosis.calibration import MIN_PER_CLASS, brier_score, calibration_intercept, calibration_slope
 from chiomics.diagnosis.contracts import DELONG, PERFORMANCE, ROC
-from chiomics.diagnosis.permutation import permutation_p
+from chiomics.diagnosis.performance.calibration import (
+    MIN_PER_CLASS,
+    brier_score,
+    calibration_intercept,
+    calibration_slope,
+)
+from chiomics.diagnosis.performance.permutation import permutation_p
 
 #: Fewer events per predictor give unstable coefficients (Peduzzi et al. 1996).
 MIN_EVENTS = 10

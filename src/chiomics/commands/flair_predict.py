@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from chiomics.core.errors import InputError
-from chiomics.core.learning.device import choose_device
-from chiomics.flair.images.page import write_attention_pages
-from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.prediction.score import check_images, read_classifier, score_sessions, sizes_of
-from chiomics.flair.prediction.sessions import (
+from chiomics.commands.flair_sessions import (
     Refused,
     find_segmentations,
     prepare_all,
     prepare_images,
     read_prepared,
 )
+from chiomics.core.errors import InputError
+from chiomics.core.learning.device import choose_device
+from chiomics.flair.images.page import write_attention_pages
+from chiomics.flair.images.prepare import Prepared
+from chiomics.flair.prediction.score import check_images, read_classifier, score_sessions, sizes_of
 
 log = logging.getLogger(__name__)
 

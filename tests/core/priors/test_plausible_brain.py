@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chiomics.core.plausible_brain import check_brain
+from chiomics.core.priors.plausible_brain import check_brain
 from chiomics.core.space.volume import Volume
 
 GRID = np.diag([4.0, 4.0, 4.0, 1.0])

@@ -1,0 +1,1 @@
+"""Figures of the models, apart from the paper."""

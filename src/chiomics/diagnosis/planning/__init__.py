@@ -1,0 +1,1 @@
+"""What is checked and said of a study before any work starts."""

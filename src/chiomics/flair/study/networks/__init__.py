@@ -1,0 +1,1 @@
+"""The networks of both papers: their layers, trainings, files, and where they look."""
