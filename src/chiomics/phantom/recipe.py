@@ -239,6 +239,10 @@ def _check(recipe: dict, file: str | Path | None) -> None:
     def refuse(problem: str, found: object, expected: str) -> None:
         raise InputError(problem, file=file, found=str(found), expected=expected)
 
+    def check_drawn_from(where: str, lesions: dict) -> None:
+        if lesions["drawn_from"] not in ("recipe", "masks"):
+            refuse(f"{where}.drawn_from is unknown", lesions["drawn_from"], "recipe or masks")
+
     for group, count in recipe["groups"].items():
         if group not in GROUPS:
             refuse("unknown group", group, ", ".join(GROUPS))
@@ -278,10 +282,10 @@ def _check(recipe: dict, file: str | Path | None) -> None:
             refuse(f"lesions.{group}.sites do not sum to 1", lesions["sites"], "shares")
         if not 0 <= lesions["rim_share"] <= 1:
             refuse(f"lesions.{group}.rim_share is not a share", lesions["rim_share"], "0 to 1")
-        if lesions["drawn_from"] not in ("recipe", "masks"):
-            refuse(f"lesions.{group}.drawn_from is unknown", lesions["drawn_from"], "recipe or masks")
+        check_drawn_from(f"lesions.{group}", lesions)
         check_kinds(group, lesions["kinds"], file=file)
     patches = recipe["lesion_patches"]
+    check_drawn_from("lesion_patches", patches)
     if patches["profile"] not in packaged_profiles():
         refuse("unknown lesion_patches.profile", patches["profile"], ", ".join(packaged_profiles()))
     for key, value in patches["subject_spread"].items():

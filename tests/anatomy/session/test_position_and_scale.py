@@ -6,7 +6,6 @@ session whose images carry other noise. A law that moves labels more than that i
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -68,7 +67,12 @@ class Laboratory:
         return gre.like(np.where(lesions.voxels > 0, 100, tissue.voxels))
 
 
-@pytest.fixture(scope="module", params=list(itertools.product((2.5, 1.0), ("fast", "accurate"))), ids=str)
+#: Voxel in mm and preset of the laboratory in which each law stands alone, and of those in which all act together.
+ALONE, TOGETHER = [(2.5, "fast")], [(1.0, "fast"), (2.5, "accurate"), (1.0, "accurate")]
+alone = pytest.mark.parametrize("laboratory", ALONE, indirect=True, ids=str)
+
+
+@pytest.fixture(scope="module")
 def laboratory(request, tmp_path_factory) -> Laboratory:
     """A simulated patient's magnitude, T1w and FLAIR; the gradient echo is 2.5 mm or the structural images' 1 mm."""
     size, preset = request.param
@@ -133,12 +137,14 @@ POSES = {
 }
 
 
+@alone
 @pytest.mark.parametrize("pose", POSES)
 def test_labels_do_not_depend_on_where_the_session_lies(laboratory, plain, repeated, pose):
     found = laboratory.labels(pose, placed(laboratory.images, POSES[pose]))
     check(overlaps(plain, found), repeated)
 
 
+@alone
 @pytest.mark.parametrize("which", ["all", "T1w", "magnitude"])
 def test_labels_do_not_depend_on_the_order_of_storage(laboratory, plain, repeated, which):
     images = dict(laboratory.images)
@@ -164,11 +170,21 @@ UNITS = {
 }
 
 
+@alone
 @pytest.mark.parametrize("unit", UNITS)
 def test_labels_do_not_depend_on_the_unit(laboratory, plain, repeated, unit):
-    images = dict(laboratory.images)
-    for name in ("T1w", "FLAIR"):
-        images[name] = images[name].like(UNITS[unit](images[name].voxels).astype(np.float32))
     kind, slope = (np.int16, 0.001) if unit == "int16" else (np.float32, 1.0)
-    found = laboratory.labels(unit, images, kind, slope)
+    found = laboratory.labels(unit, in_units(laboratory.images, unit), kind, slope)
     check(overlaps(plain, found), repeated)
+
+
+def in_units(images: dict[str, Volume], unit: str) -> dict[str, Volume]:
+    changed = {name: UNITS[unit](images[name].voxels).astype(np.float32) for name in ("T1w", "FLAIR")}
+    return images | {name: images[name].like(voxels) for name, voxels in changed.items()}
+
+
+@pytest.mark.parametrize("laboratory", TOGETHER, indirect=True, ids=str)
+def test_place_storage_and_unit_together_do_not_change_the_labels(laboratory, plain, repeated):
+    images = placed(in_units(laboratory.images, "int16"), POSES["tilted and far away"])
+    images |= {name: flipped(images[name]) for name in ("T1w", "FLAIR")}
+    check(overlaps(plain, laboratory.labels("together", images, np.int16, 0.001)), repeated)

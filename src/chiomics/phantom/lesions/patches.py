@@ -154,7 +154,8 @@ def draw_patch_lesions(recipe: dict, participant_id: str, rims: int) -> list[Les
     list of Lesion
         Drawn again until enough of them are large enough for a rim.
     """
-    parameters = {**recipe["lesions"]["MS"], "mean_count": recipe["lesion_patches"]["mean_count"], "rim_share": 0.0}
+    drawn = {key: recipe["lesion_patches"][key] for key in ("mean_count", "drawn_from")}
+    parameters = {**recipe["lesions"]["MS"], **drawn, "rim_share": 0.0}
     rng = random_stream(recipe, participant_id, "patch lesions")
     for _ in range(10_000):
         lesions = draw_lesions(rng, parameters)
