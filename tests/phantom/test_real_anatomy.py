@@ -26,7 +26,7 @@ RECIPE = {
         "oversampling": [1.3, 1.3, 1.3],
         "structural_voxel_size": [3.0, 3.0, 3.0],
     },
-    "lesions": {"MS": {"rim_share": 0.4}},
+    "lesions": {"MS": {"rim_share": 0.3}},
 }
 
 

@@ -89,7 +89,7 @@ def rim_probability_when_large(parameters: dict) -> float:
         raise InputError(
             "more rims are asked for than lesions are large enough",
             found=f"rim_share {parameters['rim_share']}",
-            expected=f"at most {large:.3f}, or a smaller rim_min_diameter",
+            expected=f"at most {large:.3f}, a smaller rim_min_diameter, or drawn_from: recipe (larger)",
         )
     return parameters["rim_share"] / large if parameters["rim_share"] else 0.0
 
