@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from chiomics.diagnosis.estimators.stepwise import StepwiseAIC
-from chiomics.diagnosis.planning.cost import most_hours, say_cost, size_of_tables
+from chiomics.diagnosis.planning.cost import most_hours, say_cost
 
 
 def test_a_large_study_is_announced_with_what_to_set_and_a_small_one_is_not():
@@ -30,14 +29,3 @@ def test_features_that_all_carry_an_effect_are_selected_from_within_the_bound_of
     X = rng.normal(size=(300, 100)) + 0.1 * y[:, None]
     found = StepwiseAIC(screen=screen).fit(X, y)
     assert len(found.path_) <= 2 * np.sqrt(300)
-
-
-def test_tables_are_counted(tmp_path):
-    rows = [
-        {"participant": f"p{k}", "group": group, "voi": voi, "feature_class": "glcm", "feature": name, "value": k}
-        for k, group in enumerate(["MS", "MS", "NMOSD", "HC"])
-        for voi in ("DN", "RN")
-        for name in ("Contrast", "Id")
-    ]
-    pd.DataFrame(rows).to_csv(tmp_path / "f.tsv", sep="\t", index=False)
-    assert size_of_tables([tmp_path / "f.tsv"], {}) == (3, 2)

@@ -224,3 +224,12 @@ def test_who_lacks_the_models_regions_is_left_out_by_name(saved, tidy, tmp_path)
     otherwise.assign(voi="dn").to_csv(tmp_path / "f.csv", index=False)
     with pytest.raises(InputError, match=r"f\.csv.*voi dn.*expected DN"):
         predict(record, open_features(tmp_path / "f.csv"))
+
+
+def test_a_code_for_a_missing_value_is_no_number_of_a_new_session(tidy, saved):
+    record = read_model(saved)
+    part = next(part for part in record["predictors"] if part["kind"] == "radiomic")
+    name = part["feature"].rpartition("_")[2]
+    new = tidy[tidy["participant"] == tidy["participant"].iloc[0]]
+    with pytest.raises(InputError, match="-9999 stands for a missing value"):
+        predict(record, new.assign(value=new["value"].where(new["feature"] != name, -9999)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,13 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chiomics.core.errors import InputError
+from chiomics.core.features import people
 from chiomics.core.left_out import LeftOut, say_left_out
 from chiomics.diagnosis.cohort import build_cohort, read_cohort
 from chiomics.diagnosis.estimators.adjust import ComBat
 from chiomics.diagnosis.estimators.site import check_study, say_site, site_table
 from chiomics.diagnosis.evaluation import evaluate
 from chiomics.diagnosis.models import complete_settings, list_models
-from chiomics.diagnosis.planning.participants import lacking_in_participants, lacking_in_tables
+from chiomics.diagnosis.planning.participants import lacking_in_participants
+from chiomics.diagnosis.planning.tables import TablesOfStudy, check_tables
 from chiomics.diagnosis.recipe import design_matrix
 from tests.core.features.tables import tidy_table
 
@@ -163,7 +167,29 @@ def test_a_plan_says_what_participants_lack(tmp_path):
     assert "89" in lacking_in_participants([*rows, rows[0] | {"age": "89+"}], SETTINGS)
     assert "which is which" in lacking_in_participants([row | {"sex": "1"} for row in rows], SETTINGS)
     assert "groups found: HC" in lacking_in_participants([row | {"group": "HC"} for row in rows], SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.drop(columns="sex"), "no column sex"),
+        (lambda t: t.assign(value=t["value"].astype(str).where(t.index != 7, "12a")), "row 9, column value.*12a"),
+        (lambda t: t.assign(value=t["value"].where(t.index != 7, -999)), "-999 stands for a missing value"),
+        (lambda t: pd.concat([t, t[:1]]), "there twice"),
+        (lambda t: t.assign(voi="GP"), "region DN"),
+        (lambda t: t.assign(group=t["group"].where(t["participant"] > "sub-22", "HC")), "participants of group"),
+    ],
+)
+def test_a_plan_reads_tables_as_the_first_job_does_and_warns_of_nothing(tmp_path, caplog, change, said):
     TIDY.to_csv(tmp_path / "f.csv", index=False)
-    assert lacking_in_tables([tmp_path / "f.csv"], SETTINGS) == ""
+    found = check_tables([tmp_path / "f.csv"], SETTINGS)
+    assert (found.lacking, found.sessions, found.features) == ("", 24, 5)
+    change(TIDY).to_csv(tmp_path / "f.csv", index=False)
+    assert re.search(said, check_tables([tmp_path / "f.csv"], SETTINGS).lacking)
+    assert not caplog.text
+
+
+def test_a_plan_leaves_large_tables_to_the_job(tmp_path, monkeypatch):
+    monkeypatch.setattr(people, "MAX_BYTES_WHEN_PLANNED", 10)
     TIDY.drop(columns="sex").to_csv(tmp_path / "f.csv", index=False)
-    assert "sex" in lacking_in_tables([tmp_path / "f.csv"], SETTINGS)
+    assert check_tables([tmp_path / "f.csv"], SETTINGS) == TablesOfStudy()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chiomics.core.errors import InputError
 from chiomics.core.features.table import open_features
-from chiomics.robustness.fiscone2023.study import analyse_agreement
+from chiomics.robustness.fiscone2023.study import analyse_agreement, lacking_in_tables
 from chiomics.robustness.settings import Settings
 from tests.robustness.cohorts import make_cohort
 
@@ -58,3 +58,17 @@ def test_what_cannot_serve_changes_nothing_but_the_list_of_what_was_left_out(con
 def test_one_session_alone_is_no_study():
     with pytest.raises(InputError, match=r"sub-00.*two or more"):
         analysed(TIDY[TIDY["participant"] == "sub-00"])
+
+
+def test_a_plan_reads_tables_as_the_study_does(tmp_path, caplog):
+    TIDY.to_parquet(tmp_path / "f.parquet")
+    assert lacking_in_tables([tmp_path / "f.parquet"], CHOSEN) == ""
+    twice = pd.concat([TIDY, TIDY[:1]])
+    coded = TIDY.assign(value=TIDY["value"].where(np.arange(len(TIDY)) != 3, -9999))
+    one_map = TIDY[TIDY["echo_set"] == "all"]
+    alone = TIDY[TIDY["participant"] == "sub-00"]
+    said = ("there twice", "-9999 stands for a missing value", "there are not two", "sub-00")
+    for table, words in zip((twice, coded, one_map, alone), said, strict=True):
+        table.to_parquet(tmp_path / "f.parquet")
+        assert words in lacking_in_tables([tmp_path / "f.parquet"], CHOSEN)
+    assert not caplog.text

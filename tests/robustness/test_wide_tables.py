@@ -11,7 +11,7 @@ import yaml
 
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.features.table import import_features, open_features
-from chiomics.core.features.wide import NOT_A_NUMBER, read_column_map
+from chiomics.core.features.wide import NOT_A_NUMBER, UNMATCHED, read_column_map
 from chiomics.radiomics.tables import widen
 from chiomics.robustness.ratings import Axis, read_ratings
 from tests.robustness.cohorts import ECHO_SETS, make_cohort
@@ -113,3 +113,15 @@ def test_a_map_that_does_not_fit_is_refused(column_map: dict, said: str, tmp_pat
 def test_a_map_with_a_mistake_is_refused(column_map: dict, tmp_path: Path) -> None:
     with pytest.raises(SettingError):
         map_in(tmp_path, **column_map)
+
+
+def test_what_a_map_leaves_out_is_told_by_the_studies_that_read_the_import(tmp_path: Path) -> None:
+    (tmp_path / "w.csv").write_text("ID,AF.Contrast,AF.Id,original_glcm_Id\n01,0.5,1,2\n02,1,0.25,3\n")
+    column_map = map_in(
+        tmp_path,
+        columns={"participant": "ID"},
+        constants={"feature_class": "glcm"},
+        pattern=r"(?P<voi>AF).(?P<feature>\w+)",
+    )
+    import_features([tmp_path / "w.csv"], column_map, tmp_path / "t.parquet")
+    assert open_features(tmp_path / "t.parquet").left_out == [("original_glcm_Id", UNMATCHED)]

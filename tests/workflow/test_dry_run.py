@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 
+import pandas as pd
 import pytest
 
 from chiomics.index import read_manifest
@@ -240,16 +241,33 @@ def test_volumes_are_relative_to_the_whole_brain_where_there_is_a_t1w(workflow, 
 @pytest.mark.parametrize("paper", ["fiscone2023", "yan2021"])
 def test_a_paper_starts_from_a_table_of_features_alone(workflow, tmp_path, paper):
     table = tmp_path / "features.parquet"
-    tidy_table().assign(edss="2", disease_duration="5").to_parquet(table)
+    tidy = tidy_table(vois=("AF", "RN", "SN", "DN", "GP", "PUT", "THA", "HCN")).assign(edss="2", disease_duration="5")
+    if paper == "fiscone2023":
+        tidy = pd.concat([tidy.assign(preset="fiscone107", echo_set=name) for name in ("all", "1TE")])
+    tidy.to_parquet(table)
     jobs = workflow().plan(paper, config={"features": str(table)})
     assert jobs
     assert not {"simulate_subject", "reconstruct_qsm", "map_anatomy", "extract_features"} & set(jobs)
 
 
+def test_a_table_that_cannot_serve_stops_the_plan_with_its_row(workflow, tmp_path):
+    text = tidy_table().to_csv(index=False).replace("glcm,Id,", "glcm,Id,5 % or ", 1)
+    (tmp_path / "f.csv").write_text(text, encoding="utf-8")
+    papers = {"yan2021": {"nuclei": ["DN"], "demographics": ["age"], "confounders": []}}
+    config = {"features": str(tmp_path / "f.csv"), "papers": papers}
+    stopped = workflow().run("all", config=config, options=("--dry-run",))
+    assert stopped.returncode != 0
+    said = stopped.stdout + stopped.stderr
+    assert "no paper can start from these tables" in said and "row 4, column value" in said
+
+
 def test_wide_tables_are_imported_by_a_map_of_their_columns(workflow, tmp_path):
-    for name in ("a", "b"):
-        (tmp_path / f"{name}.csv").touch()
-    (tmp_path / "columns.yaml").touch()
+    for name in ("5TE", "1TE"):
+        rows = "\n".join(f"{who},{number}" for number, who in enumerate(("01", "02", "03")))
+        (tmp_path / f"{name}.csv").write_text(f"ID,original_glcm_Id\n{rows}\n")
+    (tmp_path / "columns.yaml").write_text(
+        "columns: {participant: ID}\nfile_pattern: '(?P<echo_set>.TE)'\nconstants: {voi: AF, n_gray_levels: 32}\n"
+    )
     config = {"features": str(tmp_path / "*.csv"), "feature_columns": str(tmp_path / "columns.yaml")}
     assert workflow().plan("fiscone2023", config=config)["import_features"] == 1
     missing = workflow().run("fiscone2023", config={"features": str(tmp_path / "*.none")}, options=("--dry-run",))

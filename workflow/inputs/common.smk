@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from glob import glob
 
 from chiomics.core.bids import build_name
@@ -387,6 +387,19 @@ GIVEN_FEATURES = beside_snakefile(config["features"])
 GIVEN_TABLES = [GIVEN_FEATURES] if GIVEN_FEATURES and "*" not in GIVEN_FEATURES else sorted(glob(GIVEN_FEATURES or ""))
 if GIVEN_FEATURES and not GIVEN_TABLES:
     raise BadInput(f"features: no file has a name like {GIVEN_FEATURES}")
+
+
+@cache
+def column_map_given():
+    """Read the map of the columns of a table under other names, nothing where there is none."""
+    if not config["feature_columns"]:
+        return None
+    from chiomics.core.features.wide import read_column_map
+
+    with bad_input_explained():
+        return read_column_map(beside_snakefile(config["feature_columns"]))
+
+
 #: Whether the data are of simulated subjects, wherever they come from: every picture, table and README then says so.
 FROM_SIMULATED = (
     SIMULATED or dataset_is_simulated(config["bids_dir"] and BIDS_DIR) or any(map(says_simulated, GIVEN_TABLES))

@@ -2,10 +2,11 @@
 
 from functools import lru_cache
 
-from chiomics.diagnosis.planning.cost import say_cost, size_of_tables
+from chiomics.diagnosis.planning.cost import say_cost
 from chiomics.diagnosis.models import complete_settings, list_jobs, list_models
 from chiomics.core.features.demographics import SITES
-from chiomics.diagnosis.planning.participants import lacking_in_participants, lacking_in_tables, variables_of
+from chiomics.diagnosis.planning.participants import lacking_in_participants, variables_of
+from chiomics.diagnosis.planning.tables import check_tables
 
 YAN = config["papers"]["yan2021"]
 #: Lists of features that models are confined to; what they hold is an input of the stage's first job.
@@ -101,21 +102,17 @@ def yan2021_targets():
 
 
 @lru_cache
-def column_map_given():
-    """Read the map of the columns of a table under other names, nothing where there is none."""
-    if not config["feature_columns"]:
-        return None
-    from chiomics.core.features.wide import read_column_map
-
-    with bad_input_explained():
-        return read_column_map(beside_snakefile(config["feature_columns"]))
+def tables_for_yan2021():
+    """Read the user's tables once, as the first job would, and keep what they lack and how large they are."""
+    return check_tables(GIVEN_TABLES, YAN_SETTINGS, column_map_given())
 
 
 @lru_cache
 def say_cost_of_yan2021():
     """Say once about how long a large study takes; where images are measured, the preset has the paper's number."""
     if GIVEN_FEATURES:
-        sessions, features = size_of_tables(GIVEN_TABLES, YAN_SETTINGS, column_map_given())
+        found = tables_for_yan2021()
+        sessions, features = found.sessions, found.features
     else:
         sessions = sum(row.get("group") in YAN["groups"] for row in radiomics_sessions())
         features = 874 if YAN["preset"] == "yan874" else 0
@@ -126,7 +123,7 @@ def say_cost_of_yan2021():
 def lacking_for_yan2021():
     """Say what the cohort lacks for the study of diagnosis, nothing where it lacks nothing."""
     if GIVEN_FEATURES:
-        return lacking_in_tables(GIVEN_TABLES, YAN_SETTINGS, column_map_given())
+        return tables_for_yan2021().lacking
     rows = [row for row in radiomics_sessions() if row["input_kind"] != "chi_map" or row["voi_labels"]]
     if "nuclei" in MISSING_ATLASES and not any(row["voi_labels"] for row in rows):
         return f"it reads deep grey nuclei, and their atlas {atlas_named('nuclei')} is missing"

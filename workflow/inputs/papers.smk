@@ -51,6 +51,8 @@ def paper_files(wildcards):
         for paper in PAPERS:
             if paper not in served:
                 logger.info(f"{paper} is left out: {lacking_for(paper)}")
+        if PAPERS and not served:
+            raise WorkflowError("no paper can start from these tables: " + "; ".join(sorted(set(LACKING.values()))))
     return [path for paper in served for path in paper_targets(paper)]
 
 

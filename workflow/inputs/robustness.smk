@@ -68,7 +68,10 @@ def fiscone_figures():
 def lacking_for_fiscone2023():
     """Say what the cohort lacks for the study of robustness, nothing where it lacks nothing."""
     if GIVEN_FEATURES:
-        return ""
+        from chiomics.robustness.fiscone2023.study import lacking_in_tables
+        from chiomics.robustness.settings import Settings
+
+        return lacking_in_tables(GIVEN_TABLES, Settings.from_config(FISCONE_SETTINGS), column_map_given())
     sets = config["qsm"]["echo_sets"]
     wanted = FISCONE_ECHO_SETS if sets is None else sets
     echoes = min((max(numbers) for numbers in wanted.values()), default=None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -40,6 +42,17 @@ def start_log(path: str | Path | None = None, *, level: int = logging.INFO) -> l
         logger.setLevel(level)
         logger.propagate = False
     return logging.getLogger("chiomics")
+
+
+@contextmanager
+def without_words() -> Iterator[None]:
+    """Hold back warnings and lower: for what is only tried, and said by the job that does it."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 class Progress:

@@ -285,6 +285,7 @@ def _block(
         )  # fmt: skip
     values = np.full((len(sessions), len(names)), np.nan)
     values.ravel()[flat] = rows["value"][chosen][known]
+    features.refuse_codes(values, sessions["participant"].to_numpy(), names.__getitem__)
     absent = np.flatnonzero(~np.isfinite(values).any(axis=1))
     if len(absent):
         log.warning(

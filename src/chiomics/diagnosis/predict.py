@@ -17,6 +17,7 @@ from scipy.special import expit
 from chiomics.core.errors import InputError
 from chiomics.core.features.demographics import contradictions, read_variable
 from chiomics.core.features.table import FeatureTable, open_features
+from chiomics.core.features.values import is_code_beside
 from chiomics.core.left_out import LeftOut
 from chiomics.diagnosis.cohort import FEATURE_COLUMNS, session_keys, voi_side
 from chiomics.diagnosis.estimators.adjustment_record import apply_adjustment
@@ -71,6 +72,7 @@ def predict(record: dict, features: FeatureTable | pd.DataFrame, left_out: LeftO
     }
     raw = pd.DataFrame(columns, index=sessions.index).astype(float)
     parts = pd.DataFrame(record["predictors"]).set_index("feature")
+    _refuse_codes(raw, parts, features)
     usable = np.isfinite(raw) & (raw >= parts["abnormal_low"]) & (raw <= parts["abnormal_high"])
     outside = np.isfinite(raw) & ((raw < parts["training_low"]) | (raw > parts["training_high"]))
     values = raw.where(usable, parts["median"], axis=1)
@@ -174,6 +176,18 @@ def _scorable(sessions: pd.DataFrame, found: dict[str, pd.Series], left_out: Lef
         raise InputError(said, found=f"no row of {names[0]}", expected=", ".join(names[:5]))
     left_out.warn()
     return sessions.loc[~sessions.index.isin(list(lacking))]
+
+
+def _refuse_codes(raw: pd.DataFrame, parts: pd.DataFrame, features: FeatureTable) -> None:
+    """Refuse -999 or the like where it stands for a missing value, beside the values of the training."""
+    for name, column in raw.items():
+        low, high = parts.loc[name, ["training_low", "training_high"]]
+        for key in column.index[[is_code_beside(value, low, high) for value in column]]:
+            raise InputError(
+                f"{column[key]:g} stands for a missing value", file=features.files_with(key[0])[0],
+                found=f"{name} of {'_'.join(filter(None, key))}, in training {low:.4g} to {high:.4g}",
+                expected="n/a or an empty cell where there is no value",
+            )  # fmt: skip
 
 
 def _own(features: FeatureTable, sessions: pd.DataFrame, name: str) -> pd.Series:

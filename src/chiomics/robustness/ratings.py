@@ -123,6 +123,9 @@ def read_ratings(
     place = (session.astype(np.int64) * len(raters) + rater) * len(columns) + column
     _check_once(features, place, values.shape, sessions, raters, columns)
     values.ravel()[place] = table["value"].to_numpy()
+    who = np.repeat(sessions["participant"].to_numpy(), len(raters))
+    named = columns[[*REGION, *FEATURE]]
+    features.refuse_codes(values.reshape(len(who), len(columns)), who, lambda n: " ".join(filter(None, named.iloc[n])))
     if not np.isfinite(values).any():
         raise InputError("no feature has a value", found=f"{values.size} empty cells", expected="numbers")
     log.info(

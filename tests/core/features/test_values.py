@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from chiomics.core.errors import InputError
 from chiomics.core.features.demographics import is_category, read_variable
 from chiomics.core.features.names import feature_order, image_type_of, side_of, split_feature, split_side
-from chiomics.core.features.values import MISSING, is_missing, read_numbers, without_infinite
+from chiomics.core.features.values import MIN_OTHERS, MISSING, find_codes, is_missing, read_numbers, without_infinite
 
 WRITTEN = {
     "point": "{}".format,
@@ -145,3 +146,33 @@ def test_a_category_is_no_number_and_a_site_never_one():
 def test_missing_words():
     assert all(map(is_missing, [None, math.nan, "N/A", "NaN", "", " . ", "NULL"]))
     assert not any(map(is_missing, ["0", "no", "NAWM"]))
+
+
+@given(
+    arrays(float, 12, elements=st.floats(-50, 50, width=32)),
+    st.sampled_from([-999.0, 9999.0, -99999.0]),
+    st.integers(1, 6),
+)
+def test_a_code_for_a_missing_value_far_outside_is_found_and_alone_never(values, code, times):
+    values = values[:, None]
+    assert not find_codes(values)
+    held = np.concatenate([values, np.full((times, 1), code)])
+    # Beyond all others by ten times their range, or negative where none of them is.
+    certain = (code < 0 <= values.min()) or (abs(code) - np.abs(values).max()) > 10 * np.ptp(values)
+    assert not certain or find_codes(held) == {0: code}
+    assert not find_codes(held[-times - MIN_OTHERS + 1 :]), "too few others are known"
+
+
+@pytest.mark.parametrize(
+    ("others", "value"),
+    [((990, 995, 998, 1001, 1003), 999), ((-1020, -1000, -998, -990, -970), -999), ((1e3, 2e4, 5e6, 7e6, 8e6), 9999),
+     ((-1.0, 0, 2, 3, 5), -998), ((1000, 1000, 1000, 1000, 1000), 999)],
+)  # fmt: skip
+def test_a_number_that_only_looks_like_a_code_stays_one(others, value):
+    assert not find_codes(np.array([[*others, value]]).T)
+
+
+def test_a_code_among_the_variables_of_participants_is_refused():
+    years = pd.Series(["1", "2", "4", "3", "2", "-999"], name="years", index=list("abcdef"))
+    with pytest.raises(InputError, match=r"years: -999 stands for a missing value; found f"):
+        read_variable(years)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.errors import InputError
-from chiomics.core.features.values import is_missing, read_numbers
+from chiomics.core.features.values import CODES_OF_MISSING, find_codes, is_missing, read_numbers
 
 SEX = {
     **dict.fromkeys(("m", "male", "man", "boy", "männlich"), 1.0),
@@ -69,6 +69,10 @@ def read_variable(column: pd.Series, file: str | Path = "participants.tsv") -> p
     if (beyond := np.flatnonzero((values < low) | (values > high) | np.isinf(values))).size:
         who = ", ".join(f"{column.index[place]}: {texts[place]}" for place in beyond[:5])
         raise InputError(f"{name} of nobody", file=file, found=who, expected=f"{low:g} to {high:g}, or n/a")
+    if find_codes(values[:, None]):
+        first = int(np.flatnonzero(np.isin(values, CODES_OF_MISSING))[0])
+        said = f"{name}: {texts[first]} stands for a missing value"
+        raise InputError(said, file=file, found=f"{column.index[first]}", expected="n/a where nothing is known")
     return pd.Series(values, index=column.index, name=column.name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import logging
 import re
 from collections import Counter
@@ -26,6 +27,8 @@ TEXT_FILES = (".tsv", ".csv", ".txt")
 KINDS = (".parquet", *TEXT_FILES)
 #: Spellings that Arrow may take for a missing number; every other one is read by `values.read_numbers`.
 _NULLS = sorted({*MISSING, "n/a", "N/A", "NA", "NaN", "nan", "NULL", "None", "none", "<NA>", ""})
+#: Key in the metadata of an imported table with the columns that its map left out.
+LEFT_OUT_KEY = b"chiomics.left_out"
 _LARGEST_BLOCK = 1 << 30
 _RAGGED = re.compile(
     r"Row #(?P<row>\d+): Expected (?P<expected>\d+) columns, got (?P<found>\d+): ?(?P<line>.*)", re.DOTALL
@@ -83,6 +86,15 @@ class RawTable:
     rows: ds.Dataset
     first_line: int
     is_wide: bool = field(default=False)
+
+    @property
+    def left_out(self) -> tuple[tuple[str, str], ...]:
+        """Columns that an earlier import of the table left out, each with the reason."""
+        try:
+            pairs = json.loads((self.rows.schema.metadata or {}).get(LEFT_OUT_KEY, b"[]"))
+            return tuple((str(column), str(why)) for column, why in pairs)
+        except (ValueError, TypeError):  # somebody else's metadata
+            return ()
 
 
 def open_table(path: str | Path) -> RawTable:

@@ -96,6 +96,11 @@ def is_alike(column: str) -> bool:
     return _ALIKE.search(column) is not None and not column.startswith("diagnostics")
 
 
+def looks_like_feature(column: str) -> bool:
+    """Say whether a column's name is a feature's, as pyradiomics writes it or nearly so."""
+    return split_feature(column.strip()) is not None or is_alike(column)
+
+
 def feature_order(image_type: str, feature_class: str, feature: str) -> tuple:
     """Return the place of a feature in the order of pyradiomics' own output, whatever the order of a table's rows."""
     _, _, band = image_type.partition("wavelet-")

@@ -18,6 +18,9 @@ MANIFEST = "manifest.tsv"
 #: Column of a manifest after which those of participants.tsv stand.
 LAST_OF_INDEX = "accepted"
 NAMES = ("participants.tsv", "participants.csv")
+#: Tables of features up to this size are read whole when a study is planned: 13 s and 1 GB at most of those measured
+#: (1.7 million values as tidy text). Larger ones are read by the first job alone.
+MAX_BYTES_WHEN_PLANNED = 150_000_000
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +78,11 @@ def find_manifest(folder: Path) -> Path | None:
     if not any(place.name.startswith("sub-") for place in above):
         return None
     return next((place / MANIFEST for place in above if (place / MANIFEST).is_file()), None)
+
+
+def may_be_read_when_planned(paths: Sequence[str | Path]) -> bool:
+    """Say whether tables are small enough to be read before anything runs."""
+    return sum(Path(path).stat().st_size for path in paths) <= MAX_BYTES_WHEN_PLANNED
 
 
 def of_cohort(files: Sequence[Path]) -> list[Path]:

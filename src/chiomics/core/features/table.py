@@ -5,8 +5,9 @@ Text is kept as integer codes with a dictionary, so that ten million rows take s
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,14 +18,11 @@ import pyarrow as pa
 from chiomics.core.errors import InputError
 from chiomics.core.features.canonical import Words, check_filled, read_values, regions_and_sides
 from chiomics.core.features.columns import COLUMNS, NUMBERS, REGION, REQUIRED
-from chiomics.core.features.files import Source, name_columns, open_table, table_of_frame
+from chiomics.core.features.files import LEFT_OUT_KEY, Source, name_columns, open_table, table_of_frame
 from chiomics.core.features.people import check_names, find_people, of_cohort, read_people, same_person
-from chiomics.core.features.values import ALLOWED, without_infinite
+from chiomics.core.features.values import ALLOWED, CODES_OF_MISSING, find_codes, without_infinite
 from chiomics.core.features.wide import as_tidy
 from chiomics.core.files import atomic_write
-
-#: What other programs write for a missing value, and what may be a number all the same.
-CODES_OF_MISSING = (-999.0, -9999.0, -99999.0)
 
 #: Columns that a message names when nothing is left.
 FOUND = ("group", "voi", "hemisphere", "preset", "echo_set", "inversion", "perturbation")
@@ -158,7 +156,7 @@ class FeatureTable:
             log.warning("%d values are infinite or too large to be squared, and count as missing", infinite)
         if codes_of_missing:
             said = "%d values are %s and count as numbers; where they stand for a missing one, write n/a"
-            log.warning(said, codes_of_missing, " or ".join(f"{one:g}" for one in CODES_OF_MISSING))
+            log.warning(said, codes_of_missing, "-999, 9999 or the like")
         if from_people and self.people is not None:
             check_names([name for name in words["participant"].known if name], self.people)
         arrays = {name: np.concatenate(found) if found else np.zeros(0) for name, found in parts.items()}
@@ -185,6 +183,36 @@ class FeatureTable:
             for source in self.sources
             if participant in FeatureTable((source,)).distinct("participant")
         ]
+
+    def refuse_codes(self, values: np.ndarray, who: Sequence[str], name_of: Callable[[int], str]) -> None:
+        """Refuse features in which -999 or the like certainly stands for a missing value (`values.find_codes`).
+
+        Parameters
+        ----------
+        values : ndarray, shape (rows, features)
+            NaN where missing.
+        who : sequence of str, length rows
+            Participants.
+        name_of : callable
+            Gives the name of a feature by its column, for the message.
+
+        Raises
+        ------
+        InputError
+            With the file, the number of features, and the first of them.
+        """
+        codes = find_codes(values)
+        if not codes:
+            return
+        column, code = next(iter(codes.items()))
+        first = who[int(np.flatnonzero(values[:, column] == code)[0])]
+        others = values[:, column][np.isfinite(values[:, column]) & ~np.isin(values[:, column], CODES_OF_MISSING)]
+        raise InputError(
+            f"{code:g} stands for a missing value in {len(codes)} feature{'s' if len(codes) > 1 else ''}",
+            file=self.files_with(first)[0],
+            found=f"{name_of(column)} of {first}: {code:g}, and of others {others.min():.4g} to {others.max():.4g}",
+            expected="n/a or an empty cell where there is no value",
+        )  # fmt: skip
 
     def refuse_untold(self, names: Sequence[str], where: Mapping[str, Sequence]) -> None:
         """Refuse a cohort of which some rows have a preset, an echo set or an inversion and some have none.
@@ -315,7 +343,7 @@ def open_features(
                 file=path, found=", ".join(name for name in raw.header if not name.startswith(" "))[:300],
                 expected=f"{', '.join(lacking)}; or original_glcm_Contrast and so on; or a map (feature_columns)",
             )  # fmt: skip
-        sources.append(Source(path, columns, others, raw.rows, first_line=raw.first_line))
+        sources.append(Source(path, columns, others, raw.rows, raw.left_out, raw.first_line))
     if all(source.rows.count_rows() == 0 for source in sources):
         raise InputError("the table has no row", file=sources[0].path, found="a header alone", expected="values")
     beside = participants or (column_map or {}).get("participants") or (find_people(files[0].parent) if files else None)
@@ -343,7 +371,12 @@ def import_features(paths: Sequence[str | Path], column_map: Mapping, output: st
     table = features.read([*features.others, *(name for name in COLUMNS if name != "value")])
     if not np.isfinite(table["value"].to_numpy()).any():
         raise InputError("no value can be read", file=paths[0], found=f"{len(table)} empty cells", expected=ALLOWED)
-    with atomic_write(output) as temporary:
+    with (
+        atomic_write(output) as temporary,
         # Without Arrow's own schema text is read back as text, not as categories.
-        pq.write_table(table, temporary, compression="zstd", store_schema=False)
+        pq.ParquetWriter(temporary, table.schema, compression="zstd", store_schema=False) as writer,
+    ):
+        writer.write_table(table)
+        # What the map leaves out is told by the studies that read the result.
+        writer.add_key_value_metadata({LEFT_OUT_KEY: json.dumps(features.left_out)})
     return len(table)

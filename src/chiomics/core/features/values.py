@@ -18,6 +18,12 @@ MISSING = frozenset(word for line in _SPELLINGS for word in line.split()) | {""}
 #: Beyond it the square of a number, and so every variance, overflows: such a value is no measurement.
 MAX_VALUE = 1e100
 ALLOWED = "a number with a decimal point, or n/a"
+#: What other programs write for a missing value, and what may be a number all the same.
+CODES_OF_MISSING = tuple(sign * code for code in (999.0, 9999.0, 99999.0, 999999.0) for sign in (-1, 1))
+#: Other values of a column that have to be known before one of those can be told from a number.
+MIN_OTHERS = 5
+#: Such a code is no number where it lies beyond all others by more than so many times their range.
+FAR_OUTSIDE = 10.0
 
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?")
 _INFINITE = re.compile(r"[+-]?(inf|infinity|∞)")
@@ -94,6 +100,43 @@ def without_infinite(values: np.ndarray) -> tuple[np.ndarray, int]:
         beyond = np.abs(values) > MAX_VALUE
     number = int(np.count_nonzero(beyond))
     return (np.where(beyond, np.nan, values) if number else values), number
+
+
+def find_codes(values: np.ndarray) -> dict[int, float]:
+    """Find columns in which -999, 9999 or the like certainly stands for a missing value.
+
+    That is certain where at least `MIN_OTHERS` other values are known, and the code lies beyond all of them by more
+    than `FAR_OUTSIDE` times their range and half of itself, or is negative where none of them is.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows, columns)
+        NaN where missing.
+
+    Returns
+    -------
+    dict of int to float
+        Column to the code that it holds.
+    """
+    is_code = np.isin(values, CODES_OF_MISSING)
+    found = {}
+    for column in np.flatnonzero(is_code.any(axis=0)):
+        known = values[~is_code[:, column] & np.isfinite(values[:, column]), column]
+        if len(known) < MIN_OTHERS:
+            continue
+        codes = np.unique(values[is_code[:, column], column])
+        certain = [code for code in codes if is_code_beside(code, known.min(), known.max())]
+        if certain:
+            found[int(column)] = float(certain[0])
+    return found
+
+
+def is_code_beside(value: float, low: float, high: float) -> bool:
+    """Say whether a value is a code for a missing one, beside others between `low` and `high`."""
+    if value not in CODES_OF_MISSING:
+        return False
+    beyond = max(low - value, value - high)
+    return (value < 0 <= low) or beyond > max(FAR_OUTSIDE * (high - low), abs(value) / 2)
 
 
 def _bare(text: str) -> str:

@@ -28,7 +28,7 @@ import yaml
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.features.columns import COLUMNS, own_name
 from chiomics.core.features.files import RawTable, Source, name_columns
-from chiomics.core.features.names import is_alike, split_feature
+from chiomics.core.features.names import is_alike, looks_like_feature, split_feature
 from chiomics.core.features.values import ALLOWED, read_numbers
 
 KEYS = ("columns", "pattern", "file_pattern", "values", "constants", "participants")
@@ -36,6 +36,7 @@ NOT_A_NUMBER = "not a number in the imported table"
 UNKNOWN_TYPE = "what stands before the class is no filter of pyradiomics"
 UNKNOWN_END = "something stands behind the feature's name, and a column names the region"
 NO_REGION = "it names no region, and other columns do"
+UNMATCHED = "it looks like a feature, and the map's pattern does not fit it"
 ALIKE = "it looks like a feature, and is not spelled as pyradiomics spells one"
 _SPACING = re.compile(r"diagnostics_Image[-.](?P<image>interpolated|original)_Spacing")
 _SETTINGS = "diagnostics_Configuration_Settings"
@@ -140,7 +141,8 @@ def _features(
     header = [name for name in raw.header if name not in mapped]
     if pattern:
         matches = {name: match for name in header if (match := re.search(pattern, name))}
-        return {name: {k: v for k, v in m.groupdict().items() if v is not None} for name, m in matches.items()}, {}
+        unfit = {name: UNMATCHED for name in header if name not in matches and looks_like_feature(name)}
+        return {name: {k: v for k, v in m.groupdict().items() if v is not None} for name, m in matches.items()}, unfit
     parts = {name: groups for name in header if (groups := split_feature(name.strip()))}
     found, unknown = {}, {name: ALIKE for name in header if name not in parts and is_alike(name)}
     regions = {

@@ -8,14 +8,10 @@ a selection without limit from features of stronger effects may take more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import sqrt
-from pathlib import Path
 
-from chiomics.core.errors import InputError
-from chiomics.core.features.table import open_features
 from chiomics.diagnosis.models import complete_settings, count_repeats, list_models
-from chiomics.diagnosis.planning.participants import MAX_BYTES_WHEN_PLANNED
 
 #: CPU seconds per subject and feature of the filters; per subject, candidate and step of a selection that fits all
 #: candidates, and of one with `screen`; per subject and square of steps, with `screen`; per step of any.
@@ -89,19 +85,3 @@ def say_cost(subjects: int, features: int, settings: Mapping) -> str:
         if not settings.get(key)
     ]
     return said + (f" (with {', with '.join(less)})" if less else "")
-
-
-def size_of_tables(
-    paths: Sequence[str | Path], settings: Mapping, column_map: Mapping | None = None
-) -> tuple[int, int]:
-    """Count the sessions of the groups and the features of a region in tables; 0, 0 of large or unreadable ones."""
-    if sum(Path(path).stat().st_size for path in paths) > MAX_BYTES_WHEN_PLANNED:
-        return 0, 0
-    settings = complete_settings(dict(settings))
-    try:
-        table = open_features(list(paths), column_map=column_map)
-        who = table.read(["participant", "session", "group"], value=False).to_pandas().astype(str).drop_duplicates()
-        what = table.read(["image_type", "feature_class", "feature"], value=False).to_pandas().astype(str)
-    except InputError:
-        return 0, 0
-    return int(who["group"].isin(settings["groups"]).sum()), len(what.drop_duplicates())

@@ -1,9 +1,8 @@
-"""What a study of two groups needs to know of its participants, checked before any work starts."""
+"""What a study of two groups needs of its participants, checked before any work starts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import pandas as pd
 
@@ -11,9 +10,6 @@ from chiomics.core.errors import InputError
 from chiomics.core.features.demographics import is_category, read_variable
 from chiomics.core.features.values import is_missing
 from chiomics.diagnosis.models import complete_settings
-
-#: Larger tables are read by the job alone.
-MAX_BYTES_WHEN_PLANNED = 30_000_000
 
 
 def variables_of(settings: Mapping) -> list[str]:
@@ -69,37 +65,3 @@ def lacking_in_participants(
         if column.map(is_missing).all():
             return f"{file_of(name)}: no participant has a value of {name}"
     return ""
-
-
-def lacking_in_tables(paths: Sequence[str | Path], settings: Mapping, column_map: Mapping | None = None) -> str:
-    """Say what tables of features lack for a study, as far as their participants tell; large tables are not read.
-
-    Parameters
-    ----------
-    paths : sequence of path-like
-        The tables.
-    settings : mapping
-        What lies below ``papers.yan2021`` in the configuration.
-    column_map : mapping, optional
-        Of tables under other names, from `chiomics.core.features.wide.read_column_map`.
-
-    Returns
-    -------
-    str
-        One sentence, nothing where they lack nothing.
-    """
-    from chiomics.core.features.table import open_features
-
-    if sum(Path(path).stat().st_size for path in paths) > MAX_BYTES_WHEN_PLANNED:
-        return ""
-    settings = complete_settings(settings)
-    try:
-        features = open_features(list(paths), column_map=column_map)
-        own = {name: features.find_column(name) for name in variables_of(settings)}
-        columns = ["participant", "group", *dict.fromkeys(filter(None, own.values()))]
-        rows = features.read(columns, value=False).to_pandas().drop_duplicates().astype(str)
-    except InputError as error:
-        return str(error)
-    rows = rows.rename(columns={found: name for name, found in own.items() if found})
-    rows = rows.rename(columns={"participant": "participant_id"})
-    return lacking_in_participants(rows.to_dict("records"), settings, features.others, features.file_of)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from chiomics.core.errors import InputError, SettingError
-from chiomics.core.features.table import FeatureTable
+from chiomics.core.features.people import may_be_read_when_planned
+from chiomics.core.features.table import FeatureTable, open_features
 from chiomics.core.left_out import LeftOut
+from chiomics.core.logs import without_words
 from chiomics.robustness.analysis import analyse, cohorts_of
 from chiomics.robustness.counts import count_robust, optimal_setting, reported_setting
 from chiomics.robustness.fiscone2023.left_out import check_discretisation, note_left_out
@@ -49,11 +53,7 @@ def analyse_agreement(features: FeatureTable, settings: Settings) -> dict[str, p
     InputError
         Where the study's own axis cannot be analysed.
     """
-    _check_table(features, settings)
-    settings = settings.with_found(features)
-    keep = {"preset": settings.presets, "voi": settings.vois, "n_gray_levels": settings.gray_levels}
-    keep["preset"] = settings.presets if features.distinct("preset") else ()
-    features.refuse_untold(("preset", "echo_set", "inversion"), {"voi": settings.vois})
+    settings, keep = _prepare(features, settings)
     left_out = LeftOut()
     tables: dict[str, list[pd.DataFrame]] = {}
     sides, cohorts, setting = pd.DataFrame(), {}, {}
@@ -91,6 +91,38 @@ def analyse_agreement(features: FeatureTable, settings: Settings) -> dict[str, p
         "groups.tsv": compare_groups(*inputs, setting, settings, cohorts),
         "whitelist.tsv": list_robust(whole["icc.parquet"], setting, read_published("whitelist")),
     }
+
+
+def lacking_in_tables(paths: Sequence[str | Path], settings: Settings, column_map: Mapping | None = None) -> str:
+    """Read tables of features as the first job would, and say why they cannot serve; large ones are not read.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        The tables.
+    settings : Settings
+        What to analyse.
+    column_map : mapping, optional
+        Of tables under other names, from `chiomics.core.features.wide.read_column_map`.
+
+    Returns
+    -------
+    str
+        One sentence, empty where nothing lacks.
+    """
+    if not may_be_read_when_planned(paths):
+        return ""
+    with without_words():  # the job that reads them says them
+        try:
+            features = open_features(list(paths), column_map=column_map)
+            settings, keep = _prepare(features, settings)
+            ratings = read_ratings(features, settings.all_axes()[0], keep=keep, group_column=settings.group_column)
+            check_discretisation(ratings)
+        except InputError as error:
+            return str(error)
+    if len(ratings.sessions) < 2:
+        return f"one session alone cannot be compared: {ratings.sessions['participant'].iloc[0]}"
+    return ""
 
 
 def describe_tracts(
@@ -135,6 +167,16 @@ def describe_tracts(
         "trends.tsv": compare_trends(distributions, settings),
         "contradictions.tsv": check_contradictions(distributions, settings),
     }
+
+
+def _prepare(features: FeatureTable, settings: Settings) -> tuple[Settings, dict[str, Sequence]]:
+    """Check what holds for all axes; complete the settings, and say which rows they need."""
+    _check_table(features, settings)
+    settings = settings.with_found(features)
+    keep: dict[str, Sequence] = {"voi": settings.vois, "n_gray_levels": settings.gray_levels}
+    keep["preset"] = settings.presets if features.distinct("preset") else ()
+    features.refuse_untold(("preset", "echo_set", "inversion"), {"voi": settings.vois})
+    return settings, keep
 
 
 def _check_table(features: FeatureTable, settings: Settings) -> None:
