@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from torch import nn  # noqa: E402
 
-from chiomics.core.errors import SettingError  # noqa: E402
-from chiomics.flair.study.networks.architectures import build_network  # noqa: E402
+from chiomics.flair.study.networks.architectures import TwoViews, build_network  # noqa: E402
 from chiomics.flair.study.networks.attention import (  # noqa: E402
     attention_maps,
     equal_region,
@@ -97,7 +97,7 @@ def test_network_that_sees_lesions_alone_is_found_out() -> None:
         Bright(), images, where, np.stack([brain, brain]), about, classes=("MS", "NMOSD"), pixel=6.0, seed=1,
         make_random=lambda number: build_network("seok", SEOK).eval(),
     )  # fmt: skip
-    summary = summarise_attention(scores.assign(input="lesions", fold=0)).set_index(["weights", "class"])
+    summary = summarise_attention(scores.assign(arm="seok", input="lesions", fold=0)).set_index(["weights", "class"])
     assert summary.loc[("trained", "NMOSD"), "ratio"] > 5
     assert summary.loc[("trained", "NMOSD"), "hit"] == 1
     assert summary.loc[("random", "NMOSD"), "ratio"] < 3
@@ -108,13 +108,53 @@ def test_network_that_sees_lesions_alone_is_found_out() -> None:
     assert maps["NMOSD"].shape == (2, 32, 32)
 
 
-def test_maps_of_two_views_are_refused() -> None:
-    model = build_network("2v-18", WANG)
-    with pytest.raises(SettingError, match="two-view"):
-        attention_maps(model, torch.zeros(1, 1, 24, 24, 24), 1)
+class BrightViews(nn.Module):
+    """A network whose class 1 is the brightness of its volume, seen by two views."""
+
+    def __init__(self, edge: int) -> None:
+        super().__init__()
+        self.views = TwoViews(edge, (0, 1), 1)
+        for block in self.views.blocks:
+            nn.init.ones_(block[0].weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        score = self.views(x).mean(dim=(1, 2, 3))
+        return torch.stack([-score, score], dim=1)
+
+
+def test_maps_of_two_views_lie_where_the_lesion_is_in_each_picture() -> None:
+    volume = torch.zeros(2, 1, 24, 24, 24)
+    places = [(5, 12, 17), (14, 9, 8)]
+    for number, place in enumerate(places):
+        volume[number, 0, *place] = 1
+    found = attention_maps(BrightViews(24), volume, 1)
+    assert list(found) == ["sagittal view", "coronal view"]
+    for number, (x, y, z) in enumerate(places):
+        for cams, (row, column) in zip(found.values(), ((y, z), (x, z)), strict=True):
+            assert cams[number].shape == (24, 24)
+            # a point of a view stands for three voxels
+            np.testing.assert_allclose(ndimage.center_of_mass(cams[number]), (row, column), atol=1.5)
+    assert not any(cams.any() for cams in attention_maps(BrightViews(24), volume, 0).values())
+
+
+def test_views_are_scored_against_the_lesions_that_they_see() -> None:
+    lesions = np.zeros((1, 1, 24, 24, 24), np.float32)
+    lesions[0, 0, 4:8, 11:14, 16:19] = 1
+    scores, _ = score_attention(
+        BrightViews(24), lesions, lesions, np.ones(lesions.shape, bool),
+        pd.DataFrame({"participant": ["a"], "session": [""], "y": [1]}), classes=("MS", "NMOSD"), pixel=1.5, seed=1,
+        make_random=lambda number: build_network("2v-18", WANG).eval(), layers=(None, "layer2"), randomisations=1,
+    )  # fmt: skip
+    own = scores[(scores["weights"] == "trained") & (scores["class"] == "NMOSD")].set_index("layer")
+    assert set(scores["layer"]) == {"sagittal view", "coronal view"}
+    assert (own["hit"] == 1).all()
+    assert (own["ratio"] > 3).all()
+    # a lesion 4 voxels long from side to side has a larger area from the front
+    assert own.loc["coronal view", "area_share"] > own.loc["sagittal view", "area_share"]
+    assert own["p"].notna().tolist() == [True, False]  # once for the session
 
 
 def test_three_dimensional_maps_have_the_size_of_the_volume() -> None:
     prepared = small_cohort(2)
     images = torch.from_numpy(prepared.images["wang_lesions"][:, None])
-    assert attention_maps(build_network("3d-18", WANG), images, 0).shape == (4, 24, 24, 24)
+    assert attention_maps(build_network("3d-18", WANG), images, 0)["last"].shape == (4, 24, 24, 24)

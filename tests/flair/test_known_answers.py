@@ -113,6 +113,8 @@ def test_maps_of_masks_lie_on_lesions_and_random_ones_do_not(cohorts) -> None:
         make_random=lambda number: random_network("seok", FOLDS, 1, number),
         layers=("layer2",),
     )  # fmt: skip
-    found = summarise_attention(scores.assign(input="lesions", fold=0)).set_index(["weights", "class"])["ratio"]
+    found = summarise_attention(scores.assign(arm="seok", input="lesions", fold=0)).set_index(["weights", "class"])[
+        "ratio"
+    ]
     assert found["trained", "MS"] > 1
     assert found["trained", "MS"] > found["random", "MS"]

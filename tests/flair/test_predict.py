@@ -12,8 +12,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from chiomics.cli import main  # noqa: E402
-from chiomics.core.learning.weights import save_model  # noqa: E402
+from chiomics.core.learning.weights import load_model, save_model  # noqa: E402
 from chiomics.flair.images.prepare import describe_preparation  # noqa: E402
+from chiomics.flair.prediction.attention_page import draw_volumes  # noqa: E402
+from chiomics.flair.prediction.score import read_classifier  # noqa: E402
+from chiomics.flair.study.networks.architectures import build_network  # noqa: E402
 from chiomics.flair.study.networks.final_model import describe_model, train_on_all  # noqa: E402
 from chiomics.flair.study.networks.training import pick_images, predict  # noqa: E402
 from tests.flair.prepared import SEOK, WANG, small_cohort  # noqa: E402
@@ -47,6 +50,25 @@ def test_scores_are_those_of_the_trained_network(fitted, tmp_path, capsys) -> No
     assert "Research use only" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arm", ["2v-18", "3d-18"])
+def test_pages_of_volumes_show_both_classes(fitted, tmp_path, arm) -> None:
+    prepared = small_cohort(1)
+    prepared.write(tmp_path / "two.npz")
+    card = load_model(fitted["wang2020"])[1] | {"arm": arm}
+    save_model(tmp_path / "model.safetensors", build_network(arm, WANG).state_dict(), card)
+    classifier, card = read_classifier(tmp_path / "model.safetensors")
+    assert main(["flair", "predict", *map(str, (tmp_path / "model.safetensors", tmp_path / "two.npz")),
+                 "-o", str(tmp_path / "scores.tsv"), "--cam", str(tmp_path / "page.png")]) == 0  # fmt: skip
+    assert (tmp_path / "page.png").stat().st_size > 20_000
+    page = [(prepared, row, {"session": "", "participant": "sub-a", "p_NMOSD": 0.25}) for row in (0, 1)]
+    figure, _ = draw_volumes(classifier, card, page)
+    titles = [axis.get_title() for axis in figure.axes]
+    # two views, or three sections, of each class and session
+    count = {"2v-18": 2, "3d-18": 3}[arm]
+    assert len(titles) == 2 * 2 * count
+    assert [title.partition("\n")[0] for title in titles[::count]] == ["speaks for MS", "speaks for NMOSD"] * 2
+
+
 def refused(capsys, *arguments: object) -> str:
     assert main(["flair", "predict", *map(str, arguments)]) == 2
     return capsys.readouterr().err
@@ -57,8 +79,6 @@ def test_refusals(fitted, tmp_path, capsys) -> None:
     assert "another size" in refused(capsys, fitted["seok2023"], tmp_path / "large.npz")
     assert "no such file" in refused(capsys, fitted["seok2023"], tmp_path / "absent.npz")
     assert "given twice" in refused(capsys, fitted["seok2023"], fitted["sessions"], fitted["sessions"])
-    page = tmp_path / "page.png"
-    assert "two-view" in refused(capsys, fitted["wang2020"], fitted["sessions"], "--cam", page)
     prepared = small_cohort(2)
     prepared.table["lesion_count"] = 0.0
     prepared.write(tmp_path / "without.npz")

@@ -19,8 +19,8 @@ from chiomics.commands.flair_sessions import (
 )
 from chiomics.core.errors import InputError
 from chiomics.core.learning.device import choose_device
-from chiomics.flair.images.page import write_attention_pages
 from chiomics.flair.images.prepare import Prepared
+from chiomics.flair.prediction.attention_page import write_attention_pages
 from chiomics.flair.prediction.score import check_images, read_classifier, score_sessions, sizes_of
 
 log = logging.getLogger(__name__)
@@ -67,11 +67,6 @@ def predict_sessions(
     """
     classifier, card = read_classifier(model)
     classifier = classifier.to(choose_device(device))
-    if page is not None and classifier.views is not None:
-        raise InputError(
-            "maps of a two-view network have no place in the head", file=model, found=card["arm"],
-            expected="a model of seok2023 where a page of maps is wanted",
-        )  # fmt: skip
     sizes, training = sizes_of(card), card["training"]
     folders = [path for path in sessions if Path(path).is_dir()]
     files = [path for path in sessions if not Path(path).is_dir()]

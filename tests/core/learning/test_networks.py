@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from chiomics.core.errors import InputError, SettingError  # noqa: E402
 from chiomics.core.learning.device import choose_device, seeded  # noqa: E402
-from chiomics.core.learning.gradcam import gradcam, occlusion  # noqa: E402
+from chiomics.core.learning.gradcam import gradcam  # noqa: E402
 from chiomics.core.learning.resnet import BLOCKS, ResNet, count_parameters  # noqa: E402
 from chiomics.core.learning.sampling import random_batches, stratified_batches  # noqa: E402
 from chiomics.core.learning.weights import load_model, load_pretrained, save_model  # noqa: E402
@@ -114,13 +114,6 @@ def test_gradcam_finds_the_only_place_that_counts():
     # the mean gradient of a mean over 64 voxels is 1/64
     assert cam[0, 1, 2, 3] == pytest.approx(5 / 64)
     assert torch.count_nonzero(cam) == 1
-
-
-def test_occlusion_falls_where_the_score_comes_from():
-    image = torch.ones(1, 6, 6, 6)
-    fall = occlusion(lambda x: x[:, 0, 0, 0, 0], image, size=(2, 2, 2), step=(2, 2, 2))
-    assert torch.equal(fall[:2, :2, :2], torch.ones(2, 2, 2))
-    assert fall.sum() == 8
 
 
 def test_an_unknown_or_absent_device_is_refused():

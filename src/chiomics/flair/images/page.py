@@ -1,23 +1,17 @@
-"""Pages to look at: a session's prepared images, and where a network looked."""
+"""The page to look at of a session: its prepared images."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from matplotlib.figure import Figure
-
 from chiomics.core.figures import add_note, blank, figure_style, left_out, save_figure
-from chiomics.flair.images.draw import faces, normalise, show, show_slices
+from chiomics.flair.images.draw import faces, show, show_slices
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.images.slices import REGIONS
 
 VIEWS = ("sagittal", "coronal", "axial")
-#: Sessions on one page of maps.
-MOST_SESSIONS = 8
 
 
 def write_page(prepared: Prepared, record: Mapping[str, Any], path: str | Path, *, title: str, simulated: bool) -> None:
@@ -64,63 +58,3 @@ def write_page(prepared: Prepared, record: Mapping[str, Any], path: str | Path, 
             "lateral ventricles. Lower row: the volume cropped to the brain and resized to a cube. Lesions in red.",
         )
         save_figure(figure, path, simulated=simulated)
-
-
-def write_attention_pages(
-    model: Any, card: Mapping[str, Any], scored: Sequence[tuple[Prepared, pd.DataFrame]], path: str | Path
-) -> None:
-    """Draw Grad-CAM of both classes for every session that was scored.
-
-    Parameters
-    ----------
-    model : Classifier
-        One with maps.
-    card : mapping
-        Its card.
-    scored : sequence of (Prepared, pandas.DataFrame)
-        Sessions, and their scores by `chiomics.flair.prediction.score.score_sessions`.
-    path : path-like
-        PNG; where it takes several pages their numbers are added to its name.
-    """
-    rows = [
-        (prepared, number, score)
-        for prepared, scores in scored
-        for number, score in enumerate(scores.to_dict("records"))
-        if not score["refused"]
-    ]
-    pages = [rows[start : start + MOST_SESSIONS] for start in range(0, len(rows), MOST_SESSIONS)]
-    path = Path(path)
-    for number, page in enumerate(pages, start=1):
-        name = path if len(pages) == 1 else path.with_stem(f"{path.stem}-{number}")
-        simulated = all(bool(prepared.table["simulated"].iloc[row]) for prepared, row, _ in page)
-        save_figure(_draw_attention(model, card, page), name, simulated=simulated)
-
-
-def _draw_attention(
-    model: Any, card: Mapping[str, Any], page: Sequence[tuple[Prepared, int, Mapping[str, Any]]]
-) -> Figure:
-    import torch
-
-    from chiomics.flair.study.networks.attention import attention_maps
-    from chiomics.flair.study.networks.training import pick_images
-
-    with figure_style():
-        figure = blank(height=0.5 + 2 * 1.35 * len(page))
-        grid = figure.subplots(2 * len(page), 5, squeeze=False)
-        for number, (prepared, row, score) in enumerate(page):
-            own = prepared.take(np.array([row]))
-            flair, lesions = own.images["seok_flair"][0], own.images["seok_lesions"][0]
-            image = torch.from_numpy(pick_images(own, card["study"], card["input"]))
-            for target, name in enumerate((card["negative"], card["positive"])):
-                axes = grid[2 * number + target]
-                cam = attention_maps(model, image, target)[0]
-                show_slices(axes, flair, lesions, normalise(cam, (flair != 0).any(axis=0)))
-                axes[0].set_ylabel(f"{score['session'] or score['participant']}\nspeaks for {name}", fontsize=6)
-                axes[2].set_title(f"P({card['positive']}) = {score['p_' + card['positive']]:.2f}", fontsize=7)
-        add_note(
-            figure,
-            card["intended_use"] + (" Trained on simulated heads alone." if card["training"]["simulated"] else ""),
-            "Grad-CAM of the last convolution, each scaled to its own maximum; its grid is far coarser than a lesion. "
-            "Lesions in red.",
-        )
-    return figure

@@ -96,51 +96,76 @@ def label_lowest(grid: np.ndarray, count: int, label: str) -> None:
         grid.flat[number].tick_params(labelbottom=True)
 
 
-def draw_attention(scores: pd.DataFrame, *, layer: str = "last") -> Figure:
-    """Draw the ratio of Grad-CAM's mass on lesions, trained against random weights, and the effect of erasure."""
+def draw_attention(scores: pd.DataFrame, *, layers: Sequence[str] = ("last",)) -> Figure:
+    """Draw the ratio of Grad-CAM's mass on lesions, trained against random weights, and the effect of erasure.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Of `study.networks.kept_models.map_study`.
+    layers : sequence of str
+        Stages and views that are shown, in their order.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two panels.
+    """
     if scores.empty or not np.isfinite(pd.to_numeric(scores["ratio"])).any():
         return left_out("no maps could be scored")
-    shown, last = (scores[scores["layer"] == name] for name in (layer, "last"))
-    inputs, classes = list(dict.fromkeys(last["input"])), list(dict.fromkeys(last["class"]))
+    shown = scores[scores["layer"].isin(layers)]
+    order = shown["layer"].map({name: place for place, name in enumerate(layers)})
+    kinds = shown.assign(order=order).sort_values("order", kind="stable")
+    kinds = kinds.drop_duplicates(["layer", "input", "class"])[["layer", "input", "class"]]
     with figure_style():
-        figure = blank(height=2.9)
-        left, right = figure.subplots(1, 2)
+        figure = blank(height=3.1)
+        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
         labels, place = [], 0
-        for image in inputs:
-            for name in classes:
-                for kind, colour in (("trained", NETWORK), ("random", NULL)):
-                    own = shown[(shown["input"] == image) & (shown["class"] == name) & (shown["weights"] == kind)]
-                    values = own["ratio"].dropna().to_numpy()
-                    if len(values):
-                        box = left.boxplot(values, positions=[place], widths=0.7, patch_artist=True, showfliers=False)
-                        box["boxes"][0].set_facecolor(colour)
-                        box["medians"][0].set_color("black")
-                    labels.append(f"{image.replace('_', ' ')}, {name}" if kind == "trained" else "")
-                    place += 1
+        for layer, image, name in kinds.itertuples(index=False):
+            same = shown[(shown["layer"] == layer) & (shown["input"] == image) & (shown["class"] == name)]
+            for kind, colour in (("trained", NETWORK), ("random", NULL)):
+                values = same.loc[same["weights"] == kind, "ratio"].dropna().to_numpy()
+                _box_plot(left, values, place, 0.7, colour)
+                labels.append(f"{_say_layer(layer)} {image.replace('_', ' ')}, {name}" if kind == "trained" else "")
+                place += 1
         left.axhline(1, color="0.4", linewidth=0.7)
         left.set_xticks(range(len(labels)), labels, rotation=40, ha="right", fontsize=6)
         left.set_ylabel("share of mass on lesions / chance")
         left.set_title("Grad-CAM: trained (blue), random (grey)")
-        own = last[(last["weights"] == "trained") & (last["class"] == classes[0])]
-        for number, image in enumerate(inputs):
-            part = own[own["input"] == image].dropna(subset=["p"])
+        erased = scores.dropna(subset=["p"])
+        erased = erased[erased["class"] == erased["class"].iloc[0]]
+        networks = erased[["arm", "input"]].drop_duplicates()
+        for number, (arm, image) in enumerate(networks.itertuples(index=False)):
+            part = erased[(erased["arm"] == arm) & (erased["input"] == image)]
             for offset, column, colour in ((-0.18, "p_without_lesions", COUNT), (0.18, "p_without_tissue", NULL)):
-                change = (part[column] - part["p"]).abs()
-                if len(change):
-                    box = right.boxplot(
-                        change, positions=[number + offset], widths=0.3, patch_artist=True, showfliers=False
-                    )
-                    box["boxes"][0].set_facecolor(colour)
-                    box["medians"][0].set_color("black")
-        right.set_xticks(range(len(inputs)), [image.replace("_", " ") for image in inputs])
+                _box_plot(right, (part[column] - part["p"]).abs().to_numpy(), number + offset, 0.3, colour)
+        several = networks["arm"].nunique() > 1
+        labels = [
+            f"{arm}, {image.replace('_', ' ')}" if several else image.replace("_", " ")
+            for arm, image in networks.itertuples(index=False)
+        ]
+        right.set_xticks(range(len(labels)), labels, fontsize=6, **({"rotation": 40, "ha": "right"} if several else {}))
         right.set_ylabel("change of the probability")
         right.set_title("Filled: lesions (red), as much tissue (grey)")
+        views = any("view" in layer for layer in kinds["layer"])
         add_note(
             figure,
-            f"Maps of {'the last stage' if layer == 'last' else 'stage ' + layer[-1]}. Boxes: quartiles over test "
-            "sessions; whiskers within 1.5 times their distance. Line: chance.",
+            "Boxes: quartiles over test sessions; whiskers within 1.5 times their distance. Line: chance."
+            + " Views: maps of the compression blocks of the two-view network, each in its own picture." * views,
         )
     return figure
+
+
+def _box_plot(axis: Axes, values: np.ndarray, place: float, width: float, colour: str) -> None:
+    if len(values):
+        box = axis.boxplot(values, positions=[place], widths=width, patch_artist=True, showfliers=False)
+        box["boxes"][0].set_facecolor(colour)
+        box["medians"][0].set_color("black")
+
+
+def _say_layer(layer: str) -> str:
+    """Name a stage or view on an axis."""
+    return f"stage {layer[-1]}:" if layer.startswith("layer") else "" if layer == "last" else f"{layer}:"
 
 
 def draw_boxes(steps: Sequence[tuple[str, str]], *, note: str, branches: int = 1) -> Figure:

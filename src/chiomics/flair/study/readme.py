@@ -165,22 +165,26 @@ def _attention(attention: pd.DataFrame, study: str) -> str:
     if attention.empty:
         return "No maps were made.\n"
     counts = attention.astype({"sessions": int})
-    shown = counts[["input", "weights", "layer", "class", "ratio", "hit", "hit_by_chance", "sessions"]]
+    shown = counts[["arm", "input", "weights", "layer", "class", "ratio", "hit", "hit_by_chance", "sessions"]]
     said = (
         "Share of Grad-CAM's mass on lesions over the lesions' share of the brain (ratio, 1 by chance), and how often "
         "the highest point lies on one (hit). A map that random weights give as well says nothing of what was "
         "learnt.\n\n"
     )
     if study == "wang2020":
-        said = "Of the 3-D ResNet-18; maps of the two-view networks have no place in the head.\n\n" + said
+        said = (
+            "Of the 3-D ResNet-18 at its stages; of the two-view ResNet-18 at its compression blocks, each view in its "
+            "own picture, since a point of a later map stands for different places in its views. There each point is "
+            "weighted by its own gradient (HiResCAM, Draelos and Carin 2020).\n\n" + said
+        )
     erased = attention.dropna(subset=["change_without_lesions"]) if "change_without_lesions" in attention else attention
     tail = ""
     if len(erased) and "change_without_lesions" in erased:
         tail = (
             "\nMean change of the probability when lesions, or as much normal tissue, are filled: "
             + "; ".join(
-                f"{row.input}: {row.change_without_lesions:.2f} and {row.change_without_tissue:.2f}"
-                for row in erased.drop_duplicates("input").itertuples()
+                f"{row.arm}, {row.input}: {row.change_without_lesions:.2f} and {row.change_without_tissue:.2f}"
+                for row in erased.drop_duplicates(["arm", "input"]).itertuples()
             )
             + ".\n"
         )

@@ -151,16 +151,16 @@ def list_trainings(study: str, settings: Mapping[str, Any]) -> list[Training]:
     return {"wang2020": list_wang_trainings, "seok2023": list_seok_trainings}[study](settings)
 
 
-def attention_arm(study: str) -> str:
-    """Name the network whose maps have a place in the head: two views mix theirs."""
-    return {"wang2020": "3d-18", "seok2023": "seok"}[study]
+def attention_arms(study: str) -> tuple[str, ...]:
+    """Name the networks whose maps are scored; those of the first are drawn."""
+    return {"wang2020": ("3d-18", REFERENCE_ARM), "seok2023": ("seok",)}[study]
 
 
 def keeps_model(training: Training, settings: Mapping[str, Any]) -> bool:
     """Say whether a trained network is kept to see where it looks: the first repeat, true labels, a fair scheme."""
     fair = training.scheme == ("nested" if training.study == "wang2020" else "as_published")
-    first = training.repeat == 0 and training.labels == 0
-    return fair and first and training.arm == attention_arm(training.study)
+    first = training.repeat == 0 and training.labels == 0 and training.decay == settings.get("decays", [1.0])[0]
+    return fair and first and training.arm in attention_arms(training.study)
 
 
 def name_of_model(training: Training) -> str:

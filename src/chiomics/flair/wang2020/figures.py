@@ -16,6 +16,7 @@ from chiomics.flair.images.draw import faces, show
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.combine import fair_performance
 from chiomics.flair.study.figures import draw_attention, draw_boxes, draw_calibration, draw_scores, label_lowest
+from chiomics.flair.study.networks.attention import name_view
 from chiomics.flair.study.networks.augment import Images
 from chiomics.flair.study.trainings import TITLES
 
@@ -62,7 +63,10 @@ def paper_figures(
         "figureS1": draw_scores(fair_performance(performance, "wang2020", settings), performance, published={}),
         "figureS2": draw_cases(prepared, tables["case_errors"]),
         "figureS3": draw_calibration(tables["calibration"]),
-        "figureS4": draw_attention(scores, layer="layer2"),
+        "figureS4": draw_attention(
+            scores[(scores["input"] == settings["input"])] if len(scores) else scores,
+            layers=("layer2", *map(name_view, settings["views"])),
+        ),
     }
 
 

@@ -16,27 +16,32 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy import ndimage
+from torch.nn import functional
 
-from chiomics.core.errors import SettingError
-from chiomics.core.learning.gradcam import gradcam
-from chiomics.flair.study.networks.architectures import Classifier
+from chiomics.core.learning.gradcam import gradcam, map_and_gradient
+from chiomics.flair.study.networks.architectures import KERNEL, STRIDE, Classifier
 from chiomics.flair.study.networks.training import predict
 
 #: Lesions are grown by so many mm before a map is compared with them.
 GROWTH = 3.0
 #: Share of lesion from which on a pixel counts as lesion.
 LEAST_SHARE = 0.25
+#: What scores are averaged within.
+KINDS = ("arm", "input", "weights", "layer", "class")
 
 
 def attention_maps(
     model: Classifier, images: torch.Tensor, target: int, *, layer: str | None = None, batch: int = 8
-) -> np.ndarray:
+) -> dict[str, np.ndarray]:
     """Return Grad-CAM of one class.
+
+    A point of a two-view network's later maps stands for different places in its two views, so such a network is
+    explained at its compression blocks, each view apart; `layer` is then without meaning.
 
     Parameters
     ----------
     model : Classifier
-        One without compression to views, whose maps have no place in the head.
+        Network.
     images : torch.Tensor, shape (n, channels, *space)
         Inputs.
     target : int
@@ -48,21 +53,60 @@ def attention_maps(
 
     Returns
     -------
-    ndarray, shape (n, *space)
-        Not normalised, 0 and above.
+    dict of str to ndarray, shape (n, *space)
+        By ``last`` or the name of the stage; of a two-view network by `name_view`, with the space of the picture that
+        the view sees. Not normalised, 0 and above.
     """
-    stage = model.last_stage if layer is None else getattr(model, layer)
     device = next(model.parameters()).device
     model.eval()
-    if model.views is not None:
-        raise SettingError(
-            "maps of a two-view network have no place in the head: a pixel stands for different points in its views"
-        )
-    parts = [
-        gradcam(model, stage, part.to(device).float(), lambda scores: scores[:, target]).cpu()
-        for part in images.split(batch)
-    ]
-    return torch.cat(parts).double().numpy()
+    parts: dict[str, list[torch.Tensor]] = {}
+    for part in images.split(batch):
+        shown = part.to(device).float()
+        if model.views is not None:
+            found = _view_maps(model, shown, target)
+        else:
+            stage = model.last_stage if layer is None else getattr(model, layer)
+            found = {layer or "last": gradcam(model, stage, shown, lambda scores: scores[:, target])}
+        for name, cams in found.items():
+            parts.setdefault(name, []).append(cams.cpu())
+    return {name: torch.cat(cams).double().numpy() for name, cams in parts.items()}
+
+
+def name_view(axis: int) -> str:
+    """Name the view that compresses an axis of a volume in right-anterior-superior order."""
+    return f"{('sagittal', 'coronal', 'axial')[axis]} view"
+
+
+def axis_of_view(name: str) -> int | None:
+    """Return the axis that a view compresses, None for the name of a stage."""
+    return next((axis for axis in range(3) if name_view(axis) == name), None)
+
+
+def _view_maps(model: Classifier, images: torch.Tensor, target: int) -> dict[str, torch.Tensor]:
+    """Weight each point of the compressed views by its own gradient (HiResCAM, Draelos and Carin 2020).
+
+    So early in a network the mean gradient that Grad-CAM takes mixes places that speak for a class with such as speak
+    against it; before the mean over space that precedes the last layer both are the same.
+    """
+    compression = model.views
+    assert compression is not None
+    maps, gradient = map_and_gradient(compression, images, lambda x: model(x)[:, target])
+    edge = images.shape[-1]
+    found = {}
+    for axis, own in zip(compression.views, (gradient * maps).chunk(len(compression.views), dim=1), strict=True):
+        cam = torch.relu(own.sum(dim=1, keepdim=True))
+        fine = functional.interpolate(cam, scale_factor=STRIDE, mode="bilinear", align_corners=False)[:, 0]
+        # a point is the middle of KERNEL voxels, the first of which is STRIDE times its number
+        before = (KERNEL - STRIDE) // 2
+        after = edge - before - fine.shape[-1]
+        found[name_view(axis)] = functional.pad(fine, (before, after, before, after))
+    return found
+
+
+def as_seen(name: str, volume: np.ndarray) -> np.ndarray:
+    """Turn a volume, shape (1, *space), so that a view's compressed axis comes first; other images stay as they are."""
+    axis = axis_of_view(name)
+    return volume if axis is None else np.moveaxis(volume[0], axis, 0)
 
 
 def score_map(cam: np.ndarray, lesions: np.ndarray, brain: np.ndarray, *, pixel: float) -> dict[str, float]:
@@ -179,17 +223,17 @@ def score_attention(
     make_random : callable
         Takes a number, gives a network with random weights.
     layers : tuple of str or None
-        Stages that are explained; None is the last.
+        Stages that are explained; None is the last. A two-view network has its views in their place.
     randomisations : int
         Networks with random weights.
 
     Returns
     -------
     scores : pandas.DataFrame
-        A row per session, class, layer and kind of weights (``trained``, ``random``); rows of the last layer hold
-        ``p``, ``p_without_lesions`` and ``p_without_tissue`` of the trained network.
+        A row per session, class, layer and kind of weights (``trained``, ``random``); rows of the last layer, or the
+        first view, hold ``p``, ``p_without_lesions`` and ``p_without_tissue`` of the trained network.
     maps : dict of str to ndarray, shape (n, *space)
-        Of the trained network's last layer, by the class's name.
+        Of the trained network's last layer or first view, by the class's name.
     """
     tensor = torch.from_numpy(images)
     rng = np.random.default_rng([seed, 6])
@@ -202,30 +246,32 @@ def score_attention(
     rows, maps = [], {}
     networks = [("trained", 0, model)] + [("random", number, make_random(number)) for number in range(randomisations)]
     for kind, number, network in networks:
-        for layer in layers:
-            for target, name in enumerate(classes):
-                cams = attention_maps(network, tensor, target, layer=layer)
-                if kind == "trained" and layer is None:
-                    maps[name] = cams
-                for index, cam in enumerate(cams):
-                    row: dict[str, Any] = about.iloc[index].to_dict()
-                    row |= {"weights": kind, "network": number, "layer": layer or "last", "class": name}
-                    row |= score_map(cam, lesions[index], brain[index], pixel=pixel)
-                    if kind == "trained" and layer is None:
-                        row |= {variant: values[index] for variant, values in variants.items()}
-                    rows.append(row)
+        for stage in layers if network.views is None else (None,):
+            for target, group in enumerate(classes):
+                found = attention_maps(network, tensor, target, layer=stage)
+                if kind == "trained" and stage is None:
+                    maps[group] = next(iter(found.values()))
+                for place, (name, cams) in enumerate(found.items()):
+                    for index, cam in enumerate(cams):
+                        row: dict[str, Any] = about.iloc[index].to_dict()
+                        row |= {"weights": kind, "network": number, "layer": name, "class": group}
+                        seen = (as_seen(name, array[index]) for array in (lesions, brain))
+                        row |= score_map(cam, *seen, pixel=pixel)
+                        if kind == "trained" and stage is None and place == 0:
+                            row |= {variant: values[index] for variant, values in variants.items()}
+                        rows.append(row)
     return pd.DataFrame(rows), maps
 
 
 def summarise_attention(scores: pd.DataFrame) -> pd.DataFrame:
-    """Average over sessions, by input, kind of weights, layer and class; the ratio as a ratio of means."""
+    """Average over sessions, by network, input, kind of weights, layer and class; the ratio as a ratio of means."""
     rows: list[dict[str, Any]] = []
     if scores.empty:
-        return pd.DataFrame(columns=["input", "weights", "layer", "class", "ratio"])
-    for key, part in scores.groupby(["input", "weights", "layer", "class"], sort=False):
+        return pd.DataFrame(columns=[*KINDS, "ratio"])
+    for key, part in scores.groupby(list(KINDS), sort=False):
         seen = part.dropna(subset=["ratio"])
         mean = seen[["mass_share", "area_share", "hit", "hit_by_chance"]].mean()
-        row = dict(zip(("input", "weights", "layer", "class"), key, strict=True)) | mean.to_dict()
+        row = dict(zip(KINDS, key, strict=True)) | mean.to_dict()
         row |= {"ratio": mean["mass_share"] / mean["area_share"], "sessions": len(seen), "maps": len(part)}
         if "p" in part:
             row |= {

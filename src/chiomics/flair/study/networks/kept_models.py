@@ -16,7 +16,7 @@ from chiomics.flair.images.slices import FIELD_OF_VIEW
 from chiomics.flair.study.networks.architectures import Classifier, build_network
 from chiomics.flair.study.networks.attention import score_attention
 from chiomics.flair.study.networks.training import labels_of, pick_images, split_of
-from chiomics.flair.study.trainings import Training
+from chiomics.flair.study.trainings import Training, attention_arms
 
 #: Mean edge of the boxes that cubes are resized from, mm: the brain's.
 CUBE = 165.0
@@ -47,9 +47,10 @@ def map_study(
     Returns
     -------
     scores : pandas.DataFrame
-        Of `score_attention`, with the columns input and fold.
+        Of `score_attention`, with the columns arm, input and fold.
     maps : dict of str to ndarray
-        ``rows``: rows of the cohort, and per class the maps of the study's own input, shape (n, *space), float16.
+        ``rows``: rows of the cohort, and per class the maps of the first arm on the study's own input, shape
+        (n, *space), float16.
     """
     name = {"wang2020": "wang", "seok2023": "seok"}[study]
     edge = CUBE / settings["edge"] if study == "wang2020" else FIELD_OF_VIEW / settings["pixels"]
@@ -77,8 +78,9 @@ def map_study(
             make_random=lambda number, arm=training.arm: random_network(arm, settings, settings["seed"], number),
             layers=(None, "layer2"),
         )
-        tables.append(found.assign(input=training.input, fold=training.fold))
-        if training.input == settings["input"] and not set(test) & set(rows):
+        tables.append(found.assign(arm=training.arm, input=training.input, fold=training.fold))
+        shown = training.arm == attention_arms(study)[0] and training.input == settings["input"]
+        if shown and not set(test) & set(rows):
             rows += test.tolist()
             for group, own in cams.items():
                 maps.setdefault(group, []).append(own.astype(np.float16))
