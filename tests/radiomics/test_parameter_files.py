@@ -84,6 +84,28 @@ def test_shape_features_on_request_equal_pyradiomics(head, tmp_path):
     assert sorted(extract(*head, spacing=SPACING, preset=path)["feature"]) == wanted
 
 
+def test_names_that_pyradiomics_takes_for_nothing_or_on_request_equal_it(head, tmp_path, caplog):
+    classes = {"firstorder": ["StandardDeviation", "Mean"], "glcm": ["Homogeneity1", "Contrast"], "shape2D": []}
+    path = file_with(tmp_path, featureClass=classes, setting={"binWidth": 0.02})
+    assert both_engines(*head, path).empty
+    assert set(extract(*head, spacing=SPACING, preset=path)["feature"]) == {"Contrast", "Mean", "StandardDeviation"}
+    assert "in its place: Id" in caplog.text and "shape2D" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("setting:\n\tbinWidth: 25\n", "line 2 is not YAML.*cannot start any token"),
+        ("setting: {binWidth: 25}\nsetting: {binWidth: 10}\n", "not YAML; found setting is there twice"),
+        ("setting: {binWidth: 25, binWidth: 10}\n", "not YAML; found binWidth is there twice"),
+    ],
+)
+def test_what_is_not_yaml_is_refused_by_line(tmp_path, text, said):
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(InputError, match=said):
+        load_settings(tmp_path / "p.yaml")
+
+
 def test_a_voxel_setting_is_passed_over_with_a_word(head, tmp_path, caplog):
     plain = file_with(tmp_path, setting={"binWidth": 0.02}, featureClass={"firstorder": []})
     expected = extract(*head, spacing=SPACING, preset=plain)
@@ -143,6 +165,10 @@ def test_resampling_a_part_equals_resampling_the_whole(head, tmp_path, monkeypat
         ({"setting": {"resegmentMode": "percent"}}, "resegmentMode.*percent.*absolute, relative, sigma"),
         ({"setting": {"force2Ddimension": 3}}, "force2Ddimension.*3.*from 0 to 2"),
         ({"setting": ["binWidth"]}, "setting.*binWidth.*names with values"),
+        ({"setting": {"interpolator": "BSpline"}}, "interpolator.*BSpline.*sitkBSpline"),
+        ({"setting": {"binwidth": 25}}, "unknown settings; found binwidth; expected binWidth"),
+        ({"settings": {"binWidth": 25}}, "unknown sections; found settings; expected setting"),
+        ({"imageType": {"Wavelet": {"wavelet": "nowave"}}}, "wavelet.*nowave.*coif1"),
         ({"imageType": ["Original", "Wavelet"]}, "imageType.*Original.*names with values"),
         ({"imageType": {"LoG": {"sigma": 2.0}}}, "imageType: LoG: sigma.*2.0.*a list"),
         ({"featureClass": {"glcm": "Contrast"}}, "featureClass: glcm.*Contrast.*a list of names"),

@@ -35,11 +35,30 @@ WORDS = {
     "resegmentMode": ("absolute", "relative", "sigma"),
     "lbp2DMethod": ("default", "ror", "uniform", "var"),
     "weightingNorm": ("manhattan", "euclidean", "infinity", "no_weighting"),
+    "interpolator": (
+        "sitkNearestNeighbor",
+        "sitkLinear",
+        "sitkBSpline",
+        "sitkGaussian",
+        "sitkLabelGaussian",
+        "sitkHammingWindowedSinc",
+        "sitkCosineWindowedSinc",
+        "sitkWelchWindowedSinc",
+        "sitkLanczosWindowedSinc",
+        "sitkBlackmanWindowedSinc",
+    ),
 }
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as a number, as YAML 1.2 and pyradiomics do, and not as text."""
+    """Reads 1e-3 as a number, as YAML 1.2 and pyradiomics do, and not as text; refuses a key that is there twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """Read a mapping."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
+            raise yaml.constructor.ConstructorError(problem=f"{twice[0]} is there twice", problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(
@@ -48,8 +67,21 @@ _Loader.add_implicit_resolver(
 
 
 def load_yaml(path: Path) -> Any:
-    """Read a parameter file, an empty one as no section at all."""
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
+    """Read a parameter file, an empty one as no section at all.
+
+    Raises
+    ------
+    InputError
+        With the line, where it is not YAML (tabs, a key twice) or no text.
+    """
+    try:
+        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader) or {}
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        found = str(error.problem).removeprefix("found ")
+        raise InputError(f"line {line} is not YAML", file=path, found=found) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError("the parameter file is no text of YAML", file=path, found=str(error)[:100]) from error
 
 
 def check_section(content: object, where: str, path: Path) -> None:
@@ -109,6 +141,12 @@ def _expected(key: str, value: object) -> str:
         return _range("one", *NUMBERS[key])
     if key in LISTS and not (isinstance(value, list) and value and all(_is_number(one, *LISTS[key]) for one in value)):
         return "a list, each " + _range("one", *LISTS[key]).removeprefix("one ")
+    if key == "resampledPixelSpacing" and isinstance(value, list) and len(value) != 3:
+        return "a list of three numbers, where 0 keeps the image's own"
+    if key == "wavelet":
+        import pywt
+
+        return "" if value in pywt.wavelist(kind="discrete") else "a discrete wavelet of PyWavelets, e.g. coif1"
     if key in SWITCHES and not isinstance(value, bool):
         return "true or false"
     if key in WORDS and value not in WORDS[key]:

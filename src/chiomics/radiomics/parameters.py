@@ -8,8 +8,9 @@ width refers to, and whether the two sides of a nucleus are one region.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,21 @@ DEFAULTS = {
 #: Settings that change no feature here: how pyradiomics reports and checks.
 WITHOUT_EFFECT = {"additionalInfo", "enableCExtensions"}
 #: Features that are extracted only where they are named: they say nothing new.
-ON_REQUEST = {"shape": shape.ON_REQUEST, "shape2D": shape_2d.ON_REQUEST}
+ON_REQUEST = {"shape": shape.ON_REQUEST, "shape2D": shape_2d.ON_REQUEST, "firstorder": first_order.ON_REQUEST}
+#: Names that pyradiomics 3.0.1 still takes and gives no value for, with what says the same.
+RETIRED = {
+    "glcm": {"Dissimilarity": "DifferenceAverage", "Homogeneity1": "Id", "Homogeneity2": "Idm",
+             "SumVariance": "ClusterTendency"},
+    "gldm": {"DependencePercentage": "nothing: it is always 1", "GrayLevelNonUniformityNormalized": "Uniformity"},
+}  # fmt: skip
+SECTIONS = ("setting", "imageType", "featureClass", "voxelSetting")
 #: Names that older versions of pyradiomics had, with today's; it refuses them too.
 OLD_SECTIONS = {"inputImage": "imageType", "enabledFeatures": "featureClass", "kwargs": "setting"}
 FILTER_SETTINGS = {
     "sigma", "wavelet", "level", "start_level", "gradientUseSpacing", "lbp2DRadius", "lbp2DSamples", "lbp2DMethod",
     "lbp3DLevels", "lbp3DIcosphereRadius", "lbp3DIcosphereSubdivision",
 }  # fmt: skip
+KNOWN = {*DEFAULTS, *WITHOUT_EFFECT, *FILTER_SETTINGS}
 IMAGE_TYPES = (
     "Original", "Wavelet", "LoG", "Square", "SquareRoot", "Logarithm", "Exponential", "Gradient", "LBP2D", "LBP3D",
 )  # fmt: skip
@@ -154,25 +163,30 @@ def load_settings(
     for old, new in OLD_SECTIONS.items():
         if old in content:
             raise InputError("a section of an old version of pyradiomics", file=path, found=old, expected=new)
-    _refuse(set(content) - {"setting", "imageType", "featureClass", "voxelSetting"}, path, "sections")
+    _refuse(set(content) - set(SECTIONS), path, "sections", SECTIONS)
     for section, values in content.items():
         check_section(values, section, path)
     if content.get("voxelSetting"):
         log.warning("%s: voxelSetting has no effect on the features of regions, and is passed over", path)
     parameters = content.get("setting") or {}
-    if "shape2D" in (content.get("featureClass") or {}) and not parameters.get("force2D"):
-        raise InputError("shape2D is for regions of one slice", file=path, found="no force2D", expected="force2D: true")
+    classes = dict(content.get("featureClass") or {})
+    if "shape2D" in classes and not parameters.get("force2D"):
+        if len(classes) == 1:
+            said = "shape2D is for regions of one slice"
+            raise InputError(said, file=path, found="no force2D", expected="force2D: true")
+        log.warning("%s: shape2D is for regions of one slice, and is passed over without force2D: true", path)
+        del classes["shape2D"]
     if parameters.get("label_channel"):
         raise InputError("label_channel", file=path, found=str(parameters["label_channel"]), expected="0: one channel")
-    _refuse(set(parameters) - set(DEFAULTS) - WITHOUT_EFFECT - FILTER_SETTINGS, path, "settings")
+    _refuse(set(parameters) - KNOWN, path, "settings", KNOWN)
     check_values(parameters, "setting", path)
     for name, own in (content.get("imageType") or {}).items():
         check_section(own, f"imageType: {name}", path)
-    check_names(content.get("featureClass") or {}, "featureClass", path)
+    check_names(classes, "featureClass", path)
     image_types = {name: own or {} for name, own in (content.get("imageType") or {"Original": {}}).items()}
-    _refuse(set(image_types) - set(IMAGE_TYPES), path, "image types")
+    _refuse(set(image_types) - set(IMAGE_TYPES), path, "image types", IMAGE_TYPES)
     for name, own in image_types.items():
-        _refuse(set(own) - set(DEFAULTS) - FILTER_SETTINGS, path, "settings of an image type")
+        _refuse(set(own) - KNOWN, path, "settings of an image type", KNOWN)
         check_values(own, f"imageType: {name}", path)
 
     extra = PRESETS[str(preset)] if known else {}
@@ -184,7 +198,7 @@ def load_settings(
     )
     return Settings(
         name=str(preset) if known else "custom",
-        features=_features(content.get("featureClass"), path),
+        features=_features(classes, path),
         image_types=image_types,
         parameters=parameters,
         gray_levels=levels,
@@ -208,11 +222,13 @@ def _content_of(preset: str | Path | Mapping, *, known: bool) -> tuple[Path, Any
 
 def _features(section: dict | None, path: Path) -> dict[str, tuple[str, ...]]:
     section = section or dict.fromkeys(name for name in FEATURES if name != "shape2D")
-    _refuse(set(section) - set(FEATURES), path, "feature classes")
+    _refuse(set(section) - set(FEATURES), path, "feature classes", FEATURES)
     chosen = {}
     for name, wanted in section.items():
-        extra = ON_REQUEST.get(name, ())
-        _refuse(set(wanted or ()) - {*FEATURES[name], *extra}, path, f"features of {name}")
+        extra, retired = ON_REQUEST.get(name, ()), RETIRED.get(name, {})
+        for old in set(wanted or ()) & set(retired):
+            log.warning("%s: pyradiomics gives no value of %s %s; in its place: %s", path, name, old, retired[old])
+        _refuse(set(wanted or ()) - {*FEATURES[name], *extra, *retired}, path, f"features of {name}", FEATURES[name])
         named = sorted((*FEATURES[name], *extra)) if set(wanted or ()) & set(extra) else FEATURES[name]
         chosen[name] = tuple(feature for feature in named if not wanted or feature in wanted)
     return chosen
@@ -227,6 +243,10 @@ def _positive(values: object, kind: type, what: str) -> tuple:
     return tuple(dict.fromkeys(kind(value) if kind is int else value for value in values))
 
 
-def _refuse(unknown: set, path: Path, what: str) -> None:
+def _refuse(unknown: set, path: Path, what: str, known: Iterable[str]) -> None:
     if unknown:
-        raise InputError(f"unknown {what}", file=path, found=", ".join(sorted(map(str, unknown))))
+        by_case = {name.casefold(): name for name in known}
+        close = [get_close_matches(str(name).casefold(), by_case, n=1, cutoff=0.8) for name in sorted(unknown, key=str)]
+        meant = [by_case[found[0]] for found in close if found]
+        found, expected = ", ".join(sorted(map(str, unknown))), ", ".join(meant) or None
+        raise InputError(f"unknown {what}", file=path, found=found, expected=expected)

@@ -15,6 +15,8 @@ NAMES = (
     "MeanAbsoluteDeviation", "Mean", "Median", "Minimum", "Range", "RobustMeanAbsoluteDeviation", "RootMeanSquared",
     "Skewness", "TotalEnergy", "Uniformity", "Variance",
 )  # fmt: skip
+#: The root of Variance, which pyradiomics extracts only where it is named.
+ON_REQUEST = ("StandardDeviation",)
 
 
 def first_order_features(values: np.ndarray, voxel_volume: float, *, shift: float = 0.0) -> dict:
@@ -58,6 +60,7 @@ def first_order_features(values: np.ndarray, voxel_volume: float, *, shift: floa
         "RobustMeanAbsoluteDeviation": float(np.abs(middle - middle.mean()).mean()) if middle.size else np.nan,
         "RootMeanSquared": float(np.sqrt(energy / x.size)),
         "Skewness": float(third / scale**1.5),
+        "StandardDeviation": float(np.sqrt(second)),
         "TotalEnergy": float(energy * voxel_volume),
         "Variance": float(second),
     }
