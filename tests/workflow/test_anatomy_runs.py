@@ -154,24 +154,32 @@ def test_one_job_and_two_give_the_same_regions(mapped, cohort, workflow):
         np.testing.assert_array_equal(voxels(mapped.folder / path), voxels(apart.folder / path))
 
 
-def test_a_failed_registration_costs_the_anatomy_alone_and_is_said_in_the_manifest(cohort, workflow, tmp_path):
+def test_a_failed_session_and_a_lost_image_cost_themselves_alone_and_are_said_everywhere(cohort, workflow, tmp_path):
     bids = Path(shutil.copytree(cohort / "bids", tmp_path / "bids"))
     path = bids / "sub-MS01/anat/sub-MS01_T1w.nii.gz"
     image = nib.load(path)
     noise = np.random.default_rng(0).gamma(2, 100, image.shape).astype(np.float32)
     nib.save(nib.Nifti1Image(noise, image.affine), path)
+    flair = bids / "sub-HC01/anat/sub-HC01_FLAIR.nii.gz"
+    nib.save(nib.Nifti1Image(np.full(image.shape, 7, np.int16), image.affine), flair)
     run = workflow(bids)
     failed = run.run("anatomy", config=configuration(cohort))
     assert failed.returncode != 0
     # The other session's table and picture are made in the same run, and say who is missing; so is the report.
     table = pd.read_csv(run.folder / "results/qc/anatomy.tsv", sep="\t")
     assert table["session"].tolist() == ["sub-HC01"]
+    assert "FLAIR" in table["warnings"].iloc[0] and "constant" in table["warnings"].iloc[0]
     assert (run.folder / "results/qc/anatomy.png").stat().st_size > 0
+    assert (run.folder / "results/qc/failed/sub-MS01_anatomy.png").stat().st_size > 0
+    sidecar = read_sidecar(run.folder / "results/sub-HC01/anat/sub-HC01_anatomy.json")
+    assert "constant" in sidecar["Segmentation"]["FLAIR"]["Refused"]
     page = run.folder / "report.html"
     check(run.run("anatomy", config=configuration(cohort), options=("--report", str(page))))
     assert "sub-HC01" in page.read_text(encoding="utf-8")
     run.run(config=configuration(cohort), options=("--dry-run",))
-    row = next(row for row in read_manifest(run.folder / "results/manifest.tsv") if row["session"] == "sub-MS01")
+    other, row = read_manifest(run.folder / "results/manifest.tsv")
+    assert (other["status"], other["without"]) == ("included", ["FLAIR"])
+    assert any("mapped without FLAIR" in told and "constant" in told for told in other["warnings"]), other
     # The χ map stays; the session is left out of the anatomy and of what needs it.
     assert row["status"] == "included"
     assert "anatomy" in row["without"]
