@@ -194,11 +194,25 @@ def test_a_borrowed_image_brings_its_masks_along_and_both_sessions_say_so(tmp_pa
     spec = multi_echo("01", session="ses-{1,2}/") | {
         "sub-01/ses-1/anat/{name}_{T1w,FLAIR}": FINE,
         "derivatives/own/sub-01/ses-1/anat/{name}_space-FLAIR_label-lesion_mask": FINE,
+        "derivatives/own/sub-01/ses-1/anat/{name}_space-T1w_desc-brain_mask": FINE,
     }
     one, two = index_bids(make_bids_tree(tmp_path, spec))
     assert one["lesion_mask"] == two["lesion_mask"] != ""
-    assert any("serve sub-01_ses-2 too" in text for text in one["warnings"])
-    assert any("is taken from ses-1 with the FLAIR" in text for text in two["warnings"])
+    assert one["T1w_mask"] == two["T1w_mask"] != ""
+    assert one["warnings"] == [
+        f"{what} sub-01_ses-2 too"
+        for what in ("its FLAIR serves", "its T1w serves", f"{one['T1w_mask']} serves", f"{one['lesion_mask']} serves")
+    ]
+    for kind, image in (("lesion_mask", "FLAIR"), ("T1w_mask", "T1w")):
+        assert f"{two[kind]} is taken from ses-1 with the {image} that it was drawn on" in two["warnings"]
+
+
+def test_a_brain_mask_of_the_t1w_is_no_mask_of_a_gradient_echo_on_the_same_grid(tmp_path):
+    """The head may have moved between the two."""
+    grid = {"affine": AFFINE, "shape": SHAPE}
+    spec = {ANAT.format("T1w"): grid, MASKS.format("space-T1w_desc-brain_mask"): grid}
+    row = index_one(tmp_path, spec)
+    assert (row["T1w_mask"], row["brain_mask"]) == (MASKS.format("space-T1w_desc-brain_mask.nii.gz"), "")
 
 
 def test_a_mask_whose_header_cannot_be_used_does_not_cost_the_session(tmp_path):

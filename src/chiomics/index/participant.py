@@ -264,8 +264,8 @@ class _Indexer:
                 read = self._header if self.facts_of is None else None
                 try:
                     file, warnings = choose_derivative(role, candidates[role], allowed, read)
-                    if file is None and role in DRAWN:
-                        file, more = self._of_borrowed(role, row, allowed)
+                    if file is None and (role in DRAWN or role == "T1w_mask"):
+                        file, more = self._of_borrowed(role, row, allowed, grids[:1])
                         warnings += more
                 except InputError as error:
                     if role not in DRAWN and role != "T1w_mask":
@@ -309,6 +309,8 @@ class _Indexer:
             row["warnings"] += warnings
             if file is not None:
                 row[suffix] = file.path
+                if file.session != session:
+                    self._lend(file.session, f"its {suffix} serves", row)
                 if header and has_more_grids:
                     grids.append((suffix, self._header(file)))
         (row["dwi"], row["bval"], row["bvec"]), warnings = choose_dwi(
@@ -317,19 +319,26 @@ class _Indexer:
         row["warnings"] += warnings
         return grids
 
-    def _of_borrowed(self, role: str, row: dict, grids: list) -> tuple[NamedFile | None, list[str]]:
+    def _lend(self, session: str, what: str, row: dict) -> None:
+        """Note in the lending session's row what serves another one."""
+        key = session_key(row["participant_id"], row["session_id"], row["run"])
+        self.lent.setdefault(session, []).append(f"{what} {key} too")
+
+    def _of_borrowed(self, role: str, row: dict, grids: list, gre: list) -> tuple[NamedFile | None, list[str]]:
         """Choose what was drawn on an image that the session borrows from another one."""
         for suffix in STRUCTURAL:
             image = name_file(row[suffix]) if row[suffix] else None
             if image is None or image.session == row["session_id"]:
                 continue
-            there = [file for its_role, file in self.derived if its_role == role and file.session == image.session]
+            drawn = "brain_mask" if role == "T1w_mask" else role
+            there = [file for its_role, file in self.derived if its_role == drawn and file.session == image.session]
             own = [grid for grid in grids if grid[0] == suffix]
+            if role == "T1w_mask":
+                there = self._on_grid_alone(there, own, gre)
             read = self._header if self.facts_of is None else None
             file, _ = choose_derivative(role, there, own, read) if own else (None, [])
             if file is not None:
-                key = session_key(row["participant_id"], row["session_id"], row["run"])
-                self.lent.setdefault(image.session, []).append(f"its {suffix} and {file.path} serve {key} too")
+                self._lend(image.session, f"{file.path} serves", row)
                 return file, [f"{file.path} is taken from {image.session} with the {suffix} that it was drawn on"]
         return None, []
 
@@ -346,13 +355,17 @@ class _Indexer:
         return kept
 
     def _on_grid_alone(self, files: list[NamedFile], grids: list, others: list) -> list[NamedFile]:
-        """Choose the files on one of the grids and on none of the others; none where headers are not read."""
+        """Choose the files on a grid, by their name or since on none of the others; none where headers are not read."""
         if self.facts_of is not None or not grids:
             return []
         files = [file for file in files if space_named(file.path) in ("", *(name for name, _ in grids))]
         headers = [(file, self._header(file)) for file in files]
         on = [[any(shared_grid(grid, header) for _, grid in some) for some in (grids, others)] for _, header in headers]
-        return [file for (file, _), (wanted, other) in zip(headers, on, strict=True) if wanted and not other]
+        return [
+            file
+            for (file, _), (wanted, other) in zip(headers, on, strict=True)
+            if wanted and (not other or space_named(file.path))
+        ]
 
     def _candidates(self, role: str, row: dict, *, only_run: bool) -> list[NamedFile]:
         """List a role's derivatives that name this session and run, or leave them open where there is only one."""

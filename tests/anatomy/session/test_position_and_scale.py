@@ -69,8 +69,8 @@ class Laboratory:
 
 #: Voxel in mm and preset of the laboratory in which each law stands alone, and of those in which all act together.
 ALONE, TOGETHER = [(2.5, "fast")], [(1.0, "fast"), (2.5, "accurate"), (1.0, "accurate")]
-#: The way to the template is found on 2 mm voxels, however fine the images are; its last level takes most of the time of
-#: the accurate preset, does not differ from that on 2.5 mm images, and is left out on those of 1 mm.
+#: The way to the template is found on 2 mm voxels, however fine the images are; its last level, most of the time of
+#: the accurate preset, does not differ from that on 2.5 mm images and is left out on those of 1 mm.
 WITHOUT_LAST_LEVEL = {"nonlinear": {"iterations": [40, 20], "shrink_factors": [4, 2], "smoothing": [2.0, 1.0]}}
 alone = pytest.mark.parametrize("laboratory", ALONE, indirect=True, ids=str)
 
