@@ -17,7 +17,7 @@ with remembered_failure(session=session, inputs=snakemake.params.raw, **snakemak
         EchoFiles(**snakemake.params.gre, **parts),
         local_fields=dict(zip(echo_sets, snakemake.input.local_fields, strict=True)),
         sidecars=dict(zip(echo_sets, snakemake.input.field_sidecars, strict=True)),
-        weights=snakemake.input.weights,
+        weights=dict(zip(echo_sets, snakemake.input.weights, strict=True)),
         mask=snakemake.input.mask,
         brain_sidecar=snakemake.input.brain_sidecar,
         r2star=snakemake.input.r2star or None,
@@ -25,5 +25,6 @@ with remembered_failure(session=session, inputs=snakemake.params.raw, **snakemak
         maps=dict(zip(maps, snakemake.output.maps, strict=True)),
         map_sidecars=dict(zip(maps, snakemake.output.map_sidecars, strict=True)),
         reference_mask=snakemake.output.reference_mask,
+        reference_sidecar=snakemake.output.reference_sidecar,
         workers=snakemake.threads,
     )

@@ -15,8 +15,8 @@ files = EchoFiles(**snakemake.params.gre, **parts)
 output, settings, workers = snakemake.output, snakemake.params.settings, snakemake.threads
 echo_sets = snakemake.params.echo_sets
 maps = list(product(settings["inversions"], echo_sets))
-local_fields = dict(zip(echo_sets, output.local_fields, strict=True))
-sidecars = dict(zip(echo_sets, output.field_sidecars, strict=True))
+names = ("local_fields", "field_sidecars", "weights", "weight_sidecars")
+local_fields, sidecars, weights, weight_sidecars = (dict(zip(echo_sets, output[name], strict=True)) for name in names)
 r2star = output.get("r2star")
 session = snakemake.wildcards.subject + snakemake.wildcards.run
 raw = [*files.paths, *snakemake.input.given_mask]
@@ -35,18 +35,19 @@ with (
     )  # fmt: skip
     steps.unwrap_phase(
         files, mask=output.brain_mask, echo_sets=echo_sets, settings=settings, **total, r2star=r2star,
-        sidecar=total_sidecar, workers=workers,
+        r2star_sidecar=output.get("r2star_sidecar"), sidecar=total_sidecar, workers=workers,
     )  # fmt: skip
     steps.remove_background(
         **total, total_sidecar=total_sidecar, echo_sets=echo_sets, settings=settings, local_fields=local_fields,
-        sidecars=sidecars, weights=output.weights, mask=output.mask, workers=workers,
+        sidecars=sidecars, weights=weights, weight_sidecars=weight_sidecars, mask=output.mask,
+        mask_sidecar=output.mask_sidecar, workers=workers,
     )  # fmt: skip
     steps.invert_dipole(
-        files, local_fields=local_fields, sidecars=sidecars, weights=output.weights, mask=output.mask,
+        files, local_fields=local_fields, sidecars=sidecars, weights=weights, mask=output.mask,
         brain_sidecar=output.brain_sidecar, r2star=r2star, settings=settings,
         maps=dict(zip(maps, output.maps, strict=True)),
         map_sidecars=dict(zip(maps, output.map_sidecars, strict=True)),
-        reference_mask=output.reference_mask, workers=workers,
+        reference_mask=output.reference_mask, reference_sidecar=output.reference_sidecar, workers=workers,
     )  # fmt: skip
     steps.draw_maps(
         files, local_field=output.local_fields[0], chi=output.maps[0], sidecar=output.map_sidecars[0],

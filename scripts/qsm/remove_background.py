@@ -18,7 +18,9 @@ with remembered_failure(session=session, inputs=snakemake.params.raw, **snakemak
         settings=snakemake.params.settings,
         local_fields=dict(zip(echo_sets, snakemake.output.local_fields, strict=True)),
         sidecars=dict(zip(echo_sets, snakemake.output.field_sidecars, strict=True)),
-        weights=snakemake.output.weights,
+        weights=dict(zip(echo_sets, snakemake.output.weights, strict=True)),
+        weight_sidecars=dict(zip(echo_sets, snakemake.output.weight_sidecars, strict=True)),
         mask=snakemake.output.mask,
+        mask_sidecar=snakemake.output.mask_sidecar,
         workers=snakemake.threads,
     )

@@ -20,6 +20,7 @@ with remembered_failure(session=session, inputs=files.paths, **snakemake.params.
         quality=snakemake.output.quality,
         reliable_mask=snakemake.output.reliable_mask,
         r2star=snakemake.output.get("r2star"),
+        r2star_sidecar=snakemake.output.get("r2star_sidecar"),
         sidecar=snakemake.output.total_sidecar,
         workers=snakemake.threads,
     )

@@ -8,7 +8,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from tests.workflow.test_runs import check
+from chiomics.phantom import load_recipe, simulate_subject
+from tests.workflow.test_runs import RECIPE, SUBJECTS, check
 
 SHAPE = (32, 32, 24)
 TARGET = "radiomics"
@@ -120,3 +121,27 @@ def test_a_study_through_the_years_equals_one_made_at_once(workflow, tmp_path):
     for reading in ("--summary", "--list-untracked"):
         run.run(TARGET, config=config, options=(reading,))
     assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+@pytest.mark.slow
+def test_echo_sets_and_inversions_come_beside_those_there_are(workflow, tmp_path):
+    bids = tmp_path / "bids"
+    simulate_subject(load_recipe(RECIPE), SUBJECTS[0], bids)
+    run = workflow(bids, "step by step")
+    first = {"qsm": {"echo_sets": {"late": [3]}}}
+    check(run.run("qsm", config=first))
+    before = content(run)
+    more = {"qsm": {"echo_sets": {"late": [3], "ends": [1, 3]}, "inversions": ["tv", "tkd"]}}
+    assert run.plan("qsm", config=more) == {"add_echo_set": 1, "add_map": 4, "qsm": 1}
+    check(run.run("qsm", config=more))
+    assert run.plan("qsm", config=more) == {}
+    assert run.plan("qsm", config=first) == {}, "what is no longer asked for costs nothing"
+    after = content(run)
+    assert before == {name: text for name, text in after.items() if name in before}
+    at_once = workflow(bids, "at once")
+    check(at_once.run("qsm", config=more))
+    assert after == content(at_once)
+    other = {"qsm": {"echo_sets": {"late": [2, 3], "ends": [1, 3]}, "inversions": ["tv", "tkd"]}}
+    assert run.plan("qsm", config=other)["reconstruct_qsm"] == 1, "a set that one job made with the masks"
+    other["qsm"]["echo_sets"] = {"late": [3], "ends": [1, 2]}
+    assert run.plan("qsm", config=other) == {"add_echo_set": 1, "add_map": 2, "qsm": 1}

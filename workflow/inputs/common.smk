@@ -114,6 +114,7 @@ wildcard_constraints:
     subject=r"sub-[a-zA-Z0-9+]+(_ses-[a-zA-Z0-9+]+)?",
     run=r"(_run-[0-9]+)?",
     participant=r"sub-[a-zA-Z0-9+]+",
+    echo_set=r"[a-zA-Z0-9]+",
 
 
 # What a preset chooses where the configuration leaves it open: the best measured, and what the papers did.

@@ -1,5 +1,11 @@
 """What the QSM stage reads and makes, session by session."""
 
+import json
+
+from chiomics.core.files import write_text
+
+#: Echo sets that one job made of a session, with its masks: sets that are chosen later are made beside them.
+MADE_TOGETHER = "results/.echo_sets.json"
 QSM_FIGURE = "results/qc/{folder}/{subject}{run}_qsm.png"
 QSM_SETTINGS = (
     "brain_mask",
@@ -38,9 +44,71 @@ def echo_sets_of(row):
     return {"all": echoes} | {name: numbers for name, numbers in configured if set(numbers) <= set(echoes)}
 
 
-def echo_sets_of_job(wildcards):
-    """Return the echo sets of a job's session."""
-    return echo_sets_of(session_of(wildcards))
+def read_made_together():
+    """Read which echo sets one job made, by session; in the main process of those alone whose results are there."""
+    try:
+        with open(MADE_TOGETHER, encoding="utf-8") as file:
+            record = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    if not workflow.is_main_process or KEEP_MANIFEST in os.environ:
+        return record
+    masks = {
+        key: derivative("mask", desc="qsm").format(**session_wildcards(row)).removeprefix("results/")
+        for key, row in SESSIONS.items()
+        if key in record
+    }
+    places = ("results", "results/attic")
+    lost = {key for key, mask in masks.items() if not any(os.path.exists(f"{place}/{mask}") for place in places)}
+    return {key: sets for key, sets in record.items() if key not in lost}
+
+
+RECORDED_SETS = {} if config["features"] else read_made_together()
+
+
+def write_made_together():
+    """Record which echo sets one job makes of every session, for its jobs and for later runs."""
+    record = RECORDED_SETS | {row["session"]: first_sets_of(row) for row in qsm_sessions()}
+    text = json.dumps(record, indent=1, sort_keys=True) + "\n"
+    if not os.path.exists(MADE_TOGETHER) or record != read_made_together():
+        write_text(MADE_TOGETHER, text)
+
+
+if not config["features"] and workflow.is_main_process and KEEP_MANIFEST not in os.environ:
+    DEFERRED.append(write_made_together)
+
+
+def first_sets_of(row):
+    """Return the echo sets that one job makes with a session's masks: those of the first run, as they are set now."""
+    wanted = echo_sets_of(row)
+    recorded = RECORDED_SETS.get(row["session"], wanted)
+    kept = {name: wanted.get(name, numbers) for name, numbers in recorded.items()}
+    return {name: numbers for name, numbers in kept.items() if set(numbers) <= set(wanted["all"])}
+
+
+def added_set_of_job(wildcards):
+    """Return the echo set that a job adds, after that of all echoes, which every other starts from."""
+    sets = echo_sets_of(session_of(wildcards))
+    return {name: sets[name] for name in ("all", wildcards.echo_set)}
+
+
+def first_sets_of_job(wildcards):
+    """Return the echo sets that one job makes of its session."""
+    return first_sets_of(session_of(wildcards))
+
+
+def added_maps(row):
+    """Name the maps of a session that are made beside those of the first inversion and the first run's echo sets."""
+    first, inversions = first_sets_of(row), config["qsm"]["inversions"]
+    pairs = [(inversion, name) for inversion in inversions for name in echo_sets_of(row)]
+    return [(inversion, name) for inversion, name in pairs if inversion != inversions[0] or name not in first]
+
+
+def inversion_settings(wildcards=None):
+    """Return the settings of the maps of one inversion: the first, or that of a job which adds a map."""
+    inversion = config["qsm"]["inversions"][0] if wildcards is None else wildcards.inversion
+    parameters = {key: value for key, value in config["qsm"]["parameters"].items() if key == inversion}
+    return {key: config["qsm"][key] for key in QSM_SETTINGS} | {"inversions": [inversion], "parameters": parameters}
 
 
 def has_r2star(row):
@@ -66,35 +134,45 @@ def qsm_groups():
     """
     groups = defaultdict(list)
     for row in qsm_sessions():
-        groups[tuple(echo_sets_of(row)), has_r2star(row), in_one_job(row)].append(row)
+        groups[tuple(first_sets_of(row)), has_r2star(row), in_one_job(row)].append(row)
     for number, ((sets, r2star, one_job), rows) in enumerate(groups.items(), start=1):
         yield (f"_{number}" if len(groups) > 1 else ""), sets, r2star, one_job, folder_pattern(rows)
 
 
 def qsm_results(sets, r2star):
-    """Name what the QSM stage keeps for a session with these echo sets."""
-    maps = [(inversion, name) for inversion in config["qsm"]["inversions"] for name in sets]
+    """Name what the QSM stage keeps for a session with these echo sets, of the first inversion."""
+    maps = [(config["qsm"]["inversions"][0], name) for name in sets]
     paths = {
         "brain_mask": derivative("mask", desc="brain"),
         "brain_sidecar": derivative("mask", ".json", desc="brain"),
         "local_fields": [derivative("fieldmap", desc=name) for name in sets],
         "field_sidecars": [derivative("fieldmap", ".json", desc=name) for name in sets],
-        "weights": derivative("weights", desc="local"),
+        "weights": [derivative("weights", desc=name) for name in sets],
+        "weight_sidecars": [derivative("weights", ".json", desc=name) for name in sets],
         "mask": derivative("mask", desc="qsm"),
+        "mask_sidecar": derivative("mask", ".json", desc="qsm"),
         "maps": [derivative("Chimap", rec=inversion, desc=name) for inversion, name in maps],
         "map_sidecars": [derivative("Chimap", ".json", rec=inversion, desc=name) for inversion, name in maps],
         "reference_mask": derivative("mask", desc="reference"),
+        "reference_sidecar": derivative("mask", ".json", desc="reference"),
     }
-    return paths | ({"r2star": derivative("R2starmap")} if r2star else {})
+    decay = {"r2star": derivative("R2starmap"), "r2star_sidecar": derivative("R2starmap", ".json")}
+    return paths | (decay if r2star else {})
 
 
 def qsm_targets():
     """Return the files that the QSM stage makes for the cohort."""
     targets = []
     for row in qsm_sessions():
-        results = qsm_results(echo_sets_of(row), has_r2star(row))
-        targets += [path.format(**session_wildcards(row)) for path in [*results["maps"], QSM_FIGURE]]
+        maps = [derivative("Chimap", rec=rec, desc=desc) for rec, desc in map_names(row) if rec != "given"]
+        targets += [path.format(**session_wildcards(row)) for path in [*maps, QSM_FIGURE]]
     return targets
+
+
+def of_echo_set(suffix, extension=".nii.gz", **entities):
+    """Name a file of one echo set, with the set as a wildcard, and INVERSION as another."""
+    path = derivative(suffix, extension, desc="ECHOSET", **entities)
+    return path.replace("ECHOSET", "{echo_set}").replace("INVERSION", "{inversion}")
 
 
 def qsm_figure():

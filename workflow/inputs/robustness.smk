@@ -1,10 +1,13 @@
 """What the robustness stage and the study of Fiscone et al. 2023 read and make."""
 
+from chiomics.robustness.perturbation_settings import map_to_perturb
+
 #: Echoes of the four reconstructions that Fiscone et al. 2023 compare; "all" is the fourth.
 FISCONE_ECHO_SETS = {"3TE": [1, 3, 5], "2TE": [1, 5], "1TE": [5]}
 #: Fewer sessions give no intraclass correlation worth the name.
 MIN_SESSIONS = 5
 FISCONE = config["papers"]["fiscone2023"]
+PERTURBED = {key: FISCONE[key] for key in ("inversion", "echo_sets")}
 FISCONE_SETTINGS = {key: value for key, value in FISCONE.items() if key != "include"}
 AGREEMENT_TABLES = tuple(
     f"{name}.tsv" for name in ("counts", "optimal_gray_level", "missing", "left_out", "sides", "groups", "whitelist")
@@ -50,6 +53,20 @@ def valid_mask_as_list(wildcards):
     """Return the mask in which all maps hold values as a list, empty where there is none."""
     paths = valid_mask(wildcards)
     return [paths] if isinstance(paths, str) else paths
+
+
+def map_names_to_perturb(wildcards):
+    """Name the map of a session that perturbations start from; without a mask all maps say which voxels are valid."""
+    names = map_names_of_job(wildcards)
+    if not valid_mask_as_list(wildcards):
+        return names
+    return [list(map_to_perturb([tuple(name) for name in names], **PERTURBED))]
+
+
+def maps_to_perturb(wildcards):
+    """Return those maps."""
+    paths = dict(zip(map(tuple, map_names_of_job(wildcards)), chi_maps(wildcards), strict=True))
+    return [paths[tuple(name)] for name in map_names_to_perturb(wildcards)]
 
 
 def fiscone2023_targets():

@@ -69,8 +69,8 @@ for group, sets, r2star, one_job, folders in qsm_groups():
             params:
                 gre=gre_parameters,
                 on_failure=ON_FAILURE,
-                echo_sets=echo_sets_of_job,
-                settings={key: config["qsm"][key] for key in QSM_SETTINGS},
+                echo_sets=first_sets_of_job,
+                settings=inversion_settings(),
                 simulated=FROM_SIMULATED,
             script:
                 "../../scripts/qsm/reconstruct_qsm.py"
@@ -113,7 +113,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 unpack(gre_files),
                 brain_mask=results["brain_mask"],
             output:
-                **({"r2star": results["r2star"]} if r2star else {}),
+                **{key: results[key] for key in ("r2star", "r2star_sidecar") if r2star},
                 total_fields=temp(derivative("fieldmap", ".nii", desc="total")),
                 inverse_sd=temp(derivative("inverseSD", ".nii", desc="total")),
                 quality=temp(derivative("quality", ".nii", desc="total")),
@@ -134,7 +134,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
             params:
                 gre=gre_parameters,
                 on_failure=ON_FAILURE,
-                echo_sets=echo_sets_of_job,
+                echo_sets=first_sets_of_job,
                 settings={key: config["qsm"][key] for key in ("preset", "phase", "bipolar")},
             script:
                 "../../scripts/qsm/unwrap_phase.py"
@@ -153,7 +153,9 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 local_fields=results["local_fields"],
                 field_sidecars=results["field_sidecars"],
                 mask=results["mask"],
+                mask_sidecar=results["mask_sidecar"],
                 weights=results["weights"],
+                weight_sidecars=results["weight_sidecars"],
             log:
                 job_file("logs", "remove_background", ".log"),
             benchmark:
@@ -169,7 +171,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
             params:
                 on_failure=ON_FAILURE,
                 raw=raw_files_unrecorded,
-                echo_sets=echo_sets_of_job,
+                echo_sets=first_sets_of_job,
                 settings={key: config["qsm"][key] for key in ("preset", "phase", "backend")},
             script:
                 "../../scripts/qsm/remove_background.py"
@@ -190,6 +192,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 maps=results["maps"],
                 map_sidecars=results["map_sidecars"],
                 reference_mask=results["reference_mask"],
+                reference_sidecar=results["reference_sidecar"],
             log:
                 job_file("logs", "invert_dipole", ".log"),
             benchmark:
@@ -206,8 +209,8 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 on_failure=ON_FAILURE,
                 raw=raw_files_unrecorded,
                 gre=gre_parameters,
-                echo_sets=echo_sets_of_job,
-                settings={key: config["qsm"][key] for key in QSM_SETTINGS},
+                echo_sets=first_sets_of_job,
+                settings=inversion_settings(),
             script:
                 "../../scripts/qsm/invert_dipole.py"
 
@@ -240,3 +243,70 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 simulated=FROM_SIMULATED,
             script:
                 "../../scripts/qsm/plot_qsm.py"
+
+
+if any(map(added_maps, qsm_sessions())):
+    # A job that makes several files at once goes before one that makes a file alone.
+    for group, *_, one_job, _ in qsm_groups():
+        at_once = ("reconstruct_qsm",) * 2 if one_job else ("remove_background", "invert_dipole")
+        for rule_at_once, rule_alone in zip(at_once, ("add_echo_set", "add_map"), strict=True):
+            workflow.ruleorder(rule_at_once + group, rule_alone)
+
+    rule add_echo_set:
+        """Estimate the local field of an echo set that was chosen after a session's others were made."""
+        input:
+            unpack(gre_files),
+            brain_mask=derivative("mask", desc="brain"),
+        output:
+            local_field=of_echo_set("fieldmap"),
+            sidecar=of_echo_set("fieldmap", ".json"),
+            weight=of_echo_set("weights"),
+            weight_sidecar=of_echo_set("weights", ".json"),
+        log:
+            job_file("logs", "add_echo_set_{echo_set}", ".log"),
+        benchmark:
+            job_file("benchmarks", "add_echo_set_{echo_set}", ".tsv")
+        conda:
+            "../../envs/qsm.yaml"
+        threads: threads_for_size
+        resources:
+            mem_mb=partial(megabytes_for_size, copies=60),
+            runtime=partial(minutes_for_size, minutes_per_megavoxel=4),
+        params:
+            gre=gre_parameters,
+            on_failure=ON_FAILURE,
+            echo_sets=added_set_of_job,
+            settings={key: config["qsm"][key] for key in ("preset", "phase", "bipolar", "backend")},
+        script:
+            "../../scripts/qsm/add_echo_set.py"
+
+    rule add_map:
+        """Invert the local field of one echo set by one inversion more, on the masks that the session has."""
+        input:
+            unpack(gre_files),
+            local_field=of_echo_set("fieldmap"),
+            sidecar=of_echo_set("fieldmap", ".json"),
+            weight=of_echo_set("weights"),
+            mask=derivative("mask", desc="qsm"),
+            brain_sidecar=derivative("mask", ".json", desc="brain"),
+            r2star=r2star_of,
+        output:
+            chi=of_echo_set("Chimap", rec="INVERSION"),
+            chi_sidecar=of_echo_set("Chimap", ".json", rec="INVERSION"),
+        log:
+            job_file("logs", "add_map_{inversion}_{echo_set}", ".log"),
+        benchmark:
+            job_file("benchmarks", "add_map_{inversion}_{echo_set}", ".tsv")
+        conda:
+            "../../envs/qsm.yaml"
+        threads: threads_for_size
+        resources:
+            mem_mb=partial(megabytes_for_size, copies=60),
+            runtime=partial(minutes_for_size, minutes_per_megavoxel=4),
+        params:
+            on_failure=ON_FAILURE,
+            raw=raw_files_unrecorded,
+            gre=gre_parameters,
+            settings=inversion_settings,
+        script:
+            "../../scripts/qsm/add_map.py"

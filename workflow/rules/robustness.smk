@@ -32,7 +32,7 @@ rule import_features:
 rule perturb_session:
     """Extract a session's features under each configured perturbation of its map or of its regions."""
     input:
-        maps=chi_maps,
+        maps=maps_to_perturb,
         valid_mask=valid_mask_as_list,
         vois=voi_files,
         reference=reference_of,
@@ -48,8 +48,8 @@ rule perturb_session:
         mem_mb=partial(megabytes_for_size, copies=60),
         runtime=partial(minutes_for_size, minutes_per_megavoxel=20),
     params:
-        map_names=map_names_of_job,
-        reference={key: FISCONE[key] for key in ("inversion", "echo_sets")},
+        map_names=map_names_to_perturb,
+        reference=PERTURBED,
         identity=session_identity,
         preset=FISCONE["presets"][0],
         options=preset_options(FISCONE["presets"][0]),

@@ -74,7 +74,8 @@ def mask_brain(files: EchoFiles, *, given_mask: str | None, method: str, mask: s
         check_same_grid(Volume(magnitude[0], affine), drawn.volume, file=given_mask, what="brain mask and echoes")
     log.info("brain mask from %s: %d voxels, %.1f %% of the image", source, brain.sum(), 100 * brain.mean())
     write_image(mask, brain, affine)
-    write_sidecar(sidecar, {"BrainMaskSource": source, "BrainVoxels": int(brain.sum()), **notes})
+    found = {"BrainMaskSource": source, "BrainVoxels": int(brain.sum()), **notes}
+    write_sidecar(sidecar, {"Description": "Brain on the gradient echo", "Type": "Brain"} | found | _made_by())
 
 
 def unwrap_phase(
@@ -89,6 +90,7 @@ def unwrap_phase(
     reliable_mask: str,
     r2star: str | None,
     sidecar: str,
+    r2star_sidecar: str | None = None,
     workers: int = 1,
 ) -> None:
     """Write the total fields, how far to trust them, and the R2* map.
@@ -105,8 +107,8 @@ def unwrap_phase(
         ``preset``, ``phase`` (its overrides) and ``bipolar``.
     total_fields, inverse_sd, quality, reliable_mask : str
         Images to write, see `estimate_total_fields`.
-    r2star : str, optional
-        R2* map in 1/s to write; needs three echoes.
+    r2star, r2star_sidecar : str, optional
+        R2* map in 1/s to write, and its JSON; needs three echoes.
     sidecar : str
         JSON to write.
     workers : int
@@ -129,6 +131,9 @@ def unwrap_phase(
     write_image(reliable_mask, total["mask"], echoes.affine)
     if r2star is not None:
         write_image(r2star, fit_r2star(echoes.magnitude, brain, echo_times=echoes.echo_times), echoes.affine)
+    if r2star_sidecar is not None:
+        said = {"Description": "Rate of decay of the magnitude over the echoes, inside the brain mask", "Units": "1/s"}
+        write_sidecar(r2star_sidecar, said | {"EchoTimes": list(echoes.echo_times)} | _made_by())
     physics = {"MagneticFieldStrength": echoes.field_strength, "B0Direction": echoes.b0_direction}
     write_sidecar(sidecar, echoes.info | physics | total["info"] | {"TotalFields": total["names"]})
 
@@ -144,11 +149,15 @@ def remove_background(
     settings: Mapping,
     local_fields: Mapping[str, str],
     sidecars: Mapping[str, str],
-    weights: str,
+    weights: Mapping[str, str],
+    weight_sidecars: Mapping[str, str],
     mask: str,
+    mask_sidecar: str,
     workers: int = 1,
 ) -> None:
     """Write the local field of every echo set, the mask valid in all of them, and the weights of the data.
+
+    Neither field nor mask hangs on which other sets there are, as long as `echo_sets` begins with that of all echoes.
 
     Parameters
     ----------
@@ -158,32 +167,36 @@ def remove_background(
         As for `unwrap_phase`.
     local_fields, sidecars : mapping of str to str
         Image and JSON to write for each echo set.
-    weights, mask : str
-        Images to write.
+    weights, weight_sidecars : mapping of str to str
+        The same of the weights.
+    mask, mask_sidecar : str
+        Image and JSON to write.
     workers : int
         Threads.
     """
     fields, affine = read_image(total_fields)
     info = read_sidecar(total_sidecar)
+    names = info.pop("TotalFields")
     local = remove_background_fields(
         _volumes_first(fields), read_image(reliable_mask)[0] > 0,
-        names=info["TotalFields"], inverse_sd=_volumes_first(read_image(inverse_sd)[0]),
+        names=names, inverse_sd=_volumes_first(read_image(inverse_sd)[0]),
         quality=read_image(quality)[0], echo_times=info["EchoTimes"], voxel_size=voxel_size(affine),
         b0_direction=info["B0Direction"], echo_sets=echo_sets, preset_name=settings["preset"],
         overrides=info["PhaseChainParameters"], workers=workers, backend=settings["backend"],
     )  # fmt: skip
-    for name, field in zip(local["names"], local["local_fields"], strict=True):
+    for name, field, weight in zip(local["names"], local["local_fields"], local["weights"], strict=True):
+        of_set = {"EchoSet": name, "Echoes": list(echo_sets[name])}
         write_image(local_fields[name], field, affine)
-        of_set = {
-            "EchoSet": name,
-            "Echoes": list(echo_sets[name]),
-            "Units": "ppm",
-            "GeneratedBy": generated_by(),
-            "StageVersion": stage_version("qsm"),
-        }
-        write_sidecar(sidecars[name], of_set | info | local["info"])
-    write_image(weights, np.moveaxis(local["weights"], 0, -1), affine)
+        write_sidecar(sidecars[name], of_set | {"Units": "ppm"} | _made_by() | info | local["info"])
+        write_image(weights[name], weight, affine)
+        said = {"Description": "Weight of the data in the dipole inversion, mean 1 in the mask", "Units": "1"}
+        write_sidecar(weight_sidecars[name], of_set | said | _made_by())
     write_image(mask, local["mask"], affine)
+    said = {
+        "Description": "Voxels in which the local fields and the maps of all echo sets hold values",
+        "Type": "Brain",
+    }
+    write_sidecar(mask_sidecar, said | {"MaskVoxels": int(local["mask"].sum())} | _made_by())
     share = local["mask"].sum() / max(info["BrainVoxels"], 1)
     log.info("the maps cover %.1f %% of the brain mask", 100 * share)
 
@@ -193,14 +206,15 @@ def invert_dipole(
     *,
     local_fields: Mapping[str, str],
     sidecars: Mapping[str, str],
-    weights: str,
+    weights: Mapping[str, str],
     mask: str,
     brain_sidecar: str,
     r2star: str | None,
     settings: Mapping,
     maps: Mapping[tuple[str, str], str],
     map_sidecars: Mapping[tuple[str, str], str],
-    reference_mask: str,
+    reference_mask: str | None = None,
+    reference_sidecar: str | None = None,
     workers: int = 1,
 ) -> None:
     """Write a referenced χ map for every echo set and inversion.
@@ -219,19 +233,22 @@ def invert_dipole(
         ``inversions`` (names), ``parameters`` (by inversion), ``data_weights``, ``reference``, ``backend``.
     maps, map_sidecars : mapping of (inversion, echo set) to str
         Image and JSON to write.
-    reference_mask : str
-        Image of the reference region to write.
+    reference_mask, reference_sidecar : str, optional
+        Image of the first map's reference region and JSON to write.
     workers : int
         Threads.
     """
     inside, affine = read_image(mask)
     inside, size = inside > 0, voxel_size(affine)
-    data_weights = _volumes_first(read_image(weights)[0])
     fluid = None if r2star is None else csf_mask(read_image(r2star)[0], inside, voxel_size=size)
+    brain_info = {
+        key: value for key, value in read_sidecar(brain_sidecar).items() if key not in ("Description", "Type")
+    }
     echoes = files.read_magnitude()[0]
     magnitude = np.sqrt(np.mean(np.square(echoes), axis=0))
-    for number, (echo_set, field_path) in enumerate(local_fields.items()):
+    for echo_set, field_path in local_fields.items():
         field, field_info = read_image(field_path)[0], read_sidecar(sidecars[echo_set])
+        weight = read_image(weights[echo_set])[0] if settings["data_weights"] else None
         noise = field_noise(field, inside)
         for inversion in settings["inversions"]:
             parameters = settings["parameters"].get(inversion, {})
@@ -239,8 +256,8 @@ def invert_dipole(
             chi = invert(
                 inversion, field, inside, parameters=parameters,
                 voxel_size=size, b0_direction=field_info["B0Direction"],
-                weight=data_weights[number] if settings["data_weights"] else None,
-                noise=noise, magnitude=magnitude, csf_mask=fluid, workers=workers, backend=settings["backend"],
+                weight=weight, noise=noise, magnitude=magnitude, csf_mask=fluid, workers=workers,
+                backend=settings["backend"],
             )  # fmt: skip
             reference = find_reference(chi, inside, voxel_size=size, method=settings["reference"], region=fluid)
             contrast, warning = check_phase_sign(chi, echoes[-1], inside, voxel_size=size)
@@ -251,14 +268,16 @@ def invert_dipole(
             write_sidecar(
                 map_sidecars[inversion, echo_set],
                 field_info
-                | read_sidecar(brain_sidecar)
+                | brain_info
                 | {"Inversion": inversion, "InversionParameters": complete_parameters(inversion, parameters)}
                 | {"DataWeights": settings["data_weights"], "FieldNoise": noise, "MapVoxels": int(inside.sum())}
                 | {"PhaseSignContrast": contrast, "PhaseSignWarning": warning}
                 | reference.sidecar(),
             )
-            if (inversion, echo_set) == next(iter(maps)):
+            if (inversion, echo_set) == next(iter(maps)) and reference_mask and reference_sidecar:
                 write_image(reference_mask, reference.mask, affine)
+                said = {"Description": "Voxels whose mean is 0 ppm in the first map", "Type": "ROI"}
+                write_sidecar(reference_sidecar, said | reference.sidecar() | _made_by())
 
 
 def draw_maps(
@@ -300,6 +319,11 @@ def draw_maps(
         title=f"{title}, all echoes, {info['Inversion']}, "
         f"reference {info['Reference']} {info['ReferenceValue']:+.3f} ppm{trust}{doubts}",
     )  # fmt: skip
+
+
+def _made_by() -> dict:
+    """Say what made an image, for its sidecar."""
+    return {"GeneratedBy": generated_by(), "StageVersion": stage_version("qsm")}
 
 
 def _volumes_first(volumes: np.ndarray) -> np.ndarray:
