@@ -52,6 +52,7 @@ include: "workflow/rules/rims_lesions.smk"
 include: "workflow/rules/flair.smk"
 include: "workflow/rules/rims.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/study.smk"
 
 
 rule all:

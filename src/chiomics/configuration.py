@@ -37,6 +37,7 @@ class Configuration:
     on_bad_session: Literal["exclude", "fail"] = "exclude"
     features: str | None = None
     feature_columns: str | None = None
+    prune: Literal["list", "move"] = "list"
     redo: Annotated[tuple[Literal["qsm", "anatomy", "radiomics"], ...], Size(unique=True)] = ()
     one_job_below: Annotated[int, Limits(0)] = 4_000_000
     index: index.IndexSettings = field(default_factory=index.IndexSettings)

@@ -185,8 +185,19 @@ def test_atlases_are_fetched_taken_from_a_folder_or_left_out(workflow, tmp_path)
 
 
 def test_what_needs_an_atlas_that_cannot_be_had_is_left_out_and_said(workflow, tmp_path):
-    run = workflow(make_bids_tree(tmp_path / "bids", multi_echo("01") | {"sub-01/anat/{name}_{T1w,FLAIR}": {}}))
+    people = [f"{group}{number:02d}" for group in ("MS", "NMOSD") for number in range(1, 6)]
+    spec = multi_echo(f"{{{','.join(people)}}}") | {f"sub-{{{','.join(people)}}}/anat/{{name}}_{{T1w,FLAIR}}": {}}
+    run = workflow(make_bids_tree(tmp_path / "bids", spec))
+    lines = [f"sub-{name}\t{name[:-2]}\t{20 + 3 * n}\t{'MF'[n % 2]}\t{n}\t2" for n, name in enumerate(people)]
+    header = "participant_id\tgroup\tage\tsex\tdisease_duration\tedss"
+    (run.bids_dir / "participants.tsv").write_text("\n".join([header, *lines]) + "\n")
     (run.folder / "results/atlases").mkdir(parents=True)
+    # A study of the same sessions that was made while the atlas was there.
+    made = run.folder / "results/diagnosis/cohort.parquet"
+    made.parent.mkdir()
+    made.touch()
+    study = {"time": made.stat().st_mtime_ns, "sessions": [f"sub-{name}" for name in people], "since": ""}
+    (run.folder / "results/.members.json").write_text(json.dumps({"yan2021": study | {"places": ["diagnosis"]}}))
     reason = "the atlas is not at hand: put labels.nii.gz into the cache"
     (run.folder / "results/atlases/missing.json").write_text(json.dumps({"nuclei": reason, "tracts": reason}))
     config = {"anatomy": {"atlas_cache": str(tmp_path / "empty cache")}}
@@ -197,10 +208,12 @@ def test_what_needs_an_atlas_that_cannot_be_had_is_left_out_and_said(workflow, t
     assert "prepare_atlas" not in said
     # A plan writes nothing; the manifest is written before jobs, of which `--touch` runs none.
     run.run("anatomy", config=config, options=("--touch",))
-    (row,) = read_manifest(run.folder / "results/manifest.tsv")
+    row = read_manifest(run.folder / "results/manifest.tsv")[0]
     assert row["without"] == ["nuclei", "tracts"]
     for kind, warning in zip(("nuclei", "tracts"), row["warnings"][-2:], strict=True):
         assert warning.startswith(f"made without {kind}: the atlas")
+    states = {line.split("\t")[2] for line in (run.folder / "results/members.tsv").read_text().splitlines()[1:]}
+    assert states == {"current"}, "an atlas that cannot be had today changes no study's members"
 
 
 def test_tracts_are_traced_where_there_are_diffusion_images(workflow, tmp_path):

@@ -120,13 +120,25 @@ def say_cost_of_yan2021():
         logger.info(said)
 
 
+def nuclei_sessions():
+    """Return the sessions that may have deep grey nuclei."""
+    return [row for row in radiomics_sessions() if row["input_kind"] != "chi_map" or row["voi_labels"]]
+
+
+def lacking_nuclei(rows):
+    """Say whether the atlas of nuclei is missing, and no session has labels of its own."""
+    if "nuclei" in MISSING_ATLASES and not any(row["voi_labels"] for row in rows):
+        return f"it reads deep grey nuclei, and their atlas {atlas_named('nuclei')} is missing"
+    return ""
+
+
 def lacking_for_yan2021():
     """Say what the cohort lacks for the study of diagnosis, nothing where it lacks nothing."""
     if GIVEN_FEATURES:
         return tables_for_yan2021().lacking
-    rows = [row for row in radiomics_sessions() if row["input_kind"] != "chi_map" or row["voi_labels"]]
-    if "nuclei" in MISSING_ATLASES and not any(row["voi_labels"] for row in rows):
-        return f"it reads deep grey nuclei, and their atlas {atlas_named('nuclei')} is missing"
+    rows = nuclei_sessions()
+    if lacking := lacking_nuclei(rows):
+        return lacking
     of_participants = [name for name in (rows[0] if rows else []) if name not in MANIFEST_COLUMNS]
     return lacking_in_participants(rows, YAN_SETTINGS, of_participants)
 
