@@ -19,7 +19,7 @@ from chiomics.core.errors import InputError, SettingError
 from chiomics.core.features.columns import FEATURE, SESSION
 from chiomics.core.features.demographics import SITES, contradictions, is_category, read_variable
 from chiomics.core.features.names import feature_order
-from chiomics.core.features.people import bare_name, same_person
+from chiomics.core.features.people import same_person
 from chiomics.core.features.table import FeatureTable, open_features
 from chiomics.core.features.values import is_missing
 from chiomics.core.left_out import LeftOut
@@ -34,6 +34,9 @@ NEITHER_GROUP = "the group is none of those compared"
 
 #: Sessions that are left out of whom the reason says what they have instead; each takes a pass over the table.
 MAX_LOOKED_AT = 10
+
+#: Share of sessions without a value from which on a feature is named.
+OFTEN = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +109,7 @@ def build_cohort(
     everybody = _everybody(features, variables, settings, left_out)
     rows = _one_setting(features, settings, regions, everybody)
     sessions = _with_features(features, everybody, rows, settings, regions, left_out)
-    _check_groups(sessions, everybody, settings)
+    _check_groups(sessions, settings)
     place = pd.Series(range(len(sessions)), index=sessions["key"])
     blocks = [_block(features, rows, region, sessions, place, left_out) for region in regions]
     left_out.warn()
@@ -117,6 +120,12 @@ def build_cohort(
 def radiomic_columns(cohort: pd.DataFrame, region: str) -> list[str]:
     """List the feature columns of a region."""
     return [column for column in cohort.columns if column.rpartition(".")[0] == region]
+
+
+def often_missing(values: np.ndarray) -> np.ndarray:
+    """Say which columns have values, and lack them in `OFTEN` of the rows or more: where they lack may tell groups."""
+    share = np.isnan(values).mean(axis=0)
+    return (share >= OFTEN) & (share < 1)
 
 
 def outcome(cohort: pd.DataFrame, settings: dict) -> np.ndarray:
@@ -236,7 +245,7 @@ def _with_features(
     return everybody.loc[here].sort_values(list(SESSION), kind="stable").reset_index(drop=True)
 
 
-def _check_groups(sessions: pd.DataFrame, everybody: pd.DataFrame, settings: dict) -> None:
+def _check_groups(sessions: pd.DataFrame, settings: dict) -> None:
     counts = sessions.drop_duplicates("participant")["group"].value_counts()
     if any(counts.get(group, 0) < 2 for group in settings["groups"]):
         raise InputError(
@@ -244,11 +253,6 @@ def _check_groups(sessions: pd.DataFrame, everybody: pd.DataFrame, settings: dic
             found=", ".join(f"{group}: {counts.get(group, 0)}" for group in settings["groups"]),
             expected="at least 2 of each",
         )
-    names = everybody["participant"].drop_duplicates()
-    for _, twins in names.groupby(names.map(bare_name)):
-        if len(twins) > 1:
-            said = "a participant seems to have two names; leading zeros and case count"
-            raise InputError(said, found=" and ".join(twins), expected="one name")
 
 
 def _block(
@@ -292,6 +296,11 @@ def _block(
             "%s: %d of %d sessions lack this region, its features are imputed: %s",
             region, len(absent), len(sessions), ", ".join(sessions["key"].iloc[absent[:5]]),
         )  # fmt: skip
+    lacking = often_missing(values)
+    if lacking.any():
+        shown = ", ".join(np.array(names)[lacking][:5])
+        said = "%s: %d features lack in %.0f %% of the sessions or more, and the median stands in: %s"
+        log.warning(said, region, lacking.sum(), 100 * OFTEN, shown)
     kept = np.ones(len(names), dtype=bool)
     for number, why in _useless(values):
         kept[number] = False

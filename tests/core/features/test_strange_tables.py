@@ -46,6 +46,9 @@ READ = {
     "bars": TIDY.to_csv(index=False, sep="|").encode(),
     "a header of two lines": TIDY.assign(note="").rename(columns={"note": "of\nnobody"}).to_csv(index=False).encode(),
     "classes in capitals": TIDY.assign(feature_class="GLCM").to_csv(index=False).encode(),
+    "names as R and others write them": TIDY.rename(
+        columns={"participant": "Subject.ID", "image_type": "ImageType", "feature_class": "Feature class"}
+    ).to_csv(index=False).encode(),
     "pandas' index": TIDY.rename_axis("Unnamed: 0").to_csv().encode(),
     "the region before the feature": wide(of_features(lambda name: f"DN_{name}")).encode(),
     "the region behind the feature": wide(of_features(lambda name: f"{name}_DN")).encode(),
@@ -87,6 +90,10 @@ REFUSED = {
     ),
     "zeros lost in some rows": (
         TEXT.replace("sub-00,", "sub-0,", 3), ("two names", "sub-0 and sub-00"),
+    ),
+    "two names of a session": (
+        TIDY.assign(session=np.where(TIDY["feature"] == "Id", "ses-01", "1")).to_csv(index=False),
+        ("session of sub-00", "1 and ses-01"),
     ),
 }  # fmt: skip
 
@@ -165,6 +172,30 @@ def test_a_table_of_another_kind_is_read_by_a_map(tmp_path):
     rows = found.read(["participant", "voi", "hemisphere"]).to_pandas()
     assert set(zip(rows["voi"], rows["hemisphere"], strict=True)) == {("Putamen", "L"), ("Putamen", "R")}
     assert rows.loc[rows["hemisphere"] == "L", "value"].tolist() == list(range(16))
+
+
+def test_whole_numbers_and_letters_have_one_spelling():
+    numbers = TIDY["participant"].str[4:].astype(int)
+    halves = numbers.astype(str) + np.where(TIDY.index % 2, ".0", "")
+    assert open_features(TIDY.assign(participant=halves)).distinct("participant") == sorted(map(str, range(16)))
+    umlauts = np.where(TIDY.index % 2, "\u00c4", "A\u0308") + TIDY["participant"].to_numpy()
+    assert len(open_features(TIDY.assign(participant=umlauts)).distinct("participant")) == 16
+
+
+def test_other_tables_of_participants_are_named(tmp_path, caplog):
+    TIDY.to_csv(tmp_path / "f.csv", index=False)
+    (tmp_path / "participants.xlsx").write_bytes(b"PK")
+    cohort_of(tmp_path)
+    assert "participants.xlsx is not read; neither is any other" in caplog.text
+    PEOPLE.to_csv(tmp_path / "Participants.tsv", sep="\t", index=False)
+    BARE.to_csv(tmp_path / "f.csv", index=False)
+    assert len(build_cohort(open_features(tmp_path / "f.csv"), SETTINGS, regions=["DN"])) == 16
+    assert "participants.xlsx is not read; Participants.tsv is" in caplog.text
+
+
+def test_features_that_many_lack_are_named(caplog):
+    build_cohort(TIDY[(TIDY["feature"] != "Id") | (TIDY["site"] == "A")], SETTINGS, regions=["DN"])
+    assert "DN: 1 features lack in 20 % of the sessions or more" in caplog.text and "DN.original_glcm_Id" in caplog.text
 
 
 def test_lists_and_an_index_of_pandas(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,9 @@ from chiomics.core.features.values import ALLOWED, is_missing, read_numbers
 #: Columns in which a cell such as NA is a name and not a missing value.
 _NAMES = ("participant", "voi", "feature", "session", "run")
 _GRAY_LEVELS = re.compile(r"(?:(?:gl|bins?|n)[-_ ]*)?(\d+)(?:\.0+)?(?:[-_ ]*(?:bins?|gl|levels))?", re.IGNORECASE)
+
+#: How a spreadsheet or pandas writes a whole number of a column that lacks one elsewhere.
+_WHOLE_AS_FLOAT = re.compile(r"(?:0|[1-9]\d*)\.0+")
 
 log = logging.getLogger(__name__)
 
@@ -113,12 +117,13 @@ class Words:
 
 
 def as_text(value: object) -> str:
-    """Write a cell as text: a participant called 7 or 7.0 is ``7``."""
+    """Write a cell as text: a participant called 7 or 7.0 is ``7``, and letters have one form of Unicode."""
     if value is None or value != value:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).strip().strip('"').strip()
+    text = normalize("NFC", str(value)).strip().strip('"').strip()
+    return text.partition(".")[0] if _WHOLE_AS_FLOAT.fullmatch(text) else text
 
 
 def read_values(column: pa.Array | None, length: int, path: Path, first_line: int, name: str) -> np.ndarray:

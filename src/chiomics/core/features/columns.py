@@ -5,6 +5,7 @@ The check of every table and the page in docs/tables.md are made from this decla
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -66,7 +67,8 @@ class Column:
 COLUMNS = {
     column.name: column
     for column in (
-        Column("participant", "text", "who", needed=True, also=("participant_id", "subject", "subject_id")),
+        Column("participant", "text", "who", needed=True,
+               also=("participant_id", "subject", "subject_id", "patient", "patient_id")),
         Column("session", "text", "which visit", also=("session_id",)),
         Column("run", "text", "which run of the visit", also=("run_id",)),
         Column("group", "text", "diagnosis or group, as in the settings; needed by a study of groups"),
@@ -100,9 +102,9 @@ DEFAULTS = {name: column.default for name, column in COLUMNS.items()}
 
 def own_name(name: str) -> str | None:
     """Return the name of ours that a column's header stands for; None where it is none of them."""
-    key = name.strip().strip('"').casefold().replace(" ", "_")
+    key = re.sub(r"[\W_]+", "", name.casefold())  # Subject ID, Subject.ID of R, SubjectID
     for column in COLUMNS.values():
-        if key == column.name or key in column.also:
+        if key in {one.replace("_", "") for one in (column.name, *column.also)}:
             return column.name
     return None
 

@@ -62,14 +62,21 @@ def check_names(names: Sequence[str], people: pd.DataFrame) -> None:
 
 
 def bare_name(name: str) -> str:
-    """Return a participant's name as spreadsheets leave it: no ``sub-``, no leading zeros, no case."""
-    return re.sub(r"0*(\d+)", r"\1", same_person(name).casefold())
+    """Return the name of a participant or session as spreadsheets leave it: no prefix, no leading zeros, no case."""
+    return re.sub(r"0*(\d+)", r"\1", re.sub(r"^(sub|ses|run)-", "", str(name).strip().casefold()))
 
 
 def find_people(folder: Path) -> Path | None:
-    """Find the table of participants in a folder, or the manifest of the results that the folder belongs to."""
-    beside = next((folder / name for name in NAMES if (folder / name).is_file()), None)
-    return beside or find_manifest(folder)
+    """Find the table of participants in a folder, or the manifest of the results that the folder belongs to.
+
+    Others of such a name, e.g. ``participants.xlsx``, are named in the log.
+    """
+    alike = sorted(path for path in folder.iterdir() if path.stem.casefold() == "participants" and path.is_file())
+    usable = [path for name in NAMES for path in alike if path.name.casefold() == name]
+    if unread := [path.name for path in alike if path != next(iter(usable), None) and path.suffix != ".json"]:
+        read = usable[0].name if usable else "neither is any other: save it as participants.tsv"
+        log.warning("%s is not read; %s", ", ".join(unread), f"{read} is" if usable else read)
+    return usable[0] if usable else find_manifest(folder)
 
 
 def find_manifest(folder: Path) -> Path | None:

@@ -19,7 +19,7 @@ from chiomics.core.errors import InputError
 from chiomics.core.features.canonical import Words, check_filled, read_values, regions_and_sides
 from chiomics.core.features.columns import COLUMNS, NUMBERS, REGION, REQUIRED
 from chiomics.core.features.files import LEFT_OUT_KEY, Source, name_columns, open_table, table_of_frame
-from chiomics.core.features.people import check_names, find_people, of_cohort, read_people, same_person
+from chiomics.core.features.people import bare_name, check_names, find_people, of_cohort, read_people, same_person
 from chiomics.core.features.values import ALLOWED, CODES_OF_MISSING, find_codes, without_infinite
 from chiomics.core.features.wide import as_tidy
 from chiomics.core.files import atomic_write
@@ -279,7 +279,18 @@ class FeatureTable:
 
 
 def _check_visits(arrays: Mapping[str, np.ndarray], words: Mapping[str, Words]) -> None:
-    """Refuse a participant some of whose rows name a session, or a run of it, and some do not."""
+    """Refuse two names of one participant, or of one session of a participant, and rows of which only some name it."""
+    people = words["participant"].known
+    if twins := _twins(people):
+        said = "a participant seems to have two names; leading zeros and case count"
+        raise InputError(said, found=" and ".join(twins), expected="one name")
+    if "session" in arrays and _twins(words["session"].known):
+        pairs = np.unique([arrays["participant"], arrays["session"]], axis=1).T
+        for person in np.unique(pairs[:, 0]):
+            own = [words["session"].known[code] for code in pairs[pairs[:, 0] == person, 1]]
+            if twins := _twins(own):
+                said = f"a session of {people[person]} seems to have two names"
+                raise InputError(said, found=" and ".join(twins), expected="one name")
     for keys, name in ((("participant",), "session"), (("participant", "session"), "run")):
         if name not in arrays or not set(keys) <= set(arrays) or len(words[name].known) < 2:
             continue
@@ -292,6 +303,14 @@ def _check_visits(arrays: Mapping[str, np.ndarray], words: Mapping[str, Words]) 
                 f"some rows of a participant have a {name}, and some have none",
                 found=words["participant"].known[place], expected=f"a {name} in all of them, or in none",
             )  # fmt: skip
+
+
+def _twins(names: Sequence[str]) -> list[str]:
+    """Find names that differ by a prefix, leading zeros or case alone."""
+    bare: dict[str, list[str]] = {}
+    for name in filter(None, names):
+        bare.setdefault(bare_name(name), []).append(name)
+    return sorted(next((same for same in bare.values() if len(same) > 1), []))
 
 
 def _whole_numbers(values: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from chiomics.core.provenance import find_version
-from chiomics.diagnosis.cohort import radiomic_columns
+from chiomics.diagnosis.cohort import OFTEN, often_missing, radiomic_columns
 from chiomics.diagnosis.models import count_repeats
 
 CLASSES = {"firstorder": "first order", "shape": "shape"}
@@ -59,6 +59,7 @@ def study_facts(cohort: pd.DataFrame, settings: dict, definition: dict, *, sourc
         "n_features": len(columns) // max(len(nuclei), 1),
         "n_values": len(cohort) * len(columns),
         "n_missing": int(cohort[columns].isna().sum().sum()),
+        "often_missing": _say_often(int(often_missing(cohort[columns].to_numpy()).sum())),
         "image_types": _words(dict.fromkeys(part[0] for part in parts)),
         "feature_classes": _words(dict.fromkeys(CLASSES.get(part[1], part[1].upper()) for part in parts)),
         "hemisphere": {"LR": "both as one"}.get(settings["hemisphere"], settings["hemisphere"]),
@@ -79,6 +80,11 @@ def study_facts(cohort: pd.DataFrame, settings: dict, definition: dict, *, sourc
     plain = ("folds", "seed", "bootstraps", "permutations", "hybrid_nucleus")
     plain += ("p_threshold", "normality_threshold", "rho_cutoff")
     return {name: str(value) for name, value in (facts | {key: settings[key] for key in plain}).items()}
+
+
+def _say_often(number: int) -> str:
+    said = f" {number} features lack in {OFTEN:.0%} of the sessions or more: where they lack may tell the groups apart."
+    return said if number else ""
 
 
 def _words(names: object, joint: str = ", ") -> str:

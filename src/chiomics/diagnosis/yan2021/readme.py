@@ -102,7 +102,7 @@ def _cohort(facts: Mapping[str, str]) -> str:
         "{n_participants} participants ({sizes}), {n_sessions} sessions; positive class {positive}. The paper: 47 MS, "
         "36 NMOSD.",
         "Regions {regions}; {n_features} features each (preset {preset}, {discretisation}); maps by {inversion}, "
-        "echoes {echo_set}. {n_missing} of {n_values} values missing.",
+        "echoes {echo_set}. {n_missing} of {n_values} values missing.{often_missing}",
         "{folds} folds{leave_out}, {repeats} repeats of the nested scheme, {permutations} permutations, seed {seed}.",
         "Confidence intervals: DeLong's variance on the logit scale, {confidence}, and Newcombe's where an AUC is 0 or "
         "1; the bootstrap's and Hanley and McNeil's are in `performance.tsv`.",
