@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from chiomics.diagnosis.estimators.stepwise import StepwiseAIC
-from chiomics.diagnosis.planning.cost import most_hours, say_cost
+from chiomics.diagnosis.planning.cost import SEPARATED, most_hours, say_cost
 
 
 def test_a_large_study_is_announced_with_what_to_set_and_a_small_one_is_not():
     said = say_cost(2000, 874, {})
     assert "2000 sessions with 874 features" in said
     assert "screen: 5" in said and "max_features: 20" in said
+    assert "up to" in said and "up to" not in say_cost(2000, 874, {"max_features": 20})
     assert say_cost(83, 874, {"nuclei": ["DN"], "repeats": 2, "permutations": 0}) == ""
     assert "screen: 5" not in say_cost(20_000, 874, {"screen": 5})
 
@@ -23,9 +24,10 @@ def test_less_work_takes_less(change):
 
 
 @pytest.mark.parametrize("screen", [None, 5])
-def test_features_that_all_carry_an_effect_are_selected_from_within_the_bound_of_steps(screen):
+@pytest.mark.parametrize(("effect", "steps"), [(0.1, 2 * np.sqrt(300)), (0.3, 300 / SEPARATED), (0.8, 300 / SEPARATED)])
+def test_features_that_all_carry_an_effect_are_selected_from_within_the_bound_of_steps(screen, effect, steps):
     rng = np.random.default_rng(0)
     y = np.arange(300) % 2
-    X = rng.normal(size=(300, 100)) + 0.1 * y[:, None]
+    X = rng.normal(size=(300, 100)) + effect * y[:, None]
     found = StepwiseAIC(screen=screen).fit(X, y)
-    assert len(found.path_) <= 2 * np.sqrt(300)
+    assert len(found.path_) <= steps

@@ -233,3 +233,10 @@ def test_a_code_for_a_missing_value_is_no_number_of_a_new_session(tidy, saved):
     new = tidy[tidy["participant"] == tidy["participant"].iloc[0]]
     with pytest.raises(InputError, match="-9999 stands for a missing value"):
         predict(record, new.assign(value=new["value"].where(new["feature"] != name, -9999)))
+
+
+@pytest.mark.parametrize("change", [{"predictors": "x"}, {"predictors": [1]}, {"predictors": []}, {"adjustment": "x"}])
+def test_a_model_that_is_mangled_is_refused(saved, tmp_path, change):
+    (tmp_path / "m.json").write_text(json.dumps(json.loads(saved.read_text()) | change))
+    with pytest.raises(InputError, match="no lists of records"):
+        read_model(tmp_path / "m.json")

@@ -161,7 +161,14 @@ def read_model(path: str | Path) -> dict:
     needed = {"definition", "intercept", "predictors", "positive", "intended_use", "adjustment", "model", "training"}
     if needed - set(record):
         raise InputError("the model is incomplete", file=path, expected=", ".join(sorted(needed - set(record))))
-    parts = [*record["predictors"], *((record["adjustment"] or {}).get("covariates", []))]
+    try:
+        parts = [*record["predictors"], *((record["adjustment"] or {}).get("covariates", []))]
+        whole = parts and all(isinstance(part, dict) for part in parts)
+        whole = whole and all({"feature", "kind"} <= set(part) for part in record["predictors"])
+    except (AttributeError, TypeError):
+        whole = False
+    if not whole:
+        raise InputError("the model's predictors or its adjustment are no lists of records", file=path)
     for part in parts:
         for name, limit in (("abnormal_low", -np.inf), ("abnormal_high", np.inf)):
             part[name] = limit if part.get(name) is None else part[name]
