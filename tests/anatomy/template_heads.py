@@ -54,6 +54,22 @@ def head(pose: np.ndarray, *, resolution: float = 2.0, contrast: str = "T1w", se
     return Volume((600 * voxels).astype(np.float32), affine), Volume(brain, affine)
 
 
+def with_shoulders(image: Volume, length: float = 160.0) -> Volume:
+    """Put a neck and shoulders of plain geometry, with bright fat, below a head whose axes are those of the world."""
+    size, voxels = image.voxel_size, image.voxels
+    wide, below = (int(reach / edge) for reach, edge in zip((120.0, length), size[[0, 2]], strict=True))
+    body = np.pad(voxels, ((wide, wide), (0, 0), (below, 0)))
+    dark, bright = np.percentile(voxels[voxels > 0.2 * np.percentile(voxels, 98)], [30, 98])
+    x, y = ((np.arange(n) - (n - 1) / 2) * edge for n, edge in zip(body.shape[:2], size[:2], strict=True))
+    for layer in range(below):
+        share = np.clip(((below - layer) * size[2] - 60) / 50, 0, 1)  # from neck to shoulders
+        depth = 1 - np.hypot(x[:, None] / (60 + 150 * share), y / (65 + 30 * share))
+        body[:, :, layer] = np.where(depth > 0.12, dark, np.where(depth > 0, bright, 0))
+    affine = image.affine.copy()
+    affine[:3, 3] -= affine[:3, :3] @ [wide, 0, below]
+    return Volume(body, affine)
+
+
 def reoriented(volume: Volume, axes: str) -> Volume:
     """Store the same image with flipped and permuted voxel axes, e.g. ``PIL``."""
     image = nib.Nifti1Image(volume.voxels.astype(np.float32), volume.affine)

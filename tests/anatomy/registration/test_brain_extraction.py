@@ -7,10 +7,11 @@ import pytest
 
 from chiomics.anatomy.registration.bias_field import correct_bias
 from chiomics.anatomy.registration.brain_extraction import extract_brain, find_pose
+from chiomics.anatomy.registration.head_box import cut_to_head
 from chiomics.anatomy.registration.settings import settings
-from chiomics.core.space.transforms import Chain
+from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
-from tests.anatomy.template_heads import dice, distance, head, reoriented, rigid, spread
+from tests.anatomy.template_heads import dice, distance, head, reoriented, rigid, spread, with_shoulders
 
 FAST = settings("fast", {"extraction": {"method": "template"}})
 #: A nod of 15 degrees, the chin to the left, the head off the middle and 2 % larger than the template.
@@ -35,6 +36,20 @@ def test_the_skull_comes_off_in_any_orientation(scan, tmp_path, axes):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0_matrix.mat", "chain.json"]
     # What counts as brain is one piece and holds no scalp, which is the brightest.
     assert image.voxels[found.mask.voxels & ~brain.voxels].mean() < 0.7 * image.voxels[brain.voxels].mean()
+
+
+@pytest.mark.parametrize("axes", ["RAS", "PIL"])
+def test_neck_and_shoulders_are_cut_and_a_head_alone_is_left(scan, axes):
+    image, brain = scan
+    alone = reoriented(image, axes)
+    assert cut_to_head(alone) is alone
+    body = reoriented(with_shoulders(image), axes)
+    cut = cut_to_head(body)
+    there = resample(brain.like(brain.voxels.astype(np.float32)), cut, Chain(), interpolation="nearest")
+    assert there.voxels.sum() == brain.voxels.sum()  # no part of the brain is cut
+    # The shoulders are 420 mm wide; what is kept is a voxel of 6 mm larger at most on each side.
+    assert max(np.multiply(cut.voxels.shape, cut.voxel_size)) < 2 * 130 + 12
+    assert np.multiply(cut.voxels.shape, cut.voxel_size)[axes.index("S" if "S" in axes else "I")] < 200 + 12
 
 
 def test_the_skull_of_a_flair_comes_off(tmp_path):

@@ -14,8 +14,9 @@ import pytest
 from chiomics.anatomy.registration import network
 from chiomics.anatomy.registration.brain_extraction import extract_brain
 from chiomics.anatomy.registration.settings import settings
+from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
-from tests.anatomy.template_heads import dice
+from tests.anatomy.template_heads import dice, with_shoulders
 
 XA30 = "siemens-xa30/sub-01/anat/sub-01_T1w.nii.gz"
 XA30_MASK = "siemens-xa30/derivatives/user/sub-01/anat/sub-01_desc-brain_mask.nii.gz"
@@ -36,6 +37,18 @@ def test_a_head_with_bright_scalp_by_the_network(shared_data, tmp_path):
     # Two programs differ on where the fluid ends by up to a voxel of 2 mm all over the edge, which would give 0.93.
     assert dice(found.mask.voxels, mask.voxels > 0) > 0.94
     assert found.check.litres == pytest.approx(1.57, abs=0.08)
+
+
+@pytest.mark.slow
+def test_neck_and_shoulders_do_not_change_what_the_network_finds(shared_data, tmp_path):
+    if not network.is_available():
+        pytest.skip("torch and deepbet are not in this environment")
+    image, mask = read(shared_data, XA30), read(shared_data, XA30_MASK)
+    options = settings("fast", {"extraction": {"method": "deepbet"}})
+    found = extract_brain(with_shoulders(image), settings=options, out_dir=tmp_path)
+    assert found.check.reason == ""
+    there = resample(mask.like((mask.voxels > 0).astype(np.float32)), found.mask, Chain(), interpolation="nearest")
+    assert dice(found.mask.voxels, there.voxels > 0.5) > 0.94  # as of the head alone
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ import numpy as np
 from chiomics.anatomy.registration import fsl, network
 from chiomics.anatomy.registration.ants import register
 from chiomics.anatomy.registration.brain_edge import find_edge
+from chiomics.anatomy.registration.head_box import cut_to_head
 from chiomics.anatomy.registration.pose import PoseFit, find_pose
 from chiomics.anatomy.registration.settings import Settings
 from chiomics.anatomy.registration.stripped import own_brain
@@ -94,8 +95,18 @@ def extract_brain(
     if method == "bet":
         return _checked(image, fsl.extract_brain(image, out_dir=out_dir), "BET of FSL", None, settings)
     if method == "deepbet":
-        return _checked(image, network.extract_by_network(image), "deepbet", None, settings)
+        return _checked(image, _by_network(image), "deepbet", None, settings)
     return _by_template(image, settings, Path(out_dir))
+
+
+def _by_network(image: Volume) -> Volume:
+    """Ask the network, without neck and shoulders where the image holds much of them."""
+    head = cut_to_head(image)
+    if head is not image:
+        log.info("brain extraction: the network sees the head's %s of %s voxels", head.shape, image.shape)
+    mask = network.extract_by_network(head)
+    whole = resample(mask.like(mask.voxels.astype(np.float32)), image, Chain(), interpolation="nearest")
+    return image.like(whole.voxels > 0.5)
 
 
 def _by_template(image: Volume, settings: Settings, out_dir: Path) -> BrainExtraction:
