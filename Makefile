@@ -39,7 +39,8 @@ $(READY): requirements-build.lock requirements.lock requirements-torch.txt requi
 demo: install
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
 	@echo
-	@echo "Done, on simulated subjects. Susceptibility maps: results/sub-*/anat/*_Chimap.nii.gz"
+	@echo "Done, on simulated subjects. Open in a browser, to look at everything: results/index.html"
+	@echo "Susceptibility maps: results/sub-*/anat/*_Chimap.nii.gz"
 	@echo "The papers' tables and figures:  results/papers/"
 	@echo "Pictures to look at first:  results/qc/    Sessions and what was left out: results/manifest.tsv"
 	@echo "One page with all of it:    $(BIN)/snakemake --configfile config/demo.yaml --report report.html"
@@ -68,7 +69,7 @@ bench: install
 
 # Needs uv; hashes only, so that any package index or mirror serves.
 lock:
-	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements.lock
+	uv pip compile pyproject.toml --extra workflow --extra learning --extra dev --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements.lock
 	uv pip compile requirements-build.in -c requirements.lock --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements-build.lock
 
 # Snakemake's record of how results were made (.snakemake) stays: without it a change of settings plans nothing.

@@ -36,6 +36,7 @@ include: "workflow/inputs/flair.smk"
 include: "workflow/inputs/rims.smk"
 include: "workflow/inputs/papers.smk"
 include: "workflow/inputs/study.smk"
+include: "workflow/inputs/report.smk"
 
 
 if SIMULATED:
@@ -64,6 +65,7 @@ rule all:
         rules.radiomics.input,
         lesion_tables(),
         paper_files,
+        rules.site.input,
 
 
 onsuccess:

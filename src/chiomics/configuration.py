@@ -14,6 +14,7 @@ from chiomics.flair import settings as flair
 from chiomics.index import settings as index
 from chiomics.qsm import settings as qsm
 from chiomics.radiomics import settings as radiomics
+from chiomics.report import settings as report
 from chiomics.rims import settings as rims
 from chiomics.robustness import settings as robustness
 
@@ -48,6 +49,7 @@ class Configuration:
     rims: rims.RimsSettings = field(default_factory=rims.RimsSettings)
     flair: flair.FlairSettings = field(default_factory=flair.FlairSettings)
     papers: PapersSection = field(default_factory=PapersSection)
+    site: report.SiteSettings = field(default_factory=report.SiteSettings)
 
 
 def complete_configuration(given: Mapping[str, Any]) -> dict[str, Any]:

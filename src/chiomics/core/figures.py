@@ -21,6 +21,26 @@ from chiomics.core.origin import SIMULATED_MARK
 TWO_COLUMNS = 7.2
 #: Colours that readers with any colour vision tell apart (Tol's bright scheme).
 COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB", "#222222")
+#: Colours of regions on pictures and pages: deep grey nuclei (Yan et al. 2021), tracts (Fiscone et al. 2023).
+#: Found by search: no two of a set are nearer than ΔE 16 (CIEDE2000) to normal or colour-blind eyes, all light on dark
+#: images; a test measures it.
+NUCLEUS_COLOURS = {
+    "HCN": "#9999FF",
+    "PUT": "#33FFCC",
+    "GP": "#FF0000",
+    "THA": "#CC3399",
+    "SN": "#CCFF33",
+    "RN": "#FFCCFF",
+    "DN": "#009966",
+}
+TRACT_COLOURS = {
+    "AF": "#33FFCC",
+    "CST": "#CC00FF",
+    "FAT": "#FF0000",
+    "IFOF": "#CCFF00",
+    "OR": "#009966",
+    "UF": "#FF99FF",
+}
 STYLE = {
     "axes.prop_cycle": mpl.cycler(color=COLOURS),
     "axes.spines.right": False,

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from chiomics.core.figures import COLOURS, SIMULATED_MARK
+from chiomics.core.figures import NUCLEUS_COLOURS, SIMULATED_MARK, TRACT_COLOURS
 from chiomics.core.files import atomic_write
 from chiomics.core.space.orientation import NearestRAS
 from chiomics.core.space.volume import Volume
@@ -25,10 +25,7 @@ CHARACTERS, LINE_HEIGHT = 13.5, 0.2
 #: Display range of χ in ppm.
 CHI_RANGE = 0.15
 CHI_LABEL = "χ (ppm)"
-NUCLEI = ("HCN", "PUT", "GP", "THA", "SN", "RN", "DN")
-TRACTS = ("AF", "CST", "FAT", "IFOF", "OR", "UF")
-COLOUR_OF = dict(zip(NUCLEI, (*COLOURS[:6], "#FF9D3A"), strict=True))
-COLOUR_OF |= dict(zip(TRACTS, COLOURS[:6], strict=True))
+COLOUR_OF = NUCLEUS_COLOURS | TRACT_COLOURS
 LINES = {"brain": "#FFFFFF", "ventricles": "#66CCEE", "NAWM": "#E8D44D", "lesions": "#FF2222"}
 
 

@@ -1,0 +1,56 @@
+"""The page of a study: its README, its tables and its figures."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from chiomics.report.site.markdown import to_html
+from chiomics.report.site.pages import link_between, render
+
+#: Rows of a table that a page shows: the file holds all.
+MOST_ROWS = 300
+
+
+def show_paper(files: Sequence[str], page: str, *, title: str, simulated: bool) -> None:
+    """Write the page of a study from the files of its folder.
+
+    Parameters
+    ----------
+    files : sequence of path
+        What the study made; README.md, tables (.tsv) and figures (.svg, .png) of one folder.
+    page : path-like
+        HTML.
+    title : str
+        Of the study.
+    simulated : bool
+        Whether the numbers come from simulated subjects.
+    """
+    folders = {Path(path).parent for path in files if Path(path).name == "README.md"}
+    found = sorted({path for folder in folders for path in folder.iterdir() if path.is_file()}, key=_order)
+    readme = next((path for path in found if path.name == "README.md"), None)
+    text = readme.read_text(encoding="utf-8") if readme else ""
+    folder = link_between(page, readme.parent) + "/" if readme else ""
+    drawn = {path.stem: path for path in found if path.suffix == ".png"}
+    drawn |= {path.stem: path for path in found if path.suffix == ".svg"}  # sharp at any size, where there is one
+    render(
+        "paper.html", page, root="../../", title=title, simulated=simulated, readme=to_html(text, folder=folder),
+        tables=[_read_table(path, page) for path in found if path.suffix == ".tsv"],
+        figures=[{"name": name, "link": link_between(page, path)} for name, path in drawn.items()],
+    )  # fmt: skip
+
+
+def _order(path: Path) -> tuple:
+    """Order names as readers count: table2 before table10, those of the supplement last."""
+    number = "".join(letter for letter in path.stem if letter.isdigit())
+    return path.stem.rstrip("0123456789"), int(number or 0), path.name
+
+
+def _read_table(path: Path, page: str) -> dict:
+    with path.open(encoding="utf-8", newline="") as lines:
+        columns, *rows = csv.reader(lines, delimiter="\t")
+    return {
+        "name": path.stem, "link": link_between(page, path), "columns": columns, "rows": rows[:MOST_ROWS],
+        "total": len(rows),
+    }  # fmt: skip
