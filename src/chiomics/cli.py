@@ -18,8 +18,31 @@ from chiomics.core.provenance import find_version
 
 #: Modules that register the sub-commands, in the order of the help.
 MODULES = (
-    "index.cli", "phantom.cli", "radiomics.cli", "diagnosis.cli", "commands.rims", "commands.flair", "study.cli",
+    "commands.run", "commands.doctor", "index.cli", "phantom.cli", "radiomics.cli", "diagnosis.cli", "commands.rims",
+    "commands.flair", "study.cli",
 )  # fmt: skip
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose usage line puts what must be given first: an option that takes several values would swallow it."""
+
+    def format_usage(self) -> str:
+        """Write the usage line."""
+        self.usage = self.usage or self._positionals_first()
+        return super().format_usage()
+
+    def format_help(self) -> str:
+        """Write the help."""
+        self.usage = self.usage or self._positionals_first()
+        return super().format_help()
+
+    def _positionals_first(self) -> str:
+        words = ["%(prog)s"]
+        for action in self._actions:
+            if not action.option_strings:
+                name = action.metavar or (f"{{{','.join(action.choices)}}}" if action.choices else action.dest)
+                words.append({"?": f"[{name}]", "+": f"{name} [{name} ...]"}.get(str(action.nargs), str(name)))
+        return " ".join([*words, "[options]"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,9 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 2 where the input cannot be used.
+        0, 2 where the input cannot be used, or what the sub-command returns.
     """
-    parser = argparse.ArgumentParser(prog="chiomics", description="From GRE to χ maps and features. Research use only.")
+    parser = _Parser(prog="chiomics", description="From GRE to χ maps and features. Research use only.")
     parser.add_argument("--version", action="version", version=f"chiomics {find_version()}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for module in MODULES:
@@ -43,11 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     start_log()
     try:
-        parsed.command(parsed)
+        code = parsed.command(parsed)
     except InputError as error:
         print(f"chiomics: error: {error}", file=sys.stderr)
         return 2
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 if __name__ == "__main__":

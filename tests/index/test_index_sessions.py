@@ -321,3 +321,10 @@ def test_files_that_do_not_exist_are_grouped_alike(tmp_path):
     constants["sub-02"] = {**constants["sub-02"], "echo_times": [0.004]}
     with pytest.raises(InputError, match="number of echo times is not that of the echoes; found 1 for sub-02"):
         index_files(files, people, constants=constants)
+
+
+def test_only_named_sessions(tmp_path):
+    make_bids_tree(tmp_path, multi_echo("{01,02}", 1, session="ses-{1,2}/"))
+    assert [row["session"] for row in index_bids(tmp_path, sessions=["2"])] == ["sub-01_ses-2", "sub-02_ses-2"]
+    with pytest.raises(InputError, match="found ses-3; expected some of ses-1, ses-2"):
+        index_bids(tmp_path, sessions=["ses-1", "3"])

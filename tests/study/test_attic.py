@@ -77,3 +77,10 @@ def test_what_was_made_anew_is_not_overwritten_from_the_attic(tmp_path):
     set_aside(tmp_path, ["sub-01"])
     assert (tmp_path / "attic/sub-02/anat/sub-02_Chimap.nii.gz").read_text() == "new"
     assert (tmp_path / "attic/older/1/sub-02/anat/sub-02_Chimap.nii.gz").read_text() == FILES[1], "nothing is deleted"
+
+
+def test_a_run_over_some_sessions_leaves_the_others_alone(tmp_path):
+    before = make(tmp_path)
+    assert set_aside(tmp_path, ["sub-03_ses-2"], visits=["2"]) == []
+    assert snapshot(tmp_path) == before
+    assert set_aside(tmp_path, [], visits=["ses-1"]) == ["sub-03_ses-1_run-1", "sub-03_ses-1_run-2"]

@@ -138,9 +138,9 @@ def open_study():
     locks = glob(os.path.join(".snakemake", "locks", "*"))
     if locks and workflow.execution_settings.lock:  # another run is at work here, or was killed: Snakemake says so
         return
-    chosen = config["index"]["participants"]
+    chosen, visits = config["index"]["participants"], config["index"]["sessions"]
     held = [*SESSIONS, *STRUCTURAL_SESSIONS]
-    set_aside(RESULTS, held, participants=chosen)
+    set_aside(RESULTS, held, participants=chosen, visits=visits)
     write_descriptions(RESULTS, simulated=FROM_SIMULATED)
     update_members(RESULTS, with_remarks(group_results()), finished=False)
 

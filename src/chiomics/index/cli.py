@@ -26,6 +26,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         "--minimum-slices", type=int, default=20, metavar="N", help="fewest voxels along any axis; default: %(default)s"
     )
     parser.add_argument("--participants", nargs="+", metavar="LABEL", help="only these")
+    parser.add_argument("--sessions", nargs="+", metavar="LABEL", help="only these sessions of theirs")
     parser.add_argument("--qc-exclude", type=Path, metavar="TSV", help="default: qc_exclude.tsv in BIDS_DIR, if there")
     parser.add_argument("--qc-accept", type=Path, metavar="TSV", help="default: qc_accept.tsv in BIDS_DIR, if there")
     parser.add_argument(
@@ -48,6 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
         acquisition=arguments.acquisition,
         derivatives=derivatives,
         participants=arguments.participants,
+        sessions=arguments.sessions,
         minimum_slices=arguments.minimum_slices,
         qc_exclude=arguments.qc_exclude,
         qc_accept=arguments.qc_accept,

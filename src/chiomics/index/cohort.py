@@ -96,6 +96,7 @@ def index_bids(
     acquisition: str | None = None,
     derivatives: str | Sequence[str] = "all",
     participants: Sequence[str] | None = None,
+    sessions: Sequence[str] | None = None,
     qc_exclude: str | Path | None = None,
     qc_accept: str | Path | None = None,
     failed_dir: str | Path | None = None,
@@ -119,6 +120,8 @@ def index_bids(
         Folders below ``derivatives`` to look into, or ``all``; ``truth`` only where it is named.
     participants : sequence of str, optional
         Only these, with or without ``sub-``.
+    sessions : sequence of str, optional
+        Only these sessions of theirs, with or without ``ses-``; images may still be borrowed from the others.
     qc_exclude : path-like, optional
         The operator's verdicts; ``qc_exclude.tsv`` of the BIDS folder where there is one.
     qc_accept : path-like, optional
@@ -175,7 +178,7 @@ def index_bids(
         remembered.save()
     else:
         deferred.append(remembered.prepare())
-    rows = _join(results)
+    rows = _of_sessions(_join(results), sessions, folder)
     if not rows:
         raise EmptyCohortError(
             "no session", file=folder, found=_sight(folders, results),
@@ -303,6 +306,20 @@ def _select(
             "participants are named that the BIDS folder does not hold", file=folder, found=", ".join(absent)
         )
     return {name: folders[name] for name in names}
+
+
+def _of_sessions(rows: list[dict], sessions: Sequence[str] | None, folder: str) -> list[dict]:
+    """Keep the sessions that the operator names."""
+    if sessions is None:
+        return rows
+    wanted = {name if name.startswith("ses-") else f"ses-{name}" for name in sessions}
+    held = sorted({row["session_id"] for row in rows} - {""})
+    if absent := sorted(wanted - set(held)):
+        raise InputError(
+            "sessions are named that no participant has", file=folder, found=", ".join(absent),
+            expected=f"some of {', '.join(held)}" if held else "none: the folder has no ses-<label>",
+        )  # fmt: skip
+    return [row for row in rows if row["session_id"] in wanted]
 
 
 def _refuse_alike(names: Iterable[str], folder: str) -> None:

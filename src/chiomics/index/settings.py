@@ -18,6 +18,7 @@ class IndexSettings:
     acquisition: str | None = None
     derivatives: Literal["all"] | tuple[str, ...] = "all"
     participants: tuple[str, ...] | None = None
+    sessions: tuple[str, ...] | None = None
     qc_exclude: str | None = None
     qc_accept: str | None = None
     T1w: Entities | None = None

@@ -25,7 +25,13 @@ Whoever needs the space may delete them; they are made anew when they are needed
 log = logging.getLogger(__name__)
 
 
-def set_aside(results: str | Path, sessions: Iterable[str], *, participants: Iterable[str] | None = None) -> list[str]:
+def set_aside(
+    results: str | Path,
+    sessions: Iterable[str],
+    *,
+    participants: Iterable[str] | None = None,
+    visits: Iterable[str] | None = None,
+) -> list[str]:
     """Move what belongs to no session of the cohort to the attic, and what does back from it.
 
     Parameters
@@ -36,6 +42,8 @@ def set_aside(results: str | Path, sessions: Iterable[str], *, participants: Ite
         Keys of the cohort's sessions, e.g. ``sub-01_ses-2_run-1``.
     participants : iterable of str, optional
         Whom the run looks at; others stay where they are. All by default.
+    visits : iterable of str, optional
+        Which sessions of theirs (``ses-`` labels) the run looks at; others stay where they are. All by default.
 
     Returns
     -------
@@ -44,13 +52,15 @@ def set_aside(results: str | Path, sessions: Iterable[str], *, participants: Ite
     """
     results, wanted = Path(results), set(sessions)
     chosen = None if participants is None else {f"sub-{name.removeprefix('sub-')}" for name in participants}
+    looked_at = None if visits is None else {f"ses-{name.removeprefix('ses-')}" for name in visits}
     for place in PLACES:
         for entry in list(_entries(results / ATTIC / place, wanted, held=True)):
             _move(entry, results / entry.relative_to(results / ATTIC), results / ATTIC)
     gone: dict[str, None] = {}
     for place in PLACES:
         for entry in list(_entries(results / place, wanted, held=False)):
-            if chosen is None or entry.relative_to(results / place).parts[0] in chosen:
+            of_run = looked_at is None or not looked_at.isdisjoint(session_of(entry).split("_"))
+            if of_run and (chosen is None or entry.relative_to(results / place).parts[0] in chosen):
                 gone[session_of(entry)] = None
                 put_away(results, entry)
     if gone:

@@ -1,0 +1,191 @@
+"""Call Snakemake, follow what it says, and end with what was made and what failed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from chiomics.commands.run_progress import Progress, say_seconds
+from chiomics.core.errors import InputError
+from chiomics.core.failures import OPTIONAL, read_failures
+from chiomics.core.files import write_text
+from chiomics.core.logs import without_words
+
+log = logging.getLogger(__name__)
+
+CONFIGURATION, RECORD, LOCKS = "chiomics_run.yaml", ".snakemake/chiomics_run.json", ".snakemake/locks"
+#: Seconds between two lines where nobody looks at a terminal.
+QUIET_SECONDS = 60.0
+
+
+def write_configuration(directory: Path, settings: Mapping[str, Any]) -> Path:
+    """Write the configuration of a run beside its results; returns its path."""
+    import yaml
+
+    path = directory / CONFIGURATION
+    write_text(path, "# What `chiomics run` was called with.\n" + yaml.safe_dump(dict(settings), sort_keys=False))
+    return path
+
+
+def call(line: Sequence[str], directory: Path, *, verbose: bool = False, work_dir: Path | None = None) -> int:
+    """Call Snakemake.
+
+    Parameters
+    ----------
+    line : sequence of str
+        Its arguments.
+    directory : Path
+        Where results are made.
+    verbose : bool
+        Whether to show all that it says.
+    work_dir : Path, optional
+        Folder of temporary files, made where it is not there.
+
+    Returns
+    -------
+    int
+        0 where all is done.
+
+    Raises
+    ------
+    InputError
+        Where another run is at work in the folder.
+    """
+    print("snakemake " + shlex.join(line), flush=True)
+    environment = dict(os.environ)
+    if work_dir is not None:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        environment["TMPDIR"] = str(work_dir.resolve())
+    program = [sys.executable, "-m", "snakemake"]
+    planning = "--dry-run" in line
+    if not planning:
+        lift_stale_lock([*program, *line], directory)
+    began = time.time()
+    shown = {} if verbose else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen([*program, *line], env=environment, text=True, errors="replace", **shown) as process:  # type: ignore[call-overload]
+        if not planning:
+            _record(directory, process.pid)
+        try:
+            progress, said = _follow(process) if not verbose else (None, [])
+            code = process.wait()
+        except KeyboardInterrupt:  # Snakemake has it as well, and ends its jobs first
+            code = process.wait() or 130
+    if not planning:
+        Path(directory, RECORD).unlink(missing_ok=True)
+        code = _conclude(directory, code, progress, said, time.time() - began)
+    return code
+
+
+def lift_stale_lock(line: Sequence[str], directory: Path) -> None:
+    """Lift the lock of a run that was killed.
+
+    Parameters
+    ----------
+    line : sequence of str
+        The whole call of Snakemake.
+    directory : Path
+        Where results are made.
+
+    Raises
+    ------
+    InputError
+        Where the run that locked the folder is alive, or lives on another machine, or was not started by this command.
+    """
+    import psutil
+
+    if not any(Path(directory, LOCKS).glob("*")):
+        return
+    record = Path(directory, RECORD)
+    try:
+        owner = json.loads(record.read_text())
+    except (OSError, ValueError):
+        owner = {}
+    by_hand = f"if it is dead: {shlex.join(line[:3])} --directory {shlex.quote(str(directory))} --unlock, then again"
+    if not owner:
+        raise InputError("a run of Snakemake has locked the folder", file=directory, expected=by_hand)
+    if owner["host"] != socket.gethostname():
+        raise InputError(f"a run on {owner['host']} has locked the folder", file=directory, expected=by_hand)
+    try:
+        process = psutil.Process(owner["pid"])
+        alive = abs(process.create_time() - owner["started"]) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        alive = False
+    if alive:
+        raise InputError(f"a run is at work in the folder (process {owner['pid']})", file=directory)
+    log.warning("the last run was killed: its lock is lifted, and what it left half done is made anew")
+    end = line.index("--")
+    subprocess.run([*line[:end], "--unlock", *line[end:]], check=True, capture_output=True)
+
+
+def _record(directory: Path, pid: int) -> None:
+    import psutil
+
+    owner = {"host": socket.gethostname(), "pid": pid, "started": psutil.Process(pid).create_time()}
+    Path(directory, RECORD).parent.mkdir(parents=True, exist_ok=True)
+    write_text(Path(directory, RECORD), json.dumps(owner))
+
+
+def _follow(process: subprocess.Popen) -> tuple[Progress, list[str]]:
+    """Show one line for all that Snakemake says; returns the state, and its last lines."""
+    progress, last, shown = Progress(), [], 0.0
+    terminal = sys.stderr.isatty()
+    for line in process.stdout:  # type: ignore[union-attr]
+        last = [*last[-199:], line.rstrip("\n")]
+        changed = progress.feed(line)
+        due = time.monotonic() - shown > (0.2 if terminal else QUIET_SECONDS)
+        if changed and (due or not shown):
+            shown = time.monotonic()
+            text = progress.line()
+            if terminal:
+                width = os.get_terminal_size(sys.stderr.fileno()).columns
+                print(f"\r\x1b[K{text[: width - 1]}", end="", file=sys.stderr, flush=True)
+            else:
+                print(text, file=sys.stderr, flush=True)
+    if terminal:
+        print("\r\x1b[K", end="", file=sys.stderr)
+    return progress, last
+
+
+def _conclude(directory: Path, code: int, progress: Progress | None, said: Sequence[str], took: float) -> int:
+    """Say what was made, what failed and why; returns the exit code."""
+    results = directory / "results"
+    with without_words():
+        failures = [failure for failure in read_failures(results / "qc/failed") if not _optional(failure.stage)]
+    if progress is not None:
+        made = ", ".join(f"{what} {done} of {number}" for what, (done, number) in progress.made().items())
+        print(f"{sum(progress.finished.values())} steps in {say_seconds(took)}" + (f": {made}" if made else ""))
+        if code and not progress.planned:  # it stopped before it had a plan: its own words say why
+            start = max((n for n, line in enumerate(said) if line.startswith("Building DAG")), default=-1)
+            print("\n".join(line for line in said[start + 1 :] if line.strip()), file=sys.stderr)
+    for failure in failures:
+        print(f"failed: {failure.session}{' (' + failure.stage + ')' if failure.stage else ''}: {failure.reason}")
+    told = {failure.session for failure in failures}
+    for job in progress.failed if progress is not None else ():
+        if not any(session.startswith(job.folder.replace("/", "_")) for session in told if job.folder):
+            print(f"failed: {job.rule} {job.folder}".rstrip() + f"; why stands in its log below {results / 'logs'}")
+    if (results / "manifest.tsv").is_file():
+        print(f"sessions, and what was left out: {results / 'manifest.tsv'}")
+    page = next((name for name in ("index.html", "papers", "qc") if (results / name).exists()), None)
+    if page:
+        print(f"look at: {results / page}")
+    if code < 0:
+        print(f"stopped by {signal.Signals(-code).name}; the same command goes on from here")
+        return 128 - code
+    if code or failures:
+        print("not all is done; the same command goes on from here")
+    return code or (1 if failures else 0)
+
+
+def _optional(stage: str) -> bool:
+    """Return whether it is what sessions can be mapped without."""
+    return bool(stage) and set(stage.split(", ")) <= OPTIONAL

@@ -1,0 +1,174 @@
+"""What a run is doing, read from the lines that Snakemake writes, and said in one line.
+
+Snakemake prints a block for every job: 50 lines where a person wants to know how many sessions are through, what runs,
+what failed and how long it will go on. The time left is that of the steps that are left, each at the mean time that
+steps of its rule took in this run, over as many at once as have been running.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_COUNT = re.compile(r"^(\S+)\s+(\d+)\s*$")
+_START = re.compile(r"^(?:local)?(?:rule|checkpoint) (\S+):$")
+_JOB = re.compile(r"^    jobid: (\d+)$")
+_WILDCARDS = re.compile(r"^    wildcards: (.*)$")
+_FINISHED = re.compile(r"^Finished jobid: (\d+)\b")
+_STEPS = re.compile(r"^(\d+) of (\d+) steps")
+_ERROR = re.compile(r"^Error in (?:rule|checkpoint) (\S+):$")
+_FOLDER = re.compile(r"\bfolder=([^,\s]+)")
+#: What sessions get, and the rules whose jobs end with it.
+MADE = {
+    "maps": ("reconstruct_qsm", "invert_dipole"),
+    "regions": ("map_anatomy", "define_regions", "map_structural"),
+    "feature tables": ("extract_features",),
+}
+
+
+@dataclass
+class Job:
+    """A job that runs."""
+
+    rule: str
+    folder: str = ""
+    since: float = 0.0
+
+
+@dataclass
+class Progress:
+    """The state of a run; feed it every line of Snakemake's output.
+
+    Attributes
+    ----------
+    planned, finished : Counter
+        Number of jobs by rule, as the plan says and as have ended.
+    running : dict of int to Job
+        By Snakemake's number of the job.
+    failed : list of Job
+        Whose job failed.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    planned: Counter = field(default_factory=Counter)
+    finished: Counter = field(default_factory=Counter)
+    seconds: Counter = field(default_factory=Counter)
+    running: dict[int, Job] = field(default_factory=dict)
+    failed: list[Job] = field(default_factory=list)
+    steps: tuple[int, int] = (0, 0)
+    _in_plan: bool = False
+    _opening: Job | None = None
+    _failing: str = ""
+    _began: float | None = None
+
+    def feed(self, line: str) -> bool:
+        """Take a line; returns whether the state has changed."""
+        line = line.rstrip("\n")
+        if line == "Job stats:":  # also of the run that goes on without failed sessions
+            self._in_plan = True
+            self.planned.clear()
+            self.finished.clear()
+            self.running.clear()
+            self.steps = (0, 0)
+            return False
+        if self._in_plan:
+            return self._read_plan(line)
+        if found := _START.match(line):
+            self._opening, self._failing = Job(found[1]), ""
+        elif found := _ERROR.match(line):
+            self._failing, self._opening = found[1], None
+        elif found := _JOB.match(line):
+            return self._take_number(int(found[1]))
+        elif (found := _WILDCARDS.match(line)) and self._opening:
+            folder = _FOLDER.search(found[1])
+            self._opening.folder = folder[1] if folder else ""
+        elif found := _FINISHED.match(line):
+            return self._finish(int(found[1]))
+        elif found := _STEPS.match(line):
+            self.steps = (int(found[1]), int(found[2]))
+            return True
+        return False
+
+    def seconds_left(self) -> float | None:
+        """Return the seconds that the rest will take, None before a job of each large rule has ended."""
+        left = self.planned - self.finished
+        left.pop("total", None)
+        known = {rule: self.seconds[rule] / self.finished[rule] for rule in left if self.finished[rule]}
+        if not known or sum(left[rule] for rule in known) < sum(left.values()) / 2:
+            return None
+        typical = sum(known.values()) / len(known)
+        work = sum(number * known.get(rule, typical) for rule, number in left.items())
+        now = self.clock()
+        work -= sum(min(now - job.since, known.get(job.rule, typical)) for job in self.running.values())
+        elapsed = max(now - (self._began if self._began is not None else now), 1e-9)
+        busy = sum(self.seconds.values()) + sum(now - job.since for job in self.running.values())
+        return max(work, 0.0) / max(busy / elapsed, 1.0)
+
+    def made(self) -> dict[str, tuple[int, int]]:
+        """Return what sessions get in this run, with how many have it and how many will."""
+        found = {}
+        for what, steps in MADE.items():
+            rules = [rule for rule in self.planned if rule.startswith(steps)]
+            if rules:
+                found[what] = (sum(self.finished[rule] for rule in rules), sum(self.planned[rule] for rule in rules))
+        return found
+
+    def line(self) -> str:
+        """Say in one line how far the run is."""
+        if not self.planned:
+            return "looking at the cohort and planning"
+        done, total = self.steps[0], max(self.steps[1], self.planned["total"])
+        parts = [f"{done} of {total} steps"]
+        parts += [f"{what} {done} of {number}" for what, (done, number) in self.made().items()]
+        if self.running:
+            names = [f"{job.rule} {job.folder}".strip() for job in list(self.running.values())[:2]]
+            more = f" and {len(self.running) - 2} more" if len(self.running) > 2 else ""
+            parts.append(f"running: {', '.join(names)}{more}")
+        if self.failed:
+            parts.append(f"{len(self.failed)} failed")
+        left = self.seconds_left()
+        if left is not None:
+            parts.append(f"{say_seconds(left)} left")
+        return " | ".join(parts)
+
+    def _read_plan(self, line: str) -> bool:
+        if found := _COUNT.match(line):
+            self.planned[found[1]] = int(found[2])
+            if found[1] == "total":
+                self._in_plan = False
+                self.steps = (0, int(found[2]))
+                return True
+        return False
+
+    def _take_number(self, number: int) -> bool:
+        if self._failing:
+            job = self.running.pop(number, Job(self._failing))
+            self.failed.append(job)
+            self._failing = ""
+            return True
+        if self._opening is None:
+            return False
+        self._opening.since = self.clock()
+        if self._began is None:
+            self._began = self._opening.since
+        self.running[number] = self._opening  # its wildcards are on a later line
+        return True
+
+    def _finish(self, number: int) -> bool:
+        job = self.running.pop(number, None)
+        if job is None:
+            return False
+        self.finished[job.rule] += 1
+        self.seconds[job.rule] += self.clock() - job.since
+        return True
+
+
+def say_seconds(seconds: float) -> str:
+    """Write a time as people say it: 40 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,193 @@
+"""The Snakemake line that `chiomics run` calls, and the configuration that it writes for it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import chiomics
+from chiomics.core.errors import InputError
+
+#: Stages that make something of every session, as targets of the workflow, in their order.
+STAGES = ("qsm", "anatomy", "radiomics")
+PAPERS = ("fiscone2023", "yan2021", "zhang2022", "wang2020", "seok2023")
+_KEY = re.compile(r"[A-Za-z_][\w]*(\.[A-Za-z0-9_]+)*")
+
+
+def find_snakefile() -> Path:
+    """Find the workflow beside the package.
+
+    Returns
+    -------
+    Path
+        The Snakefile.
+
+    Raises
+    ------
+    InputError
+        Where the package was installed without its workflow.
+    """
+    snakefile = Path(chiomics.__file__).resolve().parents[2] / "Snakefile"
+    if not snakefile.is_file():
+        raise InputError(
+            "the workflow does not lie beside the package", found=str(snakefile),
+            expected="a checkout of chiomics, installed by `make install` or `pip install --editable`",
+        )  # fmt: skip
+    return snakefile
+
+
+def targets_of(level: str, stages: Sequence[str], papers: Sequence[str]) -> list[str]:
+    """Name the targets of a level of analysis.
+
+    Parameters
+    ----------
+    level : {"participant", "group"}
+        As BIDS-Apps have it.
+    stages, papers : sequence of str
+        Those asked for; none: all sessions' stages, or at the level of the group everything.
+
+    Returns
+    -------
+    list of str
+        Targets of the workflow.
+
+    Raises
+    ------
+    InputError
+        For a paper at the level of participants.
+    """
+    if level == "participant":
+        if papers:
+            raise InputError("a paper is about a group", found=f"participant --paper {papers[0]}", expected="group")
+        return list(stages) or list(STAGES)
+    return [*stages, *papers] or ["all"]
+
+
+def nested(settings: Sequence[str]) -> dict[str, Any]:
+    """Read ``key=value`` with dotted keys, the values as YAML.
+
+    Parameters
+    ----------
+    settings : sequence of str
+        E.g. ``qsm.inversions=[tkd]``.
+
+    Returns
+    -------
+    dict
+        Nested by the dots.
+
+    Raises
+    ------
+    InputError
+        Where there is no key, or no value that YAML can read.
+    """
+    import yaml
+
+    found: dict[str, Any] = {}
+    for setting in settings:
+        key, sign, value = setting.partition("=")
+        if not sign or not _KEY.fullmatch(key):
+            raise InputError("--config cannot be read", found=setting, expected="key=value, e.g. qsm.inversions=[tkd]")
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError("--config has no value that YAML can read", found=setting) from error
+        place = found
+        *outer, last = key.split(".")
+        for name in outer:
+            place = place.setdefault(name, {})
+            if not isinstance(place, dict):
+                raise InputError("--config gives a key a value and keys below it", found=setting)
+        place[last] = parsed
+    return found
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one nested mapping over another."""
+    both = dict(below)
+    for key, value in above.items():
+        under = both.get(key)
+        both[key] = merged(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
+    return both
+
+
+def configuration(
+    bids_dir: Path, *, participants: Sequence[str] | None, sessions: Sequence[str] | None, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Make the configuration of a run.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        The BIDS folder.
+    participants, sessions : sequence of str, optional
+        Labels, with or without ``sub-`` and ``ses-``.
+    settings : mapping
+        What the user set.
+
+    Returns
+    -------
+    dict
+        What goes into the run's configuration file.
+    """
+    index: dict[str, Any] = {}
+    if participants:
+        index["participants"] = list(participants)
+    if sessions:
+        index["sessions"] = list(sessions)
+    start = {"bids_dir": str(bids_dir.resolve())} | ({"index": index} if index else {})
+    return merged(start, settings)
+
+
+def snakemake_line(
+    targets: Sequence[str],
+    *,
+    snakefile: Path,
+    directory: Path,
+    configfiles: Sequence[Path],
+    cores: str = "all",
+    mem_mb: int | None = None,
+    profile: str | None = None,
+    dry_run: bool = False,
+    more: Sequence[str] = (),
+) -> list[str]:
+    """Write the call of Snakemake.
+
+    Parameters
+    ----------
+    targets : sequence of str
+        Targets.
+    snakefile, directory : Path
+        The workflow, and where its results go.
+    configfiles : sequence of Path
+        Later ones lie over earlier ones.
+    cores : str
+        Number, or ``all``.
+    mem_mb : int, optional
+        Memory that jobs may take together.
+    profile : str, optional
+        Folder of a workflow profile, or the name of one of chiomics'.
+    dry_run : bool
+        Whether to plan only.
+    more : sequence of str
+        Further arguments of Snakemake.
+
+    Returns
+    -------
+    list of str
+        Without the program's name.
+    """
+    line = ["--snakefile", os.fspath(snakefile), "--directory", os.fspath(directory)]
+    if profile is not None:
+        own = snakefile.parent / "profiles" / profile
+        line += ["--workflow-profile", os.fspath(own if own.is_dir() else Path(profile).resolve())]
+        line += ["--cores", cores] if cores != "all" else []
+    else:
+        line += ["--cores", cores]
+    line += ["--resources", f"mem_mb={mem_mb}"] if mem_mb is not None else []
+    line += ["--dry-run"] if dry_run else []
+    line += [*more]
+    return [*line, "--configfile", *map(os.fspath, configfiles), "--", *targets]

@@ -1,0 +1,167 @@
+"""`chiomics run`: the line that it calls, what it reads from Snakemake, locks, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import yaml
+
+from chiomics.cli import main
+from chiomics.commands import run_call
+from chiomics.commands.run_progress import Progress, say_seconds
+from chiomics.commands.run_snakemake import configuration, nested, snakemake_line, targets_of
+from chiomics.core.errors import InputError
+
+WORKFLOW = """
+rule all:
+    input: expand("results/{n}.txt", n=range(3))
+
+rule make:
+    output: "results/{n}.txt"
+    shell: "test ! -e stop_{wildcards.n} && sleep 0$(cat seconds 2>/dev/null) && touch {output}"
+"""
+
+
+@pytest.fixture
+def line(tmp_path):
+    """Return the arguments of a call of a workflow of three jobs."""
+    snakefile = tmp_path / "Snakefile"
+    snakefile.write_text(WORKFLOW)
+    (tmp_path / "c.yaml").write_text("{}\n")
+    return snakemake_line(
+        ["all"], snakefile=snakefile, directory=tmp_path, configfiles=[tmp_path / "c.yaml"], cores="1"
+    )
+
+
+def test_dotted_keys_are_nested_and_values_are_yaml():
+    found = nested(["qsm.inversions=[tkd, tv]", "qsm.preset=published", "index.participants=['01']", "redo=[qsm]"])
+    assert found == {
+        "qsm": {"inversions": ["tkd", "tv"], "preset": "published"}, "index": {"participants": ["01"]}, "redo": ["qsm"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", ["qsm", "=1", "qsm..preset=1", "a=[1", "a b=1"])
+def test_what_is_no_setting_is_refused_as_it_was_typed(setting):
+    with pytest.raises(InputError, match="--config"):
+        nested([setting])
+
+
+def test_a_key_with_a_value_has_no_keys_below_it():
+    with pytest.raises(InputError, match="keys below it"):
+        nested(["qsm=1", "qsm.preset=published"])
+
+
+def test_labels_stay_text_and_the_users_settings_go_last(tmp_path):
+    asked = configuration(tmp_path, participants=["01"], sessions=None, settings=nested(["index.minimum_slices=8"]))
+    path = run_call.write_configuration(tmp_path, asked)
+    assert yaml.safe_load(path.read_text()) == {
+        "bids_dir": str(tmp_path), "index": {"participants": ["01"], "minimum_slices": 8},
+    }  # fmt: skip
+
+
+def test_levels_are_targets():
+    assert targets_of("participant", [], []) == ["qsm", "anatomy", "radiomics"]
+    assert targets_of("participant", ["qsm"], []) == ["qsm"]
+    assert targets_of("group", [], []) == ["all"]
+    assert targets_of("group", [], ["yan2021"]) == ["yan2021"]
+    with pytest.raises(InputError, match="group"):
+        targets_of("participant", [], ["yan2021"])
+
+
+def test_a_run_ends_with_its_outputs_and_goes_on_after_a_failed_step(line, tmp_path, capfd):
+    (tmp_path / "stop_1").touch()
+    assert run_call.call(line, tmp_path) == 1
+    said = capfd.readouterr().out
+    assert "2 steps" in said
+    assert "failed: make" in said
+    assert "not all is done" in said
+    assert said.startswith("snakemake --snakefile")
+    (tmp_path / "stop_1").unlink()
+    assert run_call.call(line, tmp_path) == 0
+    assert "2 steps" in capfd.readouterr().out  # the one that failed, and the target
+    assert not (tmp_path / run_call.RECORD).exists()
+
+
+def test_the_lock_of_a_killed_run_is_lifted(line, tmp_path, capfd):
+    (tmp_path / "seconds").write_text("60")
+    call = f"run_call.call({line!r}, Path({str(tmp_path)!r}))"
+    program = [sys.executable, "-c", f"from pathlib import Path; from chiomics.commands import run_call; {call}"]
+    with subprocess.Popen(program, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        for _ in range(600):
+            if any((tmp_path / ".snakemake/locks").glob("*")) and (tmp_path / run_call.RECORD).exists():
+                break
+            time.sleep(0.1)
+        owner = json.loads((tmp_path / run_call.RECORD).read_text())["pid"]
+        with pytest.raises(InputError, match="a run is at work"):
+            run_call.call(line, tmp_path)
+        os.killpg(run.pid, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(pid) for pid in [owner] if psutil.pid_exists(pid)], timeout=30)
+    (tmp_path / "seconds").unlink()
+    assert run_call.call(line, tmp_path) == 0
+    assert (tmp_path / "results/2.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("owner", "said"),
+    [
+        (None, "a run of Snakemake has locked"),
+        ({"host": "node7", "pid": 1, "started": 0}, "a run on node7"),
+        ({"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time()}, "is at work"),
+    ],
+)
+def test_a_lock_that_may_be_held_is_left(line, tmp_path, owner, said):
+    (tmp_path / ".snakemake/locks").mkdir(parents=True)
+    (tmp_path / ".snakemake/locks/0.output.lock").touch()
+    if owner:
+        (tmp_path / run_call.RECORD).write_text(json.dumps(owner))
+    with pytest.raises(InputError, match=said):
+        run_call.lift_stale_lock([sys.executable, "-m", "snakemake", *line], tmp_path)
+
+
+def test_progress_counts_what_snakemake_says():
+    now = [0.0]
+    progress = Progress(clock=lambda: now[0])
+    assert progress.seconds_left() is None
+    plan = "Job stats:\njob   count\n----  -----\nreconstruct_qsm  4\nall  1\ntotal  5\n"
+    for text in plan.splitlines():
+        progress.feed(text)
+    for number in (1, 2):
+        for text in (
+            "rule reconstruct_qsm:",
+            f"    jobid: {number}",
+            f"    wildcards: folder=sub-0{number}/ses-1, run=",
+        ):
+            progress.feed(text)
+    now[0] = 10.0
+    assert "running: reconstruct_qsm sub-01/ses-1, reconstruct_qsm sub-02/ses-1" in progress.line()
+    progress.feed("Finished jobid: 1 (Rule: reconstruct_qsm)")
+    progress.feed("1 of 5 steps (20%) done")
+    assert progress.made() == {"maps": (1, 4)}
+    # 3 maps and the target are left at 10 s each, of which the running one has spent 10 s; two ran at once
+    assert progress.seconds_left() == pytest.approx((4 * 10 - 10) / 2)
+    progress.feed("Error in rule reconstruct_qsm:")
+    progress.feed("    jobid: 2")
+    assert [job.folder for job in progress.failed] == ["sub-02/ses-1"]
+    assert "1 of 5 steps" in progress.line()
+    assert "1 failed" in progress.line()
+
+
+def test_times_are_said_as_people_say_them():
+    assert [say_seconds(s) for s in (40, 720, 12000)] == ["40 s", "12 min", "3 h 20 min"]
+
+
+def test_usage_puts_what_must_be_given_first(capsys):
+    for command in (["run"], ["index"], ["radiomics"]):
+        with pytest.raises(SystemExit):
+            main([*command, "--help"])
+        usage = capsys.readouterr().out.splitlines()[0]
+        assert usage.endswith("[options]"), usage
+    assert "image mask" in usage
