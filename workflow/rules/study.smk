@@ -2,9 +2,9 @@
 
 
 rule prune:
+    """List results that the cohort no longer needs; with `prune: move` studies out of date go to the attic."""
     log:
         "results/logs/prune.log",
-    """List results that the cohort no longer needs; with `prune: move` studies out of date go to the attic."""
     localrule: True
     resources:
         mem_mb=1000,

@@ -32,8 +32,12 @@ ALSO = {
     "anatomy": ("core/priors",),
     "robustness": ("core/scores",),
     "diagnosis": ("core/scores",),
-    "rims": ("core/learning", "core/scores", "commands"),
-    "flair": ("core/learning", "core/scores", "commands"),
+    "rims": ("core/learning", "core/scores", "commands/rims_predict.py"),
+    "flair": (
+        "core/learning",
+        "core/scores",
+        *(f"commands/flair_{name}.py" for name in ("predict", "segmentation", "sessions")),
+    ),
 }
 #: Files that are code or hold its constants.
 ENDINGS = (".py", ".yaml", ".json", ".tsv", ".gz")
