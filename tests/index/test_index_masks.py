@@ -52,6 +52,8 @@ FOLDERS = {  # what holds a mask and is not looked into
     "derivatives/nicmslesions/sub-01/CNN/": "out_CNN.nii.gz",
     "derivatives/lesions/own/sub-01/": "anat/sub-01_label-lesion_mask.nii.gz",
     "derivatives/sub-01/": "anat/sub-01_label-lesion_mask.nii.gz",
+    "derivatives/own/01/": "anat/sub-01_label-lesion_mask.nii.gz",
+    "derivatives/own/Sub-01/": "anat/sub-01_label-lesion_mask.nii.gz",
 }
 
 

@@ -25,7 +25,7 @@ TRUTH = "truth"
 NO_IMAGES = frozenset(("derivatives", "code", "stimuli", "phenotype", "results", "models"))
 #: Endings of volumes that a mask may have, in lower case.
 VOLUMES = (".nii", ".nii.gz", ".mgz", ".mgh", ".nrrd", ".mha", ".img")
-_PARTICIPANT = re.compile(r"sub-[A-Za-z0-9+]+(?=[_./]|$)")
+_PARTICIPANT = re.compile(r"sub-[A-Za-z0-9+]+(?=[_./]|$)", re.IGNORECASE)
 
 
 class WalkedFile(NamedTuple):
@@ -86,14 +86,16 @@ def find_participants(
 
 def _beside(bids_dir: str, path: str) -> list[tuple[str, str]]:
     """Name what lies beside the folders of a pipeline's participants, by participant: files, and nested folders."""
-    name = _PARTICIPANT.match(path.rpartition("/")[2])
+    last = path.rpartition("/")[2]
+    name = _PARTICIPANT.match(last)
     if name:
-        return [(name[0], path)]
+        return [(f"sub-{name[0][4:]}", path)]
     if not Path(bids_dir, path).is_dir():
         return []
     with os.scandir(f"{bids_dir}/{path}") as entries:
         found = [(match[0], f"{path}/{entry.name}") for entry in entries if (match := _PARTICIPANT.match(entry.name))]
-    return sorted(found)
+    # A folder may be called as the participant is, without sub-.
+    return [(f"sub-{last}", path), *sorted(found)]
 
 
 def _volumes_below(folder: str, prefix: str, depth: int = 0) -> list[tuple[str, str]]:
@@ -110,7 +112,7 @@ def _volumes_below(folder: str, prefix: str, depth: int = 0) -> list[tuple[str, 
                 continue
             if not entry.is_dir():
                 if name and entry.name.lower().endswith(VOLUMES):
-                    found.append((name[0], path))
+                    found.append((f"sub-{name[0][4:]}", path))
             elif (name is None and depth == 0) or (
                 name and (entry.name == name[0] or entry.name.startswith("ses-") or entry.name in DATATYPES)
             ):
