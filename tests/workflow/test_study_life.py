@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 
 import nibabel as nib
 import numpy as np
@@ -54,14 +54,28 @@ def content(run):
     }
 
 
+def rename_session(bids, old, new):
+    """Give a participant's files another name."""
+    (bids / f"derivatives/mine/sub-{old}").rename(bids / f"derivatives/mine/sub-{new}")
+    for path in list((bids / f"derivatives/mine/sub-{new}/anat").iterdir()):
+        path.rename(path.with_name(path.name.replace(old, new)))
+
+
+def make_older(run, name):
+    """Let a session's table be of an earlier version of the code, as after an upgrade."""
+    for sidecar in (run.folder / f"results/sub-{name}/radiomics").glob("*.json"):
+        sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"StageVersion": "0"}, indent=2) + "\n")
+
+
 @pytest.mark.slow
 def test_a_study_through_the_years_equals_one_made_at_once(workflow, tmp_path):
     bids, run = tmp_path / "bids", workflow(tmp_path / "bids", "years")
     preset = {"parameter_file": str(tmp_path / "features.yaml"), "gray_levels": [16], "sources": ["own"]}
     (tmp_path / "features.yaml").write_text("featureClass:\n  firstorder: [Mean, Entropy]\n")
     no_papers = {name: {"include": False} for name in ("fiscone2023", "yan2021", "zhang2022", "wang2020", "seok2023")}
-    config = {"radiomics": {"presets": {"mine": preset}}, "papers": no_papers}
-    people = {"MS01": 30, "MS02": 40, "NMOSD01": 50}
+    config = {"radiomics": {"presets": {"mine": preset}, "wide_table": True}, "papers": no_papers}
+    people = {f"{group}{number:02d}": 20 + 5 * number for group in ("MS", "NMOSD") for number in range(1, 5)}
+    late = people.popitem()
     for name in people:
         add_session(bids, name)
     write_people(bids, people)
@@ -73,19 +87,19 @@ def test_a_study_through_the_years_equals_one_made_at_once(workflow, tmp_path):
         check(run.run(TARGET, config=config))
         assert run.plan(TARGET, config=config) == {}
 
-    step(extract_features=3, compare_sessions=1)
-    add_session(bids, "NMOSD02")
-    write_people(bids, people | {"NMOSD02": 20})
-    step(extract_features=1, compare_sessions=1)
-    four = content(run)
+    step(extract_features=7, compare_sessions=1, widen_features=1)
+    # Added.
+    people |= dict([late])
+    add_session(bids, late[0])
+    write_people(bids, people)
+    step(extract_features=1, compare_sessions=1, widen_features=1)
+    eight = content(run)
 
+    # Excluded, and included again.
     (bids / "qc_exclude.tsv").write_text("session\treason\nsub-MS02\tmotion\n")
-    step(compare_sessions=1)
-    assert [path.name for path in sorted((run.folder / "results").glob("sub-*"))] == [
-        "sub-MS01",
-        "sub-NMOSD01",
-        "sub-NMOSD02",
-    ]
+    step(compare_sessions=1, widen_features=1)
+    held = [path.name for path in sorted((run.folder / "results").glob("sub-*"))]
+    assert held == sorted(f"sub-{name}" for name in people if name != "MS02")
     assert "sub-MS02" not in (run.folder / "results/members.tsv").read_text()
     (bids / "qc_exclude.tsv").unlink()
     done = run.run(TARGET, config=config)
@@ -93,25 +107,55 @@ def test_a_study_through_the_years_equals_one_made_at_once(workflow, tmp_path):
     assert "rule extract_features" not in done.stdout + done.stderr, (
         "what was set aside comes back before jobs are planned"
     )
-    assert content(run) == four, "excluding and including again gives the same bytes"
+    assert content(run) == eight, "excluding and including again gives the same bytes"
 
-    write_people(bids, {"MS01": 31, "MS02": 40, "NMOSD01": 50, "NMOSD02": 20})
+    # Corrected, and moved.
+    people["MS01"] += 1
+    write_people(bids, people)
     assert run.plan(TARGET, config=config) == {}, "an age is read by studies alone"
     bids.rename(tmp_path / "moved")
     bids = run.bids_dir = tmp_path / "moved"
-    assert run.plan(TARGET, config=config) == {}, "the folder's place is no cause"
+    assert run.plan(TARGET, config=config) == {}, "the data set's place is no cause"
+    run.folder = run.folder.rename(tmp_path / "results moved too")
+    assert run.plan(TARGET, config=config) == {}, "nor is that of the results"
 
+    # Reconfigured: a grey level more, beside the tables there are; then what the preset's file holds.
     preset["gray_levels"] = [16, 32]
-    step(extract_features=4, compare_sessions=1)
+    step(extract_features=8, compare_sessions=1, widen_features=1)
     (tmp_path / "features.yaml").write_text("featureClass:\n  firstorder: [Mean, Entropy, Energy]\n")
-    step(extract_features=4, compare_sessions=1)
+    step(extract_features=8, compare_sessions=1, widen_features=1)
 
-    shutil.rmtree(bids / "derivatives/mine/sub-MS02")
-    add_session(bids, "MS03")
-    write_people(bids, {"MS01": 31, "MS03": 40, "NMOSD01": 50, "NMOSD02": 20})
+    # Renamed, while nobody asks for the wide table any more.
+    config["radiomics"]["wide_table"] = False
+    rename_session(bids, "MS02", "MS05")
+    people = {name.replace("MS02", "MS05"): age for name, age in people.items()}
+    write_people(bids, people)
     step(extract_features=1, compare_sessions=1)
     assert not (run.folder / "results/sub-MS02").exists()
     assert (run.folder / "results/attic/sub-MS02").is_dir(), "nothing is deleted"
+
+    # Upgraded: sessions of an earlier version stay, are named, and are made anew on request.
+    before = content(run)
+    for name in ("MS01", "NMOSD04"):
+        make_older(run, name)
+    done = run.run(TARGET, config=config, options=("--dry-run",))
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "radiomics: 2 sessions of version 0, this is version" in said
+    assert "Nothing to be done" in said
+    config["redo"] = ["radiomics"]
+    step(extract_features=2, compare_sessions=1)
+    assert content(run) == before
+
+    # Pruned: what nobody keeps up is listed, and moved where that is asked for.
+    wide = run.folder / "results/radiomics/features.tsv"
+    listed = run.run("prune", config=config)
+    check(listed)
+    assert "features.tsv" in listed.stdout + listed.stderr
+    assert wide.is_file()
+    check(run.run("prune", config=config | {"prune": "move"}))
+    assert not wide.exists()
+    assert (run.folder / "results/attic/radiomics/features.tsv").is_file()
+    assert run.plan(TARGET, config=config) == {}
 
     at_once = workflow(bids, "at once")
     check(at_once.run(TARGET, config=config))
