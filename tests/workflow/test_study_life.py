@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 
 import nibabel as nib
 import numpy as np
@@ -63,7 +65,7 @@ def rename_session(bids, old, new):
 
 def make_older(run, name):
     """Let a session's table be of an earlier version of the code, as after an upgrade."""
-    for sidecar in (run.folder / f"results/sub-{name}/radiomics").glob("*.json"):
+    for sidecar in (run.folder / f"results/sub-{name}/radiomics").glob("*_desc-mineGL16GL32_*.json"):
         sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"StageVersion": "0"}, indent=2) + "\n")
 
 
@@ -189,3 +191,30 @@ def test_echo_sets_and_inversions_come_beside_those_there_are(workflow, tmp_path
     assert run.plan("qsm", config=other)["reconstruct_qsm"] == 1, "a set that one job made with the masks"
     other["qsm"]["echo_sets"] = {"late": [3], "ends": [1, 2]}
     assert run.plan("qsm", config=other) == {"add_echo_set": 1, "add_map": 2, "qsm": 1}
+
+
+@pytest.mark.slow
+def test_plans_and_reports_read_what_they_may_not_write(workflow, tmp_path):
+    bids, run = tmp_path / "bids", workflow(tmp_path / "bids", "of a colleague")
+    preset = {"parameter_file": str(tmp_path / "features.yaml"), "gray_levels": [16], "sources": ["own"]}
+    (tmp_path / "features.yaml").write_text("featureClass:\n  firstorder: [Mean]\n")
+    config = {"radiomics": {"presets": {"mine": preset}}}
+    add_session(bids, "MS01")
+    write_people(bids, {"MS01": 30})
+    check(run.run(TARGET, config=config))
+    report = tmp_path / "report.html"
+    asked = (("--dry-run",), ("--summary",), ("--rulegraph",), ("--report", str(report)))
+    commands = [run.command(TARGET, config=config, options=options) for options in asked]
+    # Root may write anywhere, unless it gives that up.
+    as_owner = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.getuid() == 0 else []
+    before = {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    for folder in (run.folder, *(path for path in run.folder.rglob("*") if path.is_dir())):
+        folder.chmod(0o555)
+    try:
+        for command in commands:
+            check(subprocess.run([*as_owner, *command], capture_output=True, text=True, check=False))
+    finally:
+        for folder in (run.folder, *(path for path in run.folder.rglob("*") if path.is_dir())):
+            folder.chmod(0o755)
+    assert before == {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    assert report.stat().st_size > 1000

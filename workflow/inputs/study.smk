@@ -1,5 +1,6 @@
 """Which sessions go into each result of the cohort, and what a run sets aside or marks as out of date."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from chiomics.core.stage_versions import stage_version
@@ -145,8 +146,19 @@ def open_study():
     update_members(RESULTS, with_remarks(group_results()), finished=False)
 
 
+def open_record():
+    """Let others read Snakemake's record of how results were made, as far as the umask lets them read the results."""
+    os.umask(mask := os.umask(0))
+    for one in os.scandir(os.path.join(".snakemake", "metadata")):
+        if one.is_file() and one.stat().st_mode & 0o777 != (mode := 0o666 & ~mask):
+            with suppress(OSError):  # of another user
+                os.chmod(one.path, mode)
+
+
 def close_study():
     """After jobs: write whom the results hold now."""
+    if os.path.isdir(os.path.join(".snakemake", "metadata")):
+        open_record()
     if not config["features"]:
         update_members(RESULTS, with_remarks(group_results()), finished=True)
 

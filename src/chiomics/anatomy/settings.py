@@ -23,7 +23,7 @@ class RegistrationSection:
 
 @dataclass(frozen=True)
 class ChecksSection:
-    """Least values for a registration to be used; the defaults are those of `registration.quality`."""
+    """Minimum values for a registration to be used; the defaults are those of `registration.quality`."""
 
     overlap: Annotated[float, Limits(0, 1)]
     mutual_information: Annotated[float, Limits(1, 2)]

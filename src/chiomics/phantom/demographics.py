@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 GROUPS = ("HC", "MS", "NMOSD")
-#: Least age in years at onset.
+#: Minimum age in years at onset.
 ONSET_AGE = 8
 
 

@@ -48,7 +48,7 @@ def place_layers(
     widths : mapping of hashable to float
         Of the nodes, in inches.
     gap : float
-        Least distance between neighbours in a layer, in inches.
+        Minimum distance between neighbours in a layer, in inches.
 
     Returns
     -------

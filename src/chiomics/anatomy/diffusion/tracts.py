@@ -30,7 +30,7 @@ from chiomics.core.space.volume import Volume
 
 __all__ = ["DiffusionSeries", "DiffusionSettings", "Tracts", "missing_programs", "trace_tracts"]
 
-#: Least Dice coefficient of the two brains: the mask of the diffusion images is rough and may hold soft tissue.
+#: Minimum Dice coefficient of the two brains: the mask of the diffusion images is rough and may hold soft tissue.
 MIN_OVERLAP = 0.6
 log = logging.getLogger(__name__)
 

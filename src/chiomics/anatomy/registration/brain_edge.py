@@ -37,20 +37,20 @@ def find_edge(image: Volume, expected: Volume, *, settings: ExtractionSettings) 
     near = expected.like(expected.voxels > 0.5)
     reach = settings.closing + settings.margin
     coarse, prior = (coarsen(crop(part, near, reach), settings.edge_resolution) for part in (image, expected))
-    edges = coarse.voxel_size
-    inside = ndimage.distance_transform_edt(prior.voxels > 0.5, sampling=edges)
-    outside = ndimage.distance_transform_edt(prior.voxels <= 0.5, sampling=edges)
+    size = coarse.voxel_size
+    inside = ndimage.distance_transform_edt(prior.voxels > 0.5, sampling=size)
+    outside = ndimage.distance_transform_edt(prior.voxels <= 0.5, sampling=size)
     core = inside > settings.core
     level = max(np.median(coarse.voxels[core]), np.finfo(np.float32).tiny)
     relative = coarse.voxels / level
     tissue = (relative > settings.darkest) & (relative < settings.brightest) & (outside < settings.margin)
-    depth = ndimage.distance_transform_edt(tissue | core, sampling=edges)
+    depth = ndimage.distance_transform_edt(tissue | core, sampling=size)
     seeds = _largest(depth > settings.erosion)
-    grown = ndimage.distance_transform_edt(~seeds, sampling=edges) <= settings.erosion + edges.max() / 2
+    grown = ndimage.distance_transform_edt(~seeds, sampling=size) <= settings.erosion + size.max() / 2
     brain = (grown & tissue) | core
-    closed = ndimage.distance_transform_edt(~brain, sampling=edges) <= settings.closing
+    closed = ndimage.distance_transform_edt(~brain, sampling=size) <= settings.closing
     # What lies beyond the grid is open, so that a brain that the grid cuts is not worn off there.
-    closed = ndimage.distance_transform_edt(closed, sampling=edges) > settings.closing
+    closed = ndimage.distance_transform_edt(closed, sampling=size) > settings.closing
     mask = ndimage.binary_fill_holes(_largest(brain | (closed & (outside < settings.margin))))
     fine = resample(coarse.like(mask.astype(np.float32)), image, Chain())
     return image.like(fine.voxels > 0.5)

@@ -82,7 +82,7 @@ def find_pose(image: Volume, *, sizes: tuple[float, float] = SIZES) -> np.ndarra
     image : Volume
         A head or a brain, its world upright to within some 30 degrees.
     sizes : tuple of float
-        Least and largest size of the head relative to the template.
+        Smallest and largest size of the head relative to the template.
 
     Returns
     -------

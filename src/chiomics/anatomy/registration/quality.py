@@ -23,7 +23,7 @@ from chiomics.core.space.volume import Volume
 RESOLUTION, SHIFT, TURN = 3.0, 4.0, 5.0
 
 
-#: Least values of a registration that counts, within one head and between a head and the template.
+#: Minimum values of a registration that counts, within one head and between a head and the template.
 #:
 #: Learnt on four simulated subjects of the demonstration cohort (GRE and FLAIR on T1w, T1w on template), preset `fast`.
 #: Good: overlap 0.981 to 1.000, information 1.132 to 1.246, sharpness 0.536 to 0.614 (a GRE straight on the template
@@ -115,7 +115,7 @@ def assess(
     masks : (Volume, Volume)
         Brain of the moving and of the fixed image, on any grid of their worlds.
     thresholds : dict, optional
-        Least ``overlap``, ``mutual_information`` and ``sharpness`` that are asked as given. By default those of
+        Minimum ``overlap``, ``mutual_information`` and ``sharpness`` that are asked as given. By default those of
         `SAME_HEAD` for a linear chain and of `TO_TEMPLATE` for one with a displacement field, that of the sharpness for
         the images' voxels and coverage.
 

@@ -48,7 +48,7 @@ class ExtractionSettings:
     method : str
         ``auto``, which is ``deepbet`` where torch is in the environment, else ``template``; or ``bet`` for FSL's BET.
     volumes : tuple of float
-        Least and most litres of a brain; one outside is refused.
+        Minimum and maximum litres of a brain; one outside is refused.
     darkest, brightest : float
         Brain tissue lies between these multiples of the median of the template's core.
     margin : float

@@ -32,7 +32,7 @@ class Checks:
     Parameters
     ----------
     limits : mapping
-        Least values of `chiomics.anatomy.registration.quality.assess` that replace its own.
+        Minimum values of `chiomics.anatomy.registration.quality.assess` that replace its own.
     accepted : sequence of str
         Steps that may fail, or ``all``.
     picture : path-like, optional

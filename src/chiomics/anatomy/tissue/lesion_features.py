@@ -30,7 +30,7 @@ WIDE, NEAR = 14.0, 8.0
 FINE, MIDDLE, COARSE = 1.0, 1.5, 3.0
 #: Depth below the edge of the brain at which nothing changes any more, mm.
 DEEP = 12.0
-#: Least prior of a class for shares by T1w alone, least spread there, and the prior added before its logarithm.
+#: Minimum prior of a class by T1w alone, minimum spread there, and the prior added before its logarithm.
 T1W_PRIOR, T1W_SPREAD, PRIOR_FLOOR = 0.1, 0.05, 0.03
 
 
@@ -79,19 +79,19 @@ def lesion_features(
     def blur(image: np.ndarray, sigma: float) -> np.ndarray:
         return ndimage.gaussian_filter(image, sigma / voxel_size, truncate=3)
 
-    shares = np.empty_like(priors, dtype=np.float32)
+    fractions = np.empty_like(priors, dtype=np.float32)
     for k in range(3):
         sd = max(spread[k, 1], T1W_SPREAD)
-        shares[k] = np.maximum(priors[k], T1W_PRIOR) * np.exp(-0.5 * ((relative_t1w - centre[k, 1]) / sd) ** 2) / sd
-    shares *= brain / (shares.sum(axis=0) + 1e-6)
+        fractions[k] = np.maximum(priors[k], T1W_PRIOR) * np.exp(-0.5 * ((relative_t1w - centre[k, 1]) / sd) ** 2) / sd
+    fractions *= brain / (fractions.sum(axis=0) + 1e-6)
     bright = (brain & (brightness > DARK)).astype(np.float32)
     clipped = np.clip(brightness, DARK, 1) * bright
 
     def background(width: float) -> np.ndarray:
         return wide_mean(clipped, width, voxel_size) / np.maximum(wide_mean(bright, width, voxel_size), 0.05)
 
-    fluid_around, white_around = blur(shares[FLUID], COARSE)[brain], blur(shares[WHITE], COARSE)[brain]
-    fluid_near = blur(shares[FLUID], MIDDLE)[brain]
+    fluid_around, white_around = blur(fractions[FLUID], COARSE)[brain], blur(fractions[WHITE], COARSE)[brain]
+    fluid_near = blur(fractions[FLUID], MIDDLE)[brain]
     mean = blur(np.clip(brightness, -1, 1.2), FINE)[brain]
     contrast_near = np.clip(mean - background(NEAR)[brain], -0.5, 1)
     contrast_wide = np.clip((brightness - background(WIDE))[brain], -0.5, 1)

@@ -92,7 +92,7 @@ def segment_lesions(
     brain_mask : Volume
         Not 0 in the brain with its fluid.
     priors : mapping of str to Volume
-        ``WM``, ``GM``, ``CSF``: shares from the template on the same grid; and, where wanted, ``lesions`` and
+        ``WM``, ``GM``, ``CSF``: probabilities from the template on the same grid; and, where wanted, ``lesions`` and
         ``caps``: `lesion_prior.lesion_density` and `lesion_prior.flair_caps`.
     settings : LesionSettings, optional
         By default those of the class.

@@ -96,7 +96,7 @@ def segment_tissue(
     brain_mask : Volume
         Not 0 inside the brain, on the grid of `t1w`.
     priors : mapping of str to Volume
-        ``CSF``, ``GM``, ``WM``: shares from 0 to 1 on the grid of `t1w`; outside the template all are 0.
+        ``CSF``, ``GM``, ``WM``: probabilities from 0 to 1 on the grid of `t1w`; outside the template all are 0.
     settings : TissueSettings, optional
         By default those of the class.
     lesions, nuclei : Volume, optional
@@ -119,13 +119,13 @@ def segment_tissue(
     learnt = brain & ~np.logical_or.reduce([volume.voxels > 0 for volume in known] or [np.zeros_like(brain)])
     if learnt.sum() < MIN_VOXELS * len(PRIORS):
         raise InputError("the brain mask leaves nothing to segment", found=f"{learnt.sum()} voxels")
-    shares = np.stack([np.clip(priors[name].voxels[brain], 0, 1) for name in PRIORS]) + np.float32(PRIOR_FLOOR)
-    shares /= shares.sum(axis=0)
+    probabilities = np.stack([np.clip(priors[name].voxels[brain], 0, 1) for name in PRIORS]) + np.float32(PRIOR_FLOOR)
+    probabilities /= probabilities.sum(axis=0)
     if settings.method == "em":
         box = ndimage.find_objects(brain.astype(np.uint8))[0]
-        found = _expectation_maximisation(t1w.voxels[brain], shares, brain[box], learnt[brain], settings)
+        found = _expectation_maximisation(t1w.voxels[brain], probabilities, brain[box], learnt[brain], settings)
     else:
-        found = _atropos(t1w, brain, shares, settings)
+        found = _atropos(t1w, brain, probabilities, settings)
     labels = np.zeros(brain.shape, np.uint8)
     labels[brain] = found
     _check_order(t1w.voxels, labels, learnt)
@@ -162,13 +162,13 @@ def white_matter_mask(tissue: Volume) -> Volume:
 
 
 def _expectation_maximisation(
-    intensity: np.ndarray, shares: np.ndarray, brain: np.ndarray, learnt: np.ndarray, settings: TissueSettings
+    intensity: np.ndarray, probabilities: np.ndarray, brain: np.ndarray, learnt: np.ndarray, settings: TissueSettings
 ) -> np.ndarray:
     """Return the most probable class, from 1, of each voxel of the brain; shapes (N,), (3, N), (x, y, z), (N,)."""
     intensity = intensity.astype(np.float32)
-    log_prior = np.float32(settings.prior_weight) * np.log(shares)
+    log_prior = np.float32(settings.prior_weight) * np.log(probabilities)
     neighbours: np.ndarray | float = 0.0
-    posterior = shares
+    posterior = probabilities
     for _ in range(settings.iterations):
         # Squares, as voxels between two tissues would draw the means together.
         weight = posterior**2 * learnt
@@ -199,12 +199,12 @@ def _neighbourhood(posterior: np.ndarray, brain: np.ndarray) -> np.ndarray:
     return average
 
 
-def _atropos(t1w: Volume, brain: np.ndarray, shares: np.ndarray, settings: TissueSettings) -> np.ndarray:
+def _atropos(t1w: Volume, brain: np.ndarray, probabilities: np.ndarray, settings: TissueSettings) -> np.ndarray:
     """Let Atropos find the class of each voxel of the brain."""
     from chiomics.core.space.ants_images import ants, to_ants
 
     maps = []
-    for share in shares:
+    for share in probabilities:
         image = np.zeros(brain.shape, np.float32)
         image[brain] = share
         maps.append(to_ants(image, t1w.affine))

@@ -58,7 +58,7 @@ def check_brain(
     mask, image : Volume
         On one grid.
     volumes : tuple of float
-        Least and most litres. The least does not count where the image ends inside the mask.
+        Minimum and maximum litres. The minimum does not count where the image ends inside the mask.
     bright_fat : bool
         Whether a bright rim is scalp, as on images with their skull.
 

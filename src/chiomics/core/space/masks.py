@@ -29,7 +29,7 @@ OFF_WHOLE, LEAST_OFF, MOST_OFF = 1e-3, 2e-3, 0.1
 OVERSHOOT = 0.5
 #: Label by which SAMSEG calls lesions, and labels of white matter in FreeSurfer's numbers.
 SAMSEG_LESION, WHOLE_BRAIN = 99, (2, 41)
-#: Least share of white matter in such a segmentation: numbered lesions may hold these numbers too.
+#: Minimum share of white matter in such a segmentation: numbered lesions may hold these numbers too.
 WHITE_SHARE = 0.2
 #: A label whose voxels have this many times more neighbours of other labels than of their own is the rim that an
 #: interpolation leaves between two others; this share of such labels, and at least so many, mark an interpolated image.

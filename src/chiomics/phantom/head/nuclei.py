@@ -16,7 +16,7 @@ import numpy as np
 
 #: Nuclei in the order of their labels.
 NUCLEI = ("HCN", "PUT", "GP", "THA", "RN", "SN", "DN")
-#: Least distance between two nuclei in mm of template space.
+#: Minimum distance between two nuclei in mm of template space.
 GAP = 2.5
 
 

@@ -72,7 +72,7 @@ def finer_grid(
     affine : ndarray, shape (4, 4)
         Voxel to world coordinates of the acquisition grid in mm.
     factor : float or sequence of 3 floats
-        Least number of finer voxels per acquisition voxel and axis; rounded up to a size that the FFT is fast for.
+        Minimum number of finer voxels per acquisition voxel and axis; rounded up to a size that the FFT is fast for.
     margin : tuple of pairs of int
         Acquisition voxels added before and after, per axis: what of the head lies outside the imaged slab.
 

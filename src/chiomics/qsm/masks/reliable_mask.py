@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-#: Least local phase quality (mean over about 3 mm); found on simulated heads with sinuses.
+#: Minimum local phase quality (mean over about 3 mm); found on simulated heads with sinuses.
 MIN_QUALITY = 0.85
 #: Smoothing of the quality, standard deviation in mm.
 SMOOTHING = 1.0
