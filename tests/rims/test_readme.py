@@ -56,17 +56,18 @@ def test_a_leak_is_named_by_its_interval_and_none_is_no_licence():
     def said(*differences):
         chance = pd.DataFrame(
             [
-                {"arm": "aprl_rf", "scheme": scheme, "number": number, "auc": auc}
+                {"arm": "aprl_rf", "scheme": scheme, "number": number, "auc": value + 0.05, "ap": value}
                 for number, difference in enumerate(differences)
-                for scheme, auc in (("subject_split", 0.9), ("lesion_split", 0.9 + difference), ("permuted", 0.5))
+                for scheme, value in (("subject_split", 0.9), ("lesion_split", 0.9 + difference), ("permuted", 0.45))
             ]
         )
         return say_leak(leak_check(chance), chance)
 
     # three pairs: t is 4.303, the SD .01, so that the mean ± .025
-    assert "0.950 in place of 0.900, difference +0.050 (+0.025 to +0.075); labels permuted: 0.50" in said(
-        0.04, 0.05, 0.06
-    )
+    text = said(0.04, 0.05, 0.06)
+    assert "APRL (RF) PR AUC 0.950 in place of 0.900, difference +0.050 (+0.025 to +0.075)" in text
+    assert "AUC 1.000 in place of 0.950" in text
+    assert "AUC with labels permuted 0.50" in text
     assert "A split of lesions flatters APRL (RF)." in said(0.04, 0.05, 0.06)
     assert "no licence" not in said(0.04, 0.05, 0.06)
     assert "shows no leak for APRL (RF). That is no licence" in said(-0.01, 0.0, 0.01)

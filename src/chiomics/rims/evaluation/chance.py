@@ -20,6 +20,8 @@ from chiomics.rims.detectors.folds import assign_folds, count_rims, strata_of
 from chiomics.rims.detectors.lesions import Lesions
 
 Train = Callable[[Lesions, int], Any]
+#: What splits are compared by, the area to be judged by first: few lesions have a rim.
+LEAK_MEASURES = {"ap": "PR AUC", "auc": "AUC"}
 
 
 def permute_within_strata(subjects: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -61,8 +63,9 @@ def check_chance(
     Returns
     -------
     pandas.DataFrame
-        arm, scheme (`permuted`, `subject_split`, `lesion_split`), number, auc (mean over folds; for permuted labels
-        over folds and strata, within which they were shuffled), ap.
+        arm, scheme (`permuted`, `subject_split`, `lesion_split`), number, auc and ap: of all lesions in one list, each
+        scored by the detector that has not seen it; for permuted labels means over folds and strata, within which
+        they were shuffled.
     """
     labels, subjects, folds, seed = lesions.labels, lesions.subjects, settings["folds"], settings["seed"]
     rows = []
@@ -73,7 +76,15 @@ def check_chance(
         }
         for scheme, fold_of in splits.items():
             scores = _cross_validate(lesions, train, fold_of, seed + number)
-            rows.append({"arm": arm, "scheme": scheme, "number": number, **_areas(labels, scores, [fold_of])})
+            rows.append(
+                {
+                    "arm": arm,
+                    "scheme": scheme,
+                    "number": number,
+                    "auc": auc(labels, scores),
+                    "ap": average_precision(labels, scores),
+                }
+            )
     by_subject = assign_folds(subjects, labels, folds=folds, seed=seed)
     stratum = lesion_strata(subjects, labels)
     for number in range(permutations):
@@ -99,17 +110,19 @@ def leak_check(chance: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        arm, subject_split, lesion_split (mean AUC), difference with low and high (Student's interval over the pairs: of
-        the luck of the split, for this cohort), repeats. An interval above 0 is a leak.
+        arm, measure (`LEAK_MEASURES`), subject_split, lesion_split (means), difference with low and high (Student's
+        interval over the pairs: of the luck of the split, for this cohort), repeats. An interval above 0 is a leak.
     """
-    wide = chance.loc[chance["scheme"] != "permuted"].pivot(index=["arm", "number"], columns="scheme", values="auc")
+    splits = chance.loc[chance["scheme"] != "permuted"]
     rows = []
-    for arm, own in wide.groupby(level="arm", sort=False):
-        difference, count = own["lesion_split"] - own["subject_split"], len(own)
-        half = stats.t.ppf(0.5 + confidence / 2, count - 1) * difference.std() / np.sqrt(count) if count > 1 else np.nan
-        mean = float(difference.mean())
-        row = {"arm": arm, "subject_split": own["subject_split"].mean(), "lesion_split": own["lesion_split"].mean()}
-        rows.append(row | {"difference": mean, "low": mean - half, "high": mean + half, "repeats": count})
+    for arm in splits["arm"].unique():
+        for measure in LEAK_MEASURES:
+            wide = splits.loc[splits["arm"] == arm].pivot(index="number", columns="scheme", values=measure)
+            difference, count = wide["lesion_split"] - wide["subject_split"], len(wide)
+            quantile = stats.t.ppf(0.5 + confidence / 2, count - 1) if count > 1 else np.nan
+            mean, half = float(difference.mean()), quantile * difference.std() / np.sqrt(count)
+            row = {"arm": arm, "measure": measure, **wide[["subject_split", "lesion_split"]].mean().to_dict()}
+            rows.append(row | {"difference": mean, "low": mean - half, "high": mean + half, "repeats": count})
     return pd.DataFrame(rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 
 from chiomics.core.figures import COLOURS, add_note, blank, figure_style, left_out, letter
 from chiomics.rims.detectors.arms import ARMS
+from chiomics.rims.evaluation.chance import LEAK_MEASURES, leak_check
 from chiomics.rims.evaluation.lesion_level import order_of
 from chiomics.rims.zhang2022.figures import colour_of
 from chiomics.rims.zhang2022.published_values import published_number
@@ -121,26 +123,33 @@ def draw_calibration(tables: Mapping[str, pd.DataFrame]) -> Figure:
 def draw_chance(chance: pd.DataFrame) -> Figure:
     """Draw what permuted labels give, and what splitting lesions in place of subjects adds."""
     with figure_style():
-        figure = blank(height=3.2)
-        axes = figure.subplots(1, chance["arm"].nunique(), squeeze=False)[0]
-        for axis, (arm, own) in zip(axes, chance.groupby("arm", sort=False), strict=True):
+        figure = blank(height=3.0)
+        arms = list(chance["arm"].unique())
+        *axes, last = figure.subplots(1, len(arms) + 1)
+        for axis, arm in zip(axes, arms, strict=True):
+            own = chance.loc[chance["arm"] == arm]
             null = own.loc[own["scheme"] == "permuted", "auc"]
-            axis.hist(
-                null, bins=np.linspace(0, 1, 41), color=COLOURS[6], label=f"permuted labels, mean {null.mean():.2f}"
-            )
-            for scheme, colour, words in (
-                ("subject_split", COLOURS[0], "subjects split"),
-                ("lesion_split", COLOURS[1], "lesions split"),
-            ):
-                value = own.loc[own["scheme"] == scheme, "auc"].mean()
-                axis.axvline(value, color=colour, linewidth=1.4, label=f"{words}: {value:.3f}")
+            axis.hist(null, bins=np.linspace(0, 1, 41), color=COLOURS[6], label=f"permuted, mean {null.mean():.2f}")
+            value = own.loc[own["scheme"] == "subject_split", "auc"].mean()
+            axis.axvline(value, color=COLOURS[0], linewidth=1.4, label=f"true labels: {value:.3f}")
             axis.set(xlabel="AUC", xlim=(0, 1), title=ARMS[arm].title)
             axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), borderaxespad=0)
             axis.yaxis.get_major_locator().set_params(integer=True)
         axes[0].set_ylabel("permutations")
+        found = leak_check(chance)
+        for (measure, words), colour in zip(LEAK_MEASURES.items(), (COLOURS[0], COLOURS[1]), strict=True):
+            own = found.loc[found["measure"] == measure]
+            places = np.arange(len(own)) + (-0.12 if measure == "ap" else 0.12)
+            reach = [own["difference"] - own["low"], own["high"] - own["difference"]]
+            last.errorbar(places, own["difference"], reach, fmt="o", markersize=3, color=colour, label=words)
+        last.axhline(0, color="0.6", linewidth=0.7)
+        last.set(title="lesions split − subjects split", xlim=(-0.5, len(arms) - 0.5))
+        last.set_xticks(range(len(arms)), [textwrap.fill(ARMS[arm].title, 14) for arm in arms], fontsize=6)
+        last.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), borderaxespad=0)
         add_note(
-            figure, "Where lesions are split at random a detector is tested on subjects that it knows, which "
-            "flatters it as far as lesions of a subject resemble each other. Lines: means over splits.",
+            figure, "Where lesions are split at random a detector is tested on subjects that it knows, which flatters "
+            "it as far as lesions of a subject resemble each other. Right: mean over "
+            f"{found['repeats'].iloc[0]} pairs of splits and its 95 % interval.",
         )  # fmt: skip
     return figure
 

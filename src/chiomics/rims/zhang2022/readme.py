@@ -10,6 +10,7 @@ import pandas as pd
 from chiomics.core.papers import departures_table, frame_readme, markdown_table, read_departures
 from chiomics.rims.detectors.arms import ARMS, BASELINE
 from chiomics.rims.evaluation.agreement import CONSENSUS
+from chiomics.rims.evaluation.chance import LEAK_MEASURES
 from chiomics.rims.evaluation.lesion_level import order_of
 from chiomics.rims.zhang2022.published_values import WING, published_number, read_published
 
@@ -145,19 +146,24 @@ def say_agreement(found: pd.DataFrame) -> str:
 
 
 def say_leak(found: pd.DataFrame, chance: pd.DataFrame) -> str:
-    """Say what splitting lesions in place of subjects gives, and whether this cohort shows a leak."""
+    """Say what splitting lesions in place of subjects gives, and whether this cohort shows a leak (by the PR AUC)."""
     null = chance.loc[chance["scheme"] == "permuted"].groupby("arm")["auc"].mean()
     said, words = [], {True: "flatters", False: "shows no leak for"}
-    for row in found.itertuples():
-        text = f"{ARMS[row.arm].title} {row.lesion_split:.3f} in place of {row.subject_split:.3f}, difference "
-        text += f"{row.difference:+.3f} ({row.low:+.3f} to {row.high:+.3f})".replace("-", "−")
-        said.append(text + (f"; labels permuted: {null[row.arm]:.2f}" if row.arm in null else ""))
-    text = (
-        f"AUC with lesions split in place of subjects, {found['repeats'].iloc[0]} pairs of splits: {'. '.join(said)}."
-    )
-    for leaks, own in found.groupby(found["low"] > 0, sort=False):
+    for arm, own in found.groupby("arm", sort=False):
+        texts = []
+        for row in own.itertuples():
+            text = (
+                f"{LEAK_MEASURES[row.measure]} {row.lesion_split:.3f} in place of {row.subject_split:.3f}, difference "
+            )
+            texts.append(text + f"{row.difference:+.3f} ({row.low:+.3f} to {row.high:+.3f})".replace("-", "−"))
+        if arm in null:
+            texts.append(f"AUC with labels permuted {null[arm]:.2f}")
+        said.append(f"{ARMS[arm].title} {'; '.join(texts)}")
+    text = f"Lesions split in place of subjects, {found['repeats'].iloc[0]} pairs of splits: {'. '.join(said)}."
+    judged = found.loc[found["measure"] == "ap"]
+    for leaks, own in judged.groupby(judged["low"] > 0, sort=False):
         text += f" A split of lesions {words[bool(leaks)]} {', '.join(ARMS[arm].title for arm in own['arm'])}."
-    if not (found["low"] > 0).all():
+    if not (judged["low"] > 0).all():
         text += " That is no licence to split lesions of patients, who share a scan."
     return text
 
