@@ -1,4 +1,4 @@
-"""Picture of one run: magnitude, wrapped phase, local field and susceptibility in three planes."""
+"""Picture of one run: magnitude, wrapped phase, R2*, local field and susceptibility in three planes."""
 
 from chiomics.core.failures import remembered_failure
 from chiomics.core.logs import start_log
@@ -15,6 +15,9 @@ with remembered_failure(session=session, inputs=snakemake.params.raw, **snakemak
         chi=snakemake.input.chi,
         sidecar=snakemake.input.sidecar,
         mask=snakemake.input.mask,
+        brain_mask=snakemake.input.brain_mask,
+        r2star=snakemake.input.get("r2star") or None,
+        others=dict(zip(snakemake.params.sets[1:], snakemake.input.others, strict=True)),
         figure=snakemake.output.figure,
         title=session,
         simulated=snakemake.params.simulated,

@@ -51,5 +51,6 @@ with (
     )  # fmt: skip
     steps.draw_maps(
         files, local_field=output.local_fields[0], chi=output.maps[0], sidecar=output.map_sidecars[0],
-        mask=output.mask, figure=output.figure, title=session, simulated=snakemake.params.simulated,
+        mask=output.mask, brain_mask=output.brain_mask, r2star=r2star, figure=output.figure, title=session,
+        others=dict(list(zip(echo_sets, output.maps, strict=False))[1:]), simulated=snakemake.params.simulated,
     )  # fmt: skip

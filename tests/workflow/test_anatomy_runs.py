@@ -175,7 +175,7 @@ def test_a_failed_session_and_a_lost_image_cost_themselves_alone_and_are_said_ev
     assert "constant" in sidecar["Segmentation"]["FLAIR"]["Refused"]
     page = run.folder / "report.html"
     check(run.run("anatomy", config=configuration(cohort), options=("--report", str(page))))
-    assert "sub-HC01" in page.read_text(encoding="utf-8")
+    assert "results/qc/anatomy.png" in page.read_text(encoding="utf-8")
     run.run(config=configuration(cohort), options=("--dry-run",))
     other, row = read_manifest(run.folder / "results/manifest.tsv")
     assert (other["status"], other["without"]) == ("included", ["FLAIR"])

@@ -170,13 +170,6 @@ def structural_tables(pattern, wildcards):
     return [pattern.format(**session_wildcards(row)) for row in STRUCTURAL_SESSIONS.values()]
 
 
-def anatomy_figure():
-    """Name the page of a session, as it goes into the report."""
-    return report(
-        ANATOMY_FIGURE, caption="../report/anatomy.rst", category="Anatomy", labels={"session": "{subject}{run}"}
-    )
-
-
 def anatomy_tables(pattern, wildcards):
     """Return one of the session tables for the cohort."""
     return [pattern.format(**session_wildcards(row)) for row in anatomy_sessions()]

@@ -175,11 +175,6 @@ def of_echo_set(suffix, extension=".nii.gz", **entities):
     return path.replace("ECHOSET", "{echo_set}").replace("INVERSION", "{inversion}")
 
 
-def qsm_figure():
-    """Name the picture of a session, as it goes into the report."""
-    return report(QSM_FIGURE, caption="../report/qsm.rst", category="QSM", labels={"session": "{subject}{run}"})
-
-
 def log_skipped_echo_sets():
     """Say which sessions lack the echoes of a configured set."""
     for name, numbers in config["qsm"]["echo_sets"].items():

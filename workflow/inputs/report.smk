@@ -45,12 +45,13 @@ def site_input(name, wildcards):
         return []
     made = row["input_kind"] != "chi_map"
     results = qsm_results(echo_sets_of(row), has_r2star(row)) if made else {}
-    if name in ("chi", "brain", "valid"):
-        return {"chi": reference_chi, "brain": brain_mask_of, "valid": valid_mask}[name](wildcards)
-    if name in ("r2star", "reference", "local_field", "chi_sidecar", "maps"):
+    if name in ("chi", "brain", "valid", "maps"):
+        functions = {"chi": reference_chi, "brain": brain_mask_of, "valid": valid_mask, "maps": chi_maps}
+        return functions[name](wildcards)
+    if name in ("r2star", "reference", "local_field", "chi_sidecar"):
         keys = {"reference": "reference_mask", "local_field": "local_fields", "chi_sidecar": "map_sidecars"}
         found = results.get(keys.get(name, name), [])
-        return of_session(row, *([found] if isinstance(found, str) else found if name == "maps" else found[:1]))
+        return of_session(row, *([found] if isinstance(found, str) else found[:1]))
     if name == "pictures":
         return of_session(row, *[QSM_FIGURE] * made, *[ANATOMY_FIGURE] * has_anatomy(row))
     if not has_anatomy(row):

@@ -69,7 +69,7 @@ for group, one_job, tracing, images, folders in anatomy_groups():
             output:
                 **results,
                 segmentation=directory(SEGMENTATION),
-                figure=anatomy_figure(),
+                figure=ANATOMY_FIGURE,
             log:
                 job_file("logs", "map_anatomy", ".log"),
             benchmark:
@@ -167,7 +167,7 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                 atlases=list(atlas_folders().values()),
             output:
                 **results,
-                figure=anatomy_figure(),
+                figure=ANATOMY_FIGURE,
             log:
                 job_file("logs", "define_regions", ".log"),
             benchmark:
@@ -196,12 +196,7 @@ rule map_structural:
     output:
         **STRUCTURAL_RESULTS,
         segmentation=directory(STRUCTURAL_SEGMENTATION),
-        figure=report(
-            STRUCTURAL_FIGURE,
-            caption="../report/anatomy.rst",
-            category="Anatomy",
-            labels={"session": "{subject}{run}"},
-        ),
+        figure=STRUCTURAL_FIGURE,
     log:
         job_file("logs", "map_structural", ".log"),
     benchmark:

@@ -68,9 +68,7 @@ rule prepare_flair:
     output:
         images=PREPARED,
         sidecar=PREPARED.replace(".npz", ".json"),
-        figure=report(
-            PREPARED_FIGURE, caption="../report/flair.rst", category="FLAIR", labels={"session": "{subject}{run}"}
-        ),
+        figure=PREPARED_FIGURE,
     log:
         job_file("logs", "prepare_flair", ".log"),
     benchmark:

@@ -53,7 +53,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 given_mask=partial(inputs_of, column="brain_mask"),
             output:
                 **results,
-                figure=qsm_figure(),
+                figure=QSM_FIGURE,
             log:
                 job_file("logs", "reconstruct_qsm", ".log"),
             benchmark:
@@ -224,8 +224,11 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 chi=results["maps"][0],
                 sidecar=results["map_sidecars"][0],
                 mask=results["mask"],
+                brain_mask=results["brain_mask"],
+                r2star=results.get("r2star", []),
+                others=results["maps"][1 : len(sets)],
             output:
-                figure=qsm_figure(),
+                figure=QSM_FIGURE,
             log:
                 job_file("logs", "plot_qsm", ".log"),
             benchmark:
@@ -240,6 +243,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 on_failure=ON_FAILURE,
                 raw=raw_files_unrecorded,
                 gre=gre_parameters,
+                sets=list(sets),
                 simulated=FROM_SIMULATED,
             script:
                 "../../scripts/qsm/plot_qsm.py"

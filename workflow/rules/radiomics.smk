@@ -22,12 +22,7 @@ rule extract_features:
     output:
         features=FEATURES,
         sidecar=FEATURES.replace(".parquet", ".json"),
-        figure=report(
-            RADIOMICS_FIGURE,
-            caption="../report/radiomics.rst",
-            category="Radiomics",
-            labels={"session": "{subject}{run}", "picture": "histograms, {inversion}, {features}"},
-        ),
+        figure=RADIOMICS_FIGURE,
     log:
         job_file("logs", "extract_features_{inversion}_{features}", ".log"),
     benchmark:

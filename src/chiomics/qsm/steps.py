@@ -281,9 +281,20 @@ def invert_dipole(
 
 
 def draw_maps(
-    files: EchoFiles, *, local_field: str, chi: str, sidecar: str, mask: str, figure: str, title: str, simulated: bool
+    files: EchoFiles,
+    *,
+    local_field: str,
+    chi: str,
+    sidecar: str,
+    mask: str,
+    brain_mask: str,
+    figure: str,
+    title: str,
+    simulated: bool,
+    r2star: str | None = None,
+    others: Mapping[str, str] | None = None,
 ) -> None:
-    """Draw magnitude, wrapped phase, local field and χ in three planes.
+    """Draw magnitude, wrapped phase, R2*, local field and χ in three planes.
 
     Parameters
     ----------
@@ -293,14 +304,24 @@ def draw_maps(
         From `remove_background`.
     chi, sidecar : str
         From `invert_dipole`.
+    brain_mask : str
+        From `mask_brain`.
     figure : str
         PNG to write.
     title : str
         Which session.
     simulated : bool
         True writes so on the picture.
+    r2star : str, optional
+        From `unwrap_phase`.
+    others : mapping of str to str, optional
+        Maps of the other echo sets, by their names.
     """
     echoes = files.read()
+    names = [f"echo {n}, TE {1000 * time:.3g} ms" for n, time in enumerate(echoes.echo_times, start=1)] or [""]
+    shown = (names[0], names[-1])
+    if files.kind == "phase_difference":
+        shown = (names[0], "difference of two echoes")
     chi_map, affine = read_image(chi)
     info = read_sidecar(sidecar)
     trust = "" if info["ReferenceTrusted"] else ", not trusted"
@@ -315,7 +336,9 @@ def draw_maps(
     doubts += "\nreal and imaginary part seem to differ in scale" if info.get("PartsWarning") else ""
     write_qc_figure(
         figure, magnitude=echoes.magnitude[0], phase=echoes.phase[-1], local_field=read_image(local_field)[0],
-        chi=chi_map, mask=read_image(mask)[0] > 0, affine=affine, simulated=simulated,
+        chi=chi_map, mask=read_image(mask)[0] > 0, affine=affine, simulated=simulated, echoes=shown,
+        brain=read_image(brain_mask)[0] > 0, r2star=read_image(r2star)[0] if r2star else None,
+        others={name: read_image(path)[0] for name, path in (others or {}).items()},
         title=f"{title}, all echoes, {info['Inversion']}, "
         f"reference {info['Reference']} {info['ReferenceValue']:+.3f} ppm{trust}{doubts}",
     )  # fmt: skip

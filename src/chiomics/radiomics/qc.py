@@ -14,6 +14,8 @@ from chiomics.core.files import atomic_write
 from chiomics.core.scores.outliers import OUTLIER, draw_scores, modified_scores
 from chiomics.radiomics.features.discretise import FlatRegionError, count_edges, width_edges
 
+#: What the picture of a cohort shows.
+LARGEST = "of each feature the largest |z| over the regions"
 #: Fewer sessions than this have no spread to speak of.
 FEWEST_SESSIONS = 4
 COLUMNS_OF_PANELS = 4
@@ -157,7 +159,7 @@ def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", si
     bar = figure.colorbar(shown, ax=axis, pad=0.12, fraction=0.04, extend="both")
     bar.set_label("modified z-score over sessions; dots: beyond 3.5", fontsize=7)
     bar.ax.tick_params(labelsize=6)
-    axis.set_title(title, fontsize=9)
+    axis.set_title("\n".join(filter(None, [LARGEST, title])), fontsize=9)
     _save(figure, path, simulated=simulated)
 
 

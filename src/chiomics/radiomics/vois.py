@@ -175,7 +175,7 @@ def _of_labels(path: Path, source: str) -> list[Voi]:
     named: dict[tuple[str, str], list[int]] = {}
     for row in rows:
         label = int(row[column])
-        if label == 0:
+        if label == 0 or row.get("kept") == "0":  # there, and too small to have features
             continue
         stem = row.get("abbreviation") or row.get("name") or f"{'lesion' if source == 'lesions' else 'label'}{label}"
         name, side = split_side(stem)

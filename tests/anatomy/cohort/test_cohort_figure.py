@@ -27,6 +27,7 @@ def files():
         ]
         rows += [("lesion1", "n/a", 30.0), ("lesion2", "n/a", 12.0)] if number == ODD else []
         table = pd.DataFrame(rows, columns=["voi", "hemisphere", "volume_mm3"])
+        table["kept"] = table["volume_mm3"] > 20
         volumes[session] = table.assign(brain_mm3=1.4e6 * scale, parenchyma_mm3=1.1e6 * scale)
         consistency[session] = pd.DataFrame(
             {"voi": ["PUT"], "hemisphere": ["L"], "dice_with_atlas": [0.9 - 0.01 * number], "distance_mm": [scale]}
@@ -53,6 +54,7 @@ def test_a_row_per_session_holds_what_its_files_hold(frame, files):
 
 def test_lesions_are_counted_and_summed_and_are_no_outliers(frame):
     assert list(frame["lesions"]) == [2 if number == ODD else 0 for number in range(NUMBER)]
+    assert frame.loc[ODD, ["lesions_kept", "lesions_dropped"]].tolist() == [1, 1]
     assert frame["lesions_mm3"].iloc[ODD] == 42 and frame["lesions_mm3"].drop(ODD).eq(0).all()
     assert not [name for name in frame if name.startswith("lesion1")]
 
@@ -85,8 +87,8 @@ def test_the_picture_shows_all_sessions_and_columns_and_dots_the_outliers(frame,
     assert [label.get_text() for label in axis.get_xticklabels()] == list(frame["session"])
     columns = [label.get_text() for label in axis.get_yticklabels()]
     assert (
-        len(columns) == len(set(columns)) == frame.shape[1] - 8
-    )  # session, outliers, warnings, accepted, four of lesions
+        len(columns) == len(set(columns)) == frame.shape[1] - 10
+    )  # session, outliers, warnings, accepted, six of lesions
     (dots,) = axis.lines
     assert list(zip(*dots.get_data(), strict=True)) == [(ODD, columns.index("PUT L mm3"))]
     text = (tmp_path / "c.svg").read_text(encoding="utf-8")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from chiomics.anatomy.session.consistency import COLUMNS, FEWEST_SESSIONS, compare_nuclei, find_outliers
-from chiomics.core.scores.outliers import OUTLIER
+from chiomics.anatomy.session.consistency import COLUMNS, compare_nuclei
 from chiomics.core.space.volume import Volume
 
 SHAPE = (16, 14, 12)
@@ -72,20 +70,3 @@ def test_an_empty_nucleus_has_no_place():
 def test_without_nuclei_the_table_is_empty():
     table = compare_nuclei({}, {}, np.zeros((3, 0)))
     assert tuple(table.columns) == COLUMNS and table.empty
-
-
-def test_the_session_far_off_is_found_whatever_the_order_and_unit():
-    values = pd.DataFrame({"mm3": [*np.linspace(900, 1100, 10), 4000.0], "same": 1.0})
-    for frame in (values, values[::-1], values * [1e-3, 1.0]):
-        scores = find_outliers(frame, ["mm3", "same"])
-        assert list(scores.index[scores["mm3"].abs() > OUTLIER]) == [10]
-        assert scores["same"].isna().all()
-
-
-def test_few_sessions_are_not_compared():
-    values = pd.DataFrame({"few": [1.0, 2.0, 3.0, 90.0], "enough": [1.0, 2.0, 3.0, 4.0]})
-    values = pd.concat([values, pd.DataFrame({"few": [np.nan], "enough": [90.0]})], ignore_index=True)
-    assert len(values) == FEWEST_SESSIONS
-    scores = find_outliers(values, ["few", "enough"])
-    assert scores["few"].isna().all()
-    assert list(scores.index[scores["enough"].abs() > OUTLIER]) == [4]

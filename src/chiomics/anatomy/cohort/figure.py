@@ -10,9 +10,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from chiomics.anatomy.session.consistency import FEWEST_SESSIONS, find_outliers
+from chiomics.anatomy.cohort.outliers import find_outliers
 from chiomics.core.figures import figure_style, save_figure
-from chiomics.core.scores.outliers import OUTLIER, draw_scores
+from chiomics.core.scores.outliers import FEWEST, OUTLIER, draw_scores
 
 #: Column that names the session.
 IDENTITY = "session"
@@ -40,8 +40,9 @@ def tabulate_anatomy(
     -------
     pandas.DataFrame
         ``session``; ``<region>_mm3``; ``<nucleus>_dice`` and ``<nucleus>_shift_mm`` against the atlas; ``overlap_…``,
-        ``mutual_information_…`` and ``sharpness_…`` of each registration; lesions, missing where they are not known,
-        with their source and the share of the white matter that was looked at; ``seen_<image>_<structure>``;
+        ``mutual_information_…`` and ``sharpness_…`` of each registration; lesions, missing where not known, how
+        many of them are large enough for features, their source and the share of the white matter that was looked at;
+        ``seen_<image>_<structure>``;
         ``accepted``, the steps whose failed check the operator accepted; ``warnings``; and ``outliers``, the columns
         whose modified z-score is beyond 3.5.
     """
@@ -54,7 +55,10 @@ def tabulate_anatomy(
             if not voi.startswith("lesion"):
                 row[f"{voi}{'_' * bool(hemisphere)}{hemisphere}_mm3"] = volume
         row |= {"brain_mm3": table["brain_mm3"].iloc[0], "parenchyma_mm3": table["parenchyma_mm3"].iloc[0]}
-        row |= {"lesions": int(is_lesion.sum()), "lesions_mm3": float(table.loc[is_lesion, "volume_mm3"].sum())}
+        lesions = table[is_lesion]
+        row |= {"lesions": len(lesions), "lesions_mm3": float(lesions["volume_mm3"].sum())}
+        row["lesions_kept"] = int(lesions["kept"].sum())  # large enough for features
+        row["lesions_dropped"] = row["lesions"] - row["lesions_kept"]
         for found in consistency[session].to_dict("records"):
             name = f"{found['voi']}_{found['hemisphere']}"
             row |= {f"{name}_dice": found["dice_with_atlas"], f"{name}_shift_mm": found["distance_mm"]}
@@ -74,7 +78,7 @@ def _said(sidecar: dict) -> dict[str, object]:
     lesions = sidecar["Segmentation"].get("Lesions", {})
     row: dict[str, object] = {"lesions_source": lesions.get("Source", "")}
     if lesions.get("Source") == "none":  # not known is not 0: a lost mask must not look like a healthy person
-        row |= {"lesions": np.nan, "lesions_mm3": np.nan}
+        row |= dict.fromkeys(("lesions", "lesions_mm3", "lesions_kept", "lesions_dropped"), np.nan)
     row["lesions_searched"] = lesions.get("SearchedShareOfWhiteMatter", np.nan)
     for image, shares in sidecar.get("Coverage", {}).items():
         row |= {f"{SEEN}{image}_{structure.replace(' ', '_')}": share for structure, share in shares.items()}
@@ -107,10 +111,10 @@ def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool, left_
     with figure_style():
         size = (min(3.5 + 0.17 * len(frame), 40), min(2.0 + 0.13 * len(columns), 40))
         figure, axes = plt.subplots(figsize=size, layout="constrained")
-        shown = draw_scores(axes, scores, fewest=FEWEST_SESSIONS)
+        shown = draw_scores(axes, scores, fewest=FEWEST)
         axes.set_yticks(range(len(columns)), [name.replace("_", " ") for name in columns], fontsize=5)
         axes.set_xticks(range(len(frame)), frame[IDENTITY], rotation=90, fontsize=6)
-        label = "modified z-score over sessions; dots: beyond 3.5"
+        label = "modified z-score over sessions, 0 on the good side; dots: beyond 3.5"
         figure.colorbar(shown, ax=axes, label=label, extend="both", shrink=0.5, aspect=40)
         axes.set_title("Regions and registrations of every session")
         if left_out:

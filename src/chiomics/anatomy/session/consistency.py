@@ -7,12 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from chiomics.core.scores.outliers import modified_scores
 from chiomics.core.space.volume import Volume
 
 COLUMNS = ("voi", "hemisphere", "dice_with_atlas", "x", "y", "z", "distance_mm")
-#: Fewer sessions have no spread to speak of.
-FEWEST_SESSIONS = 5
 
 
 def compare_nuclei(
@@ -44,25 +41,6 @@ def compare_nuclei(
         centre = coordinates[:, nucleus].mean(axis=1) if nucleus.any() else np.full(3, np.nan)
         rows.append((*key, dice, *centre, np.linalg.norm(centre - _centre(structures[key]))))
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def find_outliers(sessions: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Score every session against the cohort's median in robust standard deviations.
-
-    Parameters
-    ----------
-    sessions : pandas.DataFrame
-        Sessions in rows.
-    columns : list of str
-        Which columns are scored.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Of these columns; NaN where fewer than `FEWEST_SESSIONS` have a value or the values do not vary.
-    """
-    values = sessions[columns].astype(float)
-    return modified_scores(values).where(values.notna().sum() >= FEWEST_SESSIONS, axis=1)
 
 
 def _centre(structure: Volume) -> np.ndarray:

@@ -67,8 +67,9 @@ def write_regions(regions: Regions, paths: Mapping, *, grid: Volume) -> None:
         key = f"desc-{name}_dseg"
         table = regions.tables.get(key, regions.tables["desc-nawm_dseg"].iloc[:0])
         regions.images.get(key, empty).write(paths[f"{name}_labels"])
-        # The radiomics stage reads this table: labels that were dropped are in the volumes' table alone.
-        write_table(paths[f"{name}_table"], table[table["kept"].astype(bool)])
+        # Dropped labels are in the volumes' table alone; small lesions are here, marked for the radiomics stage.
+        held = table["n_voxels"] > 0 if name == "lesions" else table["kept"].astype(bool)
+        write_table(paths[f"{name}_table"], table[held])
     for path in paths.get("tracts", ()):
         key = next(key for key in regions.images if str(path).endswith(f"_{key}.nii.gz"))
         regions.images[key].write(path)

@@ -53,7 +53,7 @@ class VoiSettings:
     Parameters
     ----------
     min_voxels : int
-        Smaller volumes are dropped.
+        Smaller volumes are dropped; lesions stay in their image and table, and are not `kept` for radiomics.
     lesion_margin : float
         Distance from lesions, mm, that normal-appearing white matter and tracts keep as well.
     tracts_in_white_matter : bool
@@ -141,7 +141,8 @@ def assemble_regions(
 
     regions = Regions()
     _add(regions, "desc-tissue_dseg", _masked(tissue, inside), _class_names(), 1)
-    _add(regions, "desc-lesions_dseg", _masked(lesions, inside), _lesion_names(lesions), settings.min_voxels)
+    found = _masked(lesions, inside)
+    _add(regions, "desc-lesions_dseg", found, _lesion_names(lesions), settings.min_voxels, small_stay=True)
     if nuclei is not None:
         _add(regions, "desc-dgm_dseg", _masked(nuclei, inside), _nucleus_names(nuclei), settings.min_voxels)
     known = True if searched is None else searched.voxels > 0
@@ -170,14 +171,22 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
         table.to_csv(temporary, sep="\t", index=False, na_rep="n/a", float_format="%.8g", lineterminator="\n")
 
 
-def _add(regions: Regions, key: str, image: Volume, names: Mapping[int, tuple[str, str, str]], least: int) -> None:
-    """Drop the small labels of an image and add it with its table."""
+def _add(
+    regions: Regions,
+    key: str,
+    image: Volume,
+    names: Mapping[int, tuple[str, str, str]],
+    least: int,
+    *,
+    small_stay: bool = False,
+) -> None:
+    """Drop the small labels of an image, or only mark them, and add it with its table."""
     sizes = np.bincount(image.voxels.ravel(), minlength=max(names, default=0) + 1)
     rows, dropped = [], []
     for index, (name, abbreviation, hemisphere) in sorted(names.items()):
         count = int(sizes[index])
         reason = "" if count >= least else "no voxel" if count == 0 else f"{count} voxels, {least} are needed"
-        if reason:
+        if reason and not small_stay:
             dropped.append(index)
         volume = count * image.voxel_volume
         rows.append((index, name, abbreviation, hemisphere, count, volume, not reason, reason))

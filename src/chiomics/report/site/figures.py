@@ -35,6 +35,7 @@ class Figure:
 #: floors are values that are good whatever the others'.
 FIGURES = (
     Figure("noise", "noise of the local field", "ppb", 2, Rule("high", least_spread=0.1, floor=1.0)),
+    Figure("sign", "contrast that tells the sign", "", 2, Rule("low", least_spread=0.1, floor=0.6)),
     Figure("mask_ml", "volume with values", "ml", 0, Rule("both", least_spread=40.0)),
     Figure("reference_sd", "SD in the reference", "ppb", 1, Rule("high", least_spread=1.0, floor=5.0)),
     Figure("coverage", "least coverage of white matter", "", 3, Rule("low", least_spread=0.02, floor=0.97)),
@@ -64,6 +65,7 @@ def read_figures(chi: Mapping, anatomy: Mapping, *, voxel_volume: float) -> dict
     found: dict[str, float | None] = dict.fromkeys(figure.key for figure in FIGURES)
     if chi.get("FieldNoise") is not None:
         found["noise"] = 1000 * chi["FieldNoise"]
+    found["sign"] = chi.get("PhaseSignContrast")
     if chi.get("MapVoxels"):
         found["mask_ml"] = chi["MapVoxels"] * voxel_volume / 1000
     if chi.get("ReferenceSD") is not None:

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 SLICED = 1.5
 #: Patches with the images' own voxels.
 NATIVE = "native"
+#: Detectors read features, which say little of fewer voxels: the least of the anatomy stage's regions.
+MIN_VOXELS = 10
 #: Voxel sizes that differ less than this are the same for patches, relative.
 SAME_SIZE = 0.1
 
@@ -217,6 +219,8 @@ def tabulate_session(
         row["place"] = places[row["lesion"]]
         row["flair_ratio"] = np.nan if flair is None else float(flair[box][inside].mean() / middle)
         row["left_out"] = images.left_out or ("" if flair is not None else "the session has no usable FLAIR")
+        if row["n_voxels"] < MIN_VOXELS:
+            row["left_out"] = row["left_out"] or f"{row['n_voxels']} voxels, features need {MIN_VOXELS}"
         row.update(rated[row["lesion"]])
     if voxel_size != NATIVE and _differs(images.voxel_size, voxel_size):
         patches = _resampled_patches(images, scaled, rows, voxel_size, tuple(shape), surroundings)

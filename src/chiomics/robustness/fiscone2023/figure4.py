@@ -14,7 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chiomics.core.figures import COLOURS, add_note, blank, figure_style, left_out, letter, short
-from chiomics.robustness.fiscone2023.figures import TRACT_ORDER, absent, choose, readable_feature, regions_of
+from chiomics.robustness.fiscone2023.figures import (
+    TRACT_ORDER,
+    absent,
+    choose,
+    readable_feature,
+    regions_of,
+    setting_text,
+)
 from chiomics.robustness.tables import CLASSES
 
 #: Panels of Fig. 4: class, feature, title, unit, and what values are divided by for that unit.
@@ -89,7 +96,7 @@ def draw_distributions(
         adjusted = any(panel[0] == "volume" for panel, _ in drawn) and adjusted_by
         add_note(
             figure,
-            f"{sessions} sessions, map of all echoes. "
+            f"{sessions} sessions, map of all echoes{_settings_of(here)}. "
             + ("" if sessions < FEWEST_FOR_BOX else BOXES)
             + ("Dots: sessions. " if sessions <= MAX_DOTS else "Dots: sessions beyond. ")
             + (f"Volumes are adjusted in proportion to the brain's size, taken as: {adjusted_by}." if adjusted else ""),
@@ -125,6 +132,12 @@ def texture_panels(
         for feature in choose(found, feature_class=name)["feature"]
         if feature != but and only in ("", feature)
     ]
+
+
+def _settings_of(here: pd.DataFrame) -> str:
+    """Say at which grey levels or bins the features are."""
+    settings = here[["n_gray_levels", "bin_width"]].dropna(how="all").drop_duplicates().to_dict("records")
+    return f", features at {' and '.join(map(setting_text, settings))}" if settings else ""
 
 
 def _with_volumes(distributions: pd.DataFrame, volumes: pd.DataFrame | None) -> pd.DataFrame:
