@@ -16,7 +16,7 @@ READY := $(VENV)/.ready
 TORCH ?= yes
 TORCH_INDEX ?=
 
-.PHONY: install demo test test-all lint format bench lock clean
+.PHONY: install demo test test-all test-slurm lint format bench lock clean
 
 install: $(READY)
 
@@ -46,10 +46,14 @@ demo: install
 	@echo "One page with all of it:    $(BIN)/snakemake --configfile config/demo.yaml --report report.html"
 
 test: install
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not slurm"
 
 test-all: install
-	$(PYTEST) --cov --cov-report=term:skip-covered
+	$(PYTEST) -m "not slurm" --cov --cov-report=term:skip-covered
+
+# A Slurm of this one machine: root, and Debian's slurm-wlm and munge; skipped with the reason elsewhere.
+test-slurm: install
+	$(BIN)/pytest -q -n 0 -rs -m slurm tests/slurm
 
 lint: install
 	$(BIN)/ruff check .

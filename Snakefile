@@ -37,6 +37,7 @@ include: "workflow/inputs/rims.smk"
 include: "workflow/inputs/papers.smk"
 include: "workflow/inputs/study.smk"
 include: "workflow/inputs/report.smk"
+include: "workflow/inputs/cluster.smk"
 
 
 if SIMULATED:
@@ -66,6 +67,9 @@ rule all:
         lesion_tables(),
         paper_files,
         rules.site.input,
+
+
+grow_at_retries()
 
 
 onsuccess:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -201,6 +202,8 @@ def prepare_execution(execute):
             look()
         plugin = options.get("executor_plugin", workflow.executor_plugin)
         if not (workflow.output_settings.dryrun or plugin.common_settings.dryrun_exec):
+            if not plugin.common_settings.local_exec:
+                ask_for_no_account_where_none_are_kept()
             # Snakemake's limit of 100 jobs per second wakes its scheduler once per second for every job that has ended,
             # for good: 5 CPU minutes in 118 jobs, and the square of it in larger cohorts. A limit by the user stays.
             limit = workflow.scheduling_settings.max_jobs_per_timespan
@@ -374,9 +377,13 @@ def threads_for_size(wildcards):
     return 4 if voxels_of(wildcards) > 2_000_000 else 1
 
 
-def megabytes_for_size(wildcards, copies):
-    """Memory of a job that holds `copies` float32 volumes of the session's size, above what imports take."""
-    return int(600 + copies * voxels_of(wildcards) * 4 / 1e6)
+#: What a job takes before it holds an image: imports, and on a cluster two processes of Snakemake around it.
+LEAST_MEGABYTES = 1200
+
+
+def megabytes_for_size(wildcards, attempt, copies):
+    """Memory of a job that holds `copies` float32 volumes of the session's size, more at every retry."""
+    return int(attempt * (LEAST_MEGABYTES + copies * voxels_of(wildcards) * 4 / 1e6))
 
 
 def minutes_for_size(wildcards, attempt, minutes_per_megavoxel):
