@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from chiomics.qsm.phase.doubtful_steps import doubtful_voxels
 from chiomics.qsm.phase.unwrap_laplacian import unwrap_cosine, unwrap_fourier, wrap
 from chiomics.qsm.phase.unwrap_quality import unwrap_quality
 
@@ -76,3 +77,24 @@ def test_parts_that_do_not_touch_are_each_unwrapped() -> None:
     difference = unwrap_quality(WRAPPED, mask) - TRUE
     for side in (slice(None, 19), slice(22, None)):
         assert np.ptp(difference[side][mask[side]]) < 1e-3
+
+
+def test_a_smooth_phase_is_not_doubted() -> None:
+    assert not doubtful_voxels(unwrap_quality(WRAPPED, BALL), BALL).any()
+
+
+def test_a_patch_behind_steps_near_half_a_turn_is_doubted_as_a_whole() -> None:
+    """A rise of more than half a turn per voxel leaves what lies behind it some turns off, smooth as it is."""
+    mask = np.ones((30, 12, 12), bool)
+    steps = np.full(29, 0.1 * np.pi)
+    steps[20:25] = np.pi * np.array([0.6, 0.9, 1.15, 1.1, 0.7])
+    rise = np.concatenate([[0], np.cumsum(steps)]).astype(np.float32)
+    true = np.broadcast_to(rise[:, None, None], mask.shape)
+    unwrapped = unwrap_quality(wrap(true.copy()), mask)
+    turns = np.rint((unwrapped - true) / (2 * np.pi))[:, 0, 0]
+    assert (turns[:23] == turns[0]).all()
+    assert (turns[24:] != turns[0]).all(), "the case must be one that fools the unwrapping"
+    doubted = doubtful_voxels(unwrapped, mask)
+    # Both voxels of a step are doubted: the first doubtful one leads from voxel 21 to 22.
+    assert doubted[21:].all()
+    assert not doubted[:21].any()
