@@ -12,6 +12,7 @@ from chiomics.diagnosis.tables import read_table
 from chiomics.diagnosis.yan2021.clear_checklist import fill_checklist, summarise_checklist
 from chiomics.diagnosis.yan2021.enrolment import count_flow, flow_table, read_sessions
 from chiomics.diagnosis.yan2021.facts import study_facts
+from chiomics.diagnosis.yan2021.oracle import say_oracle
 from chiomics.diagnosis.yan2021.readme import write_readme
 from chiomics.diagnosis.yan2021.tables import paper_tables
 from chiomics.diagnosis.yan2021.tables_markdown import tables_markdown
@@ -34,9 +35,11 @@ folder = Path(snakemake.output.readme).parent
 for name, table in found.items():
     write_paper_table(table, folder / f"{name}.tsv", simulated=simulated)
 write_paper_table(left_out, folder / "left_out.tsv", simulated=simulated)
+truth = say_oracle(snakemake.params.oracle, found["table4"], cohort, positive=settings["positive"])
+options = {"clear": clear, "truth": truth}
 texts = {
     "tables.md": tables_markdown(found, simulated=simulated),
-    "README.md": write_readme(found["table4"], tables, facts, left_out, simulated=simulated, clear=clear),
+    "README.md": write_readme(found["table4"], tables, facts, left_out, simulated=simulated, **options),
 }
 for name, text in texts.items():
     write_text(folder / name, text)

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from chiomics.phantom.oracle import oracle_table
 from chiomics.diagnosis.planning.cost import say_cost
 from chiomics.diagnosis.models import complete_settings, list_jobs, list_models
 from chiomics.core.features.demographics import SITES
@@ -61,6 +62,13 @@ def jobs_of_batch(kind, wildcards):
 def batch_files(kind, pattern):
     """Name a file of every batch."""
     return [pattern.format(batch=number) for number in range(len(batches(kind)))]
+
+
+def effects_built_in(wildcards):
+    """Return what the embedded cohort's recipe builds into each nucleus, and the best AUC that it allows."""
+    rows = oracle_table(RECIPE) if SIMULATED else []
+    rows = [row for row in rows if {row["group_1"], row["group_2"]} == set(YAN["groups"])]
+    return [{"nucleus": row["nucleus"], "kind": row["kind"], "auc": float(row["auc_both"])} for row in rows]
 
 
 def manifest_of_cohort(wildcards, input):

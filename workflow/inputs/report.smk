@@ -22,7 +22,7 @@ def site_session(wildcards):
 def site_row(wildcards):
     """Return what a page says of its session."""
     row = site_session(wildcards)
-    return {key: row[key] for key in SITE_COLUMNS if key in row}
+    return {key: row.get(key, "") for key in SITE_COLUMNS}  # a data set need not have groups
 
 
 def is_mapped(row):

@@ -156,6 +156,7 @@ rule write_yan2021:
         settings=YAN_SETTINGS,
         manifest=manifest_of_cohort,
         enrolment=enrolment,
+        oracle=effects_built_in,
         source=COHORT_NAME,
         simulated=FROM_SIMULATED,
     script:

@@ -85,6 +85,7 @@ def site(tmp_path_factory):
             facts.append(write_page(whole, session))
         reason = "a job failed on this input; the registration T1w to GRE failed; found overlap 0.3"
         left = Session(row_of("sub-03", status="excluded", reason=reason))
+        del left.row["group"]  # as in a data set without groups
         facts.append(write_page(left, "sub-03"))
         hostile = Session(row_of(HOSTILE, status="excluded", reason=f"no phase in {HOSTILE}", group=HOSTILE))
         facts.append(write_page(hostile, "sub-04"))

@@ -59,6 +59,7 @@ def write_readme(
     *,
     simulated: bool,
     clear: str,
+    truth: str = "",
 ) -> str:
     """Write the README of the paper's folder.
 
@@ -76,6 +77,8 @@ def write_readme(
         Whether the subjects are simulated.
     clear : str
         Summary of the checklist.
+    truth : str
+        Of simulated subjects, what is built in beside what was found: `chiomics.diagnosis.yan2021.oracle.say_oracle`.
 
     Returns
     -------
@@ -88,6 +91,7 @@ def write_readme(
             SCHEMES_TEXT, _performance(table4, facts), _null(table4),
             _warnings(tables["performance"], list(table4["model"])),
         ],
+        **({"What the simulation holds, and what was found": truth} if truth else {}),
         "Demographic variables that differ by design": _confounding(tables["confounding"]),
         "What is not as in the paper": departures_table(read_departures(WING, facts)),
         "Limitations": LIMITATIONS,

@@ -85,7 +85,7 @@ def show_session(session: Session, page: str, facts: str, volumes: str, *, with_
     Path(volumes).mkdir(parents=True, exist_ok=True)
     shown = make_previews(session.files, volumes) if with_volumes else []
     sidecars = {name: read_sidecar(path) for name, path in session.sidecars.items() if path}
-    row = session.row
+    row = {"group": "", **session.row}
     size = row.get("voxel_size") or [0, 0, 0]
     figures = read_figures(
         sidecars.get("chi", {}), sidecars.get("anatomy", {}), voxel_volume=float(np.prod(size))
