@@ -7,8 +7,10 @@ import os
 import re
 import subprocess
 
+import networkx
 import pandas as pd
 import pytest
+import yaml
 
 from chiomics.index import read_manifest
 from tests.bids_trees import GRE, make_bids_tree, multi_echo
@@ -249,6 +251,23 @@ def test_volumes_are_relative_to_the_whole_brain_where_there_is_a_t1w(workflow, 
     (job,) = re.findall(r"rule describe_tracts:\n    input: (.*)", planned.stdout + planned.stderr)
     assert re.findall(r"sub-(\d+)_desc-anatomy_volumes.tsv", job) == ["01", "02", "03"]
     assert re.findall(r"sub-(\d+)_desc-brain_mask.nii.gz", job) == ["04", "05"]
+
+
+def test_the_steps_of_a_session_are_one_job_on_a_cluster_that_waits_for_nothing_of_itself(workflow):
+    profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text(encoding="utf-8"))
+    grouped = {given.partition("=")[0] for given in profile["groups"]}
+    rules = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow/rules").glob("*.smk"))
+    assert not [name for name in grouped if not re.search(rf"rule {name}:|\"{name}", rules)]
+    drawn = workflow().run("all", config={"phantom": {"groups": {"HC": 1, "MS": 1, "NMOSD": 1}}}, options=("--dag",))
+    rule = dict(re.findall(r'(\d+)\[label = "(\w+)', drawn.stdout))
+    jobs = networkx.DiGraph(re.findall(r"(\d+) -> (\d+)", drawn.stdout))
+    of_sessions = jobs.subgraph(number for number in jobs if rule[number] in grouped)
+    groups = list(networkx.weakly_connected_components(of_sessions))
+    assert len(groups) == 3 and min(map(len, groups)) >= 5
+    of = {number: f"group {place}" for place, numbers in enumerate(groups) for number in numbers}
+    sent = networkx.relabel_nodes(jobs, of)
+    sent.remove_edges_from(networkx.selfloop_edges(sent))
+    assert networkx.is_directed_acyclic_graph(sent)
 
 
 @pytest.mark.parametrize("paper", ["fiscone2023", "yan2021"])
