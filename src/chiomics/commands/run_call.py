@@ -161,12 +161,15 @@ def _conclude(directory: Path, code: int, progress: Progress | None, said: Seque
     results = directory / "results"
     with without_words():
         failures = [failure for failure in read_failures(results / "qc/failed") if not _optional(failure.stage)]
-    if progress is not None:
-        made = ", ".join(f"{what} {done} of {number}" for what, (done, number) in progress.made().items())
-        print(f"{sum(progress.finished.values())} steps in {say_seconds(took)}" + (f": {made}" if made else ""))
-        if code and not progress.planned:  # it stopped before it had a plan: its own words say why
+    if progress is not None and not progress.planned:
+        if code:  # it stopped before it had a plan: its own words say why
             start = max((n for n, line in enumerate(said) if line.startswith("Building DAG")), default=-1)
             print("\n".join(line for line in said[start + 1 :] if line.strip()), file=sys.stderr)
+            return code
+        print("everything was there already")
+    elif progress is not None:
+        made = ", ".join(f"{what} {done} of {number}" for what, (done, number) in progress.made().items())
+        print(f"{sum(progress.finished.values())} steps in {say_seconds(took)}" + (f": {made}" if made else ""))
     for failure in failures:
         print(f"failed: {failure.session}{' (' + failure.stage + ')' if failure.stage else ''}: {failure.reason}")
     told = {failure.session for failure in failures}

@@ -120,7 +120,7 @@ class Progress:
         """Say in one line how far the run is."""
         if not self.planned:
             return "looking at the cohort and planning"
-        done, total = self.steps[0], max(self.steps[1], self.planned["total"])
+        done, total = max(self.steps[0], sum(self.finished.values())), max(self.steps[1], self.planned["total"])
         parts = [f"{done} of {total} steps"]
         parts += [f"{what} {done} of {number}" for what, (done, number) in self.made().items()]
         if self.running:
