@@ -179,3 +179,13 @@ def test_the_environment_of_the_workflow_figure_can_ask_for_the_graph():
     asked = yaml.safe_load((ROOT / "envs/statistics.yaml").read_text())["dependencies"]
     names = {line.partition("=")[0] for line in asked if isinstance(line, str)}
     assert {"snakemake-minimal", "networkx"} <= names
+
+
+def test_every_rule_that_a_cluster_runs_says_what_it_takes():
+    without = []
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
+        for block in re.split(r"\n(?=\s*rule\b[^\n]*:\n)", path.read_text()):
+            name = re.match(r"\s*rule\b\s*(\w*)", block)
+            if name and "script:" in block and not re.search(r"resources:|localrule: True", block):
+                without.append(name[1] or block[:200])
+    assert without == []

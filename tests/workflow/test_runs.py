@@ -55,13 +55,17 @@ def test_one_job_and_single_steps_give_the_same_numbers_and_nothing_runs_twice(w
     config = {"qsm": {"echo_sets": {"late": [3], "ends": [1, 3]}}}
     together, apart = workflow(bids, "together"), workflow(bids, "apart")
     check(together.run("qsm", config=config))
-    check(apart.run("qsm", config=config | {"one_job_below": 0}))
+    in_steps = config | {"one_job_below": 0, "keep_intermediates": False}
+    check(apart.run("qsm", config=in_steps))
     for echo_set in ("all", "late", "ends"):
         first, second = (chi_map(run.folder, echo_set=echo_set) for run in (together, apart))
         np.testing.assert_array_equal(first, second)
         assert np.ptp(first) > 0.1  # ppm; a map of zeros would be equal too
     assert together.plan("qsm", config=config) == {}
-    assert apart.plan("qsm", config=config | {"one_job_below": 0}) == {}
+    assert list(together.folder.glob("results/sub-*/anat/*_fieldmap.nii.gz"))
+    for name in ("fieldmap", "weights"):
+        assert not list(apart.folder.glob(f"results/sub-*/anat/*_{name}.nii.gz"))
+    assert apart.plan("qsm", config=in_steps) == {}, "what was deleted plans no map"
     sidecar = read_sidecar(next(together.folder.glob("results/sub-MS01/anat/*desc-late_Chimap.json")))
     assert sidecar["Echoes"] == [3]
     assert sidecar["ReferenceVoxels"] > 0

@@ -279,6 +279,13 @@ def derivative(suffix, extension=".nii.gz", datatype="anat", **entities):
     return f"results/{{folder}}/{datatype}/{name}"
 
 
+def intermediate(paths):
+    """Mark outputs that are deleted once nobody in the run needs them, unless the configuration keeps them."""
+    if config["keep_intermediates"]:
+        return paths
+    return [temp(path) for path in paths] if isinstance(paths, list) else temp(paths)
+
+
 def job_file(kind, rule_name, extension):
     """Name the log or benchmark file of a rule that runs once per session."""
     return f"results/{kind}/{{folder}}/{{subject}}{{run}}_{rule_name}{extension}"

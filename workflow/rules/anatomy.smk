@@ -68,7 +68,7 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                 atlases=list(atlas_folders().values()),
             output:
                 **results,
-                segmentation=directory(SEGMENTATION),
+                segmentation=intermediate(directory(SEGMENTATION)),
                 figure=ANATOMY_FIGURE,
             log:
                 job_file("logs", "map_anatomy", ".log"),
@@ -103,7 +103,7 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                 chi=reference_chi,
                 nuclei=atlas_folders().get("nuclei", []),
             output:
-                segmentation=directory(SEGMENTATION),
+                segmentation=intermediate(directory(SEGMENTATION)),
             log:
                 job_file("logs", "segment_anatomy", ".log"),
             benchmark:
@@ -195,7 +195,7 @@ rule map_structural:
         unpack(structural_files),
     output:
         **STRUCTURAL_RESULTS,
-        segmentation=directory(STRUCTURAL_SEGMENTATION),
+        segmentation=intermediate(directory(STRUCTURAL_SEGMENTATION)),
         figure=STRUCTURAL_FIGURE,
     log:
         job_file("logs", "map_structural", ".log"),

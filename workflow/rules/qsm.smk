@@ -52,7 +52,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 unpack(gre_files),
                 given_mask=partial(inputs_of, column="brain_mask"),
             output:
-                **results,
+                **results | {name: intermediate(results[name]) for name in ("local_fields", "weights")},
                 figure=QSM_FIGURE,
             log:
                 job_file("logs", "reconstruct_qsm", ".log"),
@@ -150,11 +150,11 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 reliable_mask=derivative("mask", desc="reliable"),
                 total_sidecar=derivative("fieldmap", ".json", desc="total"),
             output:
-                local_fields=results["local_fields"],
+                local_fields=intermediate(results["local_fields"]),
                 field_sidecars=results["field_sidecars"],
                 mask=results["mask"],
                 mask_sidecar=results["mask_sidecar"],
-                weights=results["weights"],
+                weights=intermediate(results["weights"]),
                 weight_sidecars=results["weight_sidecars"],
             log:
                 job_file("logs", "remove_background", ".log"),
@@ -262,9 +262,9 @@ if any(map(added_maps, qsm_sessions())):
             unpack(gre_files),
             brain_mask=derivative("mask", desc="brain"),
         output:
-            local_field=of_echo_set("fieldmap"),
+            local_field=intermediate(of_echo_set("fieldmap")),
             sidecar=of_echo_set("fieldmap", ".json"),
-            weight=of_echo_set("weights"),
+            weight=intermediate(of_echo_set("weights")),
             weight_sidecar=of_echo_set("weights", ".json"),
         log:
             job_file("logs", "add_echo_set_{echo_set}", ".log"),
