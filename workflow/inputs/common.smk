@@ -5,12 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable
 from functools import cache, partial
 from glob import glob
-from pathlib import Path
 
 from chiomics.core.bids import build_name
 from chiomics.core.features.simulated import says_simulated
@@ -217,28 +215,6 @@ def prepare_execution(execute):
     return write_and_execute
 
 
-def read_record_of_others():
-    """Let plans and reports read a record (.snakemake) that they may not write to, through links in a folder of their own."""
-    record = os.path.abspath(".snakemake")
-    records = getattr(snakemake.persistence, "PersistenceBase", None)
-    if records is None or not is_reading() or os.access(record if os.path.isdir(record) else ".", os.W_OK):
-        return
-    folder = tempfile.TemporaryDirectory(prefix="chiomics-record-")
-    for name in ("metadata", "incomplete"):
-        place = os.path.join(record, name)
-        if os.path.isdir(place) and all(os.access(one.path, os.R_OK) for one in os.scandir(place)):
-            os.symlink(place, os.path.join(folder.name, name))
-        elif os.path.isdir(place):
-            logger.warning(f"{place} holds records that you may not read: times of files alone say what is to be made")
-    begin = records.__init__
-
-    def begin_elsewhere(self, *arguments, path=None, **options):
-        self.links = folder  # kept as long as the record is read
-        begin(self, *arguments, path=path or Path(folder.name), **options)
-
-    records.__init__ = begin_elsewhere
-
-
 def ignore_moved_input():
     """Let Snakemake's comparison of a job's inputs pass over a data set that was moved as a whole."""
     records = getattr(snakemake.persistence, "PersistenceBase", None)
@@ -264,7 +240,6 @@ else:
 if workflow.is_main_process and KEEP_MANIFEST not in os.environ:
     workflow.execute = prepare_execution(workflow.execute)
     ignore_moved_input()
-    read_record_of_others()
 SESSIONS = {row["session"]: row for row in ROWS if row["status"] == "included"}
 #: Kinds of atlas that this run cannot have, by what the index said of its sessions.
 MISSING_ATLASES = {kind for row in SESSIONS.values() for kind in row["without"] if kind in PUBLIC_ATLASES}

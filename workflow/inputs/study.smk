@@ -1,7 +1,9 @@
 """Which sessions go into each result of the cohort, and what a run sets aside or marks as out of date."""
 
+import tempfile
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from chiomics.core.stage_versions import stage_version
 from chiomics.study.attic import set_aside
@@ -163,6 +165,30 @@ def close_study():
         update_members(RESULTS, with_remarks(group_results()), finished=True)
 
 
+def read_record_of_others():
+    """Let plans and reports read a record (.snakemake) that they may not write to, through links in a folder of their own."""
+    record = os.path.abspath(".snakemake")
+    records = getattr(snakemake.persistence, "PersistenceBase", None)
+    if records is None or not is_reading() or os.access(record if os.path.isdir(record) else ".", os.W_OK):
+        return
+    folder = tempfile.TemporaryDirectory(prefix="chiomics-record-")
+    for name in ("metadata", "incomplete"):
+        place = os.path.join(record, name)
+        if os.path.isdir(place) and all(os.access(one.path, os.R_OK) for one in os.scandir(place)):
+            os.symlink(place, os.path.join(folder.name, name))
+        elif os.path.isdir(place):
+            logger.warning(f"{place} holds records that you may not read: times of files alone say what is to be made")
+    begin = records.__init__
+
+    def begin_elsewhere(self, *arguments, path=None, **options):
+        self.links = folder  # kept as long as the record is read
+        begin(self, *arguments, path=path or Path(folder.name), **options)
+
+    records.__init__ = begin_elsewhere
+
+
 if not config["features"] and workflow.is_main_process and KEEP_MANIFEST not in os.environ:
     BEFORE_PLANS.append(look_at_code_versions)
     DEFERRED.append(open_study)
+if workflow.is_main_process and KEEP_MANIFEST not in os.environ:
+    read_record_of_others()
