@@ -6,6 +6,8 @@ rule prune:
     log:
         "results/logs/prune.log",
     localrule: True
+    conda:
+        "../../envs/statistics.yaml"
     resources:
         mem_mb=1000,
         runtime=30,
