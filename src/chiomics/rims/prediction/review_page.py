@@ -79,6 +79,9 @@ def _draw_lesion(
         line[6].set_axis_off()
         return
     _show(line[6], chi, mask, 2, centre, voxel_size, windows[0], outline=False)
+    if not (np.nan_to_num(map_) > 0).any():
+        line[6].set_xlabel("nothing in the image", fontsize=6)
+        return
     shown = np.take(map_, centre[2], axis=2).T
     line[6].imshow(
         np.ma.masked_less(np.nan_to_num(shown), 0.15), cmap="inferno", vmin=0, vmax=1, alpha=0.6, origin="lower",
