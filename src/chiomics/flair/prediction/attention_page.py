@@ -27,7 +27,7 @@ NOTES = {
     "slices": "Grad-CAM of the last convolution, each scaled to its own maximum; its grid is far coarser than a "
     "lesion. Lesions in red.",
     "cube": "Grad-CAM of the last convolution, each scaled to its own maximum; its grid is far coarser than a lesion. "
-    "Sections through the highest point of the map. Lesions in red.",
+    "Sections through the middle of the map. Lesions in red.",
     "views": "Maps of the compression blocks, where a point of a view has a place in the head: each weighted by its "
     "own gradient (HiResCAM), both views of a class scaled to their common maximum. A view takes in all sections along "
     "its axis: shown is the FLAIR of the section with most lesion, in red the lesions of all sections.",
@@ -124,13 +124,14 @@ def draw_volumes(
 
 
 def _pictures(found: Mapping[str, np.ndarray], flair: np.ndarray, lesions: np.ndarray) -> Iterator[Panel]:
-    """Lay maps over sections of a cube: those through a map's highest point, or the picture that each view sees."""
+    """Lay maps over sections of a cube: those through a map's middle, or the picture that each view sees."""
     brain = flair != 0
     if "last" in found:
         cam = normalise(found["last"], brain)
-        highest = np.unravel_index(int(cam.argmax()), cam.shape)
+        # the coarse map of a small network has no single highest point
+        middle = np.average(np.argwhere(brain), axis=0, weights=cam[brain] if cam.any() else None).round().astype(int)
         for axis in range(3):
-            parts = (np.take(array, highest[axis], axis=axis) for array in (flair, lesions, cam))
+            parts = (np.take(array, middle[axis], axis=axis) for array in (flair, lesions, cam))
             yield (name_view(axis).partition(" ")[0], *(part.T[::-1] for part in parts))
         return
     top = max(float(np.where(brain.any(axis=axis_of_view(name)), cam, 0).max()) for name, cam in found.items())
