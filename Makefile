@@ -43,7 +43,6 @@ demo: install
 	@echo "Susceptibility maps: results/sub-*/anat/*_Chimap.nii.gz"
 	@echo "The papers' tables and figures:  results/papers/"
 	@echo "Pictures to look at first:  results/qc/    Sessions and what was left out: results/manifest.tsv"
-	@echo "One page with all of it:    $(BIN)/snakemake --configfile config/demo.yaml --report report.html"
 
 test: install
 	$(PYTEST) -m "not slow and not slurm"

@@ -114,6 +114,7 @@ def simulate(recipe: dict, session: Session, *, workers: int = 1) -> SimulatedSu
         size_sd=shape_of_heads["size_sd"],
         shape_sd=shape_of_heads["shape_sd"],
         correlation=shape_of_heads["shape_correlation"],
+        asymmetry=shape_of_heads["shape_asymmetry"],
         rotation_sd=shape_of_heads["rotation_sd"],
         translation_sd=shape_of_heads["translation_sd"],
     )

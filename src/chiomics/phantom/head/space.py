@@ -83,6 +83,7 @@ def random_space(
     correlation: float,
     rotation_sd: float,
     translation_sd: float,
+    asymmetry: float = 1.0,
 ) -> SubjectSpace:
     """Draw a subject's head shape and pose.
 
@@ -99,6 +100,8 @@ def random_space(
         Correlation length of the velocity field in mm (standard deviation of the Gaussian that smooths it).
     rotation_sd, translation_sd : float
         Standard deviation of the pose, in degrees and mm, per axis.
+    asymmetry : float
+        Share of the field's asymmetric part that stays: sides are shaped alike at 0 and independently at 1.
 
     Returns
     -------
@@ -111,6 +114,8 @@ def random_space(
     velocity = rng.standard_normal((3, *CONTROL_SHAPE)).astype(np.float32)
     velocity = ndimage.gaussian_filter(velocity, (0, *(3 * [correlation / CONTROL_SPACING])))
     velocity -= velocity.mean(axis=(1, 2, 3), keepdims=True)
+    mirrored = velocity[:, ::-1] * np.array([-1, 1, 1], np.float32)[:, None, None, None]
+    velocity = (1 + asymmetry) / 2 * velocity + (1 - asymmetry) / 2 * mirrored
     velocity *= shape_sd / velocity.std()
     return SubjectSpace(size, rotation_matrix(angles), translation, _flow(velocity), _flow(-velocity))
 
