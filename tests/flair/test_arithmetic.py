@@ -193,3 +193,10 @@ def test_description_tests_patients_and_scans() -> None:
     scans = table.groupby("group")["disease_duration"].apply(list)
     expected = stats.mannwhitneyu(scans["MS"], scans["NMOSD"]).pvalue
     assert duration["mann_whitney"].iloc[1] == pytest.approx(expected)
+
+
+def test_a_score_that_no_draw_has_is_unknown() -> None:
+    some = intervals_of_draws([0.5, 0.7], n_test=4, n_train=8)
+    none = intervals_of_draws([np.nan, np.nan], n_test=4, n_train=8)
+    assert list(none) == list(some)
+    assert np.isnan(list(none.values())).all()

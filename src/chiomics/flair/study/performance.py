@@ -164,10 +164,14 @@ def intervals_of_draws(values: Sequence[float], *, n_test: int, n_train: int) ->
     -------
     dict of str to float
         ``mean``, ``sd``; ``published_low`` and ``published_high``: mean ± 1.96 SD / √n; ``draw_low`` and ``draw_high``:
-        the 2.5th and 97.5th percentile; ``corrected_low`` and ``corrected_high``: Nadeau and Bengio's t interval.
+        the 2.5th and 97.5th percentile; ``corrected_low`` and ``corrected_high``: Nadeau and Bengio's t interval. NaN
+        where no draw has a score, as the predictive value of a class that is never called.
     """
     values = np.asarray(values, float)
     values = values[np.isfinite(values)]
+    if not len(values):
+        kinds = ("published", "draw", "corrected")
+        return dict.fromkeys(["mean", "sd", *(f"{kind}_{end}" for kind in kinds for end in ("low", "high"))], np.nan)
     n, mean, sd = len(values), values.mean(), values.std(ddof=1) if len(values) > 1 else np.nan
     half = 1.96 * sd / np.sqrt(n)
     corrected = stats.t.ppf(0.975, max(n - 1, 1)) * sd * np.sqrt(1 / n + n_test / n_train)
