@@ -10,7 +10,7 @@ from scipy import stats
 from chiomics.core.left_out import LeftOut
 from chiomics.core.papers import write_paper_table
 from chiomics.core.scores.thresholds import Calls
-from chiomics.diagnosis.figures.style import rows_of
+from chiomics.diagnosis.figure_style import rows_of
 from chiomics.diagnosis.recipe import fit_final
 from chiomics.diagnosis.tables import read_table
 from chiomics.diagnosis.yan2021.facts import study_facts

@@ -17,7 +17,7 @@ from chiomics.core.figures import add_note, blank, figure_style, letter
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.orientation import NearestRAS
 from chiomics.core.space.volume import Volume
-from chiomics.diagnosis.figures.style import model_colours
+from chiomics.diagnosis.figure_style import model_colours
 
 #: Display range of χ in ppm.
 CHI_RANGE = (-0.1, 0.2)

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from chiomics.diagnosis.figures.roc import draw_hybrid, draw_nuclei
+from chiomics.diagnosis.figures_roc import draw_hybrid, draw_nuclei
 from chiomics.diagnosis.yan2021.published_values import read_published
 
 
 def draw_figure4(roc: pd.DataFrame, performance: pd.DataFrame, nuclei: Sequence[str], warning: str = "") -> Figure:
-    """Draw the nuclei; parameters as of `chiomics.diagnosis.figures.roc.draw_nuclei`."""
+    """Draw the nuclei; parameters as of `chiomics.diagnosis.figures_roc.draw_nuclei`."""
     return draw_nuclei(roc, performance, nuclei, warning, _printed())
 
 
 def draw_figure5(roc: pd.DataFrame, performance: pd.DataFrame, models: Sequence[str], warning: str = "") -> Figure:
-    """Draw demographics, one nucleus and both; parameters as of `chiomics.diagnosis.figures.roc.draw_nuclei`."""
+    """Draw demographics, one nucleus and both; parameters as of `chiomics.diagnosis.figures_roc.draw_nuclei`."""
     return draw_hybrid(roc, performance, models, warning, _printed())
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from chiomics.core.figures import add_note, figure_style, left_out
 from chiomics.diagnosis.contracts import SCHEMES
-from chiomics.diagnosis.figures.style import (
+from chiomics.diagnosis.figure_style import (
     SCHEME_COLOURS,
     SCHEME_NAMES,
     cohort_note,

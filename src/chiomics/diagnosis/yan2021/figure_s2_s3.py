@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from chiomics.core.figures import COLOURS, add_note, blank, figure_style, letter
 from chiomics.diagnosis.contracts import SCHEMES, STEPS
-from chiomics.diagnosis.figures.style import SCHEME_COLOURS, SCHEME_NAMES, legend_above, rows_of
+from chiomics.diagnosis.figure_style import SCHEME_COLOURS, SCHEME_NAMES, legend_above, rows_of
 from chiomics.diagnosis.yan2021.published_values import read_published
 
 STEP_NAMES = {"univariate": "univariate filter", "spearman": "|ρ| below cut-off", "aic": "AIC"}

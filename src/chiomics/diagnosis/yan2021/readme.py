@@ -10,7 +10,7 @@ import pandas as pd
 from chiomics.core.left_out import say_left_out
 from chiomics.core.papers import departures_table, frame_readme, markdown_table, read_departures
 from chiomics.diagnosis.estimators.site import say_site
-from chiomics.diagnosis.figures.style import rows_of
+from chiomics.diagnosis.figure_style import rows_of
 from chiomics.diagnosis.yan2021.published_values import WING
 from chiomics.diagnosis.yan2021.tables import PUBLISHED
 

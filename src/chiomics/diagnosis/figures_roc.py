@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from chiomics.core.figures import add_note, blank, figure_style, letter, short
 from chiomics.diagnosis.contracts import INTERVAL, SCHEMES
-from chiomics.diagnosis.figures.style import (
+from chiomics.diagnosis.figure_style import (
     SCHEME_COLOURS,
     SCHEME_NAMES,
     SCHEME_TITLES,
