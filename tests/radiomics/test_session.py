@@ -268,8 +268,9 @@ def test_pictures_of_simulated_subjects_say_so_beside_their_title(tmp_path, monk
         assert (SIMULATED_MARK in texts) == simulated
         assert not [text for text in texts if "simulated" in text]  # one wording
         whole = [texts[name].get_window_extent() for name in (title, SIMULATED_MARK) if name in texts]
+        assert len(whole) == 1 + simulated
         assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in whole)
-        assert len(whole) == 1 or not whole[0].overlaps(whole[1])
+        assert not simulated or not whole[0].overlaps(whole[1])
         qc.plt.close(figure)
 
 

@@ -157,9 +157,9 @@ def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", si
         middle = np.mean([k for k, each in enumerate(classes) if each == name])
         axis.text(1.01, middle, name, transform=axis.get_yaxis_transform(), fontsize=7, va="center")
     bar = figure.colorbar(shown, ax=axis, pad=0.12, fraction=0.04, extend="both")
-    bar.set_label("modified z-score over sessions; dots: beyond 3.5", fontsize=7)
+    bar.set_label(f"modified z-score over sessions,\n{LARGEST};\ndots: beyond 3.5", fontsize=7)
     bar.ax.tick_params(labelsize=6)
-    axis.set_title("\n".join(filter(None, [LARGEST, title])), fontsize=9)
+    axis.set_title(title, fontsize=9)
     _save(figure, path, simulated=simulated)
 
 
