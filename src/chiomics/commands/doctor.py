@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -17,16 +15,16 @@ from typing import NamedTuple
 
 #: GiB of memory and of disk below which the stages of a session of 384 x 384 x 96 voxels are told to be tight.
 MEMORY_GIB, DISK_GIB = 6.0, 5.0
-#: Module, what it serves, and whether nothing works without it.
+#: Module, its package, what it serves, and whether nothing works without it.
 MODULES = (
-    ("snakemake", "the workflow", True),
-    ("nibabel", "images", True),
-    ("ants", "registration", True),
-    ("SimpleITK", "images for features", True),
-    ("sklearn", "classifiers", True),
-    ("pyradiomics", "`engine: pyradiomics`, the reference of the features", False),
-    ("torch", "networks of zhang2022, wang2020 and seok2023, brain extraction by deepbet", False),
-    ("deepbet", "brain extraction by a network", False),
+    ("snakemake", "snakemake", "the workflow", True),
+    ("nibabel", "nibabel", "images", True),
+    ("ants", "antspyx", "registration", True),
+    ("SimpleITK", "SimpleITK", "images for features", True),
+    ("sklearn", "scikit-learn", "classifiers", True),
+    ("radiomics", "pyradiomics", "`engine: pyradiomics`, the reference of the features", False),
+    ("torch", "torch", "networks of zhang2022, wang2020 and seok2023, brain extraction by deepbet", False),
+    ("deepbet", "deepbet", "brain extraction by a network", False),
 )
 #: Program, and what it serves.
 PROGRAMS = (
@@ -99,13 +97,12 @@ def examine(out: Path) -> Iterator[Finding]:
     yield _graphics()
 
 
-def _module(name: str, serves: str, needed: bool) -> Finding:
-    module = "radiomics" if name == "pyradiomics" else name
-    if importlib.util.find_spec(module) is None:
-        return Finding("broken" if needed else "missing", name, f"not installed: no {serves}")
-    for distribution in importlib.metadata.packages_distributions().get(module, [name]):
-        return Finding("ok", name, importlib.metadata.version(distribution))
-    return Finding("ok", name, "")
+def _module(name: str, package: str, serves: str, needed: bool) -> Finding:
+    from chiomics.core.provenance import find_versions
+
+    if importlib.util.find_spec(name) is None:
+        return Finding("broken" if needed else "missing", package, f"not installed: no {serves}")
+    return Finding("ok", package, find_versions(package).get(package, ""))
 
 
 def _room(out: Path) -> Iterator[Finding]:
