@@ -72,7 +72,7 @@ bench: install
 
 # Needs uv; hashes only, so that any package index or mirror serves.
 lock:
-	uv pip compile pyproject.toml --extra workflow --extra learning --extra dev --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements.lock
+	uv pip compile pyproject.toml --extra reference --extra learning --extra dev --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements.lock
 	uv pip compile requirements-build.in -c requirements.lock --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements-build.lock
 
 # Snakemake's record of how results were made (.snakemake) stays: without it a change of settings plans nothing.

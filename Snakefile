@@ -24,6 +24,7 @@ include: "workflow/inputs/settings.smk"
 report: "workflow/report/workflow.rst"
 
 
+include: "workflow/inputs/package.smk"
 include: "workflow/inputs/common.smk"
 include: "workflow/inputs/phantom.smk"
 include: "workflow/inputs/qsm.smk"

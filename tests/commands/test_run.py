@@ -17,7 +17,7 @@ import yaml
 from chiomics.cli import main
 from chiomics.commands import run_call
 from chiomics.commands.run_progress import Progress, say_seconds
-from chiomics.commands.run_snakemake import configuration, nested, snakemake_line, targets_of
+from chiomics.commands.run_snakemake import configuration, from_here, nested, snakemake_line, targets_of
 from chiomics.core.errors import InputError
 
 WORKFLOW = """
@@ -57,6 +57,16 @@ def test_what_is_no_setting_is_refused_as_it_was_typed(setting):
 def test_a_key_with_a_value_has_no_keys_below_it():
     with pytest.raises(InputError, match="keys below it"):
         nested(["qsm=1", "qsm.preset=published"])
+
+
+def test_paths_typed_on_the_line_start_where_they_are_typed(tmp_path, monkeypatch):
+    (tmp_path / "table.parquet").touch()
+    monkeypatch.chdir(tmp_path)
+    asked = nested(["features=table.parquet", "rims.model=absent.json", "anatomy.nuclei.atlas=allen2020", "redo=[qsm]"])
+    given = from_here(asked)
+    assert given.pop("features") == str(tmp_path / "table.parquet")
+    asked.pop("features")
+    assert given == asked, "what is no file here stays as it was typed"
 
 
 def test_labels_stay_text_and_the_users_settings_go_last(tmp_path):

@@ -52,11 +52,6 @@ with bad_input_explained():
     RECIPE = load_recipe(config["phantom"]) if SIMULATED else None
     SUBJECTS = list_sessions(RECIPE) if SIMULATED else []
 
-# Jobs find the package in this checkout, in the one pip environment and in conda environments alike.
-SOURCE = os.path.join(ROOT, "src")
-os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")])))
-
-
 #: What real brains are labelled by, where the configuration names nothing else.
 PUBLIC_ATLASES = {"nuclei": "allen2020", "tracts": "hcp842"}
 #: What the last run found of atlases that cannot be downloaded, for its jobs and for plans.
@@ -157,7 +152,7 @@ RADIOMICS_ON_FAILURE = ON_FAILURE | {
 }
 
 #: What the main process writes below results once it knows that jobs run, and that it does not only plan or report.
-DEFERRED: list[Callable[[], object]] = []
+DEFERRED: list[Callable[[], object]] = [link_package] if INSTALLED and IN_CONDA else []
 #: What it looks at before jobs are planned.
 BEFORE_PLANS: list[Callable[[], object]] = []
 #: The raters' calls by session, checked; the main process alone needs them.

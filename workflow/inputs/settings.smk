@@ -27,9 +27,15 @@ def bad_input_explained():
 ROOT = os.path.normpath(os.path.join(workflow.current_basedir.get_path_or_uri(secret_free=True), "..", ".."))
 
 
+#: Where relative paths of the configuration start, so that --directory moves the results and not the input: the
+#: Snakefile's folder. Nobody keeps data in that of an installed package: there it is the folder of the run.
+INSTALLED = not os.path.isdir(os.path.join(ROOT, "src"))
+PATHS_START = os.getcwd() if INSTALLED and str(workflow.basedir) == ROOT else str(workflow.basedir)
+
+
 def beside_snakefile(path):
-    """Resolve a path of the configuration, so that --directory moves the results and not the input."""
-    return path and os.path.normpath(os.path.join(workflow.basedir, path))
+    """Resolve a path of the configuration."""
+    return path and os.path.normpath(os.path.join(PATHS_START, path))
 
 
 # Jobs get what the main process has checked.

@@ -50,7 +50,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run over a BIDS folder; returns 0 only if all is done."""
-    from chiomics.commands.run_snakemake import configuration, nested, targets_of
+    from chiomics.commands.run_snakemake import configuration, from_here, nested, targets_of
     from chiomics.core.errors import InputError
 
     if not arguments.bids_dir.is_dir():
@@ -60,17 +60,17 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.bids_dir,
         participants=arguments.participant_label,
         sessions=arguments.session_label,
-        settings=nested(arguments.config),
+        settings=from_here(nested(arguments.config)),
     )
     return _call(arguments, targets, settings, work_dir=arguments.work_dir)
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
     """Run the embedded cohort; returns 0 only if all is done."""
-    from chiomics.commands.run_snakemake import find_snakefile, nested
+    from chiomics.commands.run_snakemake import find_snakefile, from_here, nested
 
     demo = find_snakefile().parent / "config" / "demo.yaml"
-    return _call(arguments, ["all"], nested(arguments.config), below=demo)
+    return _call(arguments, ["all"], from_here(nested(arguments.config)), below=demo)
 
 
 def _call(

@@ -14,11 +14,16 @@ from chiomics.core.errors import InputError
 #: Stages that make something of every session, as targets of the workflow, in their order.
 STAGES = ("qsm", "anatomy", "radiomics")
 PAPERS = ("fiscone2023", "yan2021", "zhang2022", "wang2020", "seok2023")
+#: Keys of the configuration that name a file or folder of the user's.
+PATHS = (
+    *("bids_dir", "features", "feature_columns", "index.qc_exclude", "index.qc_accept", "anatomy.atlas_cache"),
+    *("anatomy.nuclei.atlas", "anatomy.tracts.atlas", "rims.model", "flair.model"),
+)
 _KEY = re.compile(r"[A-Za-z_][\w]*(\.[A-Za-z0-9_]+)*")
 
 
 def find_snakefile() -> Path:
-    """Find the workflow beside the package.
+    """Find the workflow: in a checkout beside the sources, in an installed package within it.
 
     Returns
     -------
@@ -30,13 +35,14 @@ def find_snakefile() -> Path:
     InputError
         Where the package was installed without its workflow.
     """
-    snakefile = Path(chiomics.__file__).resolve().parents[2] / "Snakefile"
-    if not snakefile.is_file():
+    package = Path(chiomics.__file__).resolve().parent
+    folder = package.parents[1] if package.parent.name == "src" else package / "bundle"
+    if not (folder / "Snakefile").is_file():
         raise InputError(
-            "the workflow does not lie beside the package", found=str(snakefile),
-            expected="a checkout of chiomics, installed by `make install` or `pip install --editable`",
+            "the package has no workflow", found=str(folder / "Snakefile"),
+            expected="a checkout (`make install`), or a wheel of chiomics that was built from one",
         )  # fmt: skip
-    return snakefile
+    return folder / "Snakefile"
 
 
 def targets_of(level: str, stages: Sequence[str], papers: Sequence[str]) -> list[str]:
@@ -103,6 +109,29 @@ def nested(settings: Sequence[str]) -> dict[str, Any]:
                 raise InputError("--config gives a key a value and keys below it", found=setting)
         place[last] = parsed
     return found
+
+
+def from_here(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Make relative paths absolute where there is such a file: who types one means it from where they are.
+
+    Parameters
+    ----------
+    settings : mapping
+        From `nested`.
+
+    Returns
+    -------
+    dict
+        The same, with the paths under the keys of `PATHS` that lead somewhere from the working folder made absolute.
+    """
+
+    def resolved(key: str, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: resolved(f"{key}.{name}" if key else name, inner) for name, inner in value.items()}
+        there = key in PATHS and isinstance(value, str) and Path(value).expanduser()
+        return os.fspath(there.resolve()) if there and there.exists() else value
+
+    return resolved("", settings)
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from chiomics import __version__
 
 #: Version alone: for what does not change from one commit to the next, such as a description that caches hang on.
 RELEASE = __version__
-#: Root of a checkout, where the package is used from one.
+#: Root of a checkout, where the package is used from one; else what the archive or wheel says that it was built from.
 _CHECKOUT = Path(__file__).resolve().parents[3]
+_RECORDED = Path(__file__).resolve().parents[1] / "commit.txt"
 
 
 @cache
@@ -31,11 +32,11 @@ def find_commit(checkout: str | Path = _CHECKOUT) -> str:
     Returns
     -------
     str
-        Twelve digits, with ``.dirty`` where tracked files differ from it; empty where there is no git or no checkout,
-        as after an installation from an archive.
+        Twelve digits, with ``.dirty`` where tracked files differ from it; that of the build where the package was
+        installed from a wheel or an archive; empty where there is no git.
     """
     if not Path(checkout, ".git").exists():
-        return ""
+        return _RECORDED.read_text(encoding="utf-8").strip() if checkout == _CHECKOUT and _RECORDED.is_file() else ""
     call = ["git", "-C", str(checkout), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=.dirty"]
     try:  # locks are for commands that change something
         environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
