@@ -4,6 +4,7 @@ from chiomics.core.chi_reference import read_reference
 from chiomics.core.failures import remembered_failure
 from chiomics.core.files import write_sidecar
 from chiomics.core.logs import start_log
+from chiomics.core.provenance import source_uris
 from chiomics.radiomics.qc import plot_histograms
 from chiomics.radiomics.session import describe_session, extract_session, region_values, write_session
 from chiomics.radiomics.session_presets import preset_settings
@@ -30,7 +31,8 @@ with remembered_failure(session=session, inputs=snakemake.params.raw, **snakemak
         isolated_voxels=settings["isolated_voxels"],
     )
     write_session(features, snakemake.output.features, simulated=snakemake.params.simulated)
-    write_sidecar(snakemake.output.sidecar, describe_session(settings))
+    read = [*snakemake.input.maps, *snakemake.input.vois, valid_mask, snakemake.input.get("reference") or None]
+    write_sidecar(snakemake.output.sidecar, describe_session(settings, source_uris(read)))
     log.info("%d values, %d without a value", len(features), features["value"].isna().sum())
 
     preset, options = next(iter(settings["presets"].items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -12,7 +13,16 @@ import pytest
 
 from chiomics import __version__
 from chiomics.core import provenance
-from chiomics.core.provenance import find_commit, find_version, find_versions, generated_by, path_in_dataset
+from chiomics.core.provenance import (
+    dataset_links,
+    find_commit,
+    find_version,
+    find_versions,
+    generated_by,
+    path_in_dataset,
+    settings_of_model,
+    source_uris,
+)
 
 SOURCE = Path(provenance.__file__).parents[1]
 
@@ -76,3 +86,36 @@ def test_versions_are_looked_up_in_one_place():
 )
 def test_a_sidecar_names_files_as_the_data_set_does(path, expected):
     assert path_in_dataset(path) == expected
+
+
+def test_sources_are_bids_uris_that_tell_the_results_own_files_from_those_given():
+    given = "/home/me/bids/derivatives/mine/sub-01/anat/sub-01_desc-brain_mask.nii.gz"
+    own, phantom = "results/sub-01/anat/sub-01_R2starmap.nii.gz", "results/phantom/sub-01/anat/sub-01_T1w.nii.gz"
+    assert source_uris([given, own, None, phantom, own]) == [
+        "bids:raw:derivatives/mine/sub-01/anat/sub-01_desc-brain_mask.nii.gz",
+        "bids::sub-01/anat/sub-01_R2starmap.nii.gz",
+        "bids:raw:sub-01/anat/sub-01_T1w.nii.gz",
+    ]
+
+
+def test_the_data_set_is_linked_by_its_doi_or_the_way_to_a_neighbour(tmp_path, monkeypatch):
+    bids, results = tmp_path / "bids", tmp_path / "out/results"
+    bids.mkdir()
+    results.mkdir(parents=True)
+    assert dataset_links(results, bids) == {"raw": "../../bids"}
+    monkeypatch.setattr(provenance, "_HOMES", (str(tmp_path),))
+    assert dataset_links(results, bids) == {}, "the way from one home to another names people"
+    assert dataset_links(results, "/elsewhere/bids") == {}
+    (bids / "dataset_description.json").write_text(json.dumps({"DatasetDOI": "10.18112/openneuro.ds1"}))
+    assert dataset_links(results, bids) == {"raw": "doi:10.18112/openneuro.ds1"}
+
+
+def test_the_card_of_a_model_holds_its_settings_and_no_place_of_a_file():
+    given = {
+        "seed": 7,
+        "device": "cuda",
+        "trainings_per_job": 3,
+        "include": True,
+        "pretrained": {"18": "/home/me/r18.pth"},
+    }
+    assert settings_of_model(given) == {"seed": 7, "pretrained": {"18": "r18.pth"}}

@@ -14,8 +14,9 @@ from chiomics.core.errors import InputError
 from chiomics.radiomics import prepare as preparing
 from chiomics.radiomics.extraction import extract
 from chiomics.radiomics.features.shape_2d import shape_features_2d
-from chiomics.radiomics.parameters import load_settings
+from chiomics.radiomics.parameters import DEFAULTS, load_settings
 from chiomics.radiomics.region import Region
+from chiomics.radiomics.session import describe_session
 from tests.radiomics.comparison import differing
 
 SPACING = (0.9, 1.1, 1.6)
@@ -192,3 +193,21 @@ def test_powers_of_ten_are_numbers_as_in_pyradiomics(tmp_path):
     assert found.get("geometryTolerance") == 1e-3
     assert found.bin_widths == (0.025,)
     assert found.get("resegmentRange") == [-1000, 1000]
+
+
+def test_the_sidecar_of_a_table_holds_every_parameter_with_its_value(tmp_path):
+    content = {"setting": {"gldm_a": 2}, "imageType": {"Original": {}}, "featureClass": {"firstorder": ["Mean"]}}
+    settings = {
+        "presets": {"fiscone107": {}, "mine": {"parameters": content, "gray_levels": [16]}},
+        "engine": "chiomics", "isolated_voxels": "ibsi",
+    }  # fmt: skip
+    said = describe_session(settings, ["bids::sub-01/anat/sub-01_Chimap.nii.gz"])
+    assert said["Sources"] == ["bids::sub-01/anat/sub-01_Chimap.nii.gz"]
+    packaged, own = (said["Settings"]["presets"][name] for name in ("fiscone107", "mine"))
+    assert packaged["gray_levels"] == (8, 16, 32, 64, 128, 256, 512)
+    assert sum(map(len, packaged["features"].values())) == 107
+    assert own["features"] == {"firstorder": ("Mean",)}
+    assert (own["parameters"]["gldm_a"], own["gray_levels"], own["isolated_voxels"]) == (2, [16], "ibsi")
+    of_bins = {"binWidth", "binCount"}  # which grey levels replace
+    for preset in (packaged, own):
+        assert set(preset["parameters"]) == set(DEFAULTS) - of_bins

@@ -19,7 +19,7 @@ CONSISTENCY = derivative("consistency", ".tsv", desc="anatomy")
 STRUCTURAL_RESULTS = {
     f"{name}_{part}": derivative("dseg", extension, space="T1w", desc=name)
     for name in ("tissue", "lesions", "nawm")
-    for part, extension in (("labels", ".nii.gz"), ("table", ".tsv"))
+    for part, extension in (("labels", ".nii.gz"), ("table", ".tsv"), ("sidecar", ".json"))
 } | {
     "sidecar": derivative("anatomy", ".json", space="T1w"),
     "volumes": derivative("volumes", ".tsv", space="T1w", desc="anatomy"),
@@ -133,7 +133,7 @@ def anatomy_results(structural=STRUCTURAL_IMAGES):
     images = {
         f"{name}_{part}": derivative("dseg", extension, desc=name)
         for name in LABEL_IMAGES
-        for part, extension in (("labels", ".nii.gz"), ("table", ".tsv"))
+        for part, extension in (("labels", ".nii.gz"), ("table", ".tsv"), ("sidecar", ".json"))
     }
     sides = [(side, tract) for tract in TRACTS for side in ("L", "R")] if "tracts" in atlas_folders() else []
     for name in structural:
@@ -141,6 +141,7 @@ def anatomy_results(structural=STRUCTURAL_IMAGES):
         images[f"gre_{name}_sidecar"] = derivative(name, ".json", space="GRE")
     return images | {
         "tracts": [derivative("mask", hemi=side, label=tract) for side, tract in sides],
+        "tract_sidecars": [derivative("mask", ".json", hemi=side, label=tract) for side, tract in sides],
         "reference": derivative("reference", ".json", desc="ventricles"),
         "sidecar": derivative("anatomy", ".json"),
         "volumes": VOLUMES,

@@ -144,7 +144,7 @@ def open_study():
     chosen, visits = config["index"]["participants"], config["index"]["sessions"]
     held = [*SESSIONS, *STRUCTURAL_SESSIONS]
     set_aside(RESULTS, held, participants=chosen, visits=visits)
-    write_descriptions(RESULTS, simulated=FROM_SIMULATED)
+    write_descriptions(RESULTS, simulated=FROM_SIMULATED, dataset=BIDS_DIR)
     update_members(RESULTS, with_remarks(group_results()), finished=False)
 
 

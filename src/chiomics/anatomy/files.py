@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image
+from chiomics.core.provenance import source_uris
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import VOLUMES, read_mask
 from chiomics.core.space.volume import Volume
@@ -83,6 +84,11 @@ class SessionFiles:
         """The files of the user, not those of other stages."""
         own = [self.T1w, self.FLAIR, self.T1w_mask, self.lesion_mask, self.lesion_labels, self.tissue_labels]
         return [*self.magnitude, *self.real, *self.imaginary, *(path for path in own if path)]
+
+    @property
+    def sources(self) -> list[str]:
+        """All files, those of other stages too, as BIDS URIs."""
+        return source_uris([*self.raw, self.brain_mask, self.chi, self.r2star, self.valid_mask])
 
     def read_magnitude(self) -> Volume:
         """Read the mean magnitude over the echoes.

@@ -5,11 +5,14 @@ Nothing here names a host, a user or a folder of this machine.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from chiomics import __version__
 
@@ -18,6 +21,8 @@ RELEASE = __version__
 #: Root of a checkout, where the package is used from one; else what the archive or wheel says that it was built from.
 _CHECKOUT = Path(__file__).resolve().parents[3]
 _RECORDED = Path(__file__).resolve().parents[1] / "commit.txt"
+#: Folders whose entries are people.
+_HOMES = ("/home", "/Users", str(Path.home().parent))
 
 
 @cache
@@ -104,3 +109,76 @@ def path_in_dataset(path: str | Path) -> str:
     if "derivatives" in parts[:start]:
         start = start - parts[:start][::-1].index("derivatives") - 1
     return "/".join(parts[start:])
+
+
+def settings_of_model(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a training for the card of its model, the seed among them.
+
+    Parameters
+    ----------
+    settings : mapping
+        Complete, as the configuration has them.
+
+    Returns
+    -------
+    dict
+        Without those that change no number (device, how trainings are dealt out to jobs); of files the names.
+    """
+    found = {name: value for name, value in settings.items() if name not in ("include", "device")}
+    if "pretrained" in found:
+        found["pretrained"] = {name: Path(path).name for name, path in (found["pretrained"] or {}).items()}
+    return {name: value for name, value in found.items() if not name.endswith("_per_job")}
+
+
+def source_uris(paths: Iterable[str | Path | None]) -> list[str]:
+    """Name the files that a result was made from, as BIDS URIs.
+
+    Parameters
+    ----------
+    paths : iterable of path-like or None
+        Files; those below the folder ``results`` of the run are named relative to it and are the results' own.
+
+    Returns
+    -------
+    list of str
+        Each once: ``bids:raw:sub-01/anat/sub-01_T1w.nii.gz`` for one of the data set, ``bids::sub-01/anat/...`` for one
+        of the results. ``DatasetLinks`` of the results' ``dataset_description.json`` says what ``raw`` is.
+    """
+    found = []
+    for path in paths:
+        if path:
+            parts = Path(path).parts
+            own = parts[0] == "results" and len(parts) > 1 and parts[1].startswith("sub-")
+            found.append(f"bids:{'' if own else 'raw'}:{path_in_dataset(path)}")
+    return list(dict.fromkeys(found))
+
+
+def dataset_links(results: str | Path, dataset: str | Path) -> dict[str, str]:
+    """Say what ``raw`` means in the URIs of `source_uris`.
+
+    Parameters
+    ----------
+    results, dataset : path-like
+        Folders of the results and of the data set that they come from.
+
+    Returns
+    -------
+    dict of str to str
+        By ``raw`` the DOI that the data set gives itself, else the way to it from the results; empty where that way
+        leads through folders that only this machine has, such as somebody's home.
+    """
+    try:
+        said = json.loads(Path(dataset, "dataset_description.json").read_text(encoding="utf-8"))
+        doi = said.get("DatasetDOI")
+    except (OSError, ValueError, AttributeError):
+        doi = None
+    if isinstance(doi, str) and doi:
+        return {"raw": doi if doi.startswith(("doi:", "https:")) else f"doi:{doi}"}
+    places = Path(dataset).resolve(), Path(results).resolve()
+    try:
+        shared = Path(os.path.commonpath(places))
+    except ValueError:  # another drive
+        return {}
+    if str(shared) in (*_HOMES, shared.anchor):
+        return {}
+    return {"raw": Path(os.path.relpath(*places)).as_posix()}

@@ -13,7 +13,7 @@ import numpy as np
 
 from chiomics.core.files import read_sidecar, write_sidecar
 from chiomics.core.images import read_image, voxel_size, write_image
-from chiomics.core.provenance import generated_by, path_in_dataset
+from chiomics.core.provenance import generated_by, path_in_dataset, source_uris
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import EmptyMaskError, read_mask
 from chiomics.core.space.volume import Volume
@@ -74,7 +74,8 @@ def mask_brain(files: EchoFiles, *, given_mask: str | None, method: str, mask: s
         check_same_grid(Volume(magnitude[0], affine), drawn.volume, file=given_mask, what="brain mask and echoes")
     log.info("brain mask from %s: %d voxels, %.1f %% of the image", source, brain.sum(), 100 * brain.mean())
     write_image(mask, brain, affine)
-    found = {"BrainMaskSource": source, "BrainVoxels": int(brain.sum()), **notes}
+    found = {"BrainMaskSource": source, "BrainMaskMethod": method, "BrainVoxels": int(brain.sum()), **notes}
+    found["Sources"] = source_uris([*(files.magnitude or files.real + files.imaginary), given_mask])
     write_sidecar(sidecar, {"Description": "Brain on the gradient echo", "Type": "Brain"} | found | _made_by())
 
 
@@ -133,9 +134,11 @@ def unwrap_phase(
         write_image(r2star, fit_r2star(echoes.magnitude, brain, echo_times=echoes.echo_times), echoes.affine)
     if r2star_sidecar is not None:
         said = {"Description": "Rate of decay of the magnitude over the echoes, inside the brain mask", "Units": "1/s"}
-        write_sidecar(r2star_sidecar, said | {"EchoTimes": list(echoes.echo_times)} | _made_by())
+        said |= {"EchoTimes": list(echoes.echo_times), "Sources": source_uris([*files.paths, mask])}
+        write_sidecar(r2star_sidecar, said | _made_by())
     physics = {"MagneticFieldStrength": echoes.field_strength, "B0Direction": echoes.b0_direction}
-    write_sidecar(sidecar, echoes.info | physics | total["info"] | {"TotalFields": total["names"]})
+    sources = {"Sources": source_uris([*files.paths, mask])}
+    write_sidecar(sidecar, echoes.info | physics | total["info"] | {"TotalFields": total["names"]} | sources)
 
 
 def remove_background(
@@ -190,13 +193,14 @@ def remove_background(
         write_sidecar(sidecars[name], of_set | {"Units": "ppm"} | _made_by() | info | local["info"])
         write_image(weights[name], weight, affine)
         said = {"Description": "Weight of the data in the dipole inversion, mean 1 in the mask", "Units": "1"}
-        write_sidecar(weight_sidecars[name], of_set | said | _made_by())
+        write_sidecar(weight_sidecars[name], of_set | said | {"Sources": info.get("Sources", [])} | _made_by())
     write_image(mask, local["mask"], affine)
     said = {
         "Description": "Voxels in which the local fields and the maps of all echo sets hold values",
         "Type": "Brain",
     }
-    write_sidecar(mask_sidecar, said | {"MaskVoxels": int(local["mask"].sum())} | _made_by())
+    said |= {"MaskVoxels": int(local["mask"].sum()), "Sources": info.get("Sources", [])}
+    write_sidecar(mask_sidecar, said | _made_by())
     share = local["mask"].sum() / max(info["BrainVoxels"], 1)
     log.info("the maps cover %.1f %% of the brain mask", 100 * share)
 
@@ -242,7 +246,9 @@ def invert_dipole(
     inside, size = inside > 0, voxel_size(affine)
     fluid = None if r2star is None else csf_mask(read_image(r2star)[0], inside, voxel_size=size)
     brain_info = {
-        key: value for key, value in read_sidecar(brain_sidecar).items() if key not in ("Description", "Type")
+        key: value
+        for key, value in read_sidecar(brain_sidecar).items()
+        if key not in ("Description", "Type", "Sources", "GeneratedBy")
     }
     echoes = files.read_magnitude()[0]
     magnitude = np.sqrt(np.mean(np.square(echoes), axis=0))
@@ -250,6 +256,8 @@ def invert_dipole(
         field, field_info = read_image(field_path)[0], read_sidecar(sidecars[echo_set])
         weight = read_image(weights[echo_set])[0] if settings["data_weights"] else None
         noise = field_noise(field, inside)
+        own = [field_path, weights[echo_set] if settings["data_weights"] else None, mask, r2star]
+        sources = source_uris(files.paths) + field_info.get("Sources", []) + source_uris(own)
         for inversion in settings["inversions"]:
             parameters = settings["parameters"].get(inversion, {})
             log.info("echo set %s, inversion %s", echo_set, inversion)
@@ -272,11 +280,13 @@ def invert_dipole(
                 | {"Inversion": inversion, "InversionParameters": complete_parameters(inversion, parameters)}
                 | {"DataWeights": settings["data_weights"], "FieldNoise": noise, "MapVoxels": int(inside.sum())}
                 | {"PhaseSignContrast": contrast, "PhaseSignWarning": warning}
-                | reference.sidecar(),
+                | reference.sidecar()
+                | {"Backend": settings["backend"], "Sources": [*dict.fromkeys(sources)], "GeneratedBy": generated_by()},
             )
             if (inversion, echo_set) == next(iter(maps)) and reference_mask and reference_sidecar:
                 write_image(reference_mask, reference.mask, affine)
                 said = {"Description": "Voxels whose mean is 0 ppm in the first map", "Type": "ROI"}
+                said["Sources"] = source_uris([maps[inversion, echo_set]])
                 write_sidecar(reference_sidecar, said | reference.sidecar() | _made_by())
 
 

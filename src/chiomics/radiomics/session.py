@@ -27,7 +27,13 @@ from chiomics.radiomics.extraction import in_unit
 from chiomics.radiomics.parameters import Settings
 from chiomics.radiomics.region_rows import ready_for, region_rows
 from chiomics.radiomics.session_images import read_maps, region_mask, valid_voxels
-from chiomics.radiomics.session_presets import hemispheres_of, preset_settings, wanted_maps, wanted_vois
+from chiomics.radiomics.session_presets import (
+    complete_preset,
+    hemispheres_of,
+    preset_settings,
+    wanted_maps,
+    wanted_vois,
+)
 from chiomics.radiomics.vois import arrange, find_vois
 
 #: Columns after those that name the session and its group.
@@ -166,26 +172,31 @@ def write_session(frame: pd.DataFrame, path: str | Path, *, simulated: bool = Fa
         pq.write_table(table, temporary, compression="zstd")
 
 
-def describe_session(settings: Mapping[str, Any]) -> dict[str, Any]:
+def describe_session(settings: Mapping[str, Any], sources: Sequence[str] = ()) -> dict[str, Any]:
     """Describe a session's table for its sidecar: columns as BIDS has them, how it was made, and by what.
 
     Parameters
     ----------
     settings : mapping
         What it was extracted by.
+    sources : sequence of str
+        BIDS URIs of what it was extracted from.
 
     Returns
     -------
     dict
-        A key per column with its description and unit, ``Settings``, ``GeneratedBy`` and ``StageVersion``.
+        A key per column with its description and unit, ``Settings`` with every parameter, ``Sources``, ``GeneratedBy``
+        and ``StageVersion``.
     """
     named = {name: FEATURE_COLUMNS[name] for name in ("participant", "session", "run", *COLUMNS)}
     columns = {
         name: {"Description": column.says} | ({"Units": column.unit} if column.unit else {})
         for name, column in named.items()
     }
-    made = {"GeneratedBy": generated_by(), "StageVersion": stage_version("radiomics"), "Settings": dict(settings)}
-    return columns | made
+    isolated = settings.get("isolated_voxels", "pyradiomics")
+    presets = {name: complete_preset(name, options, isolated) for name, options in settings.get("presets", {}).items()}
+    made = {"GeneratedBy": generated_by(), "StageVersion": stage_version("radiomics"), "Sources": list(sources)}
+    return columns | made | {"Settings": {**settings, "presets": presets}}
 
 
 def read_sessions(paths: Sequence[str | Path]) -> pd.DataFrame:

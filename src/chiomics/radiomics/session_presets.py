@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 from chiomics.core.errors import InputError
-from chiomics.radiomics.parameters import PRESETS, Settings, load_settings
+from chiomics.radiomics.parameters import DEFAULTS, PRESETS, Settings, load_settings
 from chiomics.radiomics.vois import Voi
 
 #: Which volumes each preset is meant for, and how it treats the sides; a preset of the user's own takes all volumes.
@@ -32,6 +33,30 @@ def preset_settings(preset: str, options: Mapping, isolated_voxels: str = "pyrad
         isolated_voxels=isolated_voxels,
     )
     return replace(settings, name=preset)
+
+
+def complete_preset(preset: str, options: Mapping, isolated_voxels: str = "pyradiomics") -> dict[str, Any]:
+    """Return every setting of a preset with its value, pyradiomics' defaults too.
+
+    Parameters
+    ----------
+    preset, options, isolated_voxels
+        As of `preset_settings`.
+
+    Returns
+    -------
+    dict
+        ``features`` by class, ``image_types`` with what holds for each alone, ``parameters``, ``gray_levels``,
+        ``bin_widths``, ``unit``, ``isolated_voxels``, and which regions and maps it is for.
+    """
+    found = asdict(preset_settings(preset, options, isolated_voxels))
+    # A width of bins that nobody set means nothing beside numbers of them.
+    is_set = bool(found["gray_levels"] or found["bin_widths"])
+    defaults = {name: value for name, value in DEFAULTS.items() if not (is_set and name in ("binWidth", "binCount"))}
+    chosen = {name: value for name, value in options.items() if name not in ("parameters", "parameter_file")}
+    taken = {"sources": FOR_PRESET.get(preset, {}).get("sources"), "hemispheres": hemispheres_of(preset, options)}
+    found.pop("name")
+    return found | {"parameters": defaults | found["parameters"]} | taken | chosen
 
 
 def wanted_vois(vois: list[Voi], preset: str, options: Mapping) -> list[Voi]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chiomics.core.files import write_text
-from chiomics.core.provenance import generated_by
+from chiomics.core.provenance import dataset_links, generated_by
 
 NAMES = ("Description", "Units")
 _SESSION = {
@@ -171,7 +171,7 @@ def describe_tables() -> dict[str, dict[str, Any]]:
     }
 
 
-def write_descriptions(results: str | Path, *, simulated: bool) -> None:
+def write_descriptions(results: str | Path, *, simulated: bool, dataset: str | Path | None = None) -> None:
     """Write the descriptions of tables, and of the results as a BIDS derivative, where they are not there yet.
 
     Parameters
@@ -180,9 +180,13 @@ def write_descriptions(results: str | Path, *, simulated: bool) -> None:
         Folder of the results.
     simulated : bool
         Whether the subjects are simulated, which the name says.
+    dataset : path-like, optional
+        The BIDS folder that they come from.
     """
     name = "Susceptibility maps, regions and features" + ", of simulated subjects" * simulated
     about = {"Name": name, "BIDSVersion": "1.10.0", "DatasetType": "derivative", "GeneratedBy": generated_by()}
+    links = dataset_links(results, dataset) if dataset else {}
+    about |= {"DatasetLinks": links} if links else {}
     about |= {"Simulated": True} if simulated else {}
     for kind, fields in ({"dataset_description": about} | describe_tables()).items():
         _write(Path(results, f"{kind}.json"), fields)

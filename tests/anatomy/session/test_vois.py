@@ -10,6 +10,7 @@ import pytest
 
 from chiomics.anatomy.atlases.nuclei import label_of
 from chiomics.anatomy.session.output import LABEL_IMAGES, write_regions
+from chiomics.anatomy.session.sidecars import describe_labels, describe_tract
 from chiomics.anatomy.session.vois import COLUMNS, Regions, VoiSettings, assemble_regions
 from chiomics.anatomy.session.volumes import brain_volumes, session_volumes
 from chiomics.anatomy.tissue.tissue import CLASSES, DEEP_GREY, FLUID, GREY, VENTRICLES, WHITE
@@ -53,6 +54,15 @@ def inputs() -> dict:
     given = {"tissue": labels, "brain_mask": BRAIN, "valid_mask": VALID, "lesions": lesions, "nuclei": nuclei}
     volumes = {name: Volume(voxels, AFFINE) for name, voxels in given.items()}
     return {**volumes, "tracts": {key: Volume(mask, AFFINE) for key, mask in TRACTS.items()}}
+
+
+#: A session's sidecar, as far as those of its images take from it.
+SIDECAR = {
+    "SpatialReference": "gradient echo", "Sources": ["bids:raw:sub-01/anat/sub-01_T1w.nii.gz"],
+    "Segmentation": {"Tissue": {"Source": "T1w"}, "Lesions": {"Source": "given", "DrawnOn": "FLAIR"}},
+    "Nuclei": {"Atlas": "a"}, "Tracts": {"TractRoute": "atlas"},
+    "TracedTracts": {"TractRoute": "diffusion", "Traced": ["L CST"]}, "Regions": {"min_voxels": 10},
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -220,3 +230,20 @@ def test_white_matter_where_no_lesions_were_looked_for_is_not_normal_appearing()
     assert nawm[1].any()
     for key in ("desc-tissue_dseg", "desc-lesions_dseg", "desc-dgm_dseg"):
         assert np.array_equal(whole.images[key].voxels, half.images[key].voxels)
+
+
+def test_every_value_of_a_label_image_and_mask_is_named_with_its_sources(regions):
+    for name in LABEL_IMAGES:
+        key = f"desc-{name}_dseg"
+        said = describe_labels(name, regions.tables[key], SIDECAR)
+        assert said["Sources"] == SIDECAR["Sources"]
+        assert said["Method"], name
+        assert said["GeneratedBy"][0]["Name"] == "chiomics"
+        assert said["Manual"] is (name == "lesions"), "the user drew the lesions alone"
+        if name != "lesions":  # each of which has a number, and its line in the table
+            assert {str(value) for value in np.unique(regions.images[key].voxels)} <= set(said["Levels"])
+    for (tract, side), route in {("CST", "L"): "diffusion", ("CST", "R"): "atlas"}.items():
+        key = f"hemi-{side}_label-{tract}_mask"
+        said = describe_tract(key, regions.tables[key], SIDECAR)
+        assert said["Method"]["TractRoute"] == route
+        assert set(said["Levels"]) == {"0", "1"}

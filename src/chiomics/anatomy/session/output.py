@@ -8,11 +8,11 @@ import numpy as np
 
 from chiomics.anatomy.session.qc_figure import write_anatomy_page
 from chiomics.anatomy.session.regions import SessionRegions
+from chiomics.anatomy.session.sidecars import describe_labels, describe_tract, made_by
 from chiomics.anatomy.session.vois import Regions, write_table
 from chiomics.anatomy.tissue.tissue import VENTRICLES
 from chiomics.core.files import write_sidecar
 from chiomics.core.space.volume import Volume
-from chiomics.core.stage_versions import stage_version
 
 #: Label images of the contract.
 LABEL_IMAGES = ("tissue", "lesions", "dgm", "nawm")
@@ -26,10 +26,10 @@ def write_session(found: SessionRegions, paths: Mapping, *, title: str, simulate
     found : SessionRegions
         Of `chiomics.anatomy.session.regions.define_regions`.
     paths : mapping
-        ``<name>_labels`` and ``<name>_table`` for each of `LABEL_IMAGES`, ``tracts`` (list),
-        ``reference``, ``sidecar``, ``volumes``, ``consistency`` and ``figure``; ``gre_<name>`` and
-        ``gre_<name>_sidecar`` for each image of `SessionRegions.on_gre`. A session without GRE has
-        neither ``reference`` nor those, and may lack label images.
+        ``<name>_labels``, ``<name>_table`` and ``<name>_sidecar`` for each of `LABEL_IMAGES`, ``tracts`` and
+        ``tract_sidecars`` (lists), ``reference``, ``sidecar``, ``volumes``, ``consistency`` and ``figure``;
+        ``gre_<name>`` and ``gre_<name>_sidecar`` for each image of `SessionRegions.on_gre`. A session
+        without GRE has neither ``reference`` nor those, and may lack label images.
     title : str
         Of the page.
     simulated : bool
@@ -41,7 +41,8 @@ def write_session(found: SessionRegions, paths: Mapping, *, title: str, simulate
     write_table(paths["consistency"], found.consistency)
     if on_gre:
         write_sidecar(paths["reference"], found.reference)
-    write_sidecar(paths["sidecar"], found.sidecar | {"StageVersion": stage_version("anatomy")})
+    write_sidecar(paths["sidecar"], found.sidecar | made_by())
+    _describe_regions(found, paths)
     for name, (image, sidecar) in found.on_gre.items() if on_gre else ():
         image.write(paths[f"gre_{name}"])
         write_sidecar(paths[f"gre_{name}_sidecar"], sidecar)
@@ -73,6 +74,18 @@ def write_regions(regions: Regions, paths: Mapping, *, grid: Volume) -> None:
     for path in paths.get("tracts", ()):
         key = next(key for key in regions.images if str(path).endswith(f"_{key}.nii.gz"))
         regions.images[key].write(path)
+
+
+def _describe_regions(found: SessionRegions, paths: Mapping) -> None:
+    """Write the sidecars of label images and tracts."""
+    tables = found.regions.tables
+    for name in LABEL_IMAGES:
+        if paths.get(f"{name}_sidecar") is not None:
+            table = tables.get(f"desc-{name}_dseg", tables["desc-nawm_dseg"].iloc[:0])
+            write_sidecar(paths[f"{name}_sidecar"], describe_labels(name, table, found.sidecar))
+    for path in paths.get("tract_sidecars", ()):
+        key = next(key for key in found.regions.images if str(path).endswith(f"_{key}.json"))
+        write_sidecar(path, describe_tract(key, tables[key], found.sidecar))
 
 
 def _draw(found: SessionRegions, path: str, *, title: str, simulated: bool) -> None:

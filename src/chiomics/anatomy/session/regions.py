@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from chiomics.anatomy.registration.ants import Chain, resample
 from chiomics.anatomy.session.carry import in_place, lesions_on_gre
 from chiomics.anatomy.session.consistency import compare_nuclei
 from chiomics.anatomy.session.coverage import measure_coverage, seen_by, structure_points, template_points
+from chiomics.anatomy.session.sidecars import made_by
 from chiomics.anatomy.session.vois import Regions, VoiSettings, assemble_regions
 from chiomics.anatomy.session.volumes import brain_volumes, session_volumes
 from chiomics.anatomy.tissue.label_maps import nuclei_from_labels
@@ -32,7 +33,7 @@ from chiomics.anatomy.tissue.tissue import VENTRICLES
 from chiomics.anatomy.tissue.ventricles import measure_offset, reference_region
 from chiomics.core.errors import InputError
 from chiomics.core.files import read_sidecar
-from chiomics.core.provenance import path_in_dataset
+from chiomics.core.provenance import source_uris
 from chiomics.core.settings import read_settings
 from chiomics.core.space.volume import Volume
 
@@ -130,7 +131,8 @@ def define_regions(
     of_anatomy = Volume.read(segmentation / kept.TISSUE, dtype=np.uint8)
     tissue = resample(of_anatomy, gre, to_gre, interpolation="label") if files.has_gre else of_anatomy
     space = "gradient echo" if files.has_gre else "T1w"
-    sidecar = {"SpatialReference": space, "Segmentation": read_sidecar(segmentation / kept.SIDECAR)}
+    sidecar = {"SpatialReference": space, "Sources": files.sources}
+    sidecar["Segmentation"] = read_sidecar(segmentation / kept.SIDECAR)
     lesions, searched = _lesions(segmentation, gre, sidecar["Segmentation"], "GRE" if files.has_gre else "T1w")
 
     nuclei, consistency = None, compare_nuclei({}, {}, np.zeros((3, 0)))
@@ -155,16 +157,19 @@ def define_regions(
         )
         masks = tract_masks(fractions, gre.voxels.shape, threshold=settings["tracts"]["threshold"])
         tracts = {key: gre.like(mask) for key, mask in masks.items()}
-        sidecar["Tracts"] = {"TractRoute": "atlas", **atlas.sidecar()}
+        sidecar["Tracts"] = {"TractRoute": "atlas", "Threshold": settings["tracts"]["threshold"], **atlas.sidecar()}
     if traced is not None:
         found, sidecar["TracedTracts"] = read_traced(traced)
         tracts |= found
+        sidecar["TracedTracts"]["Traced"] = sorted(f"{side} {tract}" for tract, side in found)
 
     chosen = read_settings(VoiSettings, settings["regions"], where="anatomy.regions")
+    # Features take some voxels; a list of lesions is whole.
+    chosen = chosen if files.has_gre else replace(chosen, min_voxels=1)
+    sidecar["Regions"] = asdict(chosen)
     regions = assemble_regions(
         tissue, brain, valid_mask=valid, lesions=lesions, searched=searched, nuclei=nuclei, tracts=tracts,
-        # Features take some voxels; a list of lesions is whole.
-        settings=chosen if files.has_gre else replace(chosen, min_voxels=1),
+        settings=chosen,
     )  # fmt: skip
     background = resample(anatomy, gre, to_gre)
     sidecar["Coverage"], unseen = measure_coverage(
@@ -216,7 +221,7 @@ def _structural_on_gre(
     said = {"BiasFieldCorrected": True, "Interpolation": "linear, once", "SpatialReference": "gradient echo"}
     unusable = {"Usable": False, "Reason": "the image could not be used; see the session's anatomy sidecar"}
     return {
-        name: (image, {"Sources": [path_in_dataset(path)], **(said if image.voxels.any() else unusable)})
+        name: (image, {"Sources": source_uris([path])} | (said if image.voxels.any() else unusable) | made_by())
         for name, (path, image) in found.items()
     }
 
@@ -267,7 +272,8 @@ def _nuclei(
         chosen = read_settings(RefineSettings, settings["parameters"], where="anatomy.nuclei.parameters")
         valid = images["valid"].voxels > 0
         fractions, reasons = refine_nuclei(fractions, seen, valid, voxel_size=gre.voxel_size, settings=chosen)
-        sidecar |= {"Refined": True, "KeptFromAtlas": {f"{side} {name}": why for (name, side), why in reasons.items()}}
+        sidecar |= {"Refined": True, "Settings": asdict(chosen)}
+        sidecar |= {"KeptFromAtlas": {f"{side} {name}": why for (name, side), why in reasons.items()}}
     labels = label_nuclei(fractions, gre.voxels.shape)
     found = {key: (labels == label_of(*key), unrefined == label_of(*key)) for key in structures}
     return gre.like(labels), compare_nuclei(found, structures, coordinates), sidecar
@@ -276,6 +282,9 @@ def _nuclei(
 def _reference(tissue: Volume, chi: Volume | None, valid: Volume, r2star: Volume | None) -> dict:
     """Measure the susceptibility of ventricular fluid."""
     if chi is None:
-        return {"ReferenceTrusted": False, "ReferenceReason": "the session has no susceptibility map"}
-    region, shortcoming = reference_region(tissue.like(tissue.voxels == VENTRICLES), valid, r2star=r2star)
-    return measure_offset(chi, region, shortcoming).sidecar()
+        found = {"ReferenceTrusted": False, "ReferenceReason": "the session has no susceptibility map"}
+    else:
+        region, shortcoming = reference_region(tissue.like(tissue.voxels == VENTRICLES), valid, r2star=r2star)
+        found = measure_offset(chi, region, shortcoming).sidecar()
+    said = "Susceptibility of the lateral ventricles, which the radiomics stage subtracts where it is told to"
+    return {"Description": said, "Units": "ppm"} | found | made_by()

@@ -18,7 +18,7 @@ import numpy as np
 from chiomics.anatomy import files as kept
 from chiomics.anatomy.atlases.atlas import read_atlas
 from chiomics.anatomy.files import SessionFiles
-from chiomics.anatomy.registration.ants import Chain, register, resample
+from chiomics.anatomy.registration.ants import SEED, Chain, register, resample
 from chiomics.anatomy.registration.bias_field import correct_bias
 from chiomics.anatomy.registration.brain_extraction import extract_brain
 from chiomics.anatomy.registration.mirror import compare_with_mirror_image
@@ -145,6 +145,7 @@ class _Session:
 
     def __post_init__(self) -> None:
         self.notes: dict = {"Registrations": {}, "Warnings": [], "Accepted": self.checks.accepted_failures}
+        self.notes["RegistrationSettings"] = asdict(self.registering) | {"seed": SEED}
         self.t1w = self._read("T1w", self.files.T1w)
         self.affine: Chain | None = None
         self.gre = self.files.read_magnitude() if self.files.has_gre or not self.has_t1w else None

@@ -11,6 +11,7 @@ import numpy as np
 
 from chiomics.core.errors import InputError
 from chiomics.core.learning.weights import load_arrays, save_model
+from chiomics.core.provenance import settings_of_model
 from chiomics.rims.detectors.arms import ARMS
 from chiomics.rims.detectors.forest import Forest, read_features
 from chiomics.rims.detectors.lesions import CHI_UNIT_PPB, Lesions
@@ -65,7 +66,7 @@ def save_detector(
         arrays |= {WEIGHTS + name: tensor for name, tensor in detector.model.state_dict().items()}
         kept = ("size", "fusion", "deepsmote", "aprl_nn_deepsmote", "augmentation", "batch", "sampler")
         card["network"] = {key: settings[key] for key in kept}
-    save_model(path, arrays, card | dict(facts))
+    save_model(path, arrays, card | {"settings": settings_of_model(settings)} | dict(facts))
 
 
 @dataclass(frozen=True)

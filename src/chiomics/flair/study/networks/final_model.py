@@ -10,7 +10,7 @@ import torch
 
 from chiomics.core.learning.device import derive_seed, seeded
 from chiomics.core.learning.fit import fit
-from chiomics.core.provenance import find_versions
+from chiomics.core.provenance import find_versions, settings_of_model
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.networks.architectures import Classifier, build_network
 from chiomics.flair.study.networks.augment import Images
@@ -130,6 +130,7 @@ def describe_model(
             "ranges": ranges,
             "epochs": settings["epochs"],
         },
+        "settings": settings_of_model(settings),
         "anatomy": dict(anatomy or {}),
         "auc_cross_validated": found,
         "intended_use": INTENDED_USE,
