@@ -12,14 +12,15 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from chiomics.core.command_line import HelpFormatter
 from chiomics.core.errors import InputError
 from chiomics.core.logs import start_log
 from chiomics.core.provenance import find_version
 
 #: Modules that register the sub-commands, in the order of the help.
 MODULES = (
-    "commands.run", "commands.doctor", "index.cli", "phantom.cli", "radiomics.cli", "diagnosis.cli", "commands.rims",
-    "commands.flair", "study.cli",
+    "commands.run", "commands.run_parts", "commands.doctor", "index.cli", "phantom.cli", "radiomics.cli",
+    "diagnosis.cli", "commands.rims", "commands.flair", "study.cli", "commands.completion",
 )  # fmt: skip
 
 
@@ -45,6 +46,21 @@ class _Parser(argparse.ArgumentParser):
         return " ".join([*words, "[options]"])
 
 
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the whole command line."""
+    parser = _Parser(
+        prog="chiomics",
+        description="From multi-echo GRE to χ maps, features and studies. Research use only, not for diagnosis.",
+        epilog="example:\n  chiomics demo\n  chiomics COMMAND --help",
+        formatter_class=HelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"chiomics {find_version()}", help="print it and exit")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for module in MODULES:
+        importlib.import_module(f"chiomics.{module}").register(subparsers)
+    return parser
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a sub-command.
 
@@ -58,12 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0, 2 where the input cannot be used, or what the sub-command returns.
     """
-    parser = _Parser(prog="chiomics", description="From GRE to χ maps and features. Research use only.")
-    parser.add_argument("--version", action="version", version=f"chiomics {find_version()}")
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in MODULES:
-        importlib.import_module(f"chiomics.{module}").register(subparsers)
-    parsed = parser.parse_args(arguments)
+    parsed = build_parser().parse_args(arguments)
     start_log()
     try:
         code = parsed.command(parsed)

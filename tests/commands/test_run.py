@@ -175,3 +175,28 @@ def test_usage_puts_what_must_be_given_first(capsys):
         usage = capsys.readouterr().out.splitlines()[0]
         assert usage.endswith("[options]"), usage
     assert "image mask" in usage
+
+
+def test_the_site_asks_for_a_run(tmp_path, capsys):
+    assert main(["site", str(tmp_path)]) == 2
+    assert "no run is known" in capsys.readouterr().err
+
+
+def test_a_part_is_the_run_of_its_target_and_keeps_the_settings_in_their_order(tmp_path, monkeypatch):
+    called = []
+    monkeypatch.setattr(run_call, "call", lambda line, *_, **__: called.append(line) or 0)
+    (tmp_path / "my.yaml").write_text("qsm: {preset: published, inversions: [star]}\n")
+    words = ["--configfile", str(tmp_path / "my.yaml"), "--config", "qsm.preset=default"]
+    assert main(["qsm", str(tmp_path), str(tmp_path / "out"), *words]) == 0
+    assert main(["site", str(tmp_path / "out"), "--config", "site.volumes=none"]) == 0
+    assert [line[-1] for line in called] == ["qsm", "site"]
+    assert yaml.safe_load((tmp_path / "out" / run_call.CONFIGURATION).read_text()) == {
+        "bids_dir": str(tmp_path), "qsm": {"preset": "default", "inversions": ["star"]}, "site": {"volumes": "none"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["a: [", "only words"])
+def test_what_is_no_configuration_is_refused_with_its_file(tmp_path, capsys, text):
+    (tmp_path / "my.yaml").write_text(text)
+    assert main(["qsm", str(tmp_path), str(tmp_path / "out"), "--configfile", str(tmp_path / "my.yaml")]) == 2
+    assert "my.yaml" in capsys.readouterr().err

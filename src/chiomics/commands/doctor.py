@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from chiomics.core.command_line import add_command
+
 #: GiB of memory and of disk below which the stages of a session of 384 x 384 x 96 voxels are told to be tight.
 MEMORY_GIB, DISK_GIB = 6.0, 5.0
 #: Module, its package, what it serves, and whether nothing works without it.
@@ -44,12 +46,12 @@ class Finding(NamedTuple):
 
 def register(subparsers: argparse._SubParsersAction) -> None:
     """Add the sub-command to the parser of `chiomics`."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "doctor",
-        help="say what works on this machine",
-        description=__doc__,
-        epilog="example:\n  chiomics doctor --out /data/chiomics",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        summary="say what works on this machine",
+        about="Say what of chiomics works on this machine, and what to do about the rest.",
+        example="chiomics doctor --out /data/chiomics",
     )
     parser.add_argument("--out", type=Path, default=Path(), help="where results would be made; here by default")
     parser.set_defaults(command=run)

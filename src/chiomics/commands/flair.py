@@ -6,20 +6,26 @@ import argparse
 import sys
 from pathlib import Path
 
+from chiomics.core.command_line import add_command
+
 
 def register(subparsers: argparse._SubParsersAction) -> None:
     """Add the sub-command to the parser of `chiomics`."""
-    parser = subparsers.add_parser(
+    predicting = "chiomics flair predict classifier.safetensors /data/chiomics/results --out scores.tsv"
+    parser = add_command(
+        subparsers,
         "flair",
-        help="apply a FLAIR classifier that the workflow trained",
-        description="Classifiers of FLAIR images. Research use only, not for diagnosis.",
+        summary="apply a classifier of FLAIR images that the workflow trained",
+        example=predicting,
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    action = actions.add_parser(
+    action = add_command(
+        actions,
         "predict",
-        help="score sessions",
-        description="Score sessions by a model file: those of a folder of results, prepared files, or one session as "
-        "images, which the anatomy stage maps first (minutes). Research use only, not for diagnosis.",
+        summary="score sessions",
+        about="Score sessions by a model file: those of a folder of results, prepared files, or one session as images, "
+        "which the anatomy stage maps first (minutes).",
+        example=(predicting, "chiomics flair predict classifier.safetensors --flair flair.nii.gz --t1w t1w.nii.gz"),
     )
     action.add_argument("model", type=Path, metavar="MODEL", help="weights, .safetensors, with the card beside them")
     action.add_argument(

@@ -6,20 +6,26 @@ import argparse
 import sys
 from pathlib import Path
 
+from chiomics.core.command_line import add_command
+
 
 def register(subparsers: argparse._SubParsersAction) -> None:
     """Add the sub-command to the parser of `chiomics`."""
-    parser = subparsers.add_parser(
+    predicting = "chiomics rims predict detector.safetensors /data/chiomics/results --out rims"
+    parser = add_command(
+        subparsers,
         "rims",
-        help="find rim lesions with a trained detector",
-        description="Detectors of paramagnetic rim lesions. Research use only, not for diagnosis.",
+        summary="find paramagnetic rim lesions with a trained detector",
+        example=predicting,
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    action = actions.add_parser(
+    action = add_command(
+        actions,
         "predict",
-        help="score the lesions of sessions",
-        description="Score every lesion: lesions.tsv, burden.tsv per session, pages to review, and a table of ratings "
-        "for an expert to fill. Research use only, not for diagnosis.",
+        summary="score the lesions of sessions",
+        about="Score every lesion: lesions.tsv, burden.tsv per session, pages to review, and a table of ratings for an "
+        "expert to fill.",
+        example=predicting,
     )
     action.add_argument("model", type=Path, metavar="MODEL", help="detector, .safetensors, its .json beside it")
     action.add_argument(

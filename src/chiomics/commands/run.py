@@ -7,62 +7,80 @@ of Snakemake's blocks, and ends with what was made, what failed and why.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-EXAMPLE = """example:
-  chiomics run /data/BIDS /data/chiomics participant --participant-label 01 02 --cores 4
-  chiomics run /data/BIDS /data/chiomics group --paper yan2021
-"""
+from chiomics.commands.run_snakemake import PAPERS, STAGES
+from chiomics.core.command_line import add_command, suggest
+
+EXAMPLE = (
+    "chiomics run /data/BIDS /data/chiomics participant --participant-label 01 02 --cores 4",
+    "chiomics run /data/BIDS /data/chiomics group --paper yan2021",
+)
 
 
 def register(subparsers: argparse._SubParsersAction) -> None:
     """Add the sub-commands to the parser of `chiomics`."""
-    parser = subparsers.add_parser(
-        "run", help="run the workflow over a BIDS folder", description=__doc__.split("\n\n")[0] + " Research use only.",
-        epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument("bids_dir", type=Path, metavar="BIDS_DIR", help="the BIDS folder")
-    parser.add_argument("output_dir", type=Path, metavar="OUT", help="where results/ is made")
+    parser = add_command(
+        subparsers,
+        "run",
+        summary="run the workflow over a BIDS folder",
+        about="Run the workflow over a BIDS folder, called as BIDS-Apps are.",
+        example=EXAMPLE,
+    )
+    add_folders(parser)
     parser.add_argument(
         "level", choices=("participant", "group"), help="every session's maps, regions and features; or everything"
     )
-    parser.add_argument("--participant-label", nargs="+", metavar="LABEL", help="only these")
-    parser.add_argument("--session-label", nargs="+", metavar="LABEL", help="only these sessions of theirs")
-    parser.add_argument("--stage", nargs="+", default=[], metavar="STAGE", help="of qsm, anatomy, radiomics")
-    parser.add_argument("--paper", nargs="+", default=[], metavar="PAPER", help="only these studies, e.g. yan2021")
-    parser.add_argument("--work-dir", type=Path, help="for temporary files; the system's by default")
+    suggest(
+        parser.add_argument("--stage", nargs="+", default=[], metavar="STAGE", help="of qsm, anatomy, radiomics"),
+        STAGES,
+    )
+    suggest(
+        parser.add_argument("--paper", nargs="+", default=[], metavar="PAPER", help="only these studies, e.g. yan2021"),
+        PAPERS,
+    )
     parser.add_argument(
         "--skip-bids-validation", action="store_true",
         help="for calls written for other BIDS-Apps: what is read is always checked, the rest of the folder never",
     )  # fmt: skip
-    _add_common(parser)
+    add_sessions(parser)
+    add_common(parser)
     parser.set_defaults(command=run)
 
-    demo = subparsers.add_parser(
-        "demo", help="run the embedded simulated cohort",
-        description="Run the embedded simulated cohort to the papers' tables and figures. Research use only.",
-        epilog="example:\n  chiomics demo --cores 4", formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    demo = add_command(
+        subparsers,
+        "demo",
+        summary="run the embedded simulated cohort",
+        about="Run the embedded simulated cohort to the papers' tables and figures.",
+        example="chiomics demo /tmp/chiomics --cores 4",
+    )
     demo.add_argument("output_dir", type=Path, nargs="?", default=Path(), metavar="OUT", help="default: here")
-    _add_common(demo)
+    add_common(demo)
     demo.set_defaults(command=run_demo)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run over a BIDS folder; returns 0 only if all is done."""
-    from chiomics.commands.run_snakemake import configuration, from_here, nested, targets_of
+    from chiomics.commands.run_snakemake import targets_of
+
+    return run_targets(arguments, targets_of(arguments.level, arguments.stage, arguments.paper))
+
+
+def run_targets(arguments: argparse.Namespace, targets: list[str]) -> int:
+    """Make targets of a BIDS folder; returns 0 only if all is done."""
+    from chiomics.commands.run_snakemake import configuration, from_here, nested
     from chiomics.core.errors import InputError
 
     if not arguments.bids_dir.is_dir():
         raise InputError("the BIDS folder does not exist", file=arguments.bids_dir)
-    targets = targets_of(arguments.level, arguments.stage, arguments.paper)
     settings = configuration(
         arguments.bids_dir,
         participants=arguments.participant_label,
         sessions=arguments.session_label,
         settings=from_here(nested(arguments.config)),
     )
-    return _call(arguments, targets, settings, work_dir=arguments.work_dir)
+    return call_workflow(arguments, targets, settings, work_dir=arguments.work_dir)
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
@@ -70,29 +88,49 @@ def run_demo(arguments: argparse.Namespace) -> int:
     from chiomics.commands.run_snakemake import find_snakefile, from_here, nested
 
     demo = find_snakefile().parent / "config" / "demo.yaml"
-    return _call(arguments, ["all"], from_here(nested(arguments.config)), below=demo)
+    return call_workflow(arguments, ["all"], from_here(nested(arguments.config)), below=[demo])
 
 
-def _call(
+def call_workflow(
     arguments: argparse.Namespace,
     targets: list[str],
     settings: dict,
     *,
     work_dir: Path | None = None,
-    below: Path | None = None,
+    below: Sequence[Path] = (),
 ) -> int:
-    from chiomics.commands import run_call
-    from chiomics.commands.run_snakemake import find_snakefile, snakemake_line
+    """Call the workflow for some targets.
 
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        With `output_dir` and those of `add_common`.
+    targets : list of str
+        What is made.
+    settings : dict
+        What lies over the configuration files.
+    work_dir : Path, optional
+        For temporary files.
+    below : sequence of Path
+        Configuration files under that of the user.
+
+    Returns
+    -------
+    int
+        0 only if all is done.
+    """
+    from chiomics.commands import run_call
+    from chiomics.commands.run_snakemake import find_snakefile, merged, read_configuration, snakemake_line
+
+    for path in reversed([*below, *([arguments.configfile] if arguments.configfile else [])]):
+        settings = merged(read_configuration(path), settings)
     directory = arguments.output_dir.resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    given = [below] if below else []
-    given += [arguments.configfile.resolve()] if arguments.configfile else []
     line = snakemake_line(
         targets,
         snakefile=find_snakefile(),
         directory=directory,
-        configfiles=[*given, run_call.write_configuration(directory, settings)],
+        configfiles=[run_call.write_configuration(directory, settings)],
         cores=arguments.cores,
         mem_mb=arguments.mem_mb,
         profile=arguments.profile,
@@ -102,7 +140,21 @@ def _call(
     return run_call.call(line, directory, verbose=arguments.verbose or arguments.dry_run, work_dir=work_dir)
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    """Add what is read and where results go."""
+    parser.add_argument("bids_dir", type=Path, metavar="BIDS_DIR", help="the BIDS folder")
+    parser.add_argument("output_dir", type=Path, metavar="OUT", help="where results/ is made")
+
+
+def add_sessions(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of sessions of a BIDS folder."""
+    parser.add_argument("--participant-label", nargs="+", metavar="LABEL", help="only these")
+    parser.add_argument("--session-label", nargs="+", metavar="LABEL", help="only these sessions of theirs")
+    parser.add_argument("--work-dir", type=Path, help="for temporary files; the system's by default")
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that calls the workflow."""
     parser.add_argument("--cores", default="all", metavar="N", help="of this machine; all by default")
     parser.add_argument("--mem-mb", type=int, metavar="MB", help="memory that jobs may take together")
     parser.add_argument("--profile", metavar="NAME", help="e.g. slurm, or the folder of a workflow profile of yours")

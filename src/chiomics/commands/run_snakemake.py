@@ -111,6 +111,35 @@ def nested(settings: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def read_configuration(path: Path) -> dict[str, Any]:
+    """Read a configuration file.
+
+    Parameters
+    ----------
+    path : Path
+        YAML, or JSON.
+
+    Returns
+    -------
+    dict
+        Its keys, none for an empty file.
+
+    Raises
+    ------
+    InputError
+        Where it cannot be read, or holds something else than keys.
+    """
+    import yaml
+
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError("the configuration cannot be read", file=path, found=" ".join(str(error).split())) from error
+    if found is not None and not isinstance(found, dict):
+        raise InputError("the configuration has no keys", file=path, expected="key: value, see config/README.md")
+    return found or {}
+
+
 def from_here(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Make relative paths absolute where there is such a file: who types one means it from where they are.
 

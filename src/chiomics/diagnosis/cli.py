@@ -6,20 +6,20 @@ import argparse
 import sys
 from pathlib import Path
 
+from chiomics.core.command_line import add_command
+
 
 def register(subparsers: argparse._SubParsersAction) -> None:
     """Add the sub-command to the parser of `chiomics`."""
-    parser = subparsers.add_parser(
+    predicting = "chiomics diagnosis predict model.json features.parquet --out scores.tsv"
+    parser = add_command(
+        subparsers,
         "diagnosis",
-        help="apply a classifier that the workflow fitted",
-        description="Classifiers from radiomic features. Research use only, not for diagnosis.",
+        summary="apply a classifier of features that the workflow fitted",
+        example=predicting,
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    action = actions.add_parser(
-        "predict",
-        help="score the sessions of feature files",
-        description="Score sessions by a model file. Research use only, not for diagnosis.",
-    )
+    action = add_command(actions, "predict", summary="score the sessions of tables of features", example=predicting)
     action.add_argument("model", type=Path, metavar="MODEL", help="model file, JSON")
     tables = "tables of features: .parquet, .tsv or .csv"
     action.add_argument("features", type=Path, nargs="+", metavar="FEATURES", help=tables)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from chiomics.core.command_line import add_command
+
 
 def register(subparsers: argparse._SubParsersAction) -> None:
     """Add the sub-command to the command line."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "index",
-        help="list the sessions of a BIDS folder, check their inputs and write manifest.tsv",
-        description="Walk a BIDS folder, check every session from names, sidecars and image headers, and write one row "
+        summary="list the sessions of a BIDS folder, and what is left out and why",
+        about="Walk a BIDS folder, check every session from names, sidecars and image headers, and write one row "
         "per session and run. The workflow does the same before it builds its DAG.",
+        example="chiomics index /data/BIDS --participants 01 02 --output manifest.tsv",
     )
-    parser.add_argument("bids_dir", type=Path, metavar="BIDS_DIR")
+    parser.add_argument("bids_dir", type=Path, metavar="BIDS_DIR", help="the BIDS folder")
     parser.add_argument("--output", type=Path, default=Path("results/manifest.tsv"), help="default: %(default)s")
     parser.add_argument("--on-bad-session", choices=("exclude", "fail"), default="exclude", help="default: %(default)s")
     parser.add_argument("--acquisition", help="which of several GRE acquisitions, e.g. acq-highres or MEGRE")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from chiomics.core.command_line import add_command
 from chiomics.phantom.recipe import list_sessions, load_recipe
 
 
 def register(subparsers: argparse._SubParsersAction) -> None:
     """Add the sub-command ``phantom``."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "phantom",
-        help="simulate a cohort as a BIDS folder with its truth",
-        description="Simulate subjects whose susceptibility, lesions and group effects are known, as a BIDS folder.",
+        summary="simulate a cohort as a BIDS folder with its truth",
+        about="Simulate subjects whose susceptibility, lesions and group effects are known, as a BIDS folder.",
+        example="chiomics phantom /data/simulated --participant sub-MS01",
     )
     parser.add_argument("out", type=Path, help="BIDS folder to write")
     parser.add_argument("--recipe", type=Path, help="YAML recipe; default: the demonstration cohort")

@@ -6,16 +6,20 @@ import argparse
 import sys
 from pathlib import Path
 
+from chiomics.core.command_line import add_command
+
 #: Width of the progress bar in characters.
 BAR = 30
 
 
 def register(subparsers: argparse._SubParsersAction) -> None:
     """Add the sub-command to the parser of `chiomics`."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "radiomics",
-        help="radiomic features of an image and a mask",
-        description="Radiomic features that equal pyradiomics 3.0.1. Research use only.",
+        summary="extract the features of an image and a mask",
+        about="Extract radiomic features that equal those of pyradiomics 3.0.1.",
+        example="chiomics radiomics chi.nii.gz nuclei.nii.gz --labels 1 2 --gray-levels 32 64 -o features.tsv",
     )
     parser.add_argument("image", type=Path, help="image, NIfTI or any other format that SimpleITK reads")
     parser.add_argument("mask", type=Path, help="label image on the same voxels")
@@ -27,8 +31,12 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     levels.add_argument("--bin-width", type=float, nargs="+", metavar="W", help="bin widths, not the preset's")
     parser.add_argument("--labels", type=int, nargs="+", metavar="L", help="labels, all but 0 by default")
     parser.add_argument("--unit", choices=("ppm", "ppb"), help="unit of a susceptibility map, needed by zhang527")
-    parser.add_argument("--engine", choices=("chiomics", "pyradiomics"), default="chiomics")
-    parser.add_argument("--isolated-voxels", choices=("pyradiomics", "ibsi"), default="pyradiomics")
+    parser.add_argument(
+        "--engine", choices=("chiomics", "pyradiomics"), default="chiomics", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--isolated-voxels", choices=("pyradiomics", "ibsi"), default="pyradiomics", help="default: %(default)s"
+    )
     parser.add_argument("--wide", action="store_true", help="one row per label, one column per feature")
     parser.add_argument("-o", "--output", type=Path, help=".tsv, .csv or .parquet; the standard output by default")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")

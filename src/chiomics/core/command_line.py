@@ -1,0 +1,80 @@
+"""How every sub-command of `chiomics` is added: one style of help, with an example that can be copied."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+RESEARCH = "Research use only, not for diagnosis."
+_HEAD = "example:"
+ActionType = TypeVar("ActionType", bound=argparse.Action)
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Wraps what describes a command and leaves the lines of its example as they are typed."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith(_HEAD):
+            return "\n".join(indent + line for line in text.splitlines())
+        return super()._fill_text(text, width, indent)
+
+
+def add_command(
+    subparsers: argparse._SubParsersAction, name: str, *, summary: str, about: str = "", example: Iterable[str] | str
+) -> argparse.ArgumentParser:
+    """Add a sub-command.
+
+    Parameters
+    ----------
+    subparsers : argparse._SubParsersAction
+        Of `chiomics`, or of one of its commands.
+    name : str
+        What is typed.
+    summary : str
+        Its line in the list of commands.
+    about : str
+        What its own help begins with; the summary by default.
+    example : str or iterable of str
+        Lines to type, with `chiomics`.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        For its arguments.
+    """
+    lines = [example] if isinstance(example, str) else example
+    start = about or summary[0].upper() + summary[1:] + "."
+    return subparsers.add_parser(
+        name,
+        help=summary,
+        description=f"{start} {RESEARCH}",
+        epilog="\n".join([_HEAD, *(f"  {line}" for line in lines)]),
+        formatter_class=HelpFormatter,
+    )
+
+
+def suggest(action: ActionType, values: Iterable[str]) -> ActionType:
+    """Note values of an option that takes others as well, for the completion of shells; returns the option."""
+    action.suggested = tuple(values)  # type: ignore[attr-defined]
+    return action
+
+
+def examples_of(parser: argparse.ArgumentParser) -> list[str]:
+    """Return the lines of a command's example."""
+    return [line.strip() for line in (parser.epilog or "").splitlines()[1:]]
+
+
+def subcommands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of a command's own commands by their names."""
+    found: dict[str, Any] = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found.update(action.choices)
+    return found
+
+
+def summaries_of(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """Return the line of each of a command's own commands in its list."""
+    actions = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return {choice.dest: choice.help or "" for action in actions for choice in action._choices_actions}

@@ -1,0 +1,121 @@
+"""One style of help for every command, and what shells complete: the scripts are asked in the shells themselves."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+
+import pytest
+
+from chiomics.cli import build_parser, main
+from chiomics.commands.completion import walk, write_completion
+from chiomics.core.command_line import examples_of, subcommands_of
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+def parsers(parser=None, path=""):
+    """Yield every command with its words."""
+    parser = parser or build_parser()
+    for name, child in subcommands_of(parser).items():
+        yield f"{path} {name}".strip(), child
+        yield from parsers(child, f"{path} {name}".strip())
+
+
+EVERY = dict(parsers())
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_every_command_has_an_example_that_its_parser_takes(path):
+    examples = examples_of(EVERY[path])
+    assert examples
+    for line in examples:
+        words = shlex.split(line.replace('eval "$(', "").replace(')"', ""), comments=True)
+        words = words[: words.index("|")] if "|" in words else words
+        assert words[: 1 + len(path.split())] == ["chiomics", *path.split()], line
+        build_parser().parse_args(words[1:])
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_every_command_says_what_it_is_for_and_every_argument_what_it_means(path):
+    text = EVERY[path].format_help()
+    assert "Research use only, not for diagnosis." in " ".join(text.split())
+    for action in EVERY[path]._actions:
+        assert action.help or subcommands_of(EVERY[path]), f"{path}: {action.dest}"
+
+
+def ask(shell: str, lines: list[str], folder) -> list[set[str]]:
+    """Return what a shell offers behind each line."""
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    script = [write_completion(build_parser(), shell)]
+    if shell == "zsh":  # compadd and _files work in the line editor alone: here they say what they were given
+        script = ["compdef() { : }", "compadd() { shift; [[ $# -gt 0 ]] && print -l -- ${(M)@:#${PREFIX}*} }", *script]
+        script += ["_files() { print -l -- ${PREFIX}*(N) }"]
+    for line in lines:
+        words = line.split(" ")
+        if shell == "bash":
+            quoted = " ".join(map(shlex.quote, words))
+            script += [f"COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; COMPREPLY=(); _chiomics"]
+            script += ['printf "%s\\n" "${COMPREPLY[@]}"']
+        elif shell == "zsh":
+            quoted = " ".join(map(shlex.quote, words))
+            script += [f"words=({quoted}); CURRENT={len(words)}; PREFIX={shlex.quote(words[-1])}; _chiomics"]
+        else:
+            script += [f"complete -C {shlex.quote(line)}"]
+        script.append("echo '====='")
+    plain = {"bash": "--norc", "zsh": "-f", "fish": "--no-config"}[shell]
+    done = subprocess.run(
+        [shell, plain, "-c", "\n".join(script)],
+        cwd=folder, capture_output=True, text=True, check=True, env=os.environ | {"HOME": str(folder)},
+    )  # fmt: skip
+    assert not done.stderr, done.stderr
+    parts = done.stdout.split("=====\n")[:-1]
+    return [{line.split("\t")[0] for line in part.splitlines() if line} for part in parts]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_commands_options_and_choices_are_those_of_the_parsers(shell, tmp_path):
+    commands = list(walk(build_parser()))
+    starts = [f"chiomics {command.path} ".replace("  ", " ") for command in commands]
+    offered = ask(shell, [*starts, *(f"{start}-" for start in starts), *(f"{start}--" for start in starts)], tmp_path)
+    count = len(commands)
+    for number, command in enumerate(commands):
+        assert offered[number] >= {*command.commands, *command.values.words}, command.path
+        options = {name for option in command.options for name in option.names}
+        long = {name for name in options if name.startswith("--")}
+        assert offered[2 * count + number] == long, command.path
+        if shell != "fish":  # which offers the letters of short options behind a dash
+            assert offered[count + number] == options, command.path
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_values_and_files_are_offered_where_they_are_taken(shell, tmp_path):
+    (tmp_path / "my.yaml").touch()
+    (tmp_path / "mine").mkdir()
+    lines = [
+        "chiomics run BIDS OUT group --paper ya",
+        "chiomics run BIDS OUT group --stage qsm an",
+        "chiomics run BIDS OUT group --cores ",
+        "chiomics run BIDS OUT group --configfile my",
+        "chiomics qsm mi",
+        "chiomics radiomics image mask --unit p",
+        "chiomics rims pre",
+        "chiomics run rims pre",
+    ]
+    paper, stage, cores, file, folder, unit, action, none = ask(shell, lines, tmp_path)
+    assert paper == {"yan2021"}
+    assert stage == {"anatomy"}
+    assert cores == set()
+    assert file == {"my.yaml"}
+    assert {name.rstrip("/") for name in folder} == {"mine"}
+    assert unit == {"ppm", "ppb"}
+    assert action == {"predict"}
+    assert "predict" not in none, "the word after run is a folder, whatever its name"
+
+
+def test_the_command_writes_the_script(capsys):
+    assert main(["completion", "fish"]) == 0
+    assert capsys.readouterr().out.strip() == write_completion(build_parser(), "fish").strip()
