@@ -96,7 +96,7 @@ def unpack(phantom: Path, folder: Path) -> Path:
     """Write what the inversions read as float32, so that reading it does not count as their memory; add the noise."""
     from chiomics.qsm.reference import csf_mask
 
-    with np.load(phantom) as arrays:
+    with np.load(phantom, allow_pickle=False) as arrays:
         mask = arrays["mask"].astype(bool)
         clean = (arrays["loc"] * mask).astype(np.float32)
         magnitude = np.sqrt((arrays["mag"] ** 2).sum(axis=0)).astype(np.float32)
@@ -120,15 +120,21 @@ def measure(arguments: argparse.Namespace) -> tuple[float, ...]:
 
     folder = arguments.phantom
     inversion, parameters = RUNS[arguments.run]
-    mask, field = np.load(folder / "mask.npy"), np.load(folder / f"{arguments.field}.npy")
-    given = {"magnitude": np.load(folder / "magnitude.npy")} if inversion == "medi" else {}
-    given |= {"csf_mask": np.load(folder / "csf.npy")} if arguments.run == "MEDI+0" else {}
+    mask, field = (
+        np.load(folder / "mask.npy", allow_pickle=False),
+        np.load(folder / f"{arguments.field}.npy", allow_pickle=False),
+    )
+    given = {"magnitude": np.load(folder / "magnitude.npy", allow_pickle=False)} if inversion == "medi" else {}
+    given |= {"csf_mask": np.load(folder / "csf.npy", allow_pickle=False)} if arguments.run == "MEDI+0" else {}
     before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
     given |= {"noise": field_noise(field, mask)}
     given |= {"voxel_size": (1, 1, 1), "b0_direction": (0, 0, 1), "workers": arguments.workers}
     chi = invert(inversion, field, mask, parameters=parameters, backend=arguments.backend, **given)
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    truth, regions = np.load(folder / "chi.npy"), np.load(folder / "regions.npy")
+    truth, regions = (
+        np.load(folder / "chi.npy", allow_pickle=False),
+        np.load(folder / "regions.npy", allow_pickle=False),
+    )
     if "csf_mask" in given:
         chi = np.where(mask, chi + truth[given["csf_mask"]].mean(), 0)  # the truth's CSF is not zero
     return (

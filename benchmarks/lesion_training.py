@@ -40,7 +40,7 @@ def kept_head(seed: int, folder: Path) -> LesionHead:
                 temporary, **small, group=head.group, brain=head.brain, lesions=head.lesions.astype(np.int16),
                 voxel_size=head.voxel_size,
             )  # fmt: skip
-    with np.load(file) as kept:
+    with np.load(file, allow_pickle=False) as kept:
         images = {name: kept[name].astype(np.float32) for name in ("flair", "t1w", "priors")}
         return LesionHead(
             str(kept["group"]), **images, brain=kept["brain"], lesions=kept["lesions"], voxel_size=kept["voxel_size"]

@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("phantom")
     parser.add_argument("--presets", nargs="+", default=["default", "published"])
     arguments = parser.parse_args()
-    phantom = np.load(arguments.phantom)
+    phantom = np.load(arguments.phantom, allow_pickle=False)
     brain, labels = phantom["mask"], phantom["seg"]
     chi, local, total = (phantom[name].astype(np.float32) for name in ("chi", "loc", "tot"))
     magnitude, phase = (phantom[name].astype(np.float32) for name in ("mag", "phase"))

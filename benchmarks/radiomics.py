@@ -62,7 +62,7 @@ PICTOLOGICS = """
 import sys, time
 import numpy as np
 from pictologics.features.texture import calculate_all_texture_matrices as compute
-case = np.load(sys.argv[1])
+case = np.load(sys.argv[1], allow_pickle=False)
 args = dict(data=case["bins"], mask=case["mask"], n_bins=64, calc_gldzm=False)
 compute(**args)
 times = []

@@ -55,7 +55,7 @@ def simulated_session() -> dict[str, np.ndarray]:
             phase=np.angle(np.stack(subject.echoes)).astype(np.float32),
             affine=subject.affine, voxel_size=size,
         )  # fmt: skip
-    with np.load(SIMULATION) as arrays:
+    with np.load(SIMULATION, allow_pickle=False) as arrays:
         return dict(arrays)
 
 

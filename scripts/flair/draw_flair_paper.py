@@ -13,7 +13,7 @@ from chiomics.flair.images.prepare import Prepared
 log = start_log(snakemake.log[0])
 study = snakemake.params.study
 tables = {Path(path).stem: pd.read_csv(path, sep="\t") for path in snakemake.input.tables}
-with np.load(snakemake.input.maps) as found:
+with np.load(snakemake.input.maps, allow_pickle=False) as found:
     maps = dict(found)
 draw = import_module(f"chiomics.flair.{study}.figures").paper_figures
 figures = draw(

@@ -154,6 +154,29 @@ def test_a_foreign_model_file_is_refused(tmp_path):
         load_detector(file)
 
 
+@pytest.mark.parametrize(
+    ("array", "value", "said"),
+    [("left", 0, "trees are broken"), ("right", 10**6, "trees are broken"), ("feature", 10**6, "trees are broken"),
+     ("roots", -1, "trees are broken"), ("patch", [10**5] * 3, "patch"), ("voxel_size", [1e-6, 1, 1], "voxel_size")],
+)  # fmt: skip
+def test_a_forest_that_leads_in_a_circle_or_a_card_of_huge_images_is_refused(tmp_path, array, value, said):
+    """`left = 0` at every inner node is a way without an end: prediction would never come back."""
+    from chiomics.core.learning.weights import load_arrays, save_model
+
+    settings, file = make_settings(), tmp_path / "detector.safetensors"
+    save_detector(file, "aprl_rf", train("aprl_rf", SMALL, settings, seed=3), settings, {"patch": [9, 9, 9]})
+    arrays, card = load_arrays(file)
+    if array in arrays:
+        inner = arrays["left"] >= 0 if array != "roots" else slice(None)
+        arrays[array] = arrays[array].copy()
+        arrays[array][inner] = value
+    else:
+        card[array] = value
+    save_model(file, arrays, card)
+    with pytest.raises(InputError, match=said):
+        load_detector(file)
+
+
 def test_a_cohort_without_rims_stops_early():
     with pytest.raises(InputError, match="too few rim lesions"):
         check_lesions(SMALL.relabel(np.zeros(len(SMALL.table))), folds=5)

@@ -67,11 +67,13 @@ def build_name(suffix: str, extension: str = ".nii.gz", **entities: str | int | 
     Raises
     ------
     ValueError
-        For an entity that BIDS does not know.
+        For an entity that BIDS does not know, or one that names a folder.
     """
     unknown = set(entities) - set(ENTITY_ORDER)
     if unknown:
         raise ValueError(f"not BIDS entities: {sorted(unknown)}")
+    if leading := [str(value) for value in entities.values() if "/" in str(value)]:
+        raise ValueError(f"an entity names a folder: {leading}")
     pairs = [f"{key}-{entities[key]}" for key in ENTITY_ORDER if entities.get(key) not in (None, "")]
     return "_".join([*pairs, suffix]) + extension
 

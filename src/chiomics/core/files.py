@@ -9,19 +9,66 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from chiomics.core.errors import InputError
+
+#: Levels of a YAML file of a stranger's; the reader's time grows with their square.
+DEEPEST = 50
 
 
 def read_sidecar(path: str | Path) -> dict:
     """Read a JSON file, naming it where it does not parse."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError("the sidecar cannot be read", file=path, found=str(error), expected="JSON") from error
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Read a YAML file that a stranger may have written: plain values alone.
+
+    Raises
+    ------
+    InputError
+        Where it is no YAML, names a Python object, nests too deep, or repeats a part by reference: references
+        to references are gigabytes in ten lines.
+    """
+    import yaml
+
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                raise InputError(
+                    "the file repeats a part by reference", file=path, found="*", expected="it written out"
+                )
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise InputError("the file nests too deep", file=path, expected=f"{DEEPEST} levels at most")
+        return yaml.safe_load(text)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        if isinstance(error, InputError):
+            raise
+        found = " ".join(str(error).split())[:300]
+        raise InputError("the file cannot be read", file=path, found=found, expected="YAML of plain values") from error
+
+
+def require_inside(name: str, *, file: str | Path, key: str) -> None:
+    """Refuse a file's name, found in a file that a stranger may have written, that leads out of that file's folder.
+
+    Raises
+    ------
+    InputError
+        For an absolute path, and for one with ``..``.
+    """
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name:
+        raise InputError(f"{key}: it leads out of the folder", file=file, found=repr(name), expected="a name below it")
 
 
 def write_sidecar(path: str | Path, fields: dict) -> None:

@@ -6,6 +6,7 @@ scanner's z axis in world coordinates, is expressed in voxel axes here.
 
 from __future__ import annotations
 
+import math
 import zlib
 from pathlib import Path
 
@@ -15,6 +16,10 @@ import numpy as np
 from chiomics.core.errors import InputError
 from chiomics.core.files import atomic_write
 
+#: The most that deflate packs into a byte (RFC 1951: 258 bytes in 2 bits): what claims more is not whole.
+MOST_PACKED = 1032
+#: Voxels of a volume beyond which a header is taken for broken or hostile: a whole head at 0.2 mm has 0.7e9.
+MOST_VOXELS = 2**30
 #: The file that was opened last, which the record of an unexpected error names.
 LAST_READ = ""
 
@@ -76,7 +81,10 @@ def load_voxels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     LAST_READ = str(path)
     try:
         image = nib.load(path)
+        check_claim(image.shape, image.get_data_dtype().itemsize, path)
         voxels = np.asanyarray(image.dataobj)
+    except InputError:
+        raise
     except (OSError, EOFError, zlib.error, ValueError, nib.filebasedimages.ImageFileError) as error:
         raise InputError(
             "the image cannot be read, it may be cut short", file=path, found=str(error) or type(error).__name__
@@ -93,6 +101,36 @@ def load_voxels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     while voxels.ndim > 3 and voxels.shape[-1] == 1:
         voxels = voxels[..., 0]
     return voxels, _usable_affine(image, path)
+
+
+def check_claim(shape: tuple[int, ...], item_size: int, path: str | Path) -> None:
+    """Refuse a header that claims more voxels than its file can hold, before memory is asked for them.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the voxels.
+    item_size : int
+        Bytes of a voxel.
+    path : path-like
+        Holds header and voxels.
+
+    Raises
+    ------
+    InputError
+        Also for a volume of more than `MOST_VOXELS`.
+    """
+    if (volume := math.prod(shape[:3])) > MOST_VOXELS:
+        raise InputError(
+            "the image is larger than any head", file=path, found=f"{volume} voxels", expected=f"at most {MOST_VOXELS}"
+        )
+    kind, held = Path(path).suffix.lower(), Path(path).stat().st_size
+    factor = {".gz": MOST_PACKED, ".mgz": MOST_PACKED, ".nii": 1, ".mgh": 1}.get(kind, math.inf)
+    if (claimed := math.prod(shape) * item_size) > factor * held:
+        raise InputError(
+            "the image cannot be read, it is cut short", file=path, found=f"{held} bytes",
+            expected=f"{claimed} bytes of voxels" + ", packed" * (factor > 1),
+        )  # fmt: skip
 
 
 def _usable_affine(image: nib.spatialimages.SpatialImage, path: str | Path) -> np.ndarray:

@@ -22,6 +22,8 @@ from chiomics.index.names import NamedFile
 Matrix = tuple[tuple[float, float, float, float], ...]
 
 _COMPLEX_OR_COLOUR = frozenset((32, 128, 1792, 2048, 2304))
+#: As in `chiomics.core.images`.
+MOST_PACKED, MOST_VOXELS = 1032, 2**30
 _UNITS = {1: "metres", 3: "micrometres"}
 _TEMPLATE_CODES = frozenset((3, 4))
 
@@ -62,10 +64,10 @@ def read_header(bids_dir: str, file: NamedFile) -> Header:
     """
     check_content(file)
     path = f"{bids_dir}/{file.path}"
-    start = _read_start(path, file)
+    start, held = _read_start(path, file)
     for order in "<>":
         if start[:4] == struct.pack(f"{order}i", 348) and len(start) >= 348:
-            return _parse(start, order, file)
+            return _parse(start, order, file, held)
     return _read_with_nibabel(path, file)
 
 
@@ -82,17 +84,18 @@ def shared_grid(one: Header, other: Header) -> bool:
     return one.raw == other.raw or same_grid(one, other)
 
 
-def _read_start(path: str, file: NamedFile) -> bytes:
+def _read_start(path: str, file: NamedFile) -> tuple[bytes, int]:
+    """Read where the header is, and how many bytes the file has."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            start = os.read(descriptor, 1024)
+            start, held = os.read(descriptor, 1024), os.fstat(descriptor).st_size
         finally:
             os.close(descriptor)
     except OSError as error:
         raise InputError("the image cannot be read", file=file.path, found=error.strerror) from error
     if not path.endswith(".gz"):
-        return start
+        return start, held
     try:
         header = zlib.decompressobj(31).decompress(start, 540)
         if len(header) < 348 and len(start) == 1024:
@@ -100,10 +103,10 @@ def _read_start(path: str, file: NamedFile) -> bytes:
                 header = stream.read(540)
     except (zlib.error, EOFError, OSError) as error:
         raise InputError("the image is not gzip-compressed as its name says", file=file.path) from error
-    return header
+    return header, held
 
 
-def _parse(start: bytes, order: str, file: NamedFile) -> Header:
+def _parse(start: bytes, order: str, file: NamedFile, held: int) -> Header:
     dimensions = struct.unpack_from(f"{order}8h", start, 40)
     datatype = struct.unpack_from(f"{order}h", start, 70)[0]
     pixdim = struct.unpack_from(f"{order}8f", start, 76)
@@ -125,8 +128,27 @@ def _parse(start: bytes, order: str, file: NamedFile) -> Header:
         affine, qform = qform, None
     raw = start[40:56] + start[76:92] + start[252:328]
     header = _check(dimensions, datatype, start[123] & 7, affine, sform_code, raw, file)
+    _check_claim(header, struct.unpack_from(f"{order}h", start, 72)[0], held, file)
     header = header._replace(notes=notes)
     return header if qform is None else header._replace(codes=(sform_code, qform_code), qform=qform)
+
+
+def _check_claim(header: Header, bits: int, held: int, file: NamedFile) -> None:
+    """Refuse an image that claims more voxels than a head has, or than its file can hold, before a job reads it.
+
+    As `chiomics.core.images.check_claim`, whose module costs half a second of imports at every start of the workflow.
+    """
+    if (voxels := math.prod(header.shape)) > MOST_VOXELS:
+        raise InputError(
+            "the image is larger than any head", file=file.path, found=f"{voxels} voxels",
+            expected=f"at most {MOST_VOXELS}",
+        )  # fmt: skip
+    packed = file.path.endswith(".gz")
+    if (claimed := voxels * header.volumes * bits // 8) > held * (MOST_PACKED if packed else 1):
+        raise InputError(
+            "the file is cut short", file=file.path, found=f"{held} bytes",
+            expected=f"{claimed} bytes of voxels" + ", packed" * packed,
+        )  # fmt: skip
 
 
 def _spans_volume(rows: list[float]) -> bool:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from chiomics.core.cells import neutral_cell
+from chiomics.core.cells import plain_cell
 from chiomics.core.errors import InputError
 from chiomics.core.failures import OPTIONAL
 
@@ -225,7 +225,7 @@ def _some(keys: list[str], most: int = 3) -> str:
 
 def _to_text(value: object) -> str:
     if isinstance(value, str):
-        return neutral_cell(value if value.isprintable() else " ".join(value.split()))
+        return plain_cell(value)
     if isinstance(value, list):
         return json.dumps(value, ensure_ascii=False) if value else "[]"
     return "" if value is None else str(value)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from chiomics.core.cells import plain_cell
 from chiomics.core.errors import InputError
 from chiomics.core.files import write_text
 from chiomics.index.manifest import session_key
@@ -66,7 +67,9 @@ def write_rim_ratings(ratings: Sequence[dict] | None, path: str | Path) -> None:
     if ratings is None:
         Path(path).unlink(missing_ok=True)
         return
-    lines = ["\t".join(COLUMNS)] + ["\t".join(str(rating[column]) for column in COLUMNS) for rating in ratings]
+    lines = ["\t".join(COLUMNS)] + [
+        "\t".join(plain_cell(str(rating[column])) for column in COLUMNS) for rating in ratings
+    ]
     text = "\n".join(lines) + "\n"
     if not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != text:
         write_text(path, text)

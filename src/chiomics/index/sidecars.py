@@ -83,7 +83,7 @@ class Sidecars:
             # Not core.images.read_sidecar, whose module costs half a second of imports at every start of the workflow.
             try:
                 fields = _decode(Path(f"{self._bids_dir}/{path}").read_bytes(), path)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RecursionError) as error:
                 raise InputError("the sidecar cannot be read", file=path, found=str(error), expected="JSON") from error
             if not isinstance(fields, dict):
                 raise InputError("the sidecar does not hold fields", file=path, expected="a JSON object")

@@ -5,6 +5,7 @@ The order stays inside this stage: what enters and leaves it is in the order x, 
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chiomics.core.errors import InputError
-from chiomics.core.images import voxel_size
+from chiomics.core.images import check_claim, voxel_size
 from chiomics.core.space.volume import Volume
 
 if TYPE_CHECKING:
@@ -184,7 +185,11 @@ def _plain_voxels(path: str | Path) -> np.ndarray | None:
     kind = image.get_data_dtype()
     if image.ndim != 3 or image.dataobj.slope != 1 or image.dataobj.inter != 0 or kind.kind not in "iuf":
         return None
-    voxels = np.asanyarray(image.dataobj).T
+    check_claim(image.shape, kind.itemsize, path)
+    try:
+        voxels = np.asanyarray(image.dataobj).T
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise InputError("the image cannot be read, it may be cut short", file=path, found=str(error)) from error
     return voxels if kind.isnative else voxels.astype(kind.newbyteorder("="))
 
 

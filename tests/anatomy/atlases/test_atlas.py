@@ -152,6 +152,13 @@ def test_merged_labels_are_one_structure(tmp_path: Path, points: np.ndarray) -> 
         ({"image": None}, "image: does not fit the encoding"),
         ({"image": "gone.nii.gz"}, "gone.nii.gz: a file that atlas.yaml names is absent"),
         ({"template": {"image": "t1.nii.gz"}}, "template: wrong keys"),
+        ({"image": "../labels.nii.gz"}, "image: it leads out of the folder"),
+        ({"to_template": "/etc"}, "to_template: it leads out of the folder"),
+        ({"template": {"image": "../../t1.nii.gz", "contrast": "T1w"}}, "template.image: it leads out"),
+        (
+            {"encoding": "files", "image": None, "structures": {"PUT": {"L": "../l.nii.gz", "R": "r.nii.gz"}}},
+            "structures: it leads out",
+        ),
         ({"structures": {"PUT": {"L": 2, "R": 99}}}, r"structures\.PUT: no voxel has the label; found none of \[99\]"),
     ],
 )

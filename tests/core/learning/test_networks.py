@@ -9,7 +9,7 @@ from chiomics.core.learning.device import choose_device, seeded  # noqa: E402
 from chiomics.core.learning.gradcam import gradcam  # noqa: E402
 from chiomics.core.learning.resnet import BLOCKS, ResNet, count_parameters  # noqa: E402
 from chiomics.core.learning.sampling import random_batches, stratified_batches  # noqa: E402
-from chiomics.core.learning.weights import load_model, load_pretrained, save_model  # noqa: E402
+from chiomics.core.learning.weights import fill_network, load_model, load_pretrained, save_model  # noqa: E402
 
 
 @pytest.mark.parametrize(("depth", "published"), [(18, 11_689_512), (34, 21_797_672)])
@@ -95,6 +95,24 @@ def test_pretrained_weights_of_another_network_and_pickles_are_refused(tmp_path)
     torch.save(ResNet(3, 10), file)
     with pytest.raises(InputError, match="cannot be read"):
         load_pretrained(ResNet(3, 2), file)
+
+
+@pytest.mark.parametrize("width", [10**5, "wide", -1, None])
+def test_a_strangers_card_takes_no_memory_for_a_network_that_its_weights_do_not_fill(tmp_path, width):
+    import resource
+
+    file = tmp_path / "model.safetensors"
+    save_model(file, ResNet(1, 2, widths=(4, 4, 4, 4)).state_dict(), {"width": width})
+    state, card = load_model(file)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match="card"):
+        fill_network(lambda: ResNet(1, 2, widths=(card["width"],) * 4), state, file)
+    with pytest.raises(InputError, match="no network"):
+        fill_network(lambda: ResNet(1, 2, widths=card["absent"]), state, file)
+    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert taken < 200_000, "kB; the widest of the networks would take 2 TB"
+    filled = fill_network(lambda: ResNet(1, 2, widths=(4, 4, 4, 4)), state, file)
+    assert all(torch.equal(filled.state_dict()[name], tensor) for name, tensor in state.items())
 
 
 def test_gradcam_finds_the_only_place_that_counts():

@@ -11,6 +11,7 @@ import numpy as np
 
 from chiomics.anatomy.atlases.description import STRUCTURES, read_description, sources_by_side
 from chiomics.core.errors import InputError
+from chiomics.core.images import check_claim
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.transforms import Chain
 from chiomics.core.space.volume import Volume
@@ -192,6 +193,9 @@ def _open(path: Path, *, dimensions: int) -> nib.Nifti1Image:
     """Open an image of numbers with so many dimensions, without reading its voxels."""
     try:
         image = nib.load(path, keep_file_open=True)
+        check_claim(image.shape, image.get_data_dtype().itemsize, path)
+    except InputError:
+        raise
     except (OSError, nib.filebasedimages.ImageFileError) as error:
         raise InputError("the image cannot be read", file=path, found=str(error)) from error
     if len(image.shape) != dimensions or image.get_data_dtype().kind not in "iuf":

@@ -27,7 +27,7 @@ from pathlib import Path
 import yaml
 
 from chiomics.core.errors import InputError
-from chiomics.core.files import write_text
+from chiomics.core.files import read_yaml, require_inside, write_text
 
 #: The nuclei of Yan et al. (2021) and the tracts of Fiscone et al. (2023), by kind of atlas.
 STRUCTURES = {
@@ -70,13 +70,9 @@ def read_description(path: str | Path) -> dict:
         Where the file is absent or no YAML, or a key is unknown, absent or has a wrong value.
     """
     path = Path(path)
-    try:
-        description = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError("the atlas has no description", file=path, found=error.strerror) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError("the description cannot be read", file=path, found=str(error), expected="YAML") from error
-    return check_description(description, file=path)
+    if not path.is_file():
+        raise InputError("the atlas has no description", file=path)
+    return check_description(read_yaml(path), file=path)
 
 
 def write_description(path: str | Path, description: Mapping) -> None:
@@ -117,6 +113,14 @@ def check_description(fields: object, *, file: str | Path) -> dict:
     if template is not None and template["contrast"] not in CONTRASTS:
         refuse("template.contrast", "unknown value", template["contrast"], ", ".join(CONTRASTS))
     _check_structures(fields, refuse)
+    names = {"image": [fields.get("image", "")], "to_template": [fields.get("to_template", "")]}
+    names["template.image"] = [str((template or {}).get("image", ""))]
+    if fields["encoding"] == "files":
+        sides = [sources_by_side(value).values() for value in fields["structures"].values()]
+        names["structures"] = [name for sources in sides for files in sources for name in files]
+    for key, named in names.items():
+        for name in named:
+            require_inside(name, file=file, key=key)
     return fields
 
 

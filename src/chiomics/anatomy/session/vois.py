@@ -19,6 +19,7 @@ from scipy import ndimage
 from chiomics.anatomy.atlases.description import STRUCTURES
 from chiomics.anatomy.atlases.nuclei import label_of
 from chiomics.anatomy.tissue.tissue import CLASSES, relabel, white_matter_mask
+from chiomics.core.cells import plain_cell
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.files import atomic_write
 from chiomics.core.space.grids import check_same_grid
@@ -167,6 +168,7 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
         if table[column].dtype == bool:
             table[column] = table[column].astype(int)
     table = table.replace("", "n/a")
+    table = table.map(lambda cell: plain_cell(cell) if isinstance(cell, str) else cell)
     with atomic_write(path) as temporary:
         table.to_csv(temporary, sep="\t", index=False, na_rep="n/a", float_format="%.8g", lineterminator="\n")
 

@@ -23,13 +23,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
-import yaml
 
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.features.columns import COLUMNS, own_name
 from chiomics.core.features.files import RawTable, Source, name_columns
 from chiomics.core.features.names import is_alike, looks_like_feature, split_feature
 from chiomics.core.features.values import ALLOWED, read_numbers
+from chiomics.core.files import read_yaml
 
 KEYS = ("columns", "pattern", "file_pattern", "values", "constants", "participants")
 NOT_A_NUMBER = "not a number in the imported table"
@@ -52,7 +52,7 @@ def read_column_map(path: str | Path) -> dict:
     SettingError
         Where it has an unknown key, or a pattern that is none.
     """
-    found = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    found = read_yaml(path) or {}
     if not isinstance(found, dict) or (unknown := set(found) - set(KEYS)):
         shown = ", ".join(sorted(unknown)) if isinstance(found, dict) else type(found).__name__
         raise SettingError("the column map", file=path, found=shown, expected=", ".join(KEYS))

@@ -6,7 +6,7 @@ Arrays of other models, such as a forest's, are kept the same way; only what giv
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,51 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
     if card.get("weights_sha256") != hashlib.sha256(content).hexdigest():
         raise InputError("the weights are not those that the card describes", file=card_path(path))
     return {name: array.copy() for name, array in arrays.items()}, card
+
+
+def fill_network(build: Callable[[], nn.Module], state: Mapping[str, torch.Tensor], path: str | Path) -> nn.Module:
+    """Build the network that a card describes, once its weights are known to be of that network's shapes.
+
+    Before that nothing is allocated, so that a card of a stranger takes no more memory than the weights beside it.
+
+    Parameters
+    ----------
+    build : callable
+        Builds the network from the card.
+    state : mapping
+        Weights by name.
+    path : path-like
+        Their file, for the message.
+
+    Returns
+    -------
+    torch.nn.Module
+        With the weights.
+
+    Raises
+    ------
+    InputError
+        Where the card describes no network, or the weights are those of another.
+    """
+    import torch
+
+    try:
+        with torch.device("meta"):
+            expected = {name: tuple(tensor.shape) for name, tensor in build().state_dict().items()}
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        raise InputError(
+            "the card describes no network", file=card_path(path), found=f"{type(error).__name__}: {error}"
+        ) from error
+    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if found != expected:
+        wrong = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))[0]
+        raise InputError(
+            "the weights do not fit the card", file=path, found=f"{wrong}: {found.get(wrong, 'none')}",
+            expected=str(expected.get(wrong, "none")),
+        )  # fmt: skip
+    network = build()
+    network.load_state_dict(dict(state))
+    return network
 
 
 def card_path(path: str | Path) -> Path:

@@ -17,7 +17,7 @@ from scipy import ndimage
 from scipy.io import loadmat, savemat
 
 from chiomics.core.errors import InputError
-from chiomics.core.files import atomic_write, read_sidecar, write_sidecar
+from chiomics.core.files import atomic_write, read_sidecar, require_inside, write_sidecar
 from chiomics.core.space.volume import Volume
 
 #: Name of the list of a chain's files in its folder.
@@ -170,6 +170,8 @@ class Chain:
         folder = Path(folder)
         steps = []
         for listed in read_sidecar(folder / LIST_NAME)["Steps"]:
+            for name in listed["files"]:
+                require_inside(name, file=folder / LIST_NAME, key="files")
             files = [folder / name for name in listed["files"]]
             for file in files:
                 if not file.is_file():

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from chiomics.core.errors import InputError
-from chiomics.core.learning.weights import load_model
+from chiomics.core.learning.weights import fill_network, load_model
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.networks.architectures import Classifier
 from chiomics.flair.study.networks.final_model import network_of
@@ -45,12 +45,7 @@ def read_classifier(path: str | Path) -> tuple[Classifier, dict[str, Any]]:
     state, card = load_model(path)
     if card.get("kind") != KIND:
         raise InputError("not a model of FLAIR classifiers", file=path, found=str(card.get("kind")), expected=KIND)
-    model = network_of(card)
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise InputError("the weights do not fit the card", file=path, found=str(error).splitlines()[0]) from error
-    return model.eval(), card
+    return fill_network(lambda: network_of(card), state, path).eval(), card
 
 
 def sizes_of(card: Mapping[str, Any]) -> dict[str, int]:

@@ -69,7 +69,7 @@ def read_lesions(table: str | Path, features: str | Path, patches: str | Path, m
         Where the files do not belong together.
     """
     frame, values = pd.read_parquet(table), pd.read_parquet(features)
-    arrays = [np.load(path, mmap_mode="r") for path in (patches, masks)]
+    arrays = [np.load(path, mmap_mode="r", allow_pickle=False) for path in (patches, masks)]
     for path, count in ((features, len(values)), (patches, len(arrays[0])), (masks, len(arrays[1]))):
         if count != len(frame):
             raise InputError("not one row per lesion", file=path, found=f"{count}", expected=f"{len(frame)}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chiomics.core.errors import InputError
-from chiomics.core.learning.weights import load_arrays, save_model
+from chiomics.core.learning.weights import fill_network, load_arrays, save_model
 from chiomics.core.provenance import settings_of_model
 from chiomics.rims.detectors.arms import ARMS
 from chiomics.rims.detectors.forest import Forest, read_features
@@ -22,6 +22,8 @@ FORMAT = "chiomics rim detector 1"
 NOTICE = "Research use only: no output of this detector supports a diagnosis."
 #: Arrays of a `Scaler`, in its order.
 SCALES = ("median", "mean", "sd", "image_mean", "image_sd")
+#: Arrays of a forest: where its trees begin, and per node of all trees its children, question and answer.
+FOREST = ("roots", "left", "right", "feature", "limit", "share")
 #: Prefix of the arrays that are weights of a network.
 WEIGHTS = "weights."
 
@@ -120,17 +122,48 @@ def load_detector(path: str | Path, *, device: str = "cpu") -> tuple[Any, dict[s
     arrays, card = load_arrays(path)
     if card.get("format") != FORMAT or card.get("arm") not in ARMS:
         raise InputError("the file is no rim detector", file=path, found=str(card.get("format")), expected=FORMAT)
+    _check_sizes(card, path)
     kind = ARMS[card["arm"]].kind
     if kind == "score":
         return LoadedLine(arrays["line"], card["prior"]), card
     scaler = Scaler(card["features"], *(arrays[f"scaler.{name}"] for name in SCALES))
     if kind == "forest":
-        parts = [arrays[name] for name in ("roots", "left", "right", "feature", "limit", "share")]
+        _check_forest(arrays, len(scaler.names), path)
+        parts = [arrays[name] for name in FOREST]
         return LoadedForest(scaler, ARMS[card["arm"]].features, *parts, card["prior"]), card
-    return _load_network(arrays, card, scaler, device), card
+    return _load_network(arrays, card, scaler, device, path), card
 
 
-def _load_network(arrays: Mapping[str, np.ndarray], card: Mapping[str, Any], scaler: Scaler, device: str) -> Any:
+def _check_sizes(card: Mapping[str, Any], path: str | Path) -> None:
+    """Refuse a card whose voxels or patch would take any memory that there is."""
+    for key, least, most in (("voxel_size", 0.1, 10), ("patch", 1, 256)):
+        given = card.get(key, [least] * 3 if key == "patch" else None)
+        numbers = isinstance(given, list) and len(given) == 3 and all(type(one) in (int, float) for one in given)
+        if not numbers or not all(least <= one <= most for one in given):
+            raise InputError(
+                f"the card's {key}", file=path, found=str(given)[:80], expected=f"three, {least} to {most}"
+            )
+
+
+def _check_forest(arrays: Mapping[str, np.ndarray], features: int, path: str | Path) -> None:
+    """Refuse trees of a stranger that lead nowhere, or in a circle, which would be walked for ever."""
+    nodes = np.arange(len(arrays["left"]))
+    inner = arrays["left"] >= 0
+    children = np.stack([arrays["left"][inner], arrays["right"][inner]])
+    whole = (
+        {arrays[name].shape for name in FOREST[1:]} == {nodes.shape}
+        # Children come after their parent, so that every way ends.
+        and bool((children > nodes[inner]).all() and (children < len(nodes)).all())
+        and bool(((arrays["roots"] >= 0) & (arrays["roots"] < len(nodes))).all() and len(arrays["roots"]))
+        and bool(((arrays["feature"] >= 0) & (arrays["feature"] < features)).all())
+    )
+    if not whole:
+        raise InputError("the forest's trees are broken", file=path, expected="nodes whose children come after them")
+
+
+def _load_network(
+    arrays: Mapping[str, np.ndarray], card: Mapping[str, Any], scaler: Scaler, device: str, path: str | Path
+) -> Any:
     from chiomics.core.learning.device import torch_missing
 
     if why := torch_missing():
@@ -142,9 +175,12 @@ def _load_network(arrays: Mapping[str, np.ndarray], card: Mapping[str, Any], sca
     from chiomics.rims.detectors.network import Network, build_network
 
     settings = {**card["network"], "voxel_size": card["voxel_size"], "masked": card["masked"]}
-    model = build_network(card["arm"], settings, features=len(scaler.names), patch=tuple(card["patch"]))
     weights = {name.removeprefix(WEIGHTS): torch.from_numpy(array) for name, array in arrays.items() if WEIGHTS in name}
-    model.load_state_dict(weights)
+
+    def build() -> Any:
+        return build_network(card["arm"], settings, features=len(scaler.names), patch=tuple(card["patch"]))
+
+    model = fill_network(build, weights, path)
     where = choose_device(device)
     return Network(model.to(where).eval(), scaler, settings, card["prior"], History(), where)
 
