@@ -16,7 +16,7 @@ READY := $(VENV)/.ready
 TORCH ?= yes
 TORCH_INDEX ?=
 
-.PHONY: install demo test test-all test-slurm lint format bench lock clean
+.PHONY: install demo test test-all test-slurm lint format docs bench lock clean
 
 install: $(READY)
 
@@ -67,6 +67,16 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
+# The documentation as a site, in an environment of its own: build/docs/index.html. A warning is an error.
+docs: build/docs-env/.ready
+	NO_MKDOCS_2_WARNING=1 build/docs-env/bin/mkdocs build --strict
+	@echo "Open in a browser: build/docs/index.html    (with search: $(PYTHON) -m http.server --directory build/docs)"
+
+build/docs-env/.ready: requirements-docs.lock
+	$(PYTHON) -m venv --clear build/docs-env
+	build/docs-env/bin/pip install --quiet --require-hashes -r requirements-docs.lock
+	@touch $@
+
 bench: install
 	$(BIN)/python -m benchmarks
 
@@ -74,6 +84,8 @@ bench: install
 lock:
 	uv pip compile pyproject.toml --extra reference --extra learning --extra dev --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements.lock
 	uv pip compile requirements-build.in -c requirements.lock --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements-build.lock
+	$(PYTHON) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['docs'], sep='\n')" | \
+		uv pip compile - --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -o requirements-docs.lock
 
 # Snakemake's record of how results were made (.snakemake) stays: without it a change of settings plans nothing.
 clean:
