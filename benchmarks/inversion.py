@@ -102,7 +102,7 @@ def unpack(phantom: Path, folder: Path) -> Path:
         magnitude = np.sqrt((arrays["mag"] ** 2).sum(axis=0)).astype(np.float32)
         np.save(folder / "chi.npy", arrays["chi"].astype(np.float32))
         np.save(folder / "regions.npy", arrays["seg"])
-        np.save(folder / "csf.npy", csf_mask(arrays["R2"], mask, voxel_size=(1, 1, 1)))
+        np.save(folder / "csf.npy", csf_mask(arrays["R2"], mask, voxel_size=(1, 1, 1), field_strength=3.0))
     deviation = FIELD_NOISE * np.median(magnitude[mask]) / np.maximum(magnitude, 1e-6 * magnitude.max())
     noise = np.random.default_rng(0).standard_normal(mask.shape) * deviation
     np.save(folder / "mask.npy", mask)

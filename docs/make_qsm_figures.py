@@ -92,7 +92,7 @@ def map_subject(subject: SimulatedSubject, acquisition: dict, workers: int) -> d
             total["fields"], total["mask"], names=total["names"], inverse_sd=total["inverse_sd"],
             quality=total["quality"], b0_direction=b0, preset_name=preset, **settings,
         )  # fmt: skip
-        fluid = csf_mask(r2star, local["mask"], voxel_size=size)
+        fluid = csf_mask(r2star, local["mask"], voxel_size=size, field_strength=acquisition["field_strength"])
 
         weighted = preset == "default"
 

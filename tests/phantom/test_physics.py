@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from chiomics.core.units import radians_per_ppm
+from chiomics.phantom.head.tissue import relative_r2star
 from chiomics.phantom.scanner.field import dipole_field, shim
 from chiomics.phantom.scanner.kspace import crop_kspace, finer_grid
 from chiomics.phantom.scanner.signal import add_noise, echo_signals, steady_state, wrapped_phase
@@ -144,6 +145,14 @@ def test_vendor_integers_decode_to_the_phase(flavour, low, high):
     step = 2 * np.pi / 4096 if flavour == "siemens" else 1e-3
     decoded = (stored * step - np.pi) if flavour == "siemens" else stored * step
     assert np.abs(np.angle(np.exp(1j * (decoded - phase)))).max() < step * 1.01  # one quantisation step
+
+
+def test_decay_follows_the_field_strength():
+    # Peters et al. (2007): T2* of white matter at 1.5, 3 and 7 T; ratios are kept to a hundredth.
+    for strength, milliseconds in ((1.5, 66.2), (3.0, 53.2), (7.0, 26.8)):
+        assert relative_r2star(strength) == pytest.approx(53.2 / milliseconds, abs=0.006)
+    strengths = np.array([0.3, 1.0, 1.5, 2.9, 3.0, 4.7, 7.0, 9.4])
+    assert (np.diff([relative_r2star(strength) for strength in strengths]) > 0).all()
 
 
 def test_the_ernst_angle_gives_most_signal():

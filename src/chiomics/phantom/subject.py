@@ -164,7 +164,7 @@ def image_subject(
     outside = np.where(anatomy.brain, 0, chi)
     background = dipole_field(outside, exterior=exterior, smoothing=SMOOTHING * float(fine_voxel.max()), **physics)
     field = shim(background + local, anatomy.brain, voxel_size=fine_voxel, order=recipe["phase"]["shim_order"])
-    r2star, t1, proton_density = relaxation_maps(anatomy, properties)
+    r2star, t1, proton_density = relaxation_maps(anatomy, properties, field_strength=acquisition["field_strength"])
     transverse = steady_state(
         proton_density, t1, repetition_time=acquisition["repetition_time"], flip_angle=acquisition["flip_angle"]
     )

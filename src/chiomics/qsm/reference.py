@@ -1,10 +1,11 @@
 """Zero reference of χ: cerebrospinal fluid found by R2* and geometry, the whole brain, or none.
 
 χ is known up to a constant. The fluid of the lateral ventricles has a low R2* and lies near the middle of the brain:
-voxels with R2* < 5 1/s deep in the brain are grouped and the largest groups within a sphere around the centre are taken
-(Liu et al. 2018, MEDI+0, Magn Reson Med 79:2795). The value is the median after outliers (choroid plexus, veins) are
-trimmed. R2* needs three echoes. Without it, or where too few voxels are found, the whole brain is the reference and the
-result says that it is not to be trusted.
+voxels with R2* < 5 1/s at 3 T, deep in the brain, are grouped and the largest groups within a sphere around the centre
+are taken (Liu et al. 2018, MEDI+0, Magn Reson Med 79:2795). The threshold follows the field strength as R2* of tissue
+does, for fields around air and iron dephase the signal of fluid, too, the faster the stronger B0. The value is the
+median after outliers (choroid plexus, veins) are trimmed. R2* needs three echoes. Without it, or where too few voxels
+are found, the whole brain is the reference and the result says that it is not to be trusted.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from scipy import ndimage
 
 from chiomics.core.errors import SettingError
 
-#: R2* of fluid is below this, in 1/s (MEDI, SEPIA).
+#: R2* of fluid is below this in 1/s at 3 T (MEDI, SEPIA), and below this multiple of it at other field strengths in T:
+#: R2* of white matter relative to 3 T (Peters et al. 2007, Magn Reson Imaging 25:748).
 CSF_R2STAR = 5.0
+RELATIVE_R2STAR = ((1.5, 3.0, 7.0), (0.80, 1.0, 1.98))
 #: Radius of the central sphere and depth below the brain's surface, in mm (MEDI: 30 and 10).
 CENTRAL_RADIUS, DEPTH = 30.0, 10.0
 #: Groups of voxels taken inside the sphere (MEDI).
@@ -71,7 +74,32 @@ class Reference:
         }
 
 
-def csf_mask(r2star: np.ndarray, brain_mask: np.ndarray, *, voxel_size: Sequence[float]) -> np.ndarray:
+def csf_r2star(field_strength: float) -> float:
+    """Return the R2* below which a voxel may be fluid.
+
+    Parameters
+    ----------
+    field_strength : float
+        In T.
+
+    Returns
+    -------
+    float
+        In 1/s: 4 at 1.5 T, 5 at 3 T, 9.9 at 7 T, on straight lines between these and beyond 7 T, 4 below 1.5 T.
+
+    References
+    ----------
+    Peters et al. 2007, Magn Reson Imaging 25:748.
+    """
+    (low, middle, high), ratios = RELATIVE_R2STAR
+    if field_strength <= middle:
+        return CSF_R2STAR * float(np.interp(field_strength, (low, middle), ratios[:2]))
+    return CSF_R2STAR * (1 + (ratios[2] - 1) * (field_strength - middle) / (high - middle))
+
+
+def csf_mask(
+    r2star: np.ndarray, brain_mask: np.ndarray, *, voxel_size: Sequence[float], field_strength: float
+) -> np.ndarray:
     """Find ventricular fluid by low R2* near the middle of the brain.
 
     Parameters
@@ -82,6 +110,8 @@ def csf_mask(r2star: np.ndarray, brain_mask: np.ndarray, *, voxel_size: Sequence
         Brain.
     voxel_size : sequence of 3 floats
         In mm.
+    field_strength : float
+        In T.
 
     Returns
     -------
@@ -94,7 +124,7 @@ def csf_mask(r2star: np.ndarray, brain_mask: np.ndarray, *, voxel_size: Sequence
     """
     size = np.asarray(voxel_size, float)
     deep = ndimage.distance_transform_edt(brain_mask, sampling=size) > DEPTH
-    candidates = deep & (r2star < CSF_R2STAR)
+    candidates = deep & (r2star < csf_r2star(field_strength))
     groups, count = ndimage.label(candidates)
     if count == 0:
         return candidates

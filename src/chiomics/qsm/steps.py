@@ -27,7 +27,7 @@ from chiomics.qsm.phase.field_noise import field_noise
 from chiomics.qsm.phase.phase_sign import WRONG_BELOW, check_phase_sign
 from chiomics.qsm.qc_figure import write_qc_figure
 from chiomics.qsm.r2star import fit_r2star
-from chiomics.qsm.reference import csf_mask, find_reference
+from chiomics.qsm.reference import csf_mask, csf_r2star, find_reference
 
 log = logging.getLogger(__name__)
 
@@ -244,7 +244,9 @@ def invert_dipole(
     """
     inside, affine = read_image(mask)
     inside, size = inside > 0, voxel_size(affine)
-    fluid = None if r2star is None else csf_mask(read_image(r2star)[0], inside, voxel_size=size)
+    fluid, strength = None, float(files.field_strength)
+    if r2star is not None:
+        fluid = csf_mask(read_image(r2star)[0], inside, voxel_size=size, field_strength=strength)
     brain_info = {
         key: value
         for key, value in read_sidecar(brain_sidecar).items()
@@ -280,6 +282,7 @@ def invert_dipole(
                 | {"Inversion": inversion, "InversionParameters": complete_parameters(inversion, parameters)}
                 | {"DataWeights": settings["data_weights"], "FieldNoise": noise, "MapVoxels": int(inside.sum())}
                 | {"PhaseSignContrast": contrast, "PhaseSignWarning": warning}
+                | ({"ReferenceMaxR2star": csf_r2star(strength)} if reference.method == "csf" else {})
                 | reference.sidecar()
                 | {"Backend": settings["backend"], "Sources": [*dict.fromkeys(sources)], "GeneratedBy": generated_by()},
             )

@@ -115,8 +115,12 @@ def chi_map(
     return chi
 
 
-def relaxation_maps(anatomy: Anatomy, properties: SubjectTissue) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def relaxation_maps(
+    anatomy: Anatomy, properties: SubjectTissue, *, field_strength: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return R2* (1/s), T1 (s) and proton density, with partial volume of fluid, grey and white matter.
+
+    R2* follows the field strength; T1, which changes no more than the contrast, is that of 3 T.
 
     Parameters
     ----------
@@ -124,6 +128,8 @@ def relaxation_maps(anatomy: Anatomy, properties: SubjectTissue) -> tuple[np.nda
         Labels and partial-volume fractions.
     properties : SubjectTissue
         What was drawn for the subject.
+    field_strength : float
+        In T.
 
     Returns
     -------
@@ -132,7 +138,7 @@ def relaxation_maps(anatomy: Anatomy, properties: SubjectTissue) -> tuple[np.nda
     """
     rows = tissue.tissue_table()
     return (
-        mixed_map(anatomy, properties.r2star),
+        mixed_map(anatomy, properties.r2star) * np.float32(tissue.relative_r2star(field_strength)),
         mixed_map(anatomy, {label: row["t1"] for label, row in rows.items()}),
         mixed_map(anatomy, {label: row["proton_density"] for label, row in rows.items()}),
     )
