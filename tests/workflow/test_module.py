@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.bids_trees import make_bids_tree, multi_echo
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTER = """
@@ -41,3 +45,38 @@ def test_the_workflow_is_a_module_of_another(tmp_path):
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "results/phantom/participants.tsv").read_text().splitlines()) == 4
     assert (tmp_path / "results/manifest.tsv").is_file()
+
+
+#: An outer workflow that shows which sessions the rules of this one hold for.
+PATTERNS = """
+module chiomics:
+    snakefile: "{root}/Snakefile"
+    config: config["chiomics"]
+
+use rule * from chiomics as chiomics_*
+
+print(*(f"FOLDER {{rule.name}} {{rule.wildcard_constraints['folder']}}" for rule in workflow.rules
+        if "folder" in rule.wildcard_constraints), sep="\\n")
+"""
+
+
+def folders_by_rule(folder, bids):
+    """Return the pattern of the folder wildcard by rule, of those that map sessions."""
+    folder.mkdir()
+    (folder / "Snakefile").write_text(PATTERNS.format(root=ROOT))
+    (folder / "config.yaml").write_text(json.dumps({"chiomics": {"bids_dir": str(bids)}}))
+    done = run(folder, "--list-rules")
+    assert done.returncode == 0, done.stderr
+    found = dict(re.findall(r"^FOLDER (\S+) (.+)$", done.stdout + done.stderr, flags=re.MULTILINE))
+    return {name: pattern for name, pattern in found.items() if re.search(r"reconstruct_qsm|map_anatomy", name)}
+
+
+def test_sessions_are_listed_in_a_pattern_only_where_the_cohort_is_mixed(tmp_path):
+    alike = folders_by_rule(tmp_path / "alike", make_bids_tree(tmp_path / "bids", multi_echo("{01,02,03}")))
+    assert alike, "the rules have a pattern"
+    assert not [pattern for pattern in alike.values() if "sub-0" in pattern], "a list slows every match down"
+    spec = multi_echo("{01,02}", echoes=4) | multi_echo("03", echoes=2)
+    mixed = folders_by_rule(tmp_path / "mixed", make_bids_tree(tmp_path / "other", spec))
+    of_maps = [pattern for name, pattern in mixed.items() if "reconstruct_qsm" in name]
+    sessions = [[name for name in ("sub-01", "sub-02", "sub-03") if re.fullmatch(pattern, name)] for pattern in of_maps]
+    assert sorted(sessions) == [["sub-01", "sub-02"], ["sub-03"]], "each rule holds for its own sessions alone"
