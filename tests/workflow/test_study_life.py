@@ -69,6 +69,13 @@ def make_older(run, name):
         sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"StageVersion": "0"}, indent=2) + "\n")
 
 
+def make_ten_years_older(folder):
+    """Set back the times of all files, in their order."""
+    for path in folder.rglob("*"):
+        earlier = path.stat().st_mtime_ns - 10 * 365 * 86_400 * 10**9
+        os.utime(path, ns=(earlier, earlier))
+
+
 @pytest.mark.slow
 def test_a_study_through_the_years_equals_one_made_at_once(workflow, tmp_path):
     bids, run = tmp_path / "bids", workflow(tmp_path / "bids", "years")
@@ -120,6 +127,9 @@ def test_a_study_through_the_years_equals_one_made_at_once(workflow, tmp_path):
     assert run.plan(TARGET, config=config) == {}, "the data set's place is no cause"
     run.folder = run.folder.rename(tmp_path / "results moved too")
     assert run.plan(TARGET, config=config) == {}, "nor is that of the results"
+    for folder in (bids, run.folder):
+        make_ten_years_older(folder)
+    assert run.plan(TARGET, config=config) == {}, "scripts of another checkout are newer than all that they made"
 
     # Reconfigured: a grey level more, beside the tables there are; then what the preset's file holds.
     preset["gray_levels"] = [16, 32]
@@ -164,8 +174,12 @@ def test_a_study_through_the_years_equals_one_made_at_once(workflow, tmp_path):
     earlier = {name: text for name, text in content(run).items() if "mineGL16_" not in name}
     assert earlier == content(at_once)
     before = {path: path.stat().st_mtime_ns for path in (run.folder / "results").rglob("*") if path.is_file()}
-    for reading in ("--summary", "--list-untracked"):
-        run.run(TARGET, config=config, options=(reading,))
+    for reading in (("--summary",), ("--list-untracked",), ("--list-changes", "params"), ("--list-changes", "input")):
+        done = run.run(TARGET, config=config, options=reading)
+        check(done)
+        assert "update pending" not in done.stdout
+        if "--list-changes" in reading:
+            assert "results/" not in done.stdout, "nothing has changed"
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 

@@ -10,6 +10,7 @@ from chiomics.study.attic import set_aside
 from chiomics.study.descriptions import write_descriptions
 from chiomics.study.members import GroupResult, update_members
 from chiomics.study.versions import CodeVersions, count_versions, say_upgrade, seconds_of
+from snakemake.settings.enums import RerunTrigger
 
 RESULTS = "results"
 #: Stages that make something of every session, with the rules whose time a redo costs.
@@ -187,6 +188,37 @@ def read_record_of_others():
     records.__init__ = begin_elsewhere
 
 
+def leave_code_to_versions():
+    """Let scripts that an upgrade or another checkout brings be no cause by their time: versions of stages say what is old.
+
+    Whoever types --rerun-triggers gets what was typed.
+    """
+    asked, everything = type(workflow).rerun_triggers, frozenset(RerunTrigger.all())
+
+    def without_code(self):
+        found = frozenset(asked.fget(self))
+        return found - {RerunTrigger.CODE} if found == everything else found
+
+    type(workflow).rerun_triggers = property(without_code)
+
+
+def list_changed_parameters_alone():
+    """Mend `--list-changes params`, which names an output of every job, also where no parameter changed (Snakemake 9.27)."""
+    records = getattr(snakemake.persistence, "PersistenceBase", None)
+    changed = getattr(records, "params_changed", None)
+    if changed is None:
+        return
+
+    def changed_alone(self, job, file=None):
+        found = changed(self, job, file=file)
+        return found or type(found)()
+
+    records.params_changed = changed_alone
+
+
+if workflow.is_main_process:
+    leave_code_to_versions()
+    list_changed_parameters_alone()
 if not config["features"] and workflow.is_main_process and KEEP_MANIFEST not in os.environ:
     BEFORE_PLANS.append(look_at_code_versions)
     DEFERRED.append(open_study)
