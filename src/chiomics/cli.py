@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from chiomics.core.command_line import HelpFormatter
 from chiomics.core.errors import InputError
-from chiomics.core.logs import start_log
+from chiomics.core.logs import speak_any_letter, start_log
 from chiomics.core.provenance import find_version
 
 #: Modules that register the sub-commands, in the order of the help.
@@ -74,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0, 2 where the input cannot be used, or what the sub-command returns.
     """
+    speak_any_letter()
     parsed = build_parser().parse_args(arguments)
     start_log()
     try:

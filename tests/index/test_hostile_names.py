@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import shutil
 import struct
@@ -135,3 +136,18 @@ def test_a_sidecar_that_nests_without_end_costs_its_session_alone(bids):
     (bids / "sub-02/anat/sub-02_echo-1_part-mag_MEGRE.json").write_text("[" * 200_000)
     rows = {row["session"]: row["status"] for row in index_bids(bids)}
     assert rows == {"sub-01": "included", "sub-02": "excluded"}
+
+
+def test_names_that_are_no_text_are_passed_over_and_said(bids, tmp_path, caplog):
+    for name in (
+        b"derivatives/l\xe4sion/sub-01/anat/a.nii.gz",
+        b"sub-01/anat/sub-01_l\xe4sion_mask.nii.gz",
+        b"sub-\xe4/a",
+    ):
+        path = bids / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    rows = index_bids(bids, cache=tmp_path / "cache.json")
+    write_manifest(rows, tmp_path / "manifest.tsv")
+    assert [row["session"] for row in read_manifest(tmp_path / "manifest.tsv")] == ["sub-01"]
+    assert "not in UTF-8" in caplog.text

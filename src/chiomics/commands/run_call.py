@@ -62,7 +62,7 @@ def call(line: Sequence[str], directory: Path, *, verbose: bool = False, work_di
         Where another run is at work in the folder.
     """
     print("snakemake " + shlex.join(line), flush=True)
-    environment = dict(os.environ)
+    environment = dict(os.environ) | {"PYTHONUTF8": "1"}
     if work_dir is not None:
         work_dir.mkdir(parents=True, exist_ok=True)
         environment["TMPDIR"] = str(work_dir.resolve())
@@ -72,7 +72,7 @@ def call(line: Sequence[str], directory: Path, *, verbose: bool = False, work_di
         lift_stale_lock([*program, *line], directory)
     began = time.time()
     shown = {} if verbose else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen([*program, *line], env=environment, text=True, errors="replace", **shown) as process:  # type: ignore[call-overload]
+    with subprocess.Popen([*program, *line], env=environment, encoding="utf-8", errors="replace", **shown) as process:  # type: ignore[call-overload]
         if not planning:
             _record(directory, process.pid)
         try:
@@ -107,7 +107,7 @@ def lift_stale_lock(line: Sequence[str], directory: Path) -> None:
         return
     record = Path(directory, RECORD)
     try:
-        owner = json.loads(record.read_text())
+        owner = json.loads(record.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         owner = {}
     by_hand = f"if it is dead: {shlex.join(line[:3])} --directory {shlex.quote(str(directory))} --unlock, then again"

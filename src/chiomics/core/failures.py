@@ -11,7 +11,9 @@ import errno
 import fcntl
 import json
 import logging
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,8 +25,13 @@ logger = logging.getLogger(__name__)
 
 #: What a session can be mapped without: losing it is no failure of the session.
 OPTIONAL = frozenset(("T1w", "FLAIR", "DWI", "lesions", "nuclei", "tracts"))
-#: A full disk, a quota, too many open files, a disk that fails.
-_OF_THE_MACHINE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO, errno.EROFS))
+#: A full disk, a quota, a limit on files, a disk or a server that fails.
+_OF_THE_MACHINE = frozenset((
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EROFS,
+    errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN,
+))  # fmt: skip
+#: Bytes below which a disk counts as full: programs such as ANTs say no more than that they could not write.
+_FULL = 2**20
 
 
 def last_read() -> str:
@@ -128,20 +135,22 @@ def remembered_failure(
     """Record an error that leaves the block, as `record_failure` does, and let it go on.
 
     An error that nobody foresaw is recorded too, with its traceback in the log and the image that was read last: one
-    session must not stop the cohort. Settings that cannot be used, and a machine without memory or disk, are not the
-    session's fault and leave no record.
+    session must not stop the cohort. Settings that cannot be used, and a machine without memory or disk or with a disk
+    that fails, are not the session's fault and leave no record, whatever the error is called that they ended in.
     """
     try:
         yield
     except (SettingError, MemoryError):
         raise
     except InputError as error:
+        if _is_of_the_machine(error, failed_dir):
+            raise
         record_failure(
             failed_dir, session, error, inputs=inputs, settings=settings, stage=stage, accepted=accepted
         )  # fmt: skip
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        if _is_of_the_machine(error, failed_dir):
             raise
         logger.exception("%s: an unexpected error", session)
         at = last_read()
@@ -151,6 +160,25 @@ def remembered_failure(
             failed_dir, session, reason, inputs=inputs, settings=settings, stage=stage, accepted=accepted
         )  # fmt: skip
         raise
+
+
+def _is_of_the_machine(error: BaseException, failed_dir: str | Path) -> bool:
+    """Tell whether an error, or one that it came from, is no fault of the session."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MemoryError) or (isinstance(seen, OSError) and seen.errno in _OF_THE_MACHINE):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    full = [str(place) for place in (Path(failed_dir), Path(tempfile.gettempdir())) if _is_full(place)]
+    if full:
+        logger.error("the disk is full, which may be why: %s", ", ".join(full))
+    return bool(full)
+
+
+def _is_full(place: Path) -> bool:
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return shutil.disk_usage(place).free < _FULL
 
 
 @dataclass(frozen=True)

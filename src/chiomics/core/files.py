@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -16,6 +19,8 @@ import numpy as np
 
 from chiomics.core.errors import InputError
 
+#: Letters of paths that shells and the argument parsers of ANTs, FSL and MRtrix3 leave as they are.
+_PLAIN = re.compile(r"[A-Za-z0-9_./+=:@%~-]*")
 #: Levels of a YAML file of a stranger's; the reader's time grows with their square.
 DEEPEST = 50
 
@@ -94,6 +99,45 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def plain_folder(folder: str | Path) -> Iterator[Path]:
+    """Give a folder a name that programs' argument parsers take: a blank, comma or bracket parts it for some of them.
+
+    Parameters
+    ----------
+    folder : path-like
+        It exists.
+
+    Returns
+    -------
+    Path
+        The folder itself where its name is plain, else a link to it below that of temporary files, removed at the end.
+
+    Raises
+    ------
+    InputError
+        Where there is no folder of temporary files with a plain name either.
+    """
+    folder = Path(folder).absolute()
+    if _PLAIN.fullmatch(str(folder)):
+        yield folder
+        return
+    for place in (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"):
+        if _PLAIN.fullmatch(place) and os.access(place, os.W_OK):
+            break
+    else:
+        raise InputError(
+            "programs that are called take no such path, and no other can be had", file=folder,
+            expected="letters, digits and _ . - in the names of folders, or in TMPDIR",
+        )  # fmt: skip
+    own = Path(tempfile.mkdtemp(prefix="chiomics-", dir=place))
+    try:
+        (own / "folder").symlink_to(folder, target_is_directory=True)
+        yield own / "folder"
+    finally:
+        shutil.rmtree(own)
 
 
 def _plain(value: object) -> object:

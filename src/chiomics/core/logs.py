@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import time
@@ -11,6 +12,18 @@ from pathlib import Path
 from types import TracebackType
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+
+def speak_any_letter() -> None:
+    """Let the terminal's streams take every letter, χ among them, and every name of a file, whatever the locale says.
+
+    In the locale C they are ASCII, and a single χ would end the program; terminals take UTF-8 all the same.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            utf8 = any(name in stream.encoding.lower() for name in ("utf", "ascii", "ansi"))
+            # Names of files need not be text at all.
+            stream.reconfigure(encoding="utf-8" if utf8 else None, errors="surrogateescape" if utf8 else "replace")
 
 
 def start_log(path: str | Path | None = None, *, level: int = logging.INFO) -> logging.Logger:
@@ -28,6 +41,7 @@ def start_log(path: str | Path | None = None, *, level: int = logging.INFO) -> l
     logging.Logger
         The package's logger.
     """
+    speak_any_letter()
     if path is None:
         handler: logging.Handler = logging.StreamHandler()
     else:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +69,7 @@ def find_participants(
     for pipeline in pipelines(bids_dir, derivatives):
         places.append((f"derivatives/{pipeline}/", f"{bids_dir}/derivatives/{pipeline}"))
     for prefix, folder in places:
-        with os.scandir(folder) as entries:
+        with _scan(folder) as entries:
             for entry in entries:
                 if entry.name.startswith("sub-") and entry.is_dir():
                     participants.setdefault(entry.name, []).append((f"{prefix}{entry.name}/", entry.path))
@@ -84,6 +85,23 @@ def find_participants(
     return sorted(shared), {name: participants[name] for name in sorted(participants)}
 
 
+@contextmanager
+def _scan(folder: str | Path) -> Iterator[Iterator[os.DirEntry]]:
+    """Scan a folder for names that are text: tables and sidecars could not hold others."""
+    with os.scandir(folder) as entries:
+        yield (entry for entry in entries if entry.name.isascii() or _is_text(entry))
+
+
+def _is_text(entry: os.DirEntry) -> bool:
+    try:
+        entry.name.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(entry.path).decode(errors="replace")
+        logger.warning("%s: not read, as its name is not in UTF-8 (convmv renames such files)", shown)
+        return False
+    return True
+
+
 def _beside(bids_dir: str, path: str) -> list[tuple[str, str]]:
     """Name what lies beside the folders of a pipeline's participants, by participant: files, and nested folders."""
     last = path.rpartition("/")[2]
@@ -92,7 +110,7 @@ def _beside(bids_dir: str, path: str) -> list[tuple[str, str]]:
         return [(f"sub-{name[0][4:]}", path)]
     if not Path(bids_dir, path).is_dir():
         return []
-    with os.scandir(f"{bids_dir}/{path}") as entries:
+    with _scan(f"{bids_dir}/{path}") as entries:
         found = [(match[0], f"{path}/{entry.name}") for entry in entries if (match := _PARTICIPANT.match(entry.name))]
     # A folder may be called as the participant is, without sub-.
     return [(f"sub-{last}", path), *sorted(found)]
@@ -105,7 +123,7 @@ def _volumes_below(folder: str, prefix: str, depth: int = 0) -> list[tuple[str, 
     of DICOM is not walked.
     """
     found = []
-    with os.scandir(folder) as entries:
+    with _scan(folder) as entries:
         for entry in entries:
             path, name = f"{prefix}{entry.name}", _PARTICIPANT.search(f"{prefix}{entry.name}")
             if entry.name.startswith("."):
@@ -142,7 +160,7 @@ def pipelines(bids_dir: str, derivatives: str | Sequence[str]) -> list[str]:
         return sorted(names)
     if not folder.is_dir():
         return []
-    with os.scandir(folder) as entries:
+    with _scan(folder) as entries:
         names = sorted(
             entry.name
             for entry in entries
@@ -156,7 +174,7 @@ def pipelines(bids_dir: str, derivatives: str | Sequence[str]) -> list[str]:
 
 def _walk(folder: str, prefix: str, found: list[WalkedFile], depth: int = 0) -> None:
     """Add the files of a participant, of its sessions, and of the datatype folders of both."""
-    with os.scandir(folder) as entries:
+    with _scan(folder) as entries:
         for entry in entries:
             name = entry.name
             if name.startswith("."):

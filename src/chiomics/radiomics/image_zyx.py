@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chiomics.core.errors import InputError
-from chiomics.core.images import check_claim, voxel_size
+from chiomics.core.images import check_claim, read_to_the_end, voxel_size
 from chiomics.core.space.volume import Volume
 
 if TYPE_CHECKING:
@@ -179,17 +179,18 @@ def _plain_voxels(path: str | Path) -> np.ndarray | None:
     if not str(path).endswith((".nii", ".nii.gz")):
         return None
     try:
-        image = nib.load(path)
-    except (OSError, nib.filebasedimages.ImageFileError):
-        return None
-    kind = image.get_data_dtype()
+        image = nib.load(path, keep_file_open=True)
+        kind = image.get_data_dtype()
+        check_claim(image.shape, kind.itemsize, path)
+        # Of any other image too: ITK gives zeros for what a damaged file lacks, and says nothing.
+        voxels = read_to_the_end(image, path)
+    except InputError:
+        raise
+    except (OSError, EOFError, zlib.error, ValueError, nib.filebasedimages.ImageFileError) as error:
+        raise InputError("the image cannot be read, it may be cut short", file=path, found=str(error)) from error
     if image.ndim != 3 or image.dataobj.slope != 1 or image.dataobj.inter != 0 or kind.kind not in "iuf":
         return None
-    check_claim(image.shape, kind.itemsize, path)
-    try:
-        voxels = np.asanyarray(image.dataobj).T
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError("the image cannot be read, it may be cut short", file=path, found=str(error)) from error
+    voxels = voxels.T
     return voxels if kind.isnative else voxels.astype(kind.newbyteorder("="))
 
 

@@ -86,6 +86,14 @@ def test_an_atlas_is_downloaded_once_and_then_works_without_a_network(server: Se
         np.testing.assert_array_equal(share.voxels, second[key].voxels)
 
 
+def test_an_atlas_that_is_there_is_read_and_nothing_is_written(server: Server, tmp_path: Path) -> None:
+    """A cache of many users, or one in an image, cannot be written."""
+    folder = fetch_atlas(_entry(server, tmp_path), tmp_path / "cache").folder
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in folder.iterdir()}
+    fetch_atlas(_entry(server, tmp_path), tmp_path / "cache")
+    assert {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in folder.iterdir()} == before
+
+
 def test_another_file_than_the_pinned_one_is_refused_and_not_kept(server: Server, tmp_path: Path) -> None:
     entry = _entry(server, tmp_path)
     pinned, entry["files"][0]["sha256"] = entry["files"][0]["sha256"], "0" * 64

@@ -11,6 +11,7 @@ import http.client
 import json
 import logging
 import os
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ import yaml
 from chiomics.anatomy.atlases.atlas import Atlas, read_atlas
 from chiomics.anatomy.atlases.description import check_description, write_description
 from chiomics.core.errors import InputError, SettingError
-from chiomics.core.files import atomic_write, write_sidecar
+from chiomics.core.files import atomic_write, read_yaml, write_sidecar
 
 #: Seconds without a byte after which a server counts as silent.
 TIMEOUT = 60
@@ -40,8 +41,17 @@ def known_atlases() -> dict[str, dict]:
 
 
 def default_cache() -> Path:
-    """Return the folder of fetched atlases in the user's cache (``XDG_CACHE_HOME``, else ``~/.cache``)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chiomics" / "atlases"
+    """Return the folder of fetched atlases: ``CHIOMICS_ATLASES``, or one in the user's cache.
+
+    The cache is ``XDG_CACHE_HOME``, else ``~/.cache``; for a user without a home, one below that of temporary files.
+    """
+    if given := os.environ.get("CHIOMICS_ATLASES"):
+        return Path(given)
+    cache = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return Path(cache or Path.home() / ".cache") / "chiomics" / "atlases"
+    except RuntimeError:  # a number that no list of users holds, as in a container
+        return Path(tempfile.gettempdir()) / f"chiomics-{os.getuid()}" / "atlases"
 
 
 def fetch_atlas(entry: str | Mapping, cache_dir: str | Path) -> Atlas:
@@ -75,8 +85,17 @@ def fetch_atlas(entry: str | Mapping, cache_dir: str | Path) -> Atlas:
             log.info("%s: in the cache", path)
         else:
             _download(file["url"], path, file["sha256"], _absent(entry, folder))
-    write_description(folder / "atlas.yaml", entry["atlas"])
+    if not _is_described(folder / "atlas.yaml", entry["atlas"]):
+        write_description(folder / "atlas.yaml", entry["atlas"])
     return read_atlas(folder)
+
+
+def _is_described(path: Path, description: Mapping) -> bool:
+    """Tell whether a description is there already: a cache of many users may be one that they cannot write."""
+    try:
+        return read_yaml(path) == dict(description)
+    except InputError:
+        return False
 
 
 def missing_atlases(

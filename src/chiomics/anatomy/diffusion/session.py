@@ -18,7 +18,7 @@ from chiomics.anatomy.registration.ants import Chain
 from chiomics.anatomy.registration.settings import Settings
 from chiomics.core.bids import build_name, parse_name
 from chiomics.core.errors import InputError, SettingError
-from chiomics.core.files import read_sidecar, write_sidecar
+from chiomics.core.files import plain_folder, read_sidecar, write_sidecar
 from chiomics.core.space.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -74,11 +74,15 @@ def trace_session(
     segmentation, out_dir = Path(segmentation), Path(out_dir)
     from_template = Chain.read(segmentation / TO_TEMPLATE).inverse()
     brain = Volume.read(segmentation / BRAIN)
-    tracts = trace_tracts(
-        series, atlas.structures(), anatomy=Volume.read(segmentation / ANATOMY), anatomy_mask=brain,
-        atlas_to_anatomy=atlas.to_template().then(from_template), anatomy_to_gre=Chain.read(segmentation / TO_GRE),
-        gre=gre, registration=registration, settings=settings, scratch=scratch,
-    )  # fmt: skip
+    Path(scratch).mkdir(parents=True, exist_ok=True)
+    # nipype quotes no names.
+    with plain_folder(scratch) as plain:
+        tracts = trace_tracts(
+            series, atlas.structures(), anatomy=Volume.read(segmentation / ANATOMY), anatomy_mask=brain,
+            atlas_to_anatomy=atlas.to_template().then(from_template),
+            anatomy_to_gre=Chain.read(segmentation / TO_GRE), gre=gre, registration=registration, settings=settings,
+            scratch=plain,
+        )  # fmt: skip
     write_traced(tracts, out_dir, fields=atlas.sidecar())
     return tracts
 

@@ -16,6 +16,7 @@ from scipy import ndimage
 from chiomics.anatomy.registration import fsl
 from chiomics.anatomy.registration.mutual_information import normalised_mutual_information
 from chiomics.anatomy.registration.settings import LevelSettings, Settings
+from chiomics.core.files import plain_folder
 from chiomics.core.space.grids import coarsen, crop, same_grid, widen
 from chiomics.core.space.transforms import Chain, Step, itk_image, read_matrix, resample
 from chiomics.core.space.volume import Volume
@@ -104,17 +105,17 @@ def register(
     moving, moving_mask = _moved(moving, -here), _moved(moving_mask, -here)
     further = tuple((_moved(one, -here), _moved(other, -there), weight) for one, other, weight in further)
     matrix = _shift(-there) @ matrix @ _shift(here)
-    with tempfile.TemporaryDirectory(dir=out_dir, prefix=".ants_") as scratch:
-        chain = Chain.from_matrix(matrix, Path(scratch, "start.mat"))
+    with tempfile.TemporaryDirectory(dir=out_dir, prefix=".ants_") as own, plain_folder(own) as scratch:
+        chain = Chain.from_matrix(matrix, scratch / "start.mat")
         linear = [stage for stage in STAGES[kind] if stage != "nonlinear"]
         for stage in linear:
             pairs = [(moving, fixed, 1.0)]
-            chain = _run(stage, getattr(settings, stage), pairs, moving_mask, fixed_mask, chain, Path(scratch))
+            chain = _run(stage, getattr(settings, stage), pairs, moving_mask, fixed_mask, chain, scratch)
         if "nonlinear" in STAGES[kind]:
             pairs = [(moving, fixed, 1.0), *further]
-            chain = _run("nonlinear", settings.nonlinear, pairs, moving_mask, fixed_mask, chain, Path(scratch))
+            chain = _run("nonlinear", settings.nonlinear, pairs, moving_mask, fixed_mask, chain, scratch)
         first = Chain((chain.steps[0],)).matrix()
-        first = Chain.from_matrix(_shift(there) @ first @ _shift(-here), Path(scratch, "centred_back.mat"))
+        first = Chain.from_matrix(_shift(there) @ first @ _shift(-here), scratch / "centred_back.mat")
         return Chain((*first.steps, *chain.steps[1:])).write(out_dir)
 
 

@@ -17,6 +17,7 @@ import nibabel as nib
 import numpy as np
 
 from chiomics.core.errors import SettingError
+from chiomics.core.files import plain_folder
 from chiomics.core.space.transforms import RAS_TO_LPS, Chain, Step
 from chiomics.core.space.volume import Volume
 
@@ -64,8 +65,7 @@ def register(
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out_dir, prefix=".fsl_") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(dir=out_dir, prefix=".fsl_") as own, plain_folder(own) as folder:
         files = {}
         for key, volume in {
             "moving": moving, "fixed": fixed, "moving_weight": moving_mask, "fixed_weight": fixed_mask
@@ -86,12 +86,12 @@ def extract_brain(image: Volume, *, out_dir: str | Path) -> Volume:
     """Find the brain with BET, its centre estimated robustly; booleans on the image's grid."""
     fsl = _interfaces("bet")
     Path(out_dir).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out_dir, prefix=".fsl_") as name:
-        head, brain = Path(name, "head.nii.gz"), Path(name, "brain.nii.gz")
+    with tempfile.TemporaryDirectory(dir=out_dir, prefix=".fsl_") as own, plain_folder(own) as folder:
+        head, brain = folder / "head.nii.gz", folder / "brain.nii.gz"
         image.write(head)
         bet = fsl.BET(in_file=head, out_file=brain, mask=True, robust=True, frac=FRACTION, output_type="NIFTI_GZ")
-        bet.run(cwd=name)
-        return image.like(Volume.read(Path(name, "brain_mask.nii.gz")).voxels > 0.5)
+        bet.run(cwd=str(folder))
+        return image.like(Volume.read(folder / "brain_mask.nii.gz").voxels > 0.5)
 
 
 def world_matrix(flirt: np.ndarray, moving: Volume, fixed: Volume) -> np.ndarray:

@@ -8,6 +8,7 @@ the files and the calls of ANTs hold the other way round.
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from scipy import ndimage
 from scipy.io import loadmat, savemat
 
 from chiomics.core.errors import InputError
-from chiomics.core.files import atomic_write, read_sidecar, require_inside, write_sidecar
+from chiomics.core.files import atomic_write, plain_folder, read_sidecar, require_inside, write_sidecar
 from chiomics.core.space.volume import Volume
 
 #: Name of the list of a chain's files in its folder.
@@ -202,14 +203,18 @@ def resample(volume: Volume, onto: Volume, chain: Chain, *, interpolation: str =
     """
     from chiomics.core.space.ants_images import ants
 
-    moved = ants.apply_transforms(
-        itk_image(Volume(np.broadcast_to(np.float32(0), onto.voxels.shape[:3]), onto.affine)),
-        itk_image(volume),
-        ants_list(chain),
-        interpolator=INTERPOLATORS[interpolation],
-        whichtoinvert=[step.is_matrix and step.inverted for step in reversed(chain.steps)],
-        singleprecision=False,
-    ).numpy()
+    with ExitStack() as named:
+        files = ants_list(chain)
+        folders = {str(Path(file).parent) for file in files}
+        plain = {folder: named.enter_context(plain_folder(folder)) for folder in sorted(folders)}
+        moved = ants.apply_transforms(
+            itk_image(Volume(np.broadcast_to(np.float32(0), onto.voxels.shape[:3]), onto.affine)),
+            itk_image(volume),
+            [str(plain[str(Path(file).parent)] / Path(file).name) for file in files],
+            interpolator=INTERPOLATORS[interpolation],
+            whichtoinvert=[step.is_matrix and step.inverted for step in reversed(chain.steps)],
+            singleprecision=False,
+        ).numpy()
     if interpolation != "linear":
         moved = moved > 0.5 if volume.voxels.dtype == bool else np.rint(moved).astype(volume.voxels.dtype)
     return Volume(moved, onto.affine)

@@ -8,11 +8,13 @@ outside the template nothing is brain, deep inside everything is; in between the
 from __future__ import annotations
 
 import logging
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from nilearn.datasets import load_mni152_brain_mask
 from scipy import ndimage
 
+from chiomics.core.files import plain_folder
 from chiomics.core.images import voxel_size
 
 #: Resolution of the registration and standard deviation of the smoothing of both masks, in mm.
@@ -60,14 +62,21 @@ def mend_by_template(mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, 
         "mask": to_ants(upper_head, template.affine), "aff_metric": "meansquares", "random_seed": 1,
         "aff_iterations": (200, 100), "aff_shrink_factors": (3, 1), "aff_smoothing_sigmas": (2, 0),
     }  # fmt: skip
-    rigid = ants.registration(fixed, moving, type_of_transform="Similarity", **options)
-    path = ants.registration(
-        fixed, moving, type_of_transform="Affine", initial_transform=rigid["fwdtransforms"][0], **options
-    )["fwdtransforms"]
-    inverse = [True] * len(path)
-    expected = ants.apply_transforms(grid, to_ants(brain, template.affine), path, whichtoinvert=inverse).numpy() > 0.5
-    above = ants.apply_transforms(grid, options["mask"], path, whichtoinvert=inverse).numpy() > 0.5
-    scales = np.linalg.svd(ants.read_transform(path[0]).parameters[:9].reshape(3, 3), compute_uv=False)
+    with TemporaryDirectory() as own, plain_folder(own) as folder:
+        rigid = ants.registration(
+            fixed, moving, type_of_transform="Similarity", outprefix=str(folder / "rigid"), **options
+        )
+        path = ants.registration(
+            fixed, moving, type_of_transform="Affine", initial_transform=rigid["fwdtransforms"][0],
+            outprefix=str(folder / "affine"), **options,
+        )["fwdtransforms"]  # fmt: skip
+        inverse = [True] * len(path)
+        carried = (
+            ants.apply_transforms(grid, image, path, whichtoinvert=inverse).numpy() > 0.5
+            for image in (to_ants(brain, template.affine), options["mask"])
+        )
+        expected, above = carried
+        scales = np.linalg.svd(ants.read_transform(path[0]).parameters[:9].reshape(3, 3), compute_uv=False)
     overlap = 2 * (expected & mask & above).sum() / max((expected & above).sum() + (mask & above).sum(), 1)
     log.info("template brain: overlap %.3f, scales %s", overlap, np.round(scales, 2).tolist())
     if overlap < MIN_DICE or not SCALES[0] <= scales.min() <= scales.max() <= SCALES[1]:
