@@ -9,6 +9,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chiomics.core.errors import InputError
 from chiomics.core.features.table import open_features
@@ -187,6 +189,39 @@ def test_a_site_without_training_subjects_is_refused():
     )
     with pytest.raises(InputError, match="unknown site"):
         predict(record, make_tidy().assign(site="d"))
+
+
+def test_a_covariate_that_new_sessions_lack_is_named(caplog):
+    cohort, settings = build(make_tidy(), adjust="regression", adjust_for=["age"])
+    record = describe_model(
+        cohort, list_models(settings)["DN"], settings, definition=OF, source="tests", simulated=True
+    )
+    new = make_tidy(6)
+    predict(
+        record, new.assign(age=new["age"].astype(str).where(new["participant"] != new["participant"].iloc[0], "n/a"))
+    )
+    assert "covariate age: 1 of" in caplog.text
+    with pytest.raises(InputError, match="no session has a value of the covariate age"):
+        predict(record, new.assign(age="n/a"))
+
+
+@settings(max_examples=4, derandomize=True, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([7.0, np.nan]))
+def test_order_and_what_the_model_does_not_use_change_no_score(saved, tidy, tmp_path_factory, seed, constant):
+    record = read_model(saved)
+    expected = predict(record, tidy)
+    rng = np.random.default_rng(seed)
+    rows, columns, names = (rng.permutation(one) for one in (len(tidy), tidy.columns, list("abc")))
+    folder = tmp_path_factory.mktemp("files")
+    first = tidy[tidy["feature"] == tidy["feature"].iloc[0]]
+    unused = first[:5].assign(participant="sub-unused", voi="other")
+    more = [first.assign(feature="Flat", value=constant), unused]
+    for number, name in enumerate(names):
+        part = pd.concat([tidy.iloc[rows][columns][number::3], *(more if number == 0 else [])]).assign(unknown="x")
+        part.to_parquet(folder / f"{name}.parquet")
+    left_out = LeftOut()
+    pd.testing.assert_frame_equal(predict(record, open_features(folder.iterdir()), left_out), expected)
+    assert [row[1] for row in left_out.rows] == ["sub-unused"]
 
 
 @pytest.mark.parametrize("change", [{"format": "other"}, {"format_version": 2}, {"predictors": None}, {}])

@@ -152,6 +152,9 @@ def test_sites_that_cannot_serve_stop_the_study():
     with pytest.raises(InputError, match="one participant alone"):
         check_study(cohort_of(alone, **keys)[0], SETTINGS | keys)
     check_study(cohort_of(TIDY, **keys)[0], SETTINGS | keys)
+    half = TIDY.assign(site=TIDY["site"].where(TIDY["participant"] > "sub-11", TIDY["site"].str.lower()))
+    with pytest.raises(InputError, match="site: one word in two spellings; found 'A', 'a'"):
+        check_study(cohort_of(half, **keys)[0], SETTINGS | keys)
     found = site_table(cohort_of(tied)[0], SETTINGS).iloc[0]
     assert found["auc"] == 1 and found["tied"] and "AUC 1.00" in say_site(site_table(cohort_of(tied)[0], SETTINGS))
     assert not site_table(cohort_of(TIDY)[0], SETTINGS)["tied"].any()

@@ -49,6 +49,16 @@ READ = {
     "names as R and others write them": TIDY.rename(
         columns={"participant": "Subject.ID", "image_type": "ImageType", "feature_class": "Feature class"}
     ).to_csv(index=False).encode(),
+    "whole names of features, as pivot_longer leaves them": TIDY.assign(
+        feature=TIDY["image_type"] + "_" + TIDY["feature_class"] + "_" + TIDY["feature"]
+    ).drop(columns=["image_type", "feature_class"]).to_csv(index=False).encode(),
+    "whole names of features beside their class": TIDY.assign(feature="original_glcm_" + TIDY["feature"]).to_csv(
+        index=False
+    ).encode(),
+    "filters in capitals": TIDY.assign(image_type="Original").to_csv(index=False).encode(),
+    "signs without a width": TIDY.assign(
+        group=TIDY["group"].where(TIDY["participant"] > "sub-03", TIDY["group"] + "\u200b")
+    ).to_csv(index=False).encode(),
     "pandas' index": TIDY.rename_axis("Unnamed: 0").to_csv().encode(),
     "the region before the feature": wide(of_features(lambda name: f"DN_{name}")).encode(),
     "the region behind the feature": wide(of_features(lambda name: f"{name}_DN")).encode(),
@@ -91,6 +101,17 @@ REFUSED = {
     "zeros lost in some rows": (
         TEXT.replace("sub-00,", "sub-0,", 3), ("two names", "sub-0 and sub-00"),
     ),
+    "a feature per row and a participant per column": (
+        wide_table(TIDY).set_index("participant").filter(like="glcm").T.to_csv(), ("transpose", "original_glcm_Con"),
+    ),
+    "a feature's whole name of another class": (
+        TIDY.assign(feature="original_glrlm_" + TIDY["feature"]).to_csv(index=False),
+        ("contradict", "original_glrlm_Contrast with feature_class glcm"),
+    ),
+    "a feature's whole name of no filter": (
+        TIDY.assign(feature="fancy_glcm_" + TIDY["feature"]).to_csv(index=False), ("fancy is no filter",),
+    ),
+    "no class": (TIDY.drop(columns="feature_class").to_csv(index=False), ("feature_class", "row 2")),
     "two names of a session": (
         TIDY.assign(session=np.where(TIDY["feature"] == "Id", "ses-01", "1")).to_csv(index=False),
         ("session of sub-00", "1 and ses-01"),
@@ -196,6 +217,17 @@ def test_other_tables_of_participants_are_named(tmp_path, caplog):
 def test_features_that_many_lack_are_named(caplog):
     build_cohort(TIDY[(TIDY["feature"] != "Id") | (TIDY["site"] == "A")], SETTINGS, regions=["DN"])
     assert "DN: 1 features lack in 20 % of the sessions or more" in caplog.text and "DN.original_glcm_Id" in caplog.text
+
+
+def test_text_stored_as_bytes_and_folders(tmp_path):
+    table = TIDY.assign(participant=TIDY["participant"].str.encode("utf-8"))
+    table.to_parquet(tmp_path / "f.parquet")
+    assert open_features(tmp_path / "f.parquet").distinct("participant")[0] == "sub-00"
+    TIDY.assign(voi=b"\xff\xfe").to_parquet(tmp_path / "f.parquet")
+    with pytest.raises(InputError, match="no text"):
+        open_features(tmp_path / "f.parquet").distinct("voi")
+    with pytest.raises(InputError, match=r"folder.*parquet"):
+        open_features(tmp_path)
 
 
 def test_lists_and_an_index_of_pandas(tmp_path):

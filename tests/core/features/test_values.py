@@ -104,7 +104,7 @@ def test_image_types_of_every_filter_also_as_r_writes_them(image_type, feature_c
     written = image_type.replace("-", ".") if by_r else image_type
     found = split_feature(f"{written}_{feature_class}_Mean")
     assert found == {"image_type": image_type, "feature_class": feature_class, "feature": "Mean"}
-    assert image_type_of(written) == image_type
+    assert image_type_of(written) == image_type_of(written.upper()) == image_type_of(written.lower()) == image_type
 
 
 def test_a_prefix_that_is_no_filter_is_never_original():

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chiomics.core.errors import InputError
-from chiomics.core.features.columns import COLUMNS, REQUIRED, SIDES, schema
+from chiomics.core.features.columns import COLUMNS, DEFAULTS, FEATURE, REQUIRED, SIDES, schema
 from chiomics.core.features.demographics import meaning
-from chiomics.core.features.names import image_type_of, side_of, split_side
+from chiomics.core.features.names import image_type_of, side_of, split_feature, split_side
 from chiomics.core.features.people import same_person
 from chiomics.core.features.values import ALLOWED, is_missing, read_numbers
 
@@ -22,6 +22,8 @@ from chiomics.core.features.values import ALLOWED, is_missing, read_numbers
 _NAMES = ("participant", "voi", "feature", "session", "run")
 _GRAY_LEVELS = re.compile(r"(?:(?:gl|bins?|n)[-_ ]*)?(\d+)(?:\.0+)?(?:[-_ ]*(?:bins?|gl|levels))?", re.IGNORECASE)
 
+#: Signs without a width, which a web page or a word processor leaves in a cell.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 #: How a spreadsheet or pandas writes a whole number of a column that lacks one elsewhere.
 _WHOLE_AS_FLOAT = re.compile(r"(?:0|[1-9]\d*)\.0+")
 
@@ -42,6 +44,7 @@ class Words:
         self.known: list[str] = []
         self._code: dict[str, int] = {}
         self._read: dict[object, int] = {}
+        self.apart: list[dict[str, str] | None] = []  # of features: `whole_names`
         self._last: tuple[pa.Array, np.ndarray] | None = None
 
     def code(self, word: str) -> int:
@@ -56,6 +59,7 @@ class Words:
         default = COLUMNS[self.name].default if self.name in COLUMNS else ""
         if column is None:
             return np.full(length, self.code(default), dtype=np.int32)
+        column = _without_bytes(column, self.name, path)
         _check_type(self.name, column, path)
         if not pa.types.is_dictionary(column.type):
             column = column.dictionary_encode()
@@ -122,7 +126,7 @@ def as_text(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    text = normalize("NFC", str(value)).strip().strip('"').strip()
+    text = _INVISIBLE.sub("", normalize("NFC", str(value))).strip().strip('"').strip()
     return text.partition(".")[0] if _WHOLE_AS_FLOAT.fullmatch(text) else text
 
 
@@ -208,8 +212,51 @@ def check_filled(codes: dict[str, np.ndarray], words: dict[str, Words], path: Pa
         if len(rows):
             raise InputError(
                 f"{len(rows)} rows have no {name}, the first is row {rows[0] + first_line}", file=path,
-                found="an empty cell", expected=f"{name} in every row",
+                found="an empty cell, or no such column", expected=f"{name} in every row",
             )  # fmt: skip
+
+
+def whole_names(codes: dict[str, np.ndarray], words: dict[str, Words], path: Path) -> None:
+    """Take a feature's whole name in the column of features apart, in place: ``original_glcm_Contrast``.
+
+    Raises
+    ------
+    InputError
+        Where it is none of pyradiomics', or contradicts the columns of filter and class.
+    """
+    if not set(FEATURE) <= set(codes):
+        return
+    apart = words["feature"].apart
+    feature = words["feature"].known
+    for code in range(len(apart), len(feature)):
+        apart.append(split_feature(feature[code]) if "_" in feature[code] else None)
+    split = {code: parts for code in np.unique(codes["feature"]) if (parts := apart[code])}
+    for code, parts in split.items():
+        if strange := parts.get("unknown") or parts.get("prefix") or parts.get("after"):
+            said = f"a feature cannot be read: {strange} is no filter of pyradiomics"
+            raise InputError(said, file=path, found=feature[code], expected="e.g. original_glcm_Contrast")
+    whole = codes["feature"]
+    for name in FEATURE if split else ():
+        of_code = np.full(len(apart), -1, dtype=np.int32)
+        of_code[list(split)] = [words[name].code(parts[name]) for parts in split.values()]
+        said, own = of_code[whole], codes[name]
+        differs = (said >= 0) & (own != said) & (own != words[name].code(DEFAULTS[name]))
+        if name != "feature" and differs.any():
+            row = int(np.flatnonzero(differs)[0])
+            found = f"{feature[whole[row]]} with {name} {words[name].known[own[row]]}"
+            raise InputError("a feature's name and its class or filter contradict each other", file=path, found=found)
+        codes[name] = np.where(said >= 0, said, own).astype(np.int32)
+
+
+def _without_bytes(column: pa.Array, name: str, path: Path) -> pa.Array:
+    """Return text that is stored as bytes, as h5py and older programs do, as text."""
+    kind = column.type
+    if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)):
+        return column
+    try:
+        return column.cast(pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid as error:
+        raise InputError(f"column {name} holds bytes that are no text", file=path, expected="UTF-8") from error
 
 
 def _check_type(name: str, column: pa.Array, path: Path) -> None:

@@ -106,6 +106,8 @@ def open_table(path: str | Path) -> RawTable:
         Where it is no table, is empty, or repeats a column.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError("a folder is no table", file=path, expected=f"its tables, e.g. '{path.name}/*.parquet'")
     if path.suffix.casefold() not in KINDS:
         raise InputError("a table of features", file=path, found=path.suffix or "no ending", expected=", ".join(KINDS))
     if not path.is_file():
@@ -137,6 +139,25 @@ def table_of_frame(frame: pd.DataFrame) -> RawTable:
         raise InputError("a column's name is repeated", found=", ".join(map(str, frame.columns))[:200])
     header = tuple(columns)
     return RawTable(Path("the table"), header, ds.InMemoryDataset(pa.table(columns)), 1, _is_wide(header))
+
+
+def refuse_transposed(raw: RawTable) -> None:
+    """Refuse a table with a row per feature and a column per participant, by its own cause.
+
+    Raises
+    ------
+    InputError
+        Where a column of text holds names of features, and other columns are numbers.
+    """
+    for name in raw.header:
+        cells = raw.rows.head(20, columns=[name])[name].to_pylist()
+        names = [cell for cell in cells if isinstance(cell, str) and split_feature(cell.strip())]
+        where = "a column without a name" if name.startswith(" ") else f"column {name}"
+        if len(raw.header) > 2 and names and len(names) > len(cells) / 2:
+            raise InputError(
+                "features stand in rows and participants in columns", file=raw.path,
+                found=f"{names[0]} in {where}", expected="a row per participant: transpose it",
+            )  # fmt: skip
 
 
 def name_columns(header: Sequence[str], path: Path) -> tuple[dict[str, str], tuple[str, ...]]:

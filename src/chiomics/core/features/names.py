@@ -19,7 +19,9 @@ _IMAGE_TYPE = (
     r"original|wavelet\d*[-.][HL]{2,3}|log[-.]sigma[-.]\d+(?:[-.]\d+)*[-.]mm[-.][23]D|squareroot|square|logarithm"
     r"|exponential|gradient|lbp[-.]2D|lbp[-.]3D[-.](?:m\d+|k)"
 )
-_KNOWN_TYPE = re.compile(_IMAGE_TYPE)
+_KNOWN_TYPE = re.compile(_IMAGE_TYPE, re.IGNORECASE)
+#: What pyradiomics writes in capitals: the bands of a wavelet, and 2D and 3D.
+_CAPITALS = re.compile(r"(?<=-)[hl]{2,3}$|(?<=-[23])d(?=-|$)")
 _CLASSES = "|".join(sorted(CLASSES, key=len, reverse=True))
 #: pyradiomics' names; group 0 of what stands before decides whether a column can be trusted.
 _COLUMN = re.compile(
@@ -27,7 +29,7 @@ _COLUMN = re.compile(
 )
 #: What has the parts of a feature's name and is none by pyradiomics' spelling.
 _ALIKE = re.compile(rf"(?:^|[-_.\s])(?:{_CLASSES})[-_.\s]", re.IGNORECASE)
-_TYPE_AT_END = re.compile(rf"(?:(?P<prefix>.*)[-_.])?(?P<image_type>{_IMAGE_TYPE})")
+_TYPE_AT_END = re.compile(rf"(?:(?P<prefix>.*)[-_.])?(?P<image_type>{_IMAGE_TYPE})", re.IGNORECASE)
 _WAVELETS = ("LLH", "LHL", "LHH", "HLL", "HLH", "HHL", "HHH", "LLL")
 
 
@@ -54,10 +56,12 @@ def split_side(voi: str) -> tuple[str, str]:
 def image_type_of(text: str) -> str | None:
     """Read a filter's name in pyradiomics' spelling; None where it is not one of them.
 
-    >>> image_type_of("wavelet.LLH"), image_type_of("log.sigma.1.0.mm.3D"), image_type_of("LoG")
+    >>> image_type_of("wavelet.LLH"), image_type_of("Log.sigma.1.0.mm.3d"), image_type_of("LoG")
     ('wavelet-LLH', 'log-sigma-1-0-mm-3D', None)
     """
-    return text.replace(".", "-") if _KNOWN_TYPE.fullmatch(text) else None
+    if not _KNOWN_TYPE.fullmatch(text):
+        return None
+    return _CAPITALS.sub(lambda letters: letters[0].upper(), text.replace(".", "-").casefold())
 
 
 def split_feature(column: str) -> dict[str, str] | None:
@@ -88,7 +92,7 @@ def split_feature(column: str) -> dict[str, str] | None:
         return found | {"unknown": match["before"]}
     if before["prefix"]:
         found["prefix"] = before["prefix"]
-    return found | {"image_type": before["image_type"].replace(".", "-")}
+    return found | {"image_type": str(image_type_of(before["image_type"]))}
 
 
 def is_alike(column: str) -> bool:

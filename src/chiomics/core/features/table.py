@@ -16,9 +16,16 @@ import pandas as pd
 import pyarrow as pa
 
 from chiomics.core.errors import InputError
-from chiomics.core.features.canonical import Words, check_filled, read_values, regions_and_sides
-from chiomics.core.features.columns import COLUMNS, NUMBERS, REGION, REQUIRED
-from chiomics.core.features.files import LEFT_OUT_KEY, Source, name_columns, open_table, table_of_frame
+from chiomics.core.features.canonical import Words, check_filled, read_values, regions_and_sides, whole_names
+from chiomics.core.features.columns import COLUMNS, FEATURE, NUMBERS, REGION, REQUIRED
+from chiomics.core.features.files import (
+    LEFT_OUT_KEY,
+    Source,
+    name_columns,
+    open_table,
+    refuse_transposed,
+    table_of_frame,
+)
 from chiomics.core.features.people import bare_name, check_names, find_people, of_cohort, read_people, same_person
 from chiomics.core.features.values import ALLOWED, CODES_OF_MISSING, find_codes, without_infinite
 from chiomics.core.features.wide import as_tidy
@@ -118,7 +125,8 @@ class FeatureTable:
         keep = {name: values for name, values in keep.items() if values and self._looked_at(name, values)}
         names = list(dict.fromkeys([*columns, *keep]))
         from_people = self._people_columns([group_column if name == "group" else name for name in names])
-        needed = list(dict.fromkeys([*names, *(REGION if set(names) & set(REGION) else ()), "participant"]))
+        together = [one for group in (REGION, FEATURE) if set(names) & set(group) for one in group]
+        needed = list(dict.fromkeys([*names, *together, "participant"]))
         words = {name: Words(name) for name in needed if name not in NUMBERS}
         wanted_regions = frozenset(keep.get("voi", ()))
         parts: dict[str, list[np.ndarray]] = {name: [] for name in [*needed, *(["value"] if value else [])]}
@@ -134,6 +142,7 @@ class FeatureTable:
                     else read_values(batch.get(raw[name]), length, source.path, line, name)
                     for name in needed
                 }
+                whole_names(codes, words, source.path)
                 check_filled(codes, words, source.path, line)
                 if REGION[0] in codes:
                     regions_and_sides(codes, words, wanted_regions, source.path)
@@ -356,7 +365,9 @@ def open_features(
             sources.append(as_tidy(raw, column_map))
             continue
         columns, others = name_columns(raw.header, path)
-        if lacking := [name for name in REQUIRED if name not in columns]:
+        # The class may stand in the feature's name: original_glcm_Contrast.
+        if lacking := [name for name in REQUIRED if name not in columns and name != "feature_class"]:
+            refuse_transposed(raw)
             raise InputError(
                 "the table is neither tidy nor wide: it lacks columns, and none has pyradiomics' name of a feature",
                 file=path, found=", ".join(name for name in raw.header if not name.startswith(" "))[:300],

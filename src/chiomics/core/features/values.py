@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 _SPELLINGS = (
-    "n/a na n.a. n.a nan -nan +nan none null nil missing . - -- ? <na> na_real_ nat",
+    "n/a na n.a. n.a nan -nan +nan none null nil missing unknown unk n.d. . - -- ? <na> na_real_ nat",
     "#n/a #na #null! #div/0! #num! #value! #ref! #name? 1.#qnan -1.#qnan 1.#ind -1.#ind",
     "nan+nanj (nan+nanj) nan+0j (nan+0j)",
 )
-#: Spellings of a missing value, of R, Excel, pandas, NumPy, MATLAB and BIDS.
-MISSING = frozenset(word for line in _SPELLINGS for word in line.split()) | {""}
+_PHRASES = ("not available", "not applicable", "not reported", "not recorded", "not known", "not given", "not done")
+#: Spellings of a missing value, of REDCap, R, Excel, pandas, NumPy, MATLAB and BIDS.
+MISSING = frozenset(word for line in _SPELLINGS for word in line.split()) | {"", *_PHRASES}
 #: Beyond it the square of a number, and so every variance, overflows: such a value is no measurement.
 MAX_VALUE = 1e100
 ALLOWED = "a number with a decimal point, or n/a"

@@ -6,6 +6,8 @@ location and scale of each training site. A site that the model has not seen can
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
@@ -15,6 +17,8 @@ from chiomics.core.features.canonical import as_text
 from chiomics.core.features.demographics import read_variable
 from chiomics.diagnosis.best_region import BestRegion
 from chiomics.diagnosis.estimators.covariates import EQUALS, levels_of
+
+log = logging.getLogger(__name__)
 
 
 def record_adjustment(
@@ -137,4 +141,9 @@ def _read_covariate(part: dict, sessions: pd.DataFrame) -> np.ndarray:
         return words.map(part["categories"].index).to_numpy(dtype=float)
     values = read_variable(sessions[name]).to_numpy(dtype=float)
     usable = np.isfinite(values) & (part["abnormal_low"] <= values) & (part["abnormal_high"] >= values)
+    if not usable.any():
+        raise InputError(f"no session has a value of the covariate {name}", expected="a number in one session at least")
+    if not usable.all():
+        said = "covariate %s: %d of %d sessions have no usable value, the training median stands in"
+        log.warning(said, name, np.count_nonzero(~usable), len(usable))
     return np.where(usable, values, part["median"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -45,6 +46,8 @@ def check_study(cohort: pd.DataFrame, settings: dict) -> None:
         _check_sites(cohort, y, column, settings)
     named = settings["adjust_for"] if settings["adjust"] else []
     categories = [name for name in named if settings["adjust"] == "combat" or is_category(cohort[name])]
+    for name in dict.fromkeys([*categories, *filter(None, [column])]):
+        _refuse_spellings(cohort, name)
     fewest = 2 if settings["adjust"] == "combat" else 1
     for name in categories:
         if name == column:
@@ -145,6 +148,16 @@ def _check_sites(cohort: pd.DataFrame, y: np.ndarray, column: str, settings: dic
             log.warning("%s %s has one group only: %s", column, name, _table(cohort, column))
         if cohort.loc[sites == name, "participant"].nunique() < 2:
             log.warning("%s %s has one participant", column, name)
+
+
+def _refuse_spellings(cohort: pd.DataFrame, column: str) -> None:
+    """Refuse two spellings of one category: it would be two sites, or two indicators."""
+    alike: dict[str, list[str]] = {}
+    for word in sorted(set(cohort[column].astype(str))):
+        alike.setdefault(re.sub(r"[\s_-]+", " ", word.casefold()), []).append(word)
+    if twice := [words for words in alike.values() if len(words) > 1]:
+        found = ", ".join(map(repr, twice[0]))
+        raise InputError(f"{column}: one word in two spellings", found=found, expected="one of them in all cells")
 
 
 def _all_folds(
