@@ -99,10 +99,11 @@ def test_the_picture_shows_all_sessions_and_columns_and_dots_the_outliers(frame,
 def test_lesions_that_are_not_known_are_no_zero(files):
     sidecars = {name: {"Segmentation": dict(entry["Segmentation"])} for name, entry in files[2].items()}
     sidecars["sub-0"]["Segmentation"]["Lesions"] = {"Source": "none", "Reason": "the given lesions are refused"}
-    sidecars["sub-0"] |= {"Warnings": ["a", "b"], "Coverage": {"FLAIR": {"white matter": 0.5, "brain": 0.4}}}
+    sidecars["sub-0"] |= {"Warnings": ["a", "b"], "Coverage": {"FLAIR": {"white matter": 0.5}, "DWI": {"brain": 0.3}}}
     sidecars["sub-0"]["Segmentation"]["Accepted"] = [{"Step": "T1w to GRE", "Reason": "overlap 0.5 below 0.9"}]
     frame = tabulate_anatomy(*files[:2], sidecars).set_index("session")
     assert list(frame.loc[["sub-0", "sub-1"], "accepted"]) == ["T1w to GRE", ""]
     assert frame.loc["sub-0", ["lesions", "lesions_mm3"]].isna().all()
     assert frame.loc["sub-1", "lesions"] == 0
     assert (frame.loc["sub-0", "warnings"], frame.loc["sub-0", "seen_FLAIR_white_matter"]) == ("a | b", 0.5)
+    assert frame.loc["sub-0", "seen_DWI_brain"] == 0.3

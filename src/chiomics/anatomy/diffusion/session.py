@@ -24,7 +24,7 @@ from chiomics.core.space.volume import Volume
 log = logging.getLogger(__name__)
 
 #: Names in the folder.
-SIDECAR, ANISOTROPY, TO_ANATOMY = "tracts.json", "FA.nii.gz", "to_anatomy"
+SIDECAR, ANISOTROPY, SEEN, TO_ANATOMY = "tracts.json", "FA.nii.gz", "seen.nii.gz", "to_anatomy"
 
 
 def trace_session(
@@ -117,12 +117,14 @@ def trace_or_leave(gradients: Sequence[str | Path], segmentation: str | Path, ou
 
 
 def write_traced(tracts: Tracts, folder: str | Path, *, fields: dict | None = None) -> None:
-    """Write masks, anisotropy, registration and sidecar into a folder; `fields` go into the sidecar too."""
+    """Write masks, anisotropy, what was seen, registration and sidecar into a folder; `fields` go into the sidecar."""
     folder = Path(folder)
     for (tract, hemisphere), mask in tracts.masks.items():
         mask.write(folder / build_name("mask", hemi=hemisphere, label=tract))
     if tracts.anisotropy is not None:
         tracts.anisotropy.write(folder / ANISOTROPY)
+    if tracts.seen is not None:
+        tracts.seen.write(folder / SEEN)
     if tracts.to_anatomy is not None:
         tracts.to_anatomy.write(folder / TO_ANATOMY)
     write_sidecar(folder / SIDECAR, {**tracts.sidecar, **(fields or {})})

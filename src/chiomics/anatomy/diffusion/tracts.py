@@ -51,6 +51,8 @@ class Tracts:
         From the diffusion images to the anatomical one.
     sidecar : dict of str to object
         What was done and with which result.
+    seen : Volume or None
+        Not 0 where the diffusion images hold anything, on their grid; there where they were registered, traced or not.
     """
 
     masks: dict[tuple[str, str], Volume]
@@ -58,6 +60,7 @@ class Tracts:
     anisotropy: Volume | None = None
     to_anatomy: Chain | None = None
     sidecar: dict[str, object] = field(default_factory=dict)
+    seen: Volume | None = None
 
 
 def trace_tracts(
@@ -112,6 +115,7 @@ def trace_tracts(
         return _nothing(bundles, "the atlas holds no tract, which says where streamlines start and end")
     scratch = Path(scratch)
     scratch.mkdir(parents=True, exist_ok=True)
+    seen = to_anatomy = None
     try:
         prepared = prepare_diffusion(series, scratch=scratch, denoise=settings.denoise, unring=settings.unring)
         to_anatomy = register(
@@ -125,6 +129,7 @@ def trace_tracts(
         notes = {**prepared.steps, "Registration": _numbers(quality)}
         if quality.failed:
             return _nothing(bundles, f"the registration of the diffusion images failed: {quality.reason}", **notes)
+        seen = prepared.unweighted.like(prepared.unweighted.voxels > 0)
         made = {
             (tract, hemisphere): tract_regions(
                 bundle, hemisphere=hemisphere, margin=settings.margin, end_share=settings.end_share
@@ -144,7 +149,8 @@ def trace_tracts(
         if test.other_is_better:
             return _nothing(
                 bundles, f"the gradient directions do not fit the images: with {test.change} fibres run on from voxel "
-                f"to voxel {test.best / max(test.own, 1):.1f} times as often", **notes,
+                f"to voxel {test.best / max(test.own, 1):.1f} times as often",
+                seen=seen, to_anatomy=to_anatomy, **notes,
             )  # fmt: skip
         model = fit_orientations(
             prepared, brain=brain, region=brain.like(allowed & brain.voxels), scratch=scratch
@@ -157,7 +163,7 @@ def trace_tracts(
             for (tract, hemisphere), found in regions.items()
         }  # fmt: skip
     except ProgramError as error:
-        return _nothing(bundles, str(error))
+        return _nothing(bundles, str(error), seen=seen, to_anatomy=None if seen is None else to_anatomy)
 
     positions = _carried(made, gre, atlas_to_anatomy.then(anatomy_to_gre))
     masks, reasons = {}, {}
@@ -178,15 +184,21 @@ def trace_tracts(
     }
     for tract, reason in sidecar["NotTraced"].items():
         log.warning("%s is not traced: %s", tract, reason)
-    return Tracts(masks, reasons, anisotropy, to_anatomy, sidecar)
+    return Tracts(masks, reasons, anisotropy, to_anatomy, sidecar, seen)
 
 
-def _nothing(bundles: Mapping[tuple[str, str], Volume], reason: str, **notes: object) -> Tracts:
+def _nothing(
+    bundles: Mapping[tuple[str, str], Volume],
+    reason: str,
+    *,
+    seen: Volume | None = None,
+    to_anatomy: Chain | None = None,
+    **notes: object,
+) -> Tracts:
     """Return no tract at all, and why."""
     log.warning("tracts are not traced: %s", reason)
-    return Tracts(
-        {}, dict.fromkeys(bundles, reason), sidecar={"TractRoute": "none", "Reason": reason, "Warning": reason, **notes}
-    )
+    sidecar = {"TractRoute": "none", "Reason": reason, "Warning": reason, **notes}
+    return Tracts({}, dict.fromkeys(bundles, reason), to_anatomy=to_anatomy, sidecar=sidecar, seen=seen)
 
 
 def _too_few(traced: TrackDensity, least: int) -> str:

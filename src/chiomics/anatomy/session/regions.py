@@ -19,7 +19,7 @@ from chiomics.anatomy.atlases.nuclei import label_nuclei, label_of
 from chiomics.anatomy.atlases.on_grid import atlas_coordinates, fractions_on_grid
 from chiomics.anatomy.atlases.refine_nuclei import RefineSettings, refine_nuclei
 from chiomics.anatomy.atlases.tracts import tract_masks
-from chiomics.anatomy.diffusion.session import ANISOTROPY, TO_ANATOMY, read_traced
+from chiomics.anatomy.diffusion.session import SEEN, TO_ANATOMY, read_traced
 from chiomics.anatomy.files import SessionFiles
 from chiomics.anatomy.registration.ants import Chain, resample
 from chiomics.anatomy.session.carry import in_place, lesions_on_gre
@@ -250,9 +250,9 @@ def _seen(
     if (segmentation / kept.FLAIR).is_file():
         back = Chain.read(segmentation / kept.FLAIR_TO_ANATOMY).inverse()
         seen["FLAIR"] = (seen_by(Volume.read(segmentation / kept.FLAIR)), onto_anatomy.then(back))
-    if traced is not None and (Path(traced) / ANISOTROPY).is_file() and (Path(traced) / TO_ANATOMY).is_dir():
+    if traced is not None and (Path(traced) / SEEN).is_file():
         back = Chain.read(Path(traced) / TO_ANATOMY).inverse()
-        seen["DWI"] = (seen_by(Volume.read(Path(traced) / ANISOTROPY)), onto_anatomy.then(back))
+        seen["DWI"] = (seen_by(Volume.read(Path(traced) / SEEN)), onto_anatomy.then(back))
     return seen
 
 
