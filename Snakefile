@@ -39,6 +39,7 @@ include: "workflow/inputs/papers.smk"
 include: "workflow/inputs/study.smk"
 include: "workflow/inputs/report.smk"
 include: "workflow/inputs/cluster.smk"
+include: "workflow/inputs/plan.smk"
 
 
 if SIMULATED:
@@ -71,6 +72,8 @@ rule all:
 
 
 grow_at_retries()
+remember_parameters()
+confine_rules()
 
 
 onsuccess:

@@ -31,6 +31,7 @@ BENCHMARKS = {
     "tables": [],
     "flair": [],
     "index_speed": [],
+    "plan_speed": [],
 }
 
 

@@ -2,6 +2,8 @@
 
 #: Abbreviations of Yan et al. 2021 and Fiscone et al. 2023.
 TRACTS = ("AF", "CST", "FAT", "IFOF", "OR", "UF")
+#: Rules that are made for each group of sessions.
+ANATOMY_RULES = ("map_anatomy", "segment_anatomy", "trace_tracts", "define_regions")
 LABEL_IMAGES = ("tissue", "lesions", "dgm", "nawm")
 #: Images that a session may have and that are carried to the GRE's voxels.
 STRUCTURAL_IMAGES = ("T1w", "FLAIR")
@@ -56,7 +58,9 @@ def anatomy_groups():
         tracing = wants_tracing(row)
         groups[in_one_job(row) and not tracing, tracing, structural_images(row)].append(row)
     for number, ((one_job, tracing, images), rows) in enumerate(groups.items(), start=1):
-        yield (f"_{number}" if len(groups) > 1 else ""), one_job, tracing, images, folder_pattern(rows)
+        suffix = f"_{number}" if len(groups) > 1 else ""
+        serve_only([f"{name}{suffix}" for name in ANATOMY_RULES], rows)
+        yield suffix, one_job, tracing, images
 
 
 def structural_images(row):
@@ -122,12 +126,14 @@ def atlas_source(wildcards):
     return named if named.startswith(COHORT) else fetched_atlas(wildcards.kind) or beside_snakefile(named)
 
 
+@cache
 def atlas_folders():
     """Return the prepared atlases by kind, those that the configuration names and that can be had."""
     kinds = [kind for kind in PUBLIC_ATLASES if atlas_named(kind) is not None and kind not in MISSING_ATLASES]
     return {kind: f"results/atlases/{kind}" for kind in kinds}
 
 
+@cache
 def anatomy_results(structural=STRUCTURAL_IMAGES):
     """Name what the anatomy stage keeps of a session on the GRE's voxels, for one with these structural images."""
     images = {

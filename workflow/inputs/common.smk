@@ -242,6 +242,7 @@ MISSING_ATLASES = {kind for row in SESSIONS.values() for kind in row["without"] 
 STRUCTURAL_SESSIONS = {row["session"]: row for row in ROWS if row["status"] == STRUCTURAL_ALONE}
 
 
+@cache
 def derivative(suffix, extension=".nii.gz", datatype="anat", **entities):
     """Name a derivative, with the wildcards folder, subject and run for the session."""
     name = build_name(suffix, extension, sub="SUBJECT", run="RUN", **entities)
@@ -278,7 +279,8 @@ def wildcards_of(row):
 
 def session_of(wildcards):
     """Return the manifest's row of a job."""
-    return (SESSIONS | STRUCTURAL_SESSIONS)[wildcards.subject + wildcards.run]
+    key = wildcards.subject + wildcards.run
+    return SESSIONS[key] if key in SESSIONS else STRUCTURAL_SESSIONS[key]
 
 
 def inputs_of(wildcards, column):
@@ -374,16 +376,15 @@ def in_one_job(row):
     return nx * ny * nz < config["one_job_below"]
 
 
-def folder_pattern(rows):
-    """Write a pattern for the folder wildcard that holds for these sessions and runs only.
+#: Rules that write files of some sessions alone, where others write the same names; the keys of these sessions by rule.
+SERVED = {}
 
-    A list slows every match down, so it is written where the cohort is mixed alone: the plan of the maps of 1,600 sessions
-    takes 24 to 28 CPU seconds without it, 37 with it.
-    """
-    if len(rows) == len(SESSIONS):
-        return FOLDER
-    names = [session_wildcards(row) for row in rows]
-    return "|".join(re.escape(name["folder"]) + (f"(?=/.*{name['run']}[_.])" if name["run"] else "") for name in names)
+
+def serve_only(rule_names, rows):
+    """Note that rules write files of these sessions alone; a pattern that lists them would be tried for every file."""
+    if len(rows) < len(SESSIONS):
+        keys = frozenset(row["session"] for row in rows)
+        SERVED.update({workflow.modifier.modify_rulename(name): keys for name in rule_names})
 
 
 def has_anatomy(row):

@@ -152,8 +152,9 @@ def pretrained_weights(wildcards):
     return sorted(filter(None, FLAIR_SETTINGS[wildcards.study].get("pretrained", {}).values()))
 
 
+@cache
 def training_batches(study):
-    """Cut the trainings of a study into jobs: lists of trainings as mappings."""
+    """Cut the trainings of a study into jobs, once: lists of trainings as mappings."""
     found = [training.record() for training in list_trainings(study, FLAIR_SETTINGS[study])]
     size = config["papers"][study]["trainings_per_job"]
     return [found[start : start + size] for start in range(0, len(found), size)]

@@ -7,6 +7,8 @@ from chiomics.core.files import write_text
 #: Echo sets that one job made of a session, with its masks: sets that are chosen later are made beside them.
 MADE_TOGETHER = "results/.echo_sets.json"
 QSM_FIGURE = "results/qc/{folder}/{subject}{run}_qsm.png"
+#: Rules that are made for each group of sessions.
+QSM_RULES = ("reconstruct_qsm", "mask_brain", "unwrap_phase", "remove_background", "invert_dipole", "plot_qsm")
 QSM_SETTINGS = (
     "brain_mask",
     "preset",
@@ -130,15 +132,18 @@ def qsm_groups():
     """Group the sessions by what the rules of the QSM stage write for them, since a rule's outputs are fixed.
 
     One group in most cohorts. Gives for each the suffix of its rules' names, the names of its echo sets, whether R2* can
-    be fitted, whether one job takes all steps, and a pattern for the folder wildcard.
+    be fitted, and whether one job takes all steps.
     """
     groups = defaultdict(list)
     for row in qsm_sessions():
         groups[tuple(first_sets_of(row)), has_r2star(row), in_one_job(row)].append(row)
     for number, ((sets, r2star, one_job), rows) in enumerate(groups.items(), start=1):
-        yield (f"_{number}" if len(groups) > 1 else ""), sets, r2star, one_job, folder_pattern(rows)
+        suffix = f"_{number}" if len(groups) > 1 else ""
+        serve_only([f"{name}{suffix}" for name in QSM_RULES], rows)
+        yield suffix, sets, r2star, one_job
 
 
+@cache
 def qsm_results(sets, r2star):
     """Name what the QSM stage keeps for a session with these echo sets, of the first inversion."""
     maps = [(config["qsm"]["inversions"][0], name) for name in sets]

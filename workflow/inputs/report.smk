@@ -44,7 +44,7 @@ def site_input(name, wildcards):
     if not is_mapped(row):
         return []
     made = row["input_kind"] != "chi_map"
-    results = qsm_results(echo_sets_of(row), has_r2star(row)) if made else {}
+    results = qsm_results(tuple(echo_sets_of(row)), has_r2star(row)) if made else {}
     if name in ("chi", "brain", "valid", "maps"):
         functions = {"chi": reference_chi, "brain": brain_mask_of, "valid": valid_mask, "maps": chi_maps}
         return functions[name](wildcards)
@@ -70,13 +70,15 @@ def site_input(name, wildcards):
 
 
 #: Kinds of files that a session's page shows.
-SITE_INPUTS = {
-    name: partial(site_input, name)
-    for name in (
-        *("chi", "brain", "valid", "r2star", "reference", "local_field", "chi_sidecar", "maps", "pictures", "anatomy"),
-        *("T1w", "FLAIR", "tissue", "tissue_table", "nuclei", "nuclei_table", "lesions", "nawm", "tracts", "rims"),
-    )
-}
+SITE_INPUTS = (
+    *("chi", "brain", "valid", "r2star", "reference", "local_field", "chi_sidecar", "maps", "pictures", "anatomy"),
+    *("T1w", "FLAIR", "tissue", "tissue_table", "nuclei", "nuclei_table", "lesions", "nawm", "tracts", "rims"),
+)
+
+
+def site_inputs(wildcards):
+    """Return all files that a session's page shows, by kind: one function, for each costs every plan its time."""
+    return {name: site_input(name, wildcards) for name in SITE_INPUTS}
 
 
 def shows_volumes(wildcards):

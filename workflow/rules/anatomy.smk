@@ -51,7 +51,7 @@ rule prepare_atlas:
         "../../scripts/anatomy/prepare_atlas.py"
 
 
-for group, one_job, tracing, images, folders in anatomy_groups():
+for group, one_job, tracing, images in anatomy_groups():
     results = anatomy_results(images)
     if one_job:
 
@@ -74,8 +74,6 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                 job_file("logs", "map_anatomy", ".log"),
             benchmark:
                 job_file("benchmarks", "map_anatomy", ".tsv")
-            wildcard_constraints:
-                folder=folders,
             conda:
                 "../../envs/anatomy.yaml"
             resources:
@@ -108,8 +106,6 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                 job_file("logs", "segment_anatomy", ".log"),
             benchmark:
                 job_file("benchmarks", "segment_anatomy", ".tsv")
-            wildcard_constraints:
-                folder=folders,
             conda:
                 "../../envs/anatomy.yaml"
             resources:
@@ -139,8 +135,6 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                     job_file("logs", "trace_tracts", ".log"),
                 benchmark:
                     job_file("benchmarks", "trace_tracts", ".tsv")
-                wildcard_constraints:
-                    folder=folders,
                 conda:
                     "../../envs/anatomy.yaml"
                 resources:
@@ -172,8 +166,6 @@ for group, one_job, tracing, images, folders in anatomy_groups():
                 job_file("logs", "define_regions", ".log"),
             benchmark:
                 job_file("benchmarks", "define_regions", ".tsv")
-            wildcard_constraints:
-                folder=folders,
             conda:
                 "../../envs/anatomy.yaml"
             resources:

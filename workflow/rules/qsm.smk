@@ -12,6 +12,7 @@ rule qsm:
 
 
 if any(map(finds_brain_alone, SESSIONS.values())):
+    serve_only(["mask_given_map"], list(filter(finds_brain_alone, SESSIONS.values())))
 
     rule mask_given_map:
         """Find the brain on the magnitude beside a map of the user's own that comes without a mask."""
@@ -25,8 +26,6 @@ if any(map(finds_brain_alone, SESSIONS.values())):
             job_file("logs", "mask_given_map", ".log"),
         benchmark:
             job_file("benchmarks", "mask_given_map", ".tsv")
-        wildcard_constraints:
-            folder=folder_pattern(list(filter(finds_brain_alone, SESSIONS.values()))),
         conda:
             "../../envs/qsm.yaml"
         resources:
@@ -40,7 +39,7 @@ if any(map(finds_brain_alone, SESSIONS.values())):
             "../../scripts/qsm/mask_brain.py"
 
 
-for group, sets, r2star, one_job, folders in qsm_groups():
+for group, sets, r2star, one_job in qsm_groups():
     results = qsm_results(sets, r2star)
     if one_job:
 
@@ -58,8 +57,6 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 job_file("logs", "reconstruct_qsm", ".log"),
             benchmark:
                 job_file("benchmarks", "reconstruct_qsm", ".tsv")
-            wildcard_constraints:
-                folder=folders,
             conda:
                 "../../envs/qsm.yaml"
             threads: threads_for_size
@@ -91,8 +88,6 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 job_file("logs", "mask_brain", ".log"),
             benchmark:
                 job_file("benchmarks", "mask_brain", ".tsv")
-            wildcard_constraints:
-                folder=folders,
             conda:
                 "../../envs/qsm.yaml"
             resources:
@@ -123,8 +118,6 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 job_file("logs", "unwrap_phase", ".log"),
             benchmark:
                 job_file("benchmarks", "unwrap_phase", ".tsv")
-            wildcard_constraints:
-                folder=folders,
             conda:
                 "../../envs/qsm.yaml"
             threads: threads_for_size
@@ -160,8 +153,6 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 job_file("logs", "remove_background", ".log"),
             benchmark:
                 job_file("benchmarks", "remove_background", ".tsv")
-            wildcard_constraints:
-                folder=folders,
             conda:
                 "../../envs/qsm.yaml"
             threads: threads_for_size
@@ -197,8 +188,6 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 job_file("logs", "invert_dipole", ".log"),
             benchmark:
                 job_file("benchmarks", "invert_dipole", ".tsv")
-            wildcard_constraints:
-                folder=folders,
             conda:
                 "../../envs/qsm.yaml"
             threads: threads_for_size
@@ -233,8 +222,6 @@ for group, sets, r2star, one_job, folders in qsm_groups():
                 job_file("logs", "plot_qsm", ".log"),
             benchmark:
                 job_file("benchmarks", "plot_qsm", ".tsv")
-            wildcard_constraints:
-                folder=folders,
             conda:
                 "../../envs/qsm.yaml"
             resources:
@@ -251,7 +238,7 @@ for group, sets, r2star, one_job, folders in qsm_groups():
 
 if any(map(added_maps, qsm_sessions())):
     # A job that makes several files at once goes before one that makes a file alone.
-    for group, *_, one_job, _ in qsm_groups():
+    for group, *_, one_job in qsm_groups():
         at_once = ("reconstruct_qsm",) * 2 if one_job else ("remove_background", "invert_dipole")
         for rule_at_once, rule_alone in zip(at_once, ("add_echo_set", "add_map"), strict=True):
             workflow.ruleorder(rule_at_once + group, rule_alone)

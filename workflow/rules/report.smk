@@ -37,7 +37,7 @@ rule site:
 rule show_session:
     """Write the page of one session, with small copies of its volumes for the viewer."""
     input:
-        **SITE_INPUTS,
+        unpack(site_inputs),
     output:
         page=SITE_PAGE,
         facts=SITE_FACTS,

@@ -1,0 +1,38 @@
+"""What keeps the plans of large cohorts cheap."""
+
+import inspect
+
+from snakemake.common import overwrite_function_params
+from snakemake.resources import Resource
+
+
+def function_of(item):
+    """Return the function behind an input, a parameter or a resource of a rule, none where it is no function."""
+    item = getattr(item, "_file", item)
+    item = getattr(item, "callable", None) or item
+    return item if callable(item) and hasattr(item, "__dict__") else None
+
+
+def remember_parameters():
+    """Tell Snakemake the parameters of the rules' functions, which it would inspect at every call for every job."""
+    functions = [Resource.evaluate]
+    for one in workflow.rules:
+        evaluated = (resource._evaluator for resource in one.resources.values())
+        functions += filter(None, map(function_of, (*one.input, *one.params, *evaluated)))
+    for function in functions:
+        overwrite_function_params(function, inspect.signature(function).parameters)
+
+
+def is_producer_for(keys, products, requested_output):
+    """Return whether a rule that serves these sessions alone makes a file: what Snakemake asks, and a look at a set."""
+    for product in products:
+        if found := product.match(requested_output):
+            return found["subject"] + found["run"] in keys
+    return False
+
+
+def confine_rules():
+    """Let rules that write files of some sessions alone be asked for these alone, at a cost that all cohorts share."""
+    for one in workflow.rules:
+        if one.name in SERVED:
+            one.is_producer = partial(is_producer_for, SERVED[one.name], list(one.products()))
