@@ -182,6 +182,17 @@ def test_the_site_asks_for_a_run(tmp_path, capsys):
     assert "no run is known" in capsys.readouterr().err
 
 
+def test_a_paper_takes_its_table_from_where_it_is_typed(tmp_path, monkeypatch):
+    called = []
+    monkeypatch.setattr(run_call, "call", lambda line, *_, **__: called.append(line) or 0)
+    monkeypatch.chdir(tmp_path)
+    assert main(["paper", "yan2021", "out", "--features", "tables/*.csv", "--columns", "map.yaml"]) == 0
+    assert called[0][-1] == "yan2021"
+    assert yaml.safe_load((tmp_path / "out" / run_call.CONFIGURATION).read_text()) == {
+        "features": str(tmp_path / "tables/*.csv"), "feature_columns": str(tmp_path / "map.yaml"),
+    }  # fmt: skip
+
+
 def test_a_part_is_the_run_of_its_target_and_keeps_the_settings_in_their_order(tmp_path, monkeypatch):
     called = []
     monkeypatch.setattr(run_call, "call", lambda line, *_, **__: called.append(line) or 0)

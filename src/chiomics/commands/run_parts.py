@@ -1,4 +1,4 @@
-"""`chiomics qsm`, `chiomics anatomy` and `chiomics site`: one part of the workflow, without a word of Snakemake's."""
+"""`chiomics qsm`, `anatomy`, `paper` and `site`: one part of the workflow, without a word of Snakemake's."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from chiomics.commands.run import add_common, add_folders, add_sessions, call_workflow, run_targets
+from chiomics.commands.run_snakemake import PAPERS
 from chiomics.core.command_line import add_command
 
 #: By the stage: what it makes of every session.
@@ -26,6 +27,21 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         add_common(parser)
         parser.set_defaults(command=partial(run_targets, targets=[stage]))
 
+    paper = add_command(
+        subparsers,
+        "paper",
+        summary="repeat a study on a table of features, without images",
+        example="chiomics paper yan2021 /data/study --features features.csv",
+    )
+    paper.add_argument("paper", choices=PAPERS[:2], help="the study; the others need images")
+    paper.add_argument("output_dir", type=Path, metavar="OUT", help="where results/ is made")
+    paper.add_argument(
+        "--features", type=Path, required=True, metavar="TABLE", help=".parquet, .tsv or .csv; a quoted * for several"
+    )
+    paper.add_argument("--columns", type=Path, metavar="MAP", help="YAML map of the columns, see docs/tables.md")
+    add_common(paper)
+    paper.set_defaults(command=run_paper)
+
     site = add_command(
         subparsers,
         "site",
@@ -37,6 +53,15 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     site.add_argument("output_dir", type=Path, metavar="OUT", help="where results/ is")
     add_common(site)
     site.set_defaults(command=run_site)
+
+
+def run_paper(arguments: argparse.Namespace) -> int:
+    """Repeat a study on a table; returns 0 only if all is done."""
+    from chiomics.commands.run_snakemake import from_here, merged, nested
+
+    given = {"features": arguments.features, "feature_columns": arguments.columns}
+    settings = {key: str(path.resolve()) for key, path in given.items() if path}
+    return call_workflow(arguments, [arguments.paper], merged(settings, from_here(nested(arguments.config))))
 
 
 def run_site(arguments: argparse.Namespace) -> int:
