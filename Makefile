@@ -37,12 +37,10 @@ $(READY): requirements-build.lock requirements.lock requirements-torch.txt requi
 	@touch $@
 
 demo: install
-	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
+	$(BIN)/chiomics demo . --cores $(CORES)
 	@echo
 	@echo "Done, on simulated subjects. Open in a browser, to look at everything: results/index.html"
-	@echo "Susceptibility maps: results/sub-*/anat/*_Chimap.nii.gz"
-	@echo "The papers' tables and figures:  results/papers/"
-	@echo "Pictures to look at first:  results/qc/    Sessions and what was left out: results/manifest.tsv"
+	@echo "Susceptibility maps: results/sub-*/anat/*_Chimap.nii.gz    The papers' tables and figures: results/papers/"
 
 test: install
 	$(PYTEST) -m "not slow and not slurm"

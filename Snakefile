@@ -40,6 +40,7 @@ include: "workflow/inputs/study.smk"
 include: "workflow/inputs/report.smk"
 include: "workflow/inputs/cluster.smk"
 include: "workflow/inputs/plan.smk"
+include: "workflow/inputs/targets.smk"
 
 
 if SIMULATED:
@@ -60,6 +61,7 @@ include: "workflow/rules/study.smk"
 
 
 rule all:
+    """Make everything that the cohort can serve: maps, regions, features, studies and the pages to look through."""
     default_target: True
     input:
         [f"{COHORT}/participants.tsv"] if SIMULATED else [],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,8 +18,8 @@ import yaml
 
 from chiomics.cli import main
 from chiomics.commands import run_call
-from chiomics.commands.run_progress import Progress, say_seconds
-from chiomics.commands.run_snakemake import configuration, from_here, nested, snakemake_line, targets_of
+from chiomics.commands.run_progress import Progress, read_usual_seconds, say_seconds
+from chiomics.commands.run_snakemake import configuration, find_snakefile, from_here, nested, snakemake_line, targets_of
 from chiomics.core.errors import InputError
 
 WORKFLOW = """
@@ -93,6 +95,8 @@ def test_a_run_ends_with_its_outputs_and_goes_on_after_a_failed_step(line, tmp_p
     assert "2 steps" in said
     assert "failed: make" in said
     assert "not all is done" in said
+    log = re.search(r"all that Snakemake said: (\S+);", said)
+    assert "Error in rule make" in Path(log[1]).read_text()
     assert said.startswith("snakemake --snakefile")
     (tmp_path / "stop_1").unlink()
     assert run_call.call(line, tmp_path) == 0
@@ -162,6 +166,27 @@ def test_progress_counts_what_snakemake_says():
     assert [job.folder for job in progress.failed] == ["sub-02/ses-1"]
     assert "1 of 5 steps" in progress.line()
     assert "1 failed" in progress.line()
+
+
+def test_the_time_left_is_known_from_the_first_step_and_follows_this_machine():
+    now = [0.0]
+    progress = Progress(clock=lambda: now[0], usual={"simulate_subject": 5.0, "map_anatomy": 40.0})
+    plan = "Job stats:\njob   count\n----  -----\nsimulate_subject  2\nmap_anatomy  2\nall  1\ntotal  5\n"
+    for text in [*plan.splitlines(), "rule simulate_subject:", "    jobid: 1"]:
+        progress.feed(text)
+    assert progress.seconds_left() is None, "nothing says yet how fast this machine is"
+    now[0] = 10.0
+    progress.feed("Finished jobid: 1 (Rule: simulate_subject)")
+    # twice the usual 5 s: one more of 10 s, two of 80 s, and the target at the mean of those rules; one ran at a time
+    assert progress.seconds_left() == pytest.approx(10 + 2 * 80 + (10 + 80) / 2)
+
+
+def test_usual_times_are_those_of_rules_of_the_workflow():
+    folder = find_snakefile().parent / "workflow/rules"
+    text = "".join(path.read_text() for path in folder.glob("*.smk"))
+    for rule in read_usual_seconds():
+        named = re.search(rf"\b{rule}\b", text) or rule.startswith(("draw_workflow_", "draw_seok2023", "draw_wang2020"))
+        assert named, f"{rule} is no rule any more: measure the table anew"
 
 
 def test_times_are_said_as_people_say_them():

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chiomics.commands.run_progress import Progress, say_seconds
+from chiomics.commands.run_progress import Progress, read_usual_seconds, say_seconds
 from chiomics.core.errors import InputError
 from chiomics.core.failures import OPTIONAL, read_failures
 from chiomics.core.files import write_text
@@ -137,7 +137,7 @@ def _record(directory: Path, pid: int) -> None:
 
 def _follow(process: subprocess.Popen) -> tuple[Progress, list[str]]:
     """Show one line for all that Snakemake says; returns the state, and its last lines."""
-    progress, last, shown = Progress(), [], 0.0
+    progress, last, shown = Progress(usual=read_usual_seconds()), [], 0.0
     terminal = sys.stderr.isatty()
     for line in process.stdout:  # type: ignore[union-attr]
         last = [*last[-199:], line.rstrip("\n")]
@@ -181,6 +181,9 @@ def _conclude(directory: Path, code: int, progress: Progress | None, said: Seque
     page = next((name for name in ("index.html", "papers", "qc") if (results / name).exists()), None)
     if page:
         print(f"look at: {results / page}")
+    logs = sorted(Path(directory, ".snakemake/log").glob("*.log"))
+    if logs:
+        print(f"all that Snakemake said: {logs[-1]}; each step's own words: below {results / 'logs'}")
     if code < 0:
         print(f"stopped by {signal.Signals(-code).name}; the same command goes on from here")
         return 128 - code

@@ -1,17 +1,20 @@
 """What a run is doing, read from the lines that Snakemake writes, and said in one line.
 
 Snakemake prints a block for every job: 50 lines where a person wants to know how many sessions are through, what runs,
-what failed and how long it will go on. The time left is that of the steps that are left, each at the mean time that
-steps of its rule took in this run, over as many at once as have been running.
+what failed and how long it will go on. The time left is that of the steps that are left, over as many at once as have
+been running. A step counts the mean time that steps of its rule took in this run; where none has ended, what the rule
+took when `rule_seconds.tsv` was measured (the embedded cohort, two cores), times how much longer this run's steps take.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 _COUNT = re.compile(r"^(\S+)\s+(\d+)\s*$")
 _START = re.compile(r"^(?:local)?(?:rule|checkpoint) (\S+):$")
@@ -27,6 +30,12 @@ MADE = {
     "regions": ("map_anatomy", "define_regions", "map_structural"),
     "feature tables": ("extract_features",),
 }
+
+
+def read_usual_seconds() -> dict[str, float]:
+    """Return the mean seconds of a job by its rule, as measured once."""
+    with Path(__file__).with_name("rule_seconds.tsv").open(encoding="utf-8") as table:
+        return {row["rule"]: float(row["seconds"]) for row in csv.DictReader(table, delimiter="\t")}
 
 
 @dataclass
@@ -50,9 +59,12 @@ class Progress:
         By Snakemake's number of the job.
     failed : list of Job
         Whose job failed.
+    usual : mapping of str to float
+        Seconds of a job by its rule, where none of this run has ended.
     """
 
     clock: Callable[[], float] = time.monotonic
+    usual: Mapping[str, float] = field(default_factory=dict)
     planned: Counter = field(default_factory=Counter)
     finished: Counter = field(default_factory=Counter)
     seconds: Counter = field(default_factory=Counter)
@@ -93,10 +105,13 @@ class Progress:
         return False
 
     def seconds_left(self) -> float | None:
-        """Return the seconds that the rest will take, None before a job of each large rule has ended."""
+        """Return the seconds that the rest will take, None before the times of half of it are known."""
         left = self.planned - self.finished
         left.pop("total", None)
-        known = {rule: self.seconds[rule] / self.finished[rule] for rule in left if self.finished[rule]}
+        usual = sum(self.usual.get(rule, 0.0) * number for rule, number in self.finished.items())
+        took = sum(self.seconds[rule] for rule in self.finished if rule in self.usual)
+        known = {rule: self.usual[rule] * took / usual for rule in left if usual and rule in self.usual}
+        known |= {rule: self.seconds[rule] / self.finished[rule] for rule in left if self.finished[rule]}
         if not known or sum(left[rule] for rule in known) < sum(left.values()) / 2:
             return None
         typical = sum(known.values()) / len(known)
