@@ -8,6 +8,7 @@ from fnmatch import fnmatch
 from chiomics.anatomy.session import consistency, volumes
 from chiomics.index.manifest import COLUMNS as MANIFEST
 from chiomics.study import members
+from chiomics.study.bids_files import source_datasets
 from chiomics.study.descriptions import describe_tables, write_descriptions
 
 
@@ -37,3 +38,15 @@ def test_descriptions_hold_for_files_below_as_bids_inherits_and_are_not_written_
     before = {path: path.stat().st_ino for path in tmp_path.rglob("*.json")}
     write_descriptions(tmp_path, simulated=True)
     assert before == {path: path.stat().st_ino for path in tmp_path.rglob("*.json")}
+
+
+def test_the_data_set_that_was_read_is_named_without_its_folder(tmp_path):
+    dataset = tmp_path / "somebody" / "bids"
+    dataset.mkdir(parents=True)
+    for written, expected in (
+        ('{"DatasetDOI": "doi:10.5555/x", "DatasetVersion": "2"}', {"DOI": "doi:10.5555/x", "Version": "2"}),
+        ("[]", {}),
+        ("not JSON", {}),
+    ):
+        (dataset / "dataset_description.json").write_text(written)
+        assert source_datasets(dataset) == [{"URL": "bids:raw:."} | expected]

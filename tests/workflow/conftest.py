@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +56,17 @@ def workflow(tmp_path):
         return Workflow(tmp_path / name, bids_dir)
 
     return make
+
+
+def read_bids_errors(folder: Path) -> tuple[int, set[tuple[str, str]]]:
+    """Return how many files the BIDS validator looked at, and what it calls errors; skip where it is not installed."""
+    beside = Path(sys.executable).with_name("bids-validator-deno")
+    validator = str(beside) if beside.is_file() else shutil.which("bids-validator-deno")
+    if validator is None:
+        pytest.skip("the BIDS validator (bids-validator-deno) is not installed")
+    done = subprocess.run([validator, "--format", "json", str(folder)], capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)
+    issues = found["issues"]["issues"]
+    return found["summary"]["totalFiles"], {
+        (issue["code"], issue["location"]) for issue in issues if issue["severity"] == "error"
+    }

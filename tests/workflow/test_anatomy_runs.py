@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from chiomics.core.files import read_sidecar
 from chiomics.index import read_manifest
-from chiomics.phantom import load_recipe, simulate_subject
+from chiomics.phantom import load_recipe, simulate_subject, write_dataset_files
 from chiomics.phantom.atlas_output import write_phantom_atlas
 from chiomics.radiomics.vois import find_vois
 
@@ -91,6 +92,23 @@ def test_lesions_are_found_where_they_are_and_said_to_be_unknown_without_flair(m
     said = read_sidecar(mapped.folder / "results/sub-HC01/anat/sub-HC01_anatomy.json")["Segmentation"]
     assert "no FLAIR" in said["Lesions"]["Reason"]
     assert said["TemplateContrasts"] == ["magnitude", "χ of the deep nuclei"]
+
+
+def test_results_and_simulated_cohort_are_valid_bids(mapped, cohort, tmp_path):
+    from tests.workflow.conftest import read_bids_errors
+
+    raw = tmp_path / "bids"
+    shutil.copytree(cohort / "bids", raw)
+    write_dataset_files(RECIPE, raw)
+    made = tmp_path / "results"
+    shutil.copytree(mapped.folder / "results", made)
+    for folder in (raw, raw / "derivatives/truth", made):
+        looked_at, errors = read_bids_errors(folder)
+        assert looked_at > 20, folder  # patterns that pass over everything would leave no error either
+        assert not errors, folder
+    (made / ".bidsignore").unlink()  # it lists what BIDS has no name for
+    looked_at, errors = read_bids_errors(made)
+    assert {"radiomics", "weights"} <= {part for _, path in errors for part in re.split(r"[/_.]", path)}
 
 
 def test_features_are_read_in_these_regions_and_nothing_runs_twice(mapped, cohort):

@@ -170,6 +170,7 @@ def _write_truth(root: Path, recipe: dict, session: Session, subject: SimulatedS
 
 LESION_COLUMNS = [
     "index",
+    "name",
     "volume_mm3",
     "diameter_mm",
     "location",

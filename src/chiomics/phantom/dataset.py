@@ -74,6 +74,13 @@ truth.json              noise, rigid displacement of the structural images, part
 oracle.tsv              per pair of groups and nucleus the effect, the best AUC that a classifier can reach, how it is
                         known, and whether the literature supports it
 """
+#: Files of the truth that BIDS has no names for: answers, fields beside their maps, masks of one side, a warp.
+TRUTH_IGNORED = (".sub-*", "recipe.json", "oracle.*", "*_truth.json", "*_fieldmap.nii.gz", "*_hemi-*", "*_warp.nii.gz")
+#: Sidecars that hold for every subject's map, as BIDS inherits.
+TRUTH_FIELDS = {
+    "Chimap": {"Description": "Susceptibility of the head", "Units": "ppm", "SkullStripped": False},
+    "R2starmap": {"Description": "Rate of decay of the head", "Units": "1/s", "SkullStripped": False},
+}
 
 
 def write_dataset_files(
@@ -106,6 +113,7 @@ def write_dataset_files(
             "BIDSVersion": BIDS_VERSION,
             "DatasetType": "raw",
             "License": "CC0",
+            "Authors": ["chiomics phantom"],
             "GeneratedBy": generator,
             "Simulated": True,
         },
@@ -133,6 +141,9 @@ def write_dataset_files(
     for path, text in ((out_dir / "README", README), (truth / "README", TRUTH_README)):
         write_text(path, text)
     write_text(out_dir / ".bidsignore", ".sub-*\n")
+    write_text(truth / ".bidsignore", "".join(f"{pattern}\n" for pattern in TRUTH_IGNORED))
+    for suffix, fields in TRUTH_FIELDS.items():
+        write_sidecar(truth / f"{suffix}.json", fields)
     return [
         out_dir / "dataset_description.json",
         out_dir / "participants.tsv",
@@ -144,6 +155,8 @@ def write_dataset_files(
         truth / "oracle.tsv",
         truth / "oracle.json",
         truth / "README",
+        truth / ".bidsignore",
+        *(truth / f"{suffix}.json" for suffix in TRUTH_FIELDS),
     ]
 
 

@@ -91,6 +91,7 @@ def lesion_rows(
     return [
         {
             "index": number,
+            "name": f"lesion {number}",
             "volume_mm3": len(lesion.voxels[0]) * float(np.prod(fine_voxel)),
             "diameter_mm": lesion.lesion.diameter,
             "location": lesion.lesion.site,

@@ -134,7 +134,11 @@ def unwrap_phase(
         write_image(r2star, fit_r2star(echoes.magnitude, brain, echo_times=echoes.echo_times), echoes.affine)
     if r2star_sidecar is not None:
         said = {"Description": "Rate of decay of the magnitude over the echoes, inside the brain mask", "Units": "1/s"}
-        said |= {"EchoTimes": list(echoes.echo_times), "Sources": source_uris([*files.paths, mask])}
+        said |= {
+            "SkullStripped": True,
+            "EchoTimes": list(echoes.echo_times),
+            "Sources": source_uris([*files.paths, mask]),
+        }
         write_sidecar(r2star_sidecar, said | _made_by())
     physics = {"MagneticFieldStrength": echoes.field_strength, "B0Direction": echoes.b0_direction}
     sources = {"Sources": source_uris([*files.paths, mask])}
@@ -190,7 +194,9 @@ def remove_background(
     for name, field, weight in zip(local["names"], local["local_fields"], local["weights"], strict=True):
         of_set = {"EchoSet": name, "Echoes": list(echo_sets[name])}
         write_image(local_fields[name], field, affine)
-        write_sidecar(sidecars[name], of_set | {"Units": "ppm"} | _made_by() | info | local["info"])
+        write_sidecar(
+            sidecars[name], of_set | {"Units": "ppm", "SkullStripped": True} | _made_by() | info | local["info"]
+        )
         write_image(weights[name], weight, affine)
         said = {"Description": "Weight of the data in the dipole inversion, mean 1 in the mask", "Units": "1"}
         write_sidecar(weight_sidecars[name], of_set | said | {"Sources": info.get("Sources", [])} | _made_by())

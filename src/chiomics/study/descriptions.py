@@ -7,12 +7,12 @@ Images have sidecars of their own, tables of features too.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from chiomics.core.files import write_text
 from chiomics.core.provenance import dataset_links, generated_by
+from chiomics.study.bids_files import source_datasets, write_ignored, write_readme
 
 NAMES = ("Description", "Units")
 _SESSION = {
@@ -172,7 +172,9 @@ def describe_tables() -> dict[str, dict[str, Any]]:
 
 
 def write_descriptions(results: str | Path, *, simulated: bool, dataset: str | Path | None = None) -> None:
-    """Write the descriptions of tables, and of the results as a BIDS derivative, where they are not there yet.
+    """Write what makes the results a BIDS derivative, where it is not there yet.
+
+    Descriptions of the data set and of tables, a README, and which files BIDS has no names for.
 
     Parameters
     ----------
@@ -187,12 +189,14 @@ def write_descriptions(results: str | Path, *, simulated: bool, dataset: str | P
     about = {"Name": name, "BIDSVersion": "1.10.0", "DatasetType": "derivative", "GeneratedBy": generated_by()}
     links = dataset_links(results, dataset) if dataset else {}
     about |= {"DatasetLinks": links} if links else {}
+    about |= {"SourceDatasets": source_datasets(dataset)} if dataset else {}
     about |= {"Simulated": True} if simulated else {}
     for kind, fields in ({"dataset_description": about} | describe_tables()).items():
-        _write(Path(results, f"{kind}.json"), fields)
+        _write(Path(results, f"{kind}.json"), json.dumps(fields, indent=2, ensure_ascii=False) + "\n")
+    _write(Path(results, ".bidsignore"), write_ignored())
+    _write(Path(results, "README"), write_readme(simulated=simulated))
 
 
-def _write(path: Path, fields: Mapping[str, Any]) -> None:
-    text = json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+def _write(path: Path, text: str) -> None:
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         write_text(path, text)

@@ -22,6 +22,7 @@ from chiomics.anatomy.atlases.tracts import tract_masks
 from chiomics.anatomy.diffusion.session import SEEN, TO_ANATOMY, read_traced
 from chiomics.anatomy.files import SessionFiles
 from chiomics.anatomy.registration.ants import Chain, resample
+from chiomics.anatomy.registration.stripped import own_brain
 from chiomics.anatomy.session.carry import in_place, lesions_on_gre
 from chiomics.anatomy.session.consistency import compare_nuclei
 from chiomics.anatomy.session.coverage import measure_coverage, seen_by, structure_points, template_points
@@ -221,7 +222,12 @@ def _structural_on_gre(
     said = {"BiasFieldCorrected": True, "Interpolation": "linear, once", "SpatialReference": "gradient echo"}
     unusable = {"Usable": False, "Reason": "the image could not be used; see the session's anatomy sidecar"}
     return {
-        name: (image, {"Sources": source_uris([path])} | (said if image.voxels.any() else unusable) | made_by())
+        name: (
+            image,
+            {"Sources": source_uris([path]), "SkullStripped": not image.voxels.any() or own_brain(image) is not None}
+            | (said if image.voxels.any() else unusable)
+            | made_by(),
+        )
         for name, (path, image) in found.items()
     }
 
