@@ -160,3 +160,30 @@ def site_files_of_paper(wildcards):
 def site_title(wildcards):
     """Return the title of the paper of a page."""
     return PAPER_RECORDS[wildcards.paper].title
+
+
+def methods_maps():
+    """Return the sidecars of all maps that this workflow makes."""
+    return [
+        derivative("Chimap", ".json", rec=rec, desc=desc).format(**session_wildcards(row))
+        for row in qsm_sessions()
+        for rec, desc in map_names(row)
+        if rec != "given"
+    ]
+
+
+def methods_anatomy():
+    """Return the sidecars of all sessions' regions."""
+    found = [path for row in anatomy_sessions() for path in of_session(row, anatomy_results()["sidecar"])]
+    structural = STRUCTURAL_SESSIONS.values()
+    return found + [path for row in structural for path in of_session(row, STRUCTURAL_RESULTS["sidecar"])]
+
+
+def methods_features():
+    """Return the tables of features, which have their sidecars beside them."""
+    return [path for row in radiomics_sessions() for path in tables_of_row(row)]
+
+
+def methods_papers(wildcards):
+    """Return the keys of the studies that this run makes."""
+    return served_papers()

@@ -32,6 +32,7 @@ rule site:
     input:
         "results/index.html",
         site_papers,
+        "results/methods.md",
 
 
 rule show_session:
@@ -79,12 +80,40 @@ rule show_paper:
         "../../scripts/report/show_paper.py"
 
 
+rule write_methods:
+    """Write the methods of this run for a manuscript, with citations of what was really used."""
+    input:
+        maps=methods_maps(),
+        anatomy=methods_anatomy(),
+        features=methods_features(),
+    output:
+        text="results/methods.md",
+        bibliography="results/methods.bib",
+    log:
+        "results/logs/write_methods.log",
+    benchmark:
+        "results/benchmarks/write_methods.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=1500,
+        runtime=20,
+    params:
+        sessions=len(SESSIONS) + len(STRUCTURAL_SESSIONS),
+        left_out=len(ROWS) - len(SESSIONS) - len(STRUCTURAL_SESSIONS),
+        papers=methods_papers,
+        simulated=FROM_SIMULATED,
+    script:
+        "../../scripts/report/write_methods.py"
+
+
 rule show_cohort:
     """Write the pages of the cohort: table, strip plots, verdicts, candidates of rim lesions, and what all pages share."""
     input:
         facts=site_facts,
         outliers=site_outliers(),
         pictures=site_pictures(),
+        methods="results/methods.md",
         predicted="results/rims/predicted/lesions.tsv" if config["rims"]["model"] else [],
     output:
         index="results/index.html",

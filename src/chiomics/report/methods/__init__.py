@@ -1,0 +1,1 @@
+"""Methods of a run: text and bibliography of what was really used."""
