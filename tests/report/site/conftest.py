@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from chiomics.core.images import write_image
+from chiomics.report.methods.text import write_methods
 from chiomics.report.site.cohort import show_cohort
 from chiomics.report.site.paper import show_paper
 from chiomics.report.site.session import Session, show_session
@@ -100,6 +101,10 @@ def site(tmp_path_factory):
             title="Some 2020",
             simulated=True,
         )
+        write_methods(
+            "results/methods.md", "results/methods.bib", maps=[], anatomy=[], features=[], sessions=2, left_out=2, papers=[],
+            simulated=True,
+        )  # fmt: skip
         show_cohort(
             facts, {name: f"results/{path}" for name, path in PAGES.items()}, name="a cohort",
             papers=[["some2020", "Some 2020"]], papers_left_out=["Other 1999: no <data>."], pictures=[], outliers={},
