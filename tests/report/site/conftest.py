@@ -102,8 +102,8 @@ def site(tmp_path_factory):
             simulated=True,
         )
         write_methods(
-            "results/methods.md", "results/methods.bib", maps=[], anatomy=[], features=[], sessions=2, left_out=2, papers=[],
-            simulated=True,
+            "results/methods.md", "results/methods.bib", maps=[], anatomy=[], features=[], sessions=2, left_out=2,
+            papers=[], simulated=True,
         )  # fmt: skip
         show_cohort(
             facts, {name: f"results/{path}" for name, path in PAGES.items()}, name="a cohort",
