@@ -29,6 +29,11 @@ def index_one(folder, spec, **options):
     [
         ({"run-1_T1w": FINE}, {"ce-gadolinium_T1w": FINE}),
         ({"acq-longname_rec-norm_run-1_T1w": FINE}, {"acq-postgd_T1w": FINE}),
+        ({"acq-pre_T1w": FINE}, {"acq-post_T1w": FINE}),
+        ({"acq-nocontrast_T1w": FINE}, {"acq-contrast_T1w": FINE}),
+        ({"acq-pregd_T1w": FINE}, {"acq-T1gd_T1w": FINE}),
+        ({"acq-mprage_T1w": FINE}, {"acq-mprageGd_T1w": FINE}),
+        ({"rec-norm_T1w": FINE}, {"rec-nonorm_T1w": FINE}),
         ({"acq-mprage_T1w": FINE}, {"acq-localizer_T1w": FINE}),
         ({"acq-mprage_rec-x_T1w": FINE}, {"T1w": THICK}),
         ({"rec-norm_T1w": FINE}, {"T1w": FINE}),
@@ -112,6 +117,8 @@ def _bad(kind: str, path) -> None:
     image.set_qform(image.affine, 1)
     if kind == "volumes":
         image = nib.Nifti1Image(np.zeros((24, 24, 24, 2), np.int16), np.diag([2.0, 2, 2, 1]))
+    elif kind == "metres":
+        image = nib.Nifti1Image(np.zeros((24, 24, 24), np.int16), np.diag([0.002, 0.002, 0.002, 1]))
     elif kind == "colour":
         image = nib.Nifti1Image(np.zeros((24, 24, 24), [(c, "u1") for c in "RGB"]), np.diag([2.0, 2, 2, 1]))
     nib.save(image, path)
@@ -126,7 +133,7 @@ def _bad(kind: str, path) -> None:
     path.write_bytes(gzip.compress(bytes(raw)))
 
 
-@pytest.mark.parametrize("kind", ["volumes", "colour", "orientation", "scale"])
+@pytest.mark.parametrize("kind", ["volumes", "colour", "orientation", "scale", "metres"])
 @pytest.mark.parametrize("suffix", ["T1w", "FLAIR"])
 def test_a_header_that_cannot_be_used_costs_that_image_alone(tmp_path, kind, suffix):
     make_bids_tree(tmp_path, multi_echo())
@@ -152,6 +159,7 @@ def test_a_sform_of_zeros_gives_way_to_the_qform(tmp_path):
         MASKS.format("label-lesion_roi"),
         MASKS.format("label-lesion_probseg"),
         MASKS.format("label-WMH_mask"),
+        MASKS.format("space-orig_label-WMH_mask"),
         MASKS.format("space-flair_seg-lst"),
         MASKS.format("T1w_label-lesion_roi"),
         "derivatives/samseg/sub-01/seg.nii.gz",

@@ -17,6 +17,8 @@ SPACES = {
     "FLAIR": ("flair", "t2flair"),
     "GRE": ("gre", "megre", "mege", "t2starw", "t2star", "magnitude", "mag", "qsm", "swi", "chimap"),
 }
+#: What `space-` says of an image that stays on a grid of its session: which, its grid says.
+OF_SESSION = frozenset(("orig", "native", "individual", "subject"))
 
 _ENTITY = re.compile(r"([a-zA-Z]+)-([a-zA-Z0-9+]+)(?:_|$)")
 
@@ -82,6 +84,8 @@ def space_named(path: str | Path) -> str:
     """Tell on which image a file says it was drawn: ``T1w``, ``FLAIR``, ``GRE``, another word as it is, or nothing."""
     name = Path(path).name
     match = re.search(r"(?:^|_)space-([A-Za-z0-9+]+)", name)
+    if match and match[1].lower() in OF_SESSION:
+        return ""
     words = [match[1]] if match else [word for word in name.partition(".")[0].split("_")[:-1] if "-" not in word]
     for word in words:
         for image, spellings in SPACES.items():

@@ -28,12 +28,19 @@ ENTITIES = frozenset(("ses", "acq", "ce", "rec", "dir", "run", "mod", "echo", "f
 #: Keys of a filter that are no entities.
 OTHER_KEYS = frozenset(("suffix", "extension", "datatype", "desc"))
 _LOCALIZER = re.compile(r"localizer|localiser|scout|survey|topogram|plan", re.IGNORECASE)
-_CONTRAST = re.compile(r"gad|contrast|postgd|postcon|^gd|^ce$", re.IGNORECASE)
-_NORMALISED = re.compile(r"norm", re.IGNORECASE)
+#: Words for an image after a contrast agent, and before them those that say there was none.
+_CONTRAST = re.compile(
+    r"^(?!pre|no|wo|without|native|unenh)(?:.*(?:gad|contrast|enhanced|postgd|postcon|[mn]km$|t1c$|post$|gd$)|"
+    r"gd|ce$|ce-?t1|post(?!op))",
+    re.IGNORECASE,
+)
+_NORMALISED = re.compile(r"(?<!no)(?<!on)(?<!un)norm", re.IGNORECASE)
 #: Fewer slices along any axis than this are a localizer or a 2-D scan.
 FEW_SLICES = 20
 #: Fewer than this hold too little of a head to be registered.
 FEWEST_SLICES = 8
+#: Shortest and longest side of an image of a head, mm; beyond them the voxel size is in another unit.
+SIDES = (10.0, 1000.0)
 
 
 def check_filter(name: str, wanted: Mapping | None) -> None:
@@ -146,7 +153,9 @@ def choose_structural(
     elif localizer:
         warnings.append(f"the {kind} {chosen.path} is a localizer by its name, and there is no other")
     if contrast:
-        warnings.append(f"the {kind} {chosen.path} was acquired after a contrast agent, and there is no other")
+        warnings.append(
+            f"the {kind} {chosen.path} was acquired after a contrast agent by name or sidecar, and there is no other"
+        )
     if KINDS[chosen.suffix.lower()] != chosen.suffix:
         warnings.append(f"{chosen.path} is read as the {kind}")
     if len(usable) > 1:
@@ -195,6 +204,12 @@ def _check(header: Header, file: NamedFile) -> None:
         raise InputError(
             "the image is a slice or a localizer", file=file.path, found=" x ".join(map(str, header.shape)) + " voxels",
             expected=f"{FEWEST_SLICES} slices or more",
+        )  # fmt: skip
+    sides = [number * size for number, size in zip(header.shape, header.voxel_size, strict=False)]
+    if not SIDES[0] <= min(sides) <= max(sides) <= SIDES[1]:
+        raise InputError(
+            "the image is no head's in size", file=file.path, found=" x ".join(f"{side:.3g}" for side in sides) + " mm",
+            expected=f"sides of {SIDES[0]:g} to {SIDES[1]:g} mm: voxel sizes are read in mm",
         )  # fmt: skip
     if header.volumes > 1:
         raise InputError(

@@ -41,7 +41,9 @@ _FOLDER_OF_MASKS = re.compile(r"lesion|mask|seg|wmh|wml|roi|cnn", re.IGNORECASE)
 _FOLDER_LIKE = re.compile(r"lesion|mask|seg|wmh|wml|roi|cnn|anat|^t1|flair|mprage", re.IGNORECASE)
 _WORD = r"(?:^|[-_. /]){}(?:[-_. /]|$)"
 _KIND_LIKE = {
-    "T1w": re.compile(_WORD.format(r"(?:r?m?t1w?|mp2?rage\d*|bravo|f?spgr|unit1|uni|tfl|tfe)"), re.IGNORECASE),
+    "T1w": re.compile(
+        _WORD.format(r"(?:r?m?t1w?|inplanet1|mp2?rage\d*|bravo|f?spgr|unit1|uni|tfl|tfe)"), re.IGNORECASE
+    ),
     "FLAIR": re.compile(r"flair", re.IGNORECASE),
 }
 #: Further images that are no T1w although their names hold the word, and what cannot be placed in the session's head.
