@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -119,3 +120,8 @@ def test_values_and_files_are_offered_where_they_are_taken(shell, tmp_path):
 def test_the_command_writes_the_script(capsys):
     assert main(["completion", "fish"]) == 0
     assert capsys.readouterr().out.strip() == write_completion(build_parser(), "fish").strip()
+
+
+def test_the_package_can_be_called():
+    done = subprocess.run([sys.executable, "-m", "chiomics", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("chiomics ")
