@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from chiomics.core.command_line import HelpFormatter
-from chiomics.core.errors import InputError
+from chiomics.core.errors import OF_THE_DISK, InputError
 from chiomics.core.logs import speak_any_letter, start_log
 from chiomics.core.provenance import find_version
 
@@ -81,6 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = parsed.command(parsed)
     except InputError as error:
         print(f"chiomics: error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in OF_THE_DISK:
+            raise
+        print(f"chiomics: error: {error.filename or 'the disk'}: {error.strerror}", file=sys.stderr)
         return 2
     return code if isinstance(code, int) else 0
 

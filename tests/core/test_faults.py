@@ -147,6 +147,18 @@ def test_results_that_cannot_be_written_are_named(tmp_path):
     assert b"Permission denied" in done.stderr and b"results/" in done.stderr
 
 
+def test_a_command_that_cannot_write_says_so_in_one_line(tmp_path):
+    from tests.bids_trees import make_bids_tree, multi_echo
+
+    make_bids_tree(tmp_path / "bids", multi_echo())
+    (tmp_path / "results").mkdir(mode=0o555)
+    call = [sys.executable, "-m", "chiomics.cli", "index", str(tmp_path / "bids")]
+    done = as_owner(*call, "--output", str(tmp_path / "results/manifest.tsv"))
+    assert done.returncode == 2
+    last = done.stderr.decode().splitlines()[-1]
+    assert last.startswith("chiomics: error: ") and last.endswith(": Permission denied"), done.stderr
+
+
 def test_a_user_without_a_home_has_a_cache_all_the_same(monkeypatch, tmp_path):
     def nowhere():
         raise RuntimeError("Could not determine home directory.")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import numpy as np
 import pytest
 
@@ -328,3 +331,19 @@ def test_only_named_sessions(tmp_path):
     assert [row["session"] for row in index_bids(tmp_path, sessions=["2"])] == ["sub-01_ses-2", "sub-02_ses-2"]
     with pytest.raises(InputError, match="found ses-3; expected some of ses-1, ses-2"):
         index_bids(tmp_path, sessions=["ses-1", "3"])
+
+
+def test_a_session_with_a_file_of_the_future_waits_until_the_clocks_agree(tmp_path):
+    bids, cache = make_bids_tree(tmp_path / "bids", multi_echo("{01,02,03}")), tmp_path / "cache.json"
+    make_bids_tree(bids, {"sub-03/anat/{name}_T1w": {}, "sub-01/anat/{name}_acq-x_T2w": {}})
+    ahead = time.time() + 3600
+    for name in ("sub-02/anat/sub-02_echo-2_part-phase_MEGRE.nii.gz", "sub-03/anat/sub-03_T1w.nii.gz"):
+        os.utime(bids / name, (ahead, ahead))
+    os.utime(bids / "sub-01/anat/sub-01_acq-x_T2w.nii.gz", (ahead, ahead))  # which nothing reads
+    for _ in range(2):  # the second time from the cache
+        rows = {row["session"]: row for row in index_bids(bids, cache=cache)}
+        assert [row["status"] for row in rows.values()] == ["included", "excluded", "excluded"]
+    assert "in the future" in rows["sub-02"]["reason"] and "echo-2_part-phase" in rows["sub-02"]["reason"]
+    for name in ("sub-02/anat/sub-02_echo-2_part-phase_MEGRE.nii.gz", "sub-03/anat/sub-03_T1w.nii.gz"):
+        os.utime(bids / name)
+    assert {row["status"] for row in index_bids(bids, cache=cache)} == {"included"}

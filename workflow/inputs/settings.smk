@@ -4,7 +4,7 @@ import os
 from contextlib import contextmanager
 
 from chiomics.configuration import check_configuration, complete_configuration
-from chiomics.core.errors import InputError
+from chiomics.core.errors import OF_THE_DISK, InputError
 from snakemake.exceptions import WorkflowError
 
 
@@ -21,6 +21,10 @@ def bad_input_explained():
         yield
     except InputError as error:
         raise BadInput(str(error)) from None
+    except OSError as error:
+        if error.errno not in OF_THE_DISK:
+            raise
+        raise BadInput(f"{error.filename or 'the disk'}: {error.strerror}") from None
 
 
 #: Folder of this workflow, also where another one uses it as a module.

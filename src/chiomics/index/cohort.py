@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 VERDICTS = "qc_exclude.tsv"
 #: The same for steps whose failed check the operator accepts.
 ACCEPTANCES = "qc_accept.tsv"
+#: How far the clocks of two machines may be apart, ns.
+CLOCKS_APART = 60 * 10**9
 #: How a warning begins about what no session can have in this run.
 LACK = "made without"
 
@@ -166,9 +169,11 @@ def index_bids(
         index_participant, bids_dir=folder, shared=[file.path for file in shared], contents=contents,
         acquisition=acquisition, minimum_slices=minimum_slices, filters=filters,
     )  # fmt: skip
-    results = []
+    results: list[Participant] = []
+    latest, ahead = time.time_ns() + CLOCKS_APART, set()
     for name, places in folders.items():
         walked = list_files(places)
+        ahead |= {file.path for file in walked if file.mtime_ns > latest}
         result = remembered.get(name, walked)
         if result is None:
             result = read([(file.path, file.size) for file in walked])
@@ -187,6 +192,7 @@ def index_bids(
     default = Path(folder, ACCEPTANCES)
     if qc_accept is not None or default.is_file():
         apply_acceptances(rows, qc_accept or default)
+    _apply_clock(rows, ahead)
     _apply_failures(rows, read_failures(failed_dir, settings, {row["session"]: row["accepted"] for row in rows}))
     _apply_lack(rows, without or {})
     default = Path(folder, VERDICTS)
@@ -283,6 +289,17 @@ def _apply_failures(rows: list[dict], failures: Iterable[Failure]) -> None:
                 row["warnings"].append(f"left out of {failure.stage} and what needs it: {failure.reason}")
             else:
                 exclude(row, f"{FAILED_JOB}; {failure.reason}")
+
+
+def _apply_clock(rows: list[dict], ahead: Collection[str]) -> None:
+    """Exclude sessions with files of the future: Snakemake ends their jobs with an error, all work done in vain."""
+    for row in rows if ahead else ():
+        named = [path for cell in row.values() for path in (cell if isinstance(cell, list) else [cell])]
+        if row["status"] != "excluded" and (found := [path for path in named if path in ahead]):
+            exclude(row, InputError(
+                "a file was changed in the future, by this machine's clock", file=str(found[0]),
+                expected="clocks that agree, or `touch` on the file",
+            ))  # fmt: skip
 
 
 def _apply_lack(rows: list[dict], without: Mapping[str, str]) -> None:
