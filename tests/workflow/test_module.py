@@ -55,13 +55,14 @@ module chiomics:
 
 use rule * from chiomics as chiomics_*
 
-print(*(f"FOLDER {{rule.name}} {{rule.wildcard_constraints['folder']}}" for rule in workflow.rules
-        if "folder" in rule.wildcard_constraints), sep="\\n")
+for rule in workflow.rules:
+    for file in rule.output:
+        print("FOLDER", rule.name, file.regex().pattern)
 """
 
 
 def folders_by_rule(folder, bids):
-    """Return the pattern of the folder wildcard by rule, of those that map sessions."""
+    """Return a pattern of a file by rule, of those that map sessions."""
     folder.mkdir()
     (folder / "Snakefile").write_text(PATTERNS.format(root=ROOT))
     (folder / "config.yaml").write_text(json.dumps({"chiomics": {"bids_dir": str(bids)}}))
