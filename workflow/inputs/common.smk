@@ -425,3 +425,13 @@ COHORT_NAME = "the embedded simulated cohort" if SIMULATED else os.path.basename
 
 #: One record per paper, by its key; the inputs file of its stage adds it.
 PAPER_RECORDS = {}
+
+
+def supplementary_figures(names):
+    """Return the supplementary figures of a paper: its page shows them, and the report, one file, does without."""
+    return [name for name in names if name.startswith("S")]
+
+
+def main_figures(names):
+    """Return the other figures, which the report holds."""
+    return [name for name in names if not name.startswith("S")]

@@ -171,10 +171,11 @@ rule draw_yan2021:
         tables=[f"results/diagnosis/{name}{extension}" for name, extension in EVALUATION_TABLES.items()],
     output:
         report(
-            [f"results/papers/yan2021/figure{name}.png" for name in YAN_DRAWN],
+            [f"results/papers/yan2021/figure{name}.png" for name in main_figures(YAN_DRAWN)],
             caption="../report/yan2021.rst",
             category="Yan 2021",
         ),
+        [f"results/papers/yan2021/figure{name}.png" for name in supplementary_figures(YAN_DRAWN)],
     log:
         "results/logs/draw_yan2021.log",
     benchmark:

@@ -305,10 +305,11 @@ for flair_paper, figure_names in FLAIR_FIGURES.items():
             maps=f"results/flair/{flair_paper}/attention.npz",
         output:
             report(
-                [f"results/papers/{flair_paper}/figure{name}.png" for name in figure_names],
+                [f"results/papers/{flair_paper}/figure{name}.png" for name in main_figures(figure_names)],
                 caption="../report/flair.rst",
                 category=PAPER_RECORDS[flair_paper].title,
             ),
+            [f"results/papers/{flair_paper}/figure{name}.png" for name in supplementary_figures(figure_names)],
         log:
             f"results/logs/draw_{flair_paper}.log",
         benchmark:

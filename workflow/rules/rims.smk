@@ -126,10 +126,11 @@ rule draw_zhang2022:
         curves=RIM_RESULTS["curves"],
     output:
         report(
-            [f"results/papers/zhang2022/figure{name}.png" for name in ZHANG_DRAWN],
+            [f"results/papers/zhang2022/figure{name}.png" for name in main_figures(ZHANG_DRAWN)],
             caption="../report/zhang2022.rst",
             category="Zhang 2022",
         ),
+        [f"results/papers/zhang2022/figure{name}.png" for name in supplementary_figures(ZHANG_DRAWN)],
     log:
         "results/logs/draw_zhang2022.log",
     benchmark:

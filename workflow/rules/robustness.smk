@@ -155,10 +155,11 @@ rule draw_fiscone2023:
         ],
     output:
         report(
-            [f"results/papers/fiscone2023/figure{name}.png" for name in FISCONE_DRAWN],
+            [f"results/papers/fiscone2023/figure{name}.png" for name in main_figures(FISCONE_DRAWN)],
             caption="../report/fiscone2023.rst",
             category="Fiscone 2023",
         ),
+        [f"results/papers/fiscone2023/figure{name}.png" for name in supplementary_figures(FISCONE_DRAWN)],
     log:
         "results/logs/draw_fiscone2023.log",
     benchmark:
