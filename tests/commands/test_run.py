@@ -211,7 +211,12 @@ def test_a_paper_takes_its_table_from_where_it_is_typed(tmp_path, monkeypatch):
     called = []
     monkeypatch.setattr(run_call, "call", lambda line, *_, **__: called.append(line) or 0)
     monkeypatch.chdir(tmp_path)
-    assert main(["paper", "yan2021", "out", "--features", "tables/*.csv", "--columns", "map.yaml"]) == 0
+    words = ["paper", "yan2021", "out", "--features", "tables/*.csv", "--columns", "map.yaml"]
+    assert main(words) == 2, "there is no table yet"
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/site [1].csv").touch()
+    (tmp_path / "map.yaml").touch()
+    assert main(words) == 0
     assert called[0][-1] == "yan2021"
     assert yaml.safe_load((tmp_path / "out" / run_call.CONFIGURATION).read_text()) == {
         "features": str(tmp_path / "tables/*.csv"), "feature_columns": str(tmp_path / "map.yaml"),

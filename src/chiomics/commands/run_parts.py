@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from functools import partial
+from glob import glob
 from pathlib import Path
 
 from chiomics.commands.run import add_common, add_folders, add_sessions, call_workflow, run_targets
@@ -58,8 +60,12 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 def run_paper(arguments: argparse.Namespace) -> int:
     """Repeat a study on a table; returns 0 only if all is done."""
     from chiomics.commands.run_snakemake import from_here, merged, nested
+    from chiomics.core.errors import InputError
 
     given = {"features": arguments.features, "feature_columns": arguments.columns}
+    for path in filter(None, given.values()):
+        if not path.exists() and not glob(os.fspath(path)):  # noqa: PTH207 (patterns of folders as well)
+            raise InputError("there is no such file", file=path)
     settings = {key: str(path.resolve()) for key, path in given.items() if path}
     return call_workflow(arguments, [arguments.paper], merged(settings, from_here(nested(arguments.config))))
 
