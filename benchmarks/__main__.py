@@ -23,6 +23,7 @@ BENCHMARKS = {
     "phase_chain": ["{phantom}"],
     "whole_session": [],
     "chain_cases": [],
+    "qsm_ci": [],
     "radiomics": [],
     "rim_lesions": [],
     "rim_detectors": [],

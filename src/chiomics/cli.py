@@ -12,20 +12,40 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from chiomics.core.command_line import HelpFormatter
+from chiomics.core.command_line import HelpFormatter, subcommands_of
 from chiomics.core.errors import OF_THE_DISK, InputError
 from chiomics.core.logs import speak_any_letter, start_log
 from chiomics.core.provenance import find_version
 
 #: Modules that register the sub-commands, in the order of the help.
 MODULES = (
-    "commands.run", "commands.run_parts", "commands.doctor", "index.cli", "phantom.cli", "radiomics.cli",
+    "commands.run", "commands.run_parts", "commands.doctor", "index.cli", "phantom.cli", "qsm.cli", "radiomics.cli",
     "diagnosis.cli", "commands.rims", "commands.flair", "study.cli", "commands.completion",
 )  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose usage line puts what must be given first: an option that takes several values would swallow it."""
+    """A parser whose usage line puts what must be given first: an option that takes several values would swallow it.
+
+    Commands below it and arguments of its own exclude each other: the first word decides.
+    """
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # as argparse has it
+        """Parse, by the command's own parser where the first word names one beside arguments of this one."""
+        words = sys.argv[1:] if args is None else list(args)
+        commands = subcommands_of(self)
+        if words and words[0] in commands and self._has_both():
+            return commands[words[0]].parse_known_args(words[1:], namespace)
+        return super().parse_known_args(words, namespace)
+
+    def _has_both(self) -> bool:
+        return bool(subcommands_of(self)) and len(super()._get_positional_actions()) > 1
+
+    def _get_positional_actions(self) -> list[argparse.Action]:
+        positional = super()._get_positional_actions()
+        if self._has_both():
+            return [action for action in positional if not isinstance(action, argparse._SubParsersAction)]
+        return positional
 
     def format_usage(self) -> str:
         """Write the usage line."""
@@ -39,7 +59,7 @@ class _Parser(argparse.ArgumentParser):
 
     def _positionals_first(self) -> str:
         words = ["%(prog)s"]
-        for action in self._actions:
+        for action in self._get_positional_actions():
             if not action.option_strings:
                 name = action.metavar or (f"{{{','.join(action.choices)}}}" if action.choices else action.dest)
                 words.append({"?": f"[{name}]", "+": f"{name} [{name} ...]"}.get(str(action.nargs), str(name)))
