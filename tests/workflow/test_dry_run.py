@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 import networkx
 import pandas as pd
@@ -216,6 +217,24 @@ def test_what_needs_an_atlas_that_cannot_be_had_is_left_out_and_said(workflow, t
         assert warning.startswith(f"made without {kind}: the atlas")
     states = {line.split("\t")[2] for line in (run.folder / "results/members.tsv").read_text().splitlines()[1:]}
     assert states == {"current"}, "an atlas that cannot be had today changes no study's members"
+
+
+def test_an_atlas_that_comes_later_is_carried_to_the_sessions_that_were_made_without(workflow, tmp_path):
+    run = workflow(make_bids_tree(tmp_path / "bids", multi_echo("01") | {"sub-01/anat/{name}_T1w": {}}))
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "atlas.yaml").touch()
+    without = {"anatomy": {"nuclei": {"atlas": None}, "tracts": {"atlas": None}}}
+    summary = run.run("anatomy", config=without, options=("--summary",)).stdout.splitlines()
+    now = time.time()
+    for line in summary[1:]:  # as if all had been made, by a run that left no record
+        path = run.folder / line.split("\t")[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (now, now))  # none older than another
+    assert "map_anatomy" not in run.plan("anatomy", config=without)
+    later = {"anatomy": {"nuclei": {"atlas": None}, "tracts": {"atlas": str(own)}}}
+    assert run.plan("anatomy", config=later)["map_anatomy"] == 1
 
 
 def test_tracts_are_traced_where_there_are_diffusion_images(workflow, tmp_path):

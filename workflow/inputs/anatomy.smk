@@ -162,7 +162,8 @@ def anatomy_targets():
         images = structural_images(row)
         results = anatomy_results(images)
         names = [f"{name}_labels" for name in LABEL_IMAGES] + [f"gre_{name}" for name in images]
-        patterns = [*(results[name] for name in names), ANATOMY_FIGURE]
+        # Tracts too: where an atlas comes later, what is missing is the only cause to run that Snakemake sees.
+        patterns = [*(results[name] for name in names), *results["tracts"], ANATOMY_FIGURE]
         of_sessions += [pattern.format(**session_wildcards(row)) for pattern in patterns]
     for row in STRUCTURAL_SESSIONS.values():
         patterns = [*STRUCTURAL_RESULTS.values(), STRUCTURAL_FIGURE]
