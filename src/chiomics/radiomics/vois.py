@@ -148,7 +148,7 @@ def check_labels(voxels: np.ndarray, path: str | Path) -> None:
         As `chiomics.core.space.masks.interpret`.
     """
     try:
-        interpret(voxels)
+        interpret(voxels[bounding_box(voxels != 0)])  # the background holds nothing to interpret
     except InputError as error:
         raise InputError(error.problem, file=path, found=error.found, expected=error.expected) from None
 
