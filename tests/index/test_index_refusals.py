@@ -52,6 +52,25 @@ REFUSALS = {
     "no field strength": ({MEGRE: {"EchoTime": GRE["EchoTime"]}}, ["the field strength is missing"]),
     "a field strength in mT": ({MEGRE: field_strength(3000)}, ["not a field strength in T", "found 3000"]),
     "a field strength in words": ({MEGRE: field_strength("3T")}, ["not a field strength in T", "'3T'"]),
+    "a frequency in Hz": (
+        {MEGRE: {"EchoTime": GRE["EchoTime"], "ImagingFrequency": 127748500}},
+        ["ImagingFrequency is not a frequency in MHz", "127748500"],
+    ),
+    "a frequency of another field strength": (
+        {MEGRE: {**GRE, "ImagingFrequency": 297.2}},
+        ["MagneticFieldStrength and ImagingFrequency disagree", "3 T and 297.2 MHz, which is 6.98", "echo-1_part-mag"],
+    ),
+    "two directions": (
+        {f"{ANAT}_dir-{{AP,PA}}_echo-{{1,2,3}}_part-{{mag,phase}}_MEGRE": GRE},
+        ["several GRE acquisitions", "dir-AP_MEGRE, dir-PA_MEGRE", "index.acquisition"],
+    ),
+    "all echoes of one part in one file": (
+        {
+            f"{ANAT}_part-mag_MEGRE": {**GRE, "EchoTime": [[0.004, 0.008, 0.012]], "shape": (24, 22, 20, 3)},
+            f"{ANAT}_echo-{{1,2,3}}_part-phase_MEGRE": GRE,
+        },
+        ["an echo lacks its", "without number", "1, 2, 3"],
+    ),
     "two field strengths": (
         {MEGRE: GRE, SECOND: {**GRE, "EchoTime": 0.012, "MagneticFieldStrength": 1.5}},
         ["disagree in field strength", "found 3 T", "expected 1.5 T as in"],

@@ -142,6 +142,24 @@ def test_all_echoes_in_one_file(tmp_path):
     assert row["shape"] == [24, 22, 20]
 
 
+def test_all_echoes_of_real_and_imaginary_parts_in_two_files(tmp_path):
+    fields = {"EchoTime": [[0.004, 0.008, 0.012]], "MagneticFieldStrength": 3, "shape": (24, 22, 20, 3)}
+    row = only_row(tmp_path, {f"{ANAT}_part-{{real,imag}}_MEGRE": fields})
+    assert (row["input_kind"], row["n_echoes"], row["echo_times"]) == ("real_imaginary", 3, [0.004, 0.008, 0.012])
+
+
+def test_a_direction_is_named_like_an_acquisition(tmp_path):
+    spec = {f"{ANAT}_dir-{{AP,PA}}_echo-{{1,2,3}}_part-{{mag,phase}}_MEGRE": GRE}
+    row = only_row(tmp_path, spec, acquisition="dir-PA")
+    assert all("_dir-PA_" in path for path in row["magnitude"] + row["phase"])
+
+
+def test_a_frequency_beside_the_field_strength_is_no_matter_where_they_agree(tmp_path):
+    # A Siemens "3 T" runs at 123.2 MHz, 2.89 T.
+    row = only_row(tmp_path, {MEGRE: {**GRE, "ImagingFrequency": 123.2}})
+    assert (row["field_strength"], row["warnings"]) == (3, [])
+
+
 def test_mpm_and_desc_variants_by_the_operators_choice(tmp_path):
     mpm = {f"{ANAT}_{{flip-1_mt-on,flip-2_mt-off}}_echo-{{1,2}}_part-{{mag,phase}}_MPM": GRE}
     row = only_row(tmp_path / "a", mpm, acquisition="mt-off")

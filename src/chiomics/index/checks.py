@@ -199,8 +199,9 @@ def _field_strength(files: list[NamedFile], fields: dict[str, dict]) -> tuple[fl
     for file in files:
         strength = fields[file.path].get("MagneticFieldStrength")
         frequency = fields[file.path].get("ImagingFrequency")
-        if strength is None and frequency is not None and _is_number(frequency):
-            strength = round(frequency / MEGAHERTZ_PER_TESLA, 4)
+        by_frequency = None if frequency is None else _by_frequency(frequency, file)
+        if strength is None and by_frequency is not None:
+            strength = by_frequency
             if not warnings:
                 found = f"{strength:g} T from ImagingFrequency {frequency:g} MHz"
                 warnings.append(f"{file.path}: no MagneticFieldStrength; {found}")
@@ -210,6 +211,12 @@ def _field_strength(files: list[NamedFile], fields: dict[str, dict]) -> tuple[fl
             raise InputError(
                 "MagneticFieldStrength is not a field strength in T", file=file.path, found=_shown(strength),
                 expected=f"a number above 0, at most {LARGEST_FIELD:g}",
+            )  # fmt: skip
+        if by_frequency is not None and abs(strength - by_frequency) > FIELD_TOLERANCE:
+            raise InputError(
+                "MagneticFieldStrength and ImagingFrequency disagree", file=file.path,
+                found=f"{strength:g} T and {frequency:g} MHz, which is {by_frequency:g} T",
+                expected=f"one field strength, to within {FIELD_TOLERANCE:g} T",
             )  # fmt: skip
         known[file.path] = float(strength)
     if not known:
@@ -224,6 +231,16 @@ def _field_strength(files: list[NamedFile], fields: dict[str, dict]) -> tuple[fl
             expected=f"{known[low]:g} T as in {low}",
         )  # fmt: skip
     return next(iter(known.values())), warnings
+
+
+def _by_frequency(frequency: object, file: NamedFile) -> float:
+    """Field strength in T of a proton frequency in MHz."""
+    if not _is_number(frequency) or not 0 < frequency <= LARGEST_FIELD * MEGAHERTZ_PER_TESLA:  # type: ignore[operator]
+        raise InputError(
+            "ImagingFrequency is not a frequency in MHz", file=file.path, found=_shown(frequency),
+            expected=f"a number above 0, at most {LARGEST_FIELD * MEGAHERTZ_PER_TESLA:.0f}",
+        )  # fmt: skip
+    return round(frequency / MEGAHERTZ_PER_TESLA, 4)  # type: ignore[operator]
 
 
 def _common_grid(files: list[NamedFile], read: Callable[[NamedFile], Header]) -> Header:
