@@ -116,6 +116,8 @@ class Grid:
         Array library.
     workers : int
         Threads.
+    multiple : sequence of 3 ints
+        The shape is a multiple of this, for a coarser grid of blocks of so many voxels.
 
     Attributes
     ----------
@@ -140,6 +142,7 @@ class Grid:
         padding: float = PADDING,
         backend: str = "numpy",
         workers: int = 1,
+        multiple: Sequence[int] = (1, 1, 1),
     ) -> None:
         self.image_mask = np.asarray(mask) > 0
         if self.image_mask.ndim != 3 or not self.image_mask.any():
@@ -149,12 +152,13 @@ class Grid:
                 expected="a 3-D mask with voxels",
             )
         self.voxel_size = tuple(float(edge) for edge in voxel_size)
-        self.backend = Backend(backend, workers=workers)
+        self.backend, self.workers = Backend(backend, workers=workers), workers
         extents = [np.flatnonzero(self.image_mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
         self.box = tuple(slice(int(extent[0]), int(extent[-1]) + 1) for extent in extents)
         lengths = [part.stop - part.start for part in self.box]
         self.shape = tuple(
-            fast_length(length + padding / edge) for length, edge in zip(lengths, self.voxel_size, strict=True)
+            block * fast_length(-(-length // block) + padding / (block * edge))
+            for length, edge, block in zip(lengths, self.voxel_size, multiple, strict=True)
         )
         self.mask = self.embed(self.image_mask)
 

@@ -13,6 +13,10 @@ value inside to 1 over `rise` mm. The smooth sources that this finds inside expl
 rest leaks into those outside. So the local field is explained anew by a total variation inversion, which knows that
 tissue is piecewise uniform, and what that leaves is projected again onto the outside, `refinements` times.
 
+Where voxels are fine, all of this runs on blocks of up to 1.5 mm first, where it costs little, since what outside
+sources do inside is smooth but near them. The sources found there, interpolated, are where the fine grid starts; a few
+iterations find what lies near the surface.
+
 The background is the field of the outside part only, so the local field keeps every detail of the measurement. No
 voxel is lost at the edge. Voxels whose echoes disagree (dephasing, wraps) have next to no weight, and their local field
 is filled with that of the inside sources.
@@ -26,6 +30,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from chiomics.qsm.background.coarse import block_factors, block_grid, block_means, interpolate
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Array, Grid
 from chiomics.qsm.inversions.tv import total_variation
@@ -36,6 +41,11 @@ TISSUE_SCALE = 1 / 30
 #: Room for sources around the mask in mm.
 PADDING = 24.0
 ITERATIONS = 60
+#: Largest edge in mm of a block of the coarse grid. On a simulated slab of 0.75 x 0.75 x 1.5 mm the error of the local
+#: field is 52.5 % from blocks of 1.5 mm, 54.5 % from blocks of 3 mm, and 51.8 % without; χ 47.5, 48.1, 47.5 %.
+COARSE_VOXEL = 1.5
+#: Iterations on the fine grid after it, for the first field and for the differences. 5 leave 53.4 % in the first.
+FINE_ITERATIONS, FURTHER_FINE_ITERATIONS = 10, 3
 #: Iterations for what another echo set's total field differs by.
 FURTHER_ITERATIONS = 8
 #: mm over which the scale rises outside: without refinements, 0 and 3 mm leave an error of the local field of 40.4 and
@@ -46,7 +56,7 @@ RISE = 3.0
 #: variation misses.
 REFINEMENTS = 2
 #: One refinement: total variation, with λ relative to that of a χ map, then conjugate gradients.
-REFINEMENT = {"regularisation": 2e-4, "outside": 0.3, "gradient_penalty": 100.0, "iterations": 10}
+REFINEMENT = {"regularisation": 2e-4, "outside": 0.3, "gradient_penalty": 100.0, "iterations": 10, "relaxation": 1.0}
 REFINEMENT_ITERATIONS = 5
 
 log = logging.getLogger(__name__)
@@ -66,6 +76,9 @@ def remove_background_pdf(
     refinements: int = REFINEMENTS,
     further_iterations: int = FURTHER_ITERATIONS,
     padding: float = PADDING,
+    coarse_voxel: float = COARSE_VOXEL,
+    fine_iterations: int = FINE_ITERATIONS,
+    further_fine_iterations: int = FURTHER_FINE_ITERATIONS,
     workers: int = 1,
     backend: str = "numpy",
 ) -> np.ndarray:
@@ -96,6 +109,10 @@ def remove_background_pdf(
         How often the tissue of the first field is modelled by total variation.
     padding : float
         Room for sources around the mask in mm.
+    coarse_voxel : float
+        Largest edge in mm of the blocks of the coarse grid; with 0, or where no two voxels make a block, there is none.
+    fine_iterations, further_fine_iterations : int
+        Iterations on the fine grid after the coarse one, for the first field and for the differences.
     workers : int
         Threads of the transform.
     backend : {"numpy", "torch", "cupy"}
@@ -110,39 +127,89 @@ def remove_background_pdf(
     ----------
     Liu et al. 2011, NMR Biomed 24:1129; Liu et al. 2017, Magn Reson Med 78:303.
     """
-    grid = Grid(mask, voxel_size=voxel_size, padding=padding, backend=backend, workers=workers)
-    problem = _Problem(grid, grid.embed(weight), b0_direction, tissue_scale, rise)
-    fill = grid.mask * 0 if unreliable is None else grid.embed(unreliable) * grid.mask
+    factors = block_factors(voxel_size, coarse_voxel)
+    grid = Grid(mask, voxel_size=voxel_size, padding=padding, backend=backend, workers=workers, multiple=factors)
+    fine = _Problem(
+        grid,
+        dipole_kernel(grid, b0_direction),
+        inside=grid.mask,
+        weight=grid.embed(weight) * grid.mask,
+        scale=grid.backend.asarray(_source_scale(grid, tissue_scale, rise)),
+        fill=grid.mask * 0 if unreliable is None else grid.embed(unreliable) * grid.mask,
+    )
+    coarse = None
+    if max(factors) > 1:
+        blocks = block_grid(grid, factors, padding)
+        coarse = fine.on_blocks(blocks, dipole_kernel(blocks, b0_direction), factors)
     local_fields = np.zeros(total_fields.shape, np.float32)
     for index, field in enumerate(total_fields):
-        rest = grid.embed(field if index == 0 else field - total_fields[0]) * grid.mask
-        if index and not rest.any():
+        total = grid.embed(field if index == 0 else field - total_fields[0]) * grid.mask
+        if index and not total.any():
             local_fields[index] = local_fields[0]
             continue
-        sources = problem.solve(rest, further_iterations if index else iterations)
-        rest -= problem.outer_field(sources)
-        tissue = problem.field(sources * grid.mask)
-        rest += fill * (tissue - rest)
-        for _ in range(0 if index else refinements):
-            noise = field_noise(grid.extract(rest), mask)
-            tissue = problem.tissue_field(rest, noise)
-            rest -= problem.outer_field(problem.solve(rest - tissue, REFINEMENT_ITERATIONS))
-            rest += fill * (tissue - rest)
+        effort = (further_iterations, 0) if index else (iterations, refinements)
+        if coarse is None:
+            rest = fine.fit(total, *effort)[0]
+        else:
+            _, sources, chi = coarse.fit(fine.block_field(total, factors), *effort)
+            # What is smooth is not the sources but what the scale multiplies.
+            sources /= coarse.scale + (coarse.scale == 0)
+            sources = fine.scale * interpolate(sources, factors, grid)
+            chi = interpolate(chi, factors, grid) * grid.mask
+            rest = fine.go_on(total, sources, chi, further_fine_iterations if index else fine_iterations)
         local_fields[index] = grid.extract(rest) + (local_fields[0] if index else 0)
-    log.info("PDF: %d voxels filled from the fitted sources", int(fill.sum()))
+    log.info("PDF: %d voxels filled from the fitted sources", int(fine.fill.sum()))
     return local_fields
 
 
 class _Problem:
     """The weighted least-squares problem on one grid."""
 
-    def __init__(
-        self, grid: Grid, weight: Array, b0_direction: Sequence[float], tissue_scale: float, rise: float
-    ) -> None:
-        self.grid = grid
-        self.kernel = dipole_kernel(grid, b0_direction)
-        self.weight = weight * grid.mask
-        self.scale = grid.backend.asarray(_source_scale(grid, tissue_scale, rise))
+    def __init__(self, grid: Grid, kernel: Array, *, inside: Array, weight: Array, scale: Array, fill: Array) -> None:
+        self.grid, self.kernel = grid, kernel
+        self.inside, self.weight, self.scale, self.fill = inside, weight, scale, fill
+
+    def on_blocks(self, grid: Grid, kernel: Array, factors: Sequence[int]) -> _Problem:
+        """Return the same problem on blocks; their precision and squared scale are the means of their voxels'."""
+        weight, scale = (block_means(volume * volume, factors) ** 0.5 for volume in (self.weight, self.scale))
+        inside, fill = (block_means(volume, factors) for volume in (self.inside, self.fill))
+        fill /= inside + (inside == 0)
+        return _Problem(grid, kernel, inside=inside, weight=weight, scale=scale, fill=fill)
+
+    def block_field(self, field: Array, factors: Sequence[int]) -> Array:
+        """Return the means of a field over blocks, weighted by its precision, and 0 where nothing has weight."""
+        precision = self.weight * self.weight
+        sums = block_means(precision * field, factors)
+        precision = block_means(precision, factors)
+        return sums / (precision + (precision == 0))
+
+    def fit(self, total: Array, iterations: int, refinements: int) -> tuple[Array, Array, Array]:
+        """Return the local field, the sources whose part outside makes the background, and χ of the tissue."""
+        sources = self.solve(total, iterations)
+        rest = total - self.outer_field(sources)
+        chi = sources * self.inside
+        self.fill_from(self.field(chi), rest)
+        for _ in range(refinements):
+            chi = self.tissue(rest, field_noise(self.grid.extract(rest), self.grid.image_mask))
+            tissue = self.field(chi)
+            more = self.solve((rest - tissue) * self.grid.mask, REFINEMENT_ITERATIONS)
+            rest -= self.outer_field(more)
+            self.fill_from(tissue, rest)
+            sources += more
+        return rest, sources, chi
+
+    def go_on(self, total: Array, sources: Array, chi: Array, iterations: int) -> Array:
+        """Return the local field, from sources and χ of the tissue that a coarser grid has found."""
+        rest = total - self.outer_field(sources)
+        tissue = self.field(chi)
+        self.fill_from(tissue, rest)
+        rest -= self.outer_field(self.solve((rest - tissue) * self.grid.mask, iterations))
+        self.fill_from(tissue, rest)
+        return rest
+
+    def fill_from(self, tissue: Array, local_field: Array) -> None:
+        """Put the field of the tissue where the measured one is not to be relied on."""
+        local_field += self.fill * (tissue - local_field)
 
     def field(self, sources: Array) -> Array:
         """Return D*χ."""
@@ -152,16 +219,16 @@ class _Problem:
 
     def outer_field(self, sources: Array) -> Array:
         """Return the field in the mask of the sources outside it."""
-        return self.field(sources * (1 - self.grid.mask)) * self.grid.mask
+        return self.field(sources * (1 - self.inside)) * self.grid.mask
 
-    def tissue_field(self, local_field: Array, noise: float) -> Array:
-        """Return the field in the mask of the piecewise uniform tissue that explains a local field."""
+    def tissue(self, local_field: Array, noise: float) -> Array:
+        """Return χ of the piecewise uniform tissue that explains a local field."""
         settings = REFINEMENT | {"regularisation": scaled_regularisation(REFINEMENT["regularisation"], noise)}
         chi = total_variation(self.grid, local_field, self.weight, self.kernel, **settings)
         # The mean over the brain is free, and the field of a uniform brain is that of sources on its surface.
-        chi -= (chi * self.grid.mask).sum() / self.grid.mask.sum()
-        chi *= self.grid.mask
-        return self.field(chi) * self.grid.mask
+        chi -= (chi * self.inside).sum() / self.inside.sum()
+        chi *= self.inside
+        return chi
 
     def solve(self, field: Array, iterations: int) -> Array:
         """Return the sources P·y after conjugate gradients on the normal equations."""

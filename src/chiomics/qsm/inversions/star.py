@@ -30,7 +30,7 @@ def star(
     noise: float = 0.0,
     outside: float = 0.1,
     gradient_penalty: float = 100.0,
-    iterations: int = 20,
+    iterations: int = 12,
     workers: int = 1,
     backend: str = "numpy",
 ) -> np.ndarray:

@@ -8,6 +8,8 @@ lets every voxel have its own data weight W at the price of one more pair of FFT
     Fχ = [ μ·D·F(s − t) + ρ·F∇ᵀ(z − u) ] / (μ·D² + ρ·Σ|E_d|²)
     z  = soft(∇χ + u, λ·P/ρ),  u += ∇χ − z;    s = (W·φ + μ·(D*χ + t)) / (W + μ),  t += D*χ − s.
 
+Both splittings are over-relaxed: α·∇χ + (1 − α)·z stands for ∇χ there, and likewise for D*χ.
+
 W is 0 outside the mask: what the field is there is unknown, not 0. There χ is free, and with a smaller λ it takes up
 what background removal has left: a field that sources outside explain better than sources inside. Nothing of it is
 returned.
@@ -15,7 +17,7 @@ returned.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -26,6 +28,10 @@ from chiomics.qsm.phase.field_noise import scaled_regularisation
 #: μ of the data splitting. FANSI has 1. With 20 iterations on simulated heads, 1 is as good on a true local field and
 #: worse on an estimated one (χ error 33.9 against 31.1 %), 0.1 the other way round.
 DATA_PENALTY = 0.3
+#: Over-relaxation of both splittings (Eckstein & Bertsekas 1992, Math Program 55:293). 12 iterations get as far as 20
+#: without: error of χ on two simulated heads 22.9 and 22.8, 26.8 and 26.7 % from the true local field, from phase 40.7
+#: and 41.0 %.
+RELAXATION = 1.7
 
 
 def tv(
@@ -39,7 +45,7 @@ def tv(
     noise: float = 0.0,
     outside: float = 0.1,
     gradient_penalty: float = 100.0,
-    iterations: int = 20,
+    iterations: int = 12,
     padding: float = PADDING,
     workers: int = 1,
     backend: str = "numpy",
@@ -105,22 +111,28 @@ def total_variation(
     outside: float,
     gradient_penalty: float,
     iterations: int,
+    relaxation: float = RELAXATION,
+    data_penalty: float = DATA_PENALTY,
+    data_step: Callable[[Array, slice], Array] | None = None,
 ) -> Array:
-    """Return the minimiser on a grid; see :func:`tv` for the parameters."""
-    xp, mu = grid.backend.xp, DATA_PENALTY
+    """Return the minimiser on a grid; see :func:`tv` for the parameters.
+
+    `data_step` is the proximal step of another data term than the squares: it takes D*χ + t, for the planes of a slice
+    of the first axis, to s.
+    """
+    xp, mu = grid.backend.xp, data_penalty
     rho = gradient_penalty * regularisation
     damping = mu * kernel * kernel
     damping += rho * grid.laplacian()
     damping[0, 0, 0] = 1
-    # s = gain·W·φ/μ + gain·(D*χ + t) with gain = μ/(W + μ)
-    gain = mu / (weight + mu)
-    given = gain * weight * field / mu
+    data_step = data_step or _squares(field, weight, mu)
     limits = outside + (1 - outside) * grid.mask
     limits *= regularisation / rho
-    data_dual = xp.zeros_like(field)
-    duals = [xp.zeros_like(field) for _ in range(3)]
+    # Each split variable and its dual are one volume, w = z + u (or s + t): u = clip(w), z = w - u.
+    splits = [xp.zeros_like(field) for _ in range(3)]
     divergence = xp.zeros_like(field)
     data_target = field * (weight > 0)
+    data_split = None
     for _ in range(iterations):
         spectrum = grid.fft(data_target)
         spectrum *= kernel
@@ -132,28 +144,47 @@ def total_variation(
         spectrum *= kernel
         data_target = grid.ifft(spectrum)
         del spectrum
+        first = data_split is None
+        if first:
+            data_split = data_target + 0
         for part in grid.slabs():
-            _update_data(data_target[part], data_dual[part], gain[part], given[part])
+            target, split = data_target[part], data_split[part]
+            if not first:
+                target -= data_step(split, part)
+                target *= relaxation
+                split += target
+            target[...] = data_step(split, part)
+            target *= 2
+            target -= split
         divergence[...] = 0
         for part in grid.slabs():
             for axis, edge in enumerate(grid.voxel_size):
                 step = forward_difference(chi, axis, part, grid.backend)
-                dual = duals[axis][part]
+                split = splits[axis][part]
                 limit = limits[part] * edge
-                step += dual
-                dual[...] = xp.clip(step, -limit, limit)
-                step -= dual
-                step -= dual
+                if first:
+                    split += step
+                else:
+                    step -= split
+                    step += xp.clip(split, -limit, limit)
+                    step *= relaxation
+                    split += step
+                step = xp.clip(split, -limit, limit)
+                step *= -2
+                step += split
                 step *= rho / edge**2
                 add_adjoint_difference(divergence, step, axis, part)
     return chi
 
 
-def _update_data(target: Array, dual: Array, gain: Array, given: Array) -> None:
-    """Take D*χ in `target` to s − t, with t in `dual`."""
-    target += dual
-    dual[...] = target
-    target *= gain
-    target += given
-    dual -= target
-    target -= dual
+def _squares(field: Array, weight: Array, mu: float) -> Callable[[Array, slice], Array]:
+    """Return the proximal step of ½‖√W·(s − φ)‖²: s = gain·W·φ/μ + gain·(D*χ + t) with gain = μ/(W + μ)."""
+    gain = mu / (weight + mu)
+    given = gain * weight * field / mu
+
+    def step(split: Array, part: slice) -> Array:
+        target = gain[part] * split
+        target += given[part]
+        return target
+
+    return step
