@@ -21,7 +21,8 @@ def block(low: int, high: int, z: slice = slice(4, 16)) -> np.ndarray:
 
 
 @pytest.fixture
-def page(monkeypatch, tmp_path):
+def drawn(monkeypatch):
+    """Return what the pages of a test show, once they are written."""
     shown = {}
     plain = qc_figure.Figure.savefig
 
@@ -31,6 +32,11 @@ def page(monkeypatch, tmp_path):
         shown["axes"] = len([axes for axes in figure.axes if axes.images])
 
     monkeypatch.setattr(qc_figure.Figure, "savefig", keep)
+    return shown
+
+
+@pytest.fixture
+def page(drawn, tmp_path):
     image = Volume(np.random.default_rng(0).uniform(0, 900, SHAPE).astype(np.float32), AFFINE)
     lesion = block(10, 12, slice(12, 14))
     qc_figure.write_anatomy_page(
@@ -38,7 +44,17 @@ def page(monkeypatch, tmp_path):
         outlines={"brain": block(2, 22), "NAWM": block(6, 18) & ~lesion, "lesions": lesion}, tracts={},
         nuclei={"THA": block(8, 12)}, title="sub-01", flair=image, facts=["lesions: own.nii.gz"], warnings=["look"],
     )  # fmt: skip
-    return shown
+    return drawn
+
+
+def test_lesions_that_nobody_knows_do_not_look_like_none(drawn, tmp_path):
+    image, nothing = Volume(np.full(SHAPE, 500, np.float32), AFFINE), np.zeros(SHAPE, bool)
+    qc_figure.write_anatomy_page(
+        tmp_path / "page.png", chi=None, structural=image, structural_name="T1w", tracts={}, nuclei={}, title="sub-01",
+        outlines={"brain": block(2, 22), "NAWM": nothing, "lesions": nothing}, flair=image, unknown=["lesions", "NAWM"],
+    )  # fmt: skip
+    assert drawn["texts"].count("lesions: NOT KNOWN") == 2, "beside the T1w and beside the FLAIR"
+    assert {"lesions", "NAWM"}.isdisjoint(drawn["texts"])
 
 
 def test_every_image_has_its_name_and_the_map_its_scale(page):

@@ -111,6 +111,7 @@ def _draw(found: SessionRegions, path: str, *, title: str, simulated: bool) -> N
         "lesions": images["desc-lesions_dseg"].voxels > 0,
     }
     facts, warnings = describe(found)
+    lost = segmentation["Lesions"]["Source"] == "none"
     write_anatomy_page(
         path,
         chi=found.chi,
@@ -121,6 +122,7 @@ def _draw(found: SessionRegions, path: str, *, title: str, simulated: bool) -> N
         tracts=tracts,
         title=title,
         flair=found.flair,
+        unknown=[name for name in ("lesions", "NAWM") if lost and not outlines[name].any()],
         facts=facts,
         warnings=warnings,
         simulated=simulated,

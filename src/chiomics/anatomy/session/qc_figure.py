@@ -40,6 +40,7 @@ def write_anatomy_page(
     tracts: Mapping[str, np.ndarray],
     title: str,
     flair: Volume | None = None,
+    unknown: Sequence[str] = (),
     facts: Sequence[str] = (),
     warnings: Sequence[str] = (),
     simulated: bool = False,
@@ -64,6 +65,8 @@ def write_anatomy_page(
         Session.
     flair : Volume, optional
         FLAIR on the same grid.
+    unknown : sequence of str
+        Outlines that nobody knows: none is not nothing, and the legend says so.
     facts, warnings : sequence of str
         Lines below the pictures, warnings in red.
     simulated : bool
@@ -110,7 +113,10 @@ def write_anatomy_page(
             bar.set_label(CHI_LABEL, color="white", fontsize=8)
         row[0].text(-0.06, 0.5, label, transform=row[0].transAxes, color="white", rotation=90, va="center", ha="right")
         colours = {name: LINES[name] for name in contours} | {name: COLOUR_OF.get(name, "white") for name in filled}
-        handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
+        handles = [
+            Line2D([], [], color=colour, label=name + ": NOT KNOWN" * (name in unknown))
+            for name, colour in colours.items()
+        ]
         row[-1].legend(
             handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5), labelcolor="white", frameon=False
         )
