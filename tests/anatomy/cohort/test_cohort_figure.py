@@ -101,7 +101,9 @@ def test_lesions_that_are_not_known_are_no_zero(files):
     sidecars["sub-0"]["Segmentation"]["Lesions"] = {"Source": "none", "Reason": "the given lesions are refused"}
     sidecars["sub-0"] |= {"Warnings": ["a", "b"], "Coverage": {"FLAIR": {"white matter": 0.5}, "DWI": {"brain": 0.3}}}
     sidecars["sub-0"]["Segmentation"]["Accepted"] = [{"Step": "T1w to GRE", "Reason": "overlap 0.5 below 0.9"}]
-    frame = tabulate_anatomy(*files[:2], sidecars).set_index("session")
+    volumes = files[0] | {"sub-0": files[0]["sub-0"].replace({"volume_mm3": {4e5: 0.0}})}
+    frame = tabulate_anatomy(volumes, files[1], sidecars).set_index("session")
+    assert np.isnan(frame.loc["sub-0", "NAWM_mm3"]) and frame.loc["sub-1", "NAWM_mm3"] > 0
     assert list(frame.loc[["sub-0", "sub-1"], "accepted"]) == ["T1w to GRE", ""]
     assert frame.loc["sub-0", ["lesions", "lesions_mm3"]].isna().all()
     assert frame.loc["sub-1", "lesions"] == 0

@@ -63,6 +63,8 @@ def tabulate_anatomy(
             name = f"{found['voi']}_{found['hemisphere']}"
             row |= {f"{name}_dice": found["dice_with_atlas"], f"{name}_shift_mm": found["distance_mm"]}
         row |= _said(sidecars[session])
+        if row["lesions_source"] == "none" and not row.get("NAWM_mm3"):
+            row["NAWM_mm3"] = np.nan  # where nobody could look, nothing is known to be normal
         for name, quality in sidecars[session]["Segmentation"]["Registrations"].items():
             stem = name.replace(" ", "_")
             row |= {f"{key}_{stem}": quality[key] for key in ("overlap", "mutual_information", "sharpness")}
