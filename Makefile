@@ -16,7 +16,7 @@ READY := $(VENV)/.ready
 TORCH ?= yes
 TORCH_INDEX ?=
 
-.PHONY: install demo test test-all test-slurm lint format docs bench lock clean
+.PHONY: install demo test test-all test-slurm test-container lint format docs bench lock clean
 
 install: $(READY)
 
@@ -43,14 +43,18 @@ demo: install
 	@echo "Susceptibility maps: results/sub-*/anat/*_Chimap.nii.gz    The papers' tables and figures: results/papers/"
 
 test: install
-	$(PYTEST) -m "not slow and not slurm"
+	$(PYTEST) -m "not slow and not slurm and not container"
 
 test-all: install
-	$(PYTEST) -m "not slurm" --cov --cov-report=term:skip-covered
+	$(PYTEST) -m "not slurm and not container" --cov --cov-report=term:skip-covered
 
 # A Slurm of this one machine: root, and Debian's slurm-wlm and munge; skipped with the reason elsewhere.
 test-slurm: install
 	$(BIN)/pytest -q -n 0 -rs -m slurm tests/slurm
+
+# The steps of the image in a bare Debian root: root, debootstrap, ten minutes; CHIOMICS_ROOT=folder keeps it for the next time.
+test-container: install
+	$(BIN)/pytest -q -n 0 -rs -s -m container tests/containers
 
 lint: install
 	$(BIN)/ruff check .

@@ -21,6 +21,11 @@ configfile: os.path.join(workflow.basedir, "config", "config.yaml")
 include: "workflow/inputs/settings.smk"
 
 
+if config["container"]:
+
+    container: config["container"]
+
+
 report: "workflow/report/workflow.rst"
 
 

@@ -40,6 +40,7 @@ class Configuration:
     feature_columns: str | None = None
     prune: Literal["list", "move"] = "list"
     redo: Annotated[tuple[Literal["qsm", "anatomy", "radiomics"], ...], Size(unique=True)] = ()
+    container: str | None = None
     keep_intermediates: bool = True
     one_job_below: Annotated[int, Limits(0)] = 4_000_000
     index: index.IndexSettings = field(default_factory=index.IndexSettings)

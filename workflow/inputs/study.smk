@@ -189,7 +189,7 @@ def read_record_of_others():
 
 
 def leave_code_to_versions():
-    """Let scripts that an upgrade or another checkout brings be no cause by their time: versions of stages say what is old.
+    """Let scripts of an upgrade or another checkout, an image or an environment be no cause: versions of stages say what is old.
 
     Whoever types --rerun-triggers gets what was typed.
     """
@@ -197,7 +197,7 @@ def leave_code_to_versions():
 
     def without_code(self):
         found = frozenset(asked.fget(self))
-        return found - {RerunTrigger.CODE} if found == everything else found
+        return found - {RerunTrigger.CODE, RerunTrigger.SOFTWARE_ENV} if found == everything else found
 
     type(workflow).rerun_triggers = property(without_code)
 
