@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,16 @@ def test_a_large_study_is_announced_with_what_to_set_and_a_small_one_is_not():
     assert "up to" in said and "up to" not in say_cost(2000, 874, {"max_features": 20})
     assert say_cost(83, 874, {"nuclei": ["DN"], "repeats": 2, "permutations": 0}) == ""
     assert "screen: 5" not in say_cost(20_000, 874, {"screen": 5})
+
+
+@pytest.mark.parametrize("given", [{}, {"nuclei": ["DN"], "demographics": []}, {"screen": 5}, {"max_features": 20}])
+def test_what_is_said_brings_a_study_below_an_hour(given):
+    given = {"confounders": [], **given}
+    *_, last = re.split(r"with ", say_cost(2000, 874, given).rstrip(")"))
+    *pairs, hours = re.findall(r"(\w+): (\d+)|([\d.]+)$", last)
+    keys = {key: int(value) for key, value, _ in pairs}
+    assert keys and float(hours[2]) <= 1
+    assert most_hours(2000, 874, {**given, **keys}, strong=True) <= 1
 
 
 @pytest.mark.parametrize("change", [{"screen": 5}, {"max_features": 10}, {"repeats": 2}, {"permutations": 0}])

@@ -149,6 +149,8 @@ def test_bounds_lie_below_the_deviances_that_fits_reach():
         deviance = -2 * maximise(design[None], y, np.zeros((1, 5)), tolerance=1e-12)[1][0]
         assert bound <= deviance + 1e-6  # what the base's own fit leaves
         assert not np.isfinite(bound) or bound > deviance - 2
+    exact, cheap = (stepwise.min_deviances(base, Z[:, 3:], y, beta, needed) for needed in (np.inf, 0.0))
+    assert (cheap <= exact + 1e-9).all() and (cheap < exact - 1e-9).any(), "the cheaper bound is looser"
     for place, bound in enumerate(stepwise.min_deviances_without(base, y, beta), start=1):
         design = np.delete(base, place, axis=1)
         assert bound <= -2 * maximise(design[None], y, np.zeros((1, 3)), tolerance=1e-12)[1][0] + 1e-6

@@ -132,11 +132,17 @@ class StepwiseAIC(SelectorMixin, BaseEstimator):
         order = order[score[order] >= 0][: self.screen]
         models = np.column_stack([np.tile(np.array(chosen, dtype=int), (len(order), 1)), columns[order]])
         starts = np.column_stack([np.tile(coefficients, (len(order), 1)), first_step[order]])
-        bounds = min_deviances(_design(Z, chosen), Z[:, columns[order]], y, coefficients)
-        bounds += self.penalty * models.shape[1] + self.penalty
+        # Those of largest score first: what they reach spares most others.
+        first = slice(None, FIRST_FITS)
+        found = self._best(Z, y, models[first], starts[first], np.full(len(order[first]), -np.inf), worth)
+        worth = min([worth, *(criterion for _, criterion, _ in found)])
+        price, rest = self.penalty * (models.shape[1] + 1), slice(FIRST_FITS, None)
+        needed = worth + 2 * MIN_GAIN - price
+        bounds = min_deviances(_design(Z, chosen), Z[:, columns[order[rest]]], y, coefficients, needed) + price
+        others = self._best(Z, y, models[rest], starts[rest], bounds, worth)
+        found += [(place + FIRST_FITS, criterion, beta) for place, criterion, beta in others]
         return [
-            (criterion, -score[order[place]], "add", columns[order[place]], beta)
-            for place, criterion, beta in self._best(Z, y, models, starts, bounds, worth)
+            (criterion, -score[order[place]], "add", columns[order[place]], beta) for place, criterion, beta in found
         ]
 
     def _drops(
@@ -224,7 +230,9 @@ def score_statistics(
     return np.where(usable, slope**2 / left, -1.0), slope / left
 
 
-def min_deviances(base: np.ndarray, Z: np.ndarray, y: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+def min_deviances(
+    base: np.ndarray, Z: np.ndarray, y: np.ndarray, coefficients: np.ndarray, needed: float = np.inf
+) -> np.ndarray:
     """Bound from below the deviance that each column of `Z`, added to a fitted model, can reach.
 
     The log-likelihood is at most minus the sum of the binary entropies of any residuals that are orthogonal to the
@@ -235,6 +243,9 @@ def min_deviances(base: np.ndarray, Z: np.ndarray, y: np.ndarray, coefficients: 
     ----------
     base, Z, y, coefficients
         As for `score_statistics`.
+    needed : float
+        Candidates that a cheaper bound shows to stay above it have that one: the entropy's expansion to second order,
+        its curvature within a step of at most m, below 1, being at most 1 / (1 − m) times that at the start.
 
     Returns
     -------
@@ -243,6 +254,7 @@ def min_deviances(base: np.ndarray, Z: np.ndarray, y: np.ndarray, coefficients: 
     """
     p, fisher = information(base, coefficients)
     weight, residual = p * (1 - p), y - p
+    start = 2 * (entr(p) + entr(1 - p)).sum()
     inverse = np.linalg.pinv(fisher, hermitian=True)
     # The model's own residuals are orthogonal to its columns up to the tolerance of its fit.
     exact = inverse @ (base.T @ residual)
@@ -254,8 +266,15 @@ def min_deviances(base: np.ndarray, Z: np.ndarray, y: np.ndarray, coefficients: 
         size = (rest**2 * weight[:, None]).sum(axis=0)
         usable = size > (1 - COLLINEAR) * (part**2 * weight[:, None]).sum(axis=0)
         slope = (part * (residual - weight * (base @ exact))[:, None]).sum(axis=0) / np.where(usable, size, 1)
-        moved = rest * slope + (base @ exact)[:, None]
-        bounds[first : first + at_once] = np.where(usable, _dual(y, p, moved), -np.inf)
+        own = base @ exact
+        most = np.abs(slope) * np.maximum(rest.max(axis=0), -rest.min(axis=0)) + np.abs(own).max()
+        squares = slope**2 * size + 2 * slope * ((weight * own) @ rest) + weight @ own**2
+        tilt = weight * (base @ coefficients)
+        cheap = start - 2 * (slope * (tilt @ rest) + tilt @ own) - squares / np.where(most < 1, 1 - most, 1)
+        spared = usable & (most < 1) & (cheap > max(needed, SEPARATED_DEVIANCE))
+        bounds[first : first + at_once][spared] = cheap[spared]
+        left = np.flatnonzero(usable & ~spared)
+        bounds[first + left] = _dual(y, p, rest[:, left] * slope[left] + own[:, None])
     return bounds
 
 

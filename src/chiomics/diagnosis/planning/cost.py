@@ -9,7 +9,8 @@ subjects with 300 features at most, so that `SEPARATED` subjects a step is what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from math import sqrt
 
 from chiomics.diagnosis.models import complete_settings, count_repeats, list_models
@@ -19,6 +20,8 @@ from chiomics.diagnosis.models import complete_settings, count_repeats, list_mod
 FILTERS, FITTED, SCREENED, DROPPED, STEP = 3e-7, 2e-7, 1e-8, 1e-7, 1e-3
 #: Subjects for each step of a selection that ends because the groups are told apart.
 SEPARATED = 5
+#: What makes a study shorter, the first first.
+LESS = {"max_features": 20, "screen": 5, "permutations": 50, "repeats": 5}
 #: Studies below are not worth a word.
 WORTH_SAYING_HOURS = 0.5
 
@@ -88,10 +91,21 @@ def say_cost(subjects: int, features: int, settings: Mapping) -> str:
     said = f"yan2021: {subjects} sessions with {features} features per region take some {hours:.1f} CPU hours"
     if most > 1.5 * hours:
         said += f", up to {most:.1f} where many features tell the groups well apart"
-    choices = {"screen": 5, "max_features": 20}
-    less = [
-        f"papers.yan2021.{key}: {value} {most_hours(subjects, features, {**settings, key: value}, strong=True):.1f}"
-        for key, value in choices.items()
-        if not settings.get(key)
+    singly = [{key: LESS[key]} for key in ("screen", "max_features") if not settings.get(key)]
+    jointly = [
+        step
+        for size in range(1, len(LESS) + 1)
+        if (step := _lowering(settings, list(LESS)[:size])) not in (*singly, {})
     ]
-    return said + (f" (at most, with {', with '.join(less)})" if less else "")
+    hours_with = [(step, most_hours(subjects, features, {**settings, **step}, strong=True)) for step in singly]
+    if all(with_it > 1 for _, with_it in hours_with):
+        tried = ((step, most_hours(subjects, features, {**settings, **step}, strong=True)) for step in jointly)
+        hours_with += list(islice((pair for pair in tried if pair[1] <= 1), 1))
+    less = [f"{', '.join(f'{key}: {value}' for key, value in step.items())} {took:.1f}" for step, took in hours_with]
+    return said + (f" (at most, below papers.yan2021, with {'; with '.join(less)})" if less else "")
+
+
+def _lowering(settings: Mapping, keys: Sequence[str]) -> dict[str, int]:
+    """Return those of the settings in `LESS` that ask for less than a study's own."""
+    own = complete_settings(dict(settings))
+    return {key: LESS[key] for key in keys if own[key] is None or own[key] > LESS[key]}
