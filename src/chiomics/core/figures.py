@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from chiomics.core.equal_curves import EQUAL_NOTE, part_equal_curves
 from chiomics.core.files import atomic_write
 from chiomics.core.origin import SIMULATED_MARK
 
@@ -150,8 +151,12 @@ def blank(*, height: float) -> Figure:
 
 
 def add_note(figure: Figure, *lines: str) -> None:
-    """Write lines under a finished figure, broken at its width, below whatever reaches beyond its lower edge."""
-    said = [line for line in lines if line]
+    """Write lines under a finished figure, broken at its width, below whatever reaches beyond its lower edge.
+
+    Curves that lie on one another are dashed in turn, which is said too.
+    """
+    equal = part_equal_curves(figure)
+    said = [line for line in (*lines, EQUAL_NOTE if equal else "") if line]
     if said:
         letters = int(figure.get_figwidth() * LETTERS_PER_INCH)
         text = "\n".join("\n".join(textwrap.wrap(line, letters)) for line in said)
