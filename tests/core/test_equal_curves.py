@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from chiomics.core.equal_curves import EQUAL_NOTE
-from chiomics.core.figures import COLOURS, add_note, blank, figure_style
+from chiomics.core.figures import COLOURS, EQUAL_NOTE, add_note, blank, figure_style
 
 RIGHT = np.linspace(0, 1, 41)
 
