@@ -150,6 +150,8 @@ RADIOMICS = {key: config["radiomics"][key] for key in ("presets", "engine", "iso
 RADIOMICS_ON_FAILURE = ON_FAILURE | {
     "settings": {"radiomics": RADIOMICS | {"reference": config["radiomics"]["reference"]}}
 }
+# What the stage rims reads of a session's lesions.
+RIMS_ON_FAILURE = ON_FAILURE | {"settings": {"rims": config["rims"]["lesions"]}, "stage": "rims"}
 
 #: What the main process writes below results once it knows that jobs run, and that it does not only plan or report.
 DEFERRED: list[Callable[[], object]] = [link_package] if INSTALLED and IN_CONDA else []
@@ -167,7 +169,8 @@ def index_cohort():
         rows = index_files(files, [subject.participant for subject in SUBJECTS], constants=constants)
         DEFERRED.append(partial(write_manifest, rows, MANIFEST))
     else:
-        settings = ON_FAILURE["settings"] | ANATOMY_ON_FAILURE["settings"] | RADIOMICS_ON_FAILURE["settings"]
+        of_stages = (ON_FAILURE, ANATOMY_ON_FAILURE, RADIOMICS_ON_FAILURE, RIMS_ON_FAILURE)
+        settings = {key: value for one in of_stages for key, value in one["settings"].items()}
         options = config["index"] | {"failed_dir": ON_FAILURE["failed_dir"], "settings": settings}
         options |= {key: beside_snakefile(options[key]) for key in ("qc_exclude", "qc_accept")}
         missing = find_missing_atlases()

@@ -64,7 +64,7 @@ def site_input(name, wildcards):
     if name == "anatomy":
         return of_session(row, regions["sidecar"])
     if name == "rims":
-        return of_session(row, session_lesions()["table"])
+        return [] if "rims" in row["without"] else of_session(row, session_lesions()["table"])
     kind, _, part = name.partition("_")
     return of_session(row, regions[f"{labels.get(kind, kind)}_{part or 'labels'}"])
 

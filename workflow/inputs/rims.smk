@@ -66,7 +66,7 @@ def sessions_to_predict():
         "tissue": [],
         "white": [],
     }
-    for row in anatomy_sessions():
+    for row in lesion_sessions():
         if row["FLAIR"]:
             wildcards = wildcards_of(row)
             names = {"labels": "lesions_labels", "tissue": "tissue_labels", "white": "nawm_labels"}
@@ -108,7 +108,7 @@ def lacking_for_zhang2022():
         return "" if lesion_batches() else "the recipe has no training lesions (lesion_patches.subjects)"
     if not os.path.isfile(os.path.join(BIDS_DIR or "", RATINGS)):
         return f"the BIDS folder holds no {RATINGS}, the experts' ratings of rims"
-    seen = {row["participant_id"] for row in anatomy_sessions() if row["FLAIR"]}
+    seen = {row["participant_id"] for row in lesion_sessions() if row["FLAIR"]}
     if len(seen) < ZHANG["folds"]:
         return f"{len(seen)} participants have FLAIR, {ZHANG['folds']} folds need as many"
     return ""

@@ -66,6 +66,12 @@ def ratings_file(wildcards, input):
     return os.path.join(BIDS_DIR or "", RATINGS)
 
 
+def raw_files_with_ratings(wildcards, input):
+    """Return what a record of failure hangs on: the session's own files, and the raters' table where there is one."""
+    table = ratings_file(wildcards, input)
+    return raw_files_unrecorded(wildcards, input) + ([table] if os.path.isfile(table) else [])
+
+
 def keys_of_session(wildcards):
     """Return the columns that name a session."""
     row = session_of(wildcards)
@@ -77,18 +83,23 @@ def anatomy_result(wildcards, name):
     return anatomy_results()[name].format(**wildcards)
 
 
+def lesion_sessions():
+    """Return the sessions whose lesions are tabulated: those with anatomy, but for those whose job failed before."""
+    return [row for row in anatomy_sessions() if "rims" not in row["without"]]
+
+
 def gathered_parts():
     """Return the sets of lesions that make up the cohort, by kind of file: simulated ones, or the user's sessions."""
     if SIMULATED:
         parts = [simulated_lesions(number) for number in range(len(lesion_batches()))]
         return {key: [part[key] for part in parts] for key in LESION_FILES}
-    sessions = [session_wildcards(row) for row in anatomy_sessions()]
+    sessions = [session_wildcards(row) for row in lesion_sessions()]
     return {key: [session_lesions()[key].format(**names) for names in sessions] for key in LESION_FILES}
 
 
 def lesion_tables():
     """Return the table of lesions of every session, useful without ratings too."""
-    return [session_lesions()["table"].format(**session_wildcards(row)) for row in anatomy_sessions()]
+    return [session_lesions()["table"].format(**session_wildcards(row)) for row in lesion_sessions()]
 
 
 def rims_targets():

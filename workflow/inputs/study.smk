@@ -42,7 +42,7 @@ def group_results():
         ),
     }
     if not SIMULATED:  # the networks of the embedded cohort learn from lesions and heads of their own
-        of_papers["zhang2022"] = ("rims/lesions.parquet", "rims", anatomy_sessions())
+        of_papers["zhang2022"] = ("rims/lesions.parquet", "rims", lesion_sessions())
         for study in FLAIR_PAPERS:
             of_papers[study] = (f"flair/{study}/cohort.npz", f"flair/{study}", flair_sessions(study))
     found = [

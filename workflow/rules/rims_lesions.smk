@@ -58,6 +58,8 @@ rule tabulate_lesions:
         runtime=partial(minutes_for_size, minutes_per_megavoxel=2),
     params:
         settings=RIM_LESIONS,
+        on_failure=RIMS_ON_FAILURE,
+        raw=raw_files_with_ratings,
         identity=keys_of_session,
         origin={"simulated": FROM_SIMULATED, "cohort": COHORT_NAME},
         to_template=GRE_TO_TEMPLATE,
