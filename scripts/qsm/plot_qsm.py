@@ -16,6 +16,7 @@ with remembered_failure(session=session, inputs=snakemake.params.raw, **snakemak
         sidecar=snakemake.input.sidecar,
         mask=snakemake.input.mask,
         brain_mask=snakemake.input.brain_mask,
+        quality=snakemake.input.quality,
         r2star=snakemake.input.get("r2star") or None,
         others=dict(zip(snakemake.params.sets[1:], snakemake.input.others, strict=True)),
         figure=snakemake.output.figure,

@@ -40,7 +40,8 @@ with (
     steps.remove_background(
         **total, total_sidecar=total_sidecar, echo_sets=echo_sets, settings=settings, local_fields=local_fields,
         sidecars=sidecars, weights=weights, weight_sidecars=weight_sidecars, mask=output.mask,
-        mask_sidecar=output.mask_sidecar, workers=workers,
+        mask_sidecar=output.mask_sidecar, quality_map=output.quality_map, quality_sidecar=output.quality_sidecar,
+        quality_table=output.quality_table, workers=workers,
     )  # fmt: skip
     steps.invert_dipole(
         files, local_fields=local_fields, sidecars=sidecars, weights=weights, mask=output.mask,
@@ -53,4 +54,5 @@ with (
         files, local_field=output.local_fields[0], chi=output.maps[0], sidecar=output.map_sidecars[0],
         mask=output.mask, brain_mask=output.brain_mask, r2star=r2star, figure=output.figure, title=session,
         others=dict(list(zip(echo_sets, output.maps, strict=False))[1:]), simulated=snakemake.params.simulated,
+        quality=output.quality_map,
     )  # fmt: skip

@@ -22,5 +22,8 @@ with remembered_failure(session=session, inputs=snakemake.params.raw, **snakemak
         weight_sidecars=dict(zip(echo_sets, snakemake.output.weight_sidecars, strict=True)),
         mask=snakemake.output.mask,
         mask_sidecar=snakemake.output.mask_sidecar,
+        quality_map=snakemake.output.quality_map,
+        quality_sidecar=snakemake.output.quality_sidecar,
+        quality_table=snakemake.output.quality_table,
         workers=snakemake.threads,
     )

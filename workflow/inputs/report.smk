@@ -48,8 +48,9 @@ def site_input(name, wildcards):
     if name in ("chi", "brain", "valid", "maps"):
         functions = {"chi": reference_chi, "brain": brain_mask_of, "valid": valid_mask, "maps": chi_maps}
         return functions[name](wildcards)
-    if name in ("r2star", "reference", "local_field", "chi_sidecar"):
-        keys = {"reference": "reference_mask", "local_field": "local_fields", "chi_sidecar": "map_sidecars"}
+    if name in ("r2star", "reference", "quality", "quality_table", "local_field", "chi_sidecar"):
+        keys = {"reference": "reference_mask", "quality": "quality_map", "local_field": "local_fields"}
+        keys["chi_sidecar"] = "map_sidecars"
         found = results.get(keys.get(name, name), [])
         return of_session(row, *([found] if isinstance(found, str) else found[:1]))
     if name == "pictures":
@@ -71,7 +72,8 @@ def site_input(name, wildcards):
 
 #: Kinds of files that a session's page shows.
 SITE_INPUTS = (
-    *("chi", "brain", "valid", "r2star", "reference", "local_field", "chi_sidecar", "maps", "pictures", "anatomy"),
+    *("chi", "brain", "valid", "r2star", "reference", "quality", "quality_table", "local_field", "chi_sidecar", "maps"),
+    *("pictures", "anatomy"),
     *("T1w", "FLAIR", "tissue", "tissue_table", "nuclei", "nuclei_table", "lesions", "nawm", "tracts", "rims"),
 )
 

@@ -147,6 +147,9 @@ for group, sets, r2star, one_job in qsm_groups():
                 field_sidecars=results["field_sidecars"],
                 mask=results["mask"],
                 mask_sidecar=results["mask_sidecar"],
+                quality_map=results["quality_map"],
+                quality_sidecar=results["quality_sidecar"],
+                quality_table=results["quality_table"],
                 weights=intermediate(results["weights"]),
                 weight_sidecars=results["weight_sidecars"],
             log:
@@ -215,6 +218,7 @@ for group, sets, r2star, one_job in qsm_groups():
                 mask=results["mask"],
                 brain_mask=results["brain_mask"],
                 r2star=results.get("r2star", []),
+                quality=results["quality_map"],
                 others=results["maps"][1 : len(sets)],
             output:
                 figure=QSM_FIGURE,

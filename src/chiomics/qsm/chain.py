@@ -32,6 +32,7 @@ from chiomics.qsm.phase.phase_offset import remove_bipolar, remove_offset
 from chiomics.qsm.phase.unwrap_laplacian import unwrap_cosine, unwrap_fourier
 from chiomics.qsm.phase.unwrap_quality import unwrap_quality
 from chiomics.qsm.presets import PRESETS, preset
+from chiomics.qsm.quality_map import describe_quality, label_quality
 
 __all__ = ["PRESETS", "estimate_total_fields", "phase_difference_as_echo", "preset", "remove_background_fields"]
 
@@ -184,7 +185,8 @@ def remove_background_fields(
     -------
     dict
         ``local_fields`` (s, x, y, z) in ppm and ``weights`` (s, x, y, z) with mean 1, in the order of ``names``, the
-        names of the echo sets; ``mask``: voxels valid in all sets; ``info``: dict for the sidecar.
+        names of the echo sets; ``mask``: voxels valid in all sets; ``quality``: labels of these voxels, see
+        `label_quality`; ``info``: dict for the sidecar.
     """
     parameters = preset(preset_name, overrides, echoes=len(echo_times))
     agreement = echo_agreement(
@@ -242,12 +244,22 @@ def remove_background_fields(
         local, inverse_sd = np.stack(averages), combined
     weights = np.stack([inversion_weight(values, agreement, inner) for values in inverse_sd])
     log.info("local field: %d of %d mask voxels are kept", inner.sum(), mask.sum())
+    labels = label_quality(
+        quality, mask, voxel_size=voxel_size, quality_scale=parameters["quality_scale"],
+        min_agreement=parameters["min_agreement"],
+    )  # fmt: skip
+    labels[~inner] = 0
     return {
         "local_fields": local,
         "weights": weights,
         "names": list(echo_sets),
         "mask": inner,
-        "info": {"BackgroundRemoval": parameters["background"], "LocalFieldVoxels": int(inner.sum())},
+        "quality": labels,
+        "info": {
+            "BackgroundRemoval": parameters["background"],
+            "LocalFieldVoxels": int(inner.sum()),
+            **describe_quality(labels),
+        },
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from chiomics.core.files import read_sidecar, write_sidecar
+from chiomics.core.files import read_sidecar, write_sidecar, write_text
 from chiomics.core.images import read_image, voxel_size, write_image
 from chiomics.core.provenance import generated_by, path_in_dataset, source_uris
 from chiomics.core.space.grids import check_same_grid
@@ -26,6 +26,7 @@ from chiomics.qsm.masks.template_mask import mend_by_template
 from chiomics.qsm.phase.field_noise import field_noise
 from chiomics.qsm.phase.phase_sign import WRONG_BELOW, check_phase_sign
 from chiomics.qsm.qc_figure import write_qc_figure
+from chiomics.qsm.quality_map import NAMES
 from chiomics.qsm.r2star import fit_r2star
 from chiomics.qsm.reference import csf_mask, csf_r2star, find_reference
 
@@ -160,9 +161,12 @@ def remove_background(
     weight_sidecars: Mapping[str, str],
     mask: str,
     mask_sidecar: str,
+    quality_map: str | None = None,
+    quality_sidecar: str | None = None,
+    quality_table: str | None = None,
     workers: int = 1,
 ) -> None:
-    """Write the local field of every echo set, the mask valid in all of them, and the weights of the data.
+    """Write the local field of every echo set, their common mask, the weights of the data, and which can be relied on.
 
     Neither field nor mask hangs on which other sets there are, as long as `echo_sets` begins with that of all echoes.
 
@@ -178,6 +182,8 @@ def remove_background(
         The same of the weights.
     mask, mask_sidecar : str
         Image and JSON to write.
+    quality_map, quality_sidecar, quality_table : str, optional
+        Label image of which voxels have a reliable field, its JSON, and the table of its labels.
     workers : int
         Threads.
     """
@@ -207,6 +213,13 @@ def remove_background(
     }
     said |= {"MaskVoxels": int(local["mask"].sum()), "Sources": info.get("Sources", [])}
     write_sidecar(mask_sidecar, said | _made_by())
+    if quality_map and quality_sidecar and quality_table:
+        write_image(quality_map, local["quality"], affine)
+        said = {"Description": "Which voxels have a reliable field, and why the others have not"}
+        said |= {key: local["info"][key] for key in ("UnreliableShare", "QualityWarning")}
+        write_sidecar(quality_sidecar, said | {"Sources": info.get("Sources", [])} | _made_by())
+        lines = ["index\tname", *(f"{index}\t{name}" for index, name in NAMES.items())]
+        write_text(quality_table, "\n".join(lines) + "\n")
     share = local["mask"].sum() / max(info["BrainVoxels"], 1)
     log.info("the maps cover %.1f %% of the brain mask", 100 * share)
 
@@ -312,6 +325,7 @@ def draw_maps(
     simulated: bool,
     r2star: str | None = None,
     others: Mapping[str, str] | None = None,
+    quality: str | None = None,
 ) -> None:
     """Draw magnitude, wrapped phase, R2*, local field and χ in three planes.
 
@@ -335,6 +349,8 @@ def draw_maps(
         From `unwrap_phase`.
     others : mapping of str to str, optional
         Maps of the other echo sets, by their names.
+    quality : str, optional
+        Labels from `remove_background`.
     """
     echoes = files.read()
     names = [f"echo {n}, TE {1000 * time:.3g} ms" for n, time in enumerate(echoes.echo_times, start=1)] or [""]
@@ -352,12 +368,15 @@ def draw_maps(
         )
     doubts += "\nthe given brain mask is empty and not used" if info.get("BrainMaskRefused") else ""
     doubts += "\nan echo time seems wrong" if info.get("EchoTimeWarning") else ""
+    if info.get("QualityWarning"):
+        doubts += f"\n{100 * info['UnreliableShare']:.0f} % of the voxels have no reliable field"
     doubts += "\nreal and imaginary part seem to differ in scale" if info.get("PartsWarning") else ""
     write_qc_figure(
         figure, magnitude=echoes.magnitude[0], phase=echoes.phase[-1], local_field=read_image(local_field)[0],
         chi=chi_map, mask=read_image(mask)[0] > 0, affine=affine, simulated=simulated, echoes=shown,
         brain=read_image(brain_mask)[0] > 0, r2star=read_image(r2star)[0] if r2star else None,
         others={name: read_image(path)[0] for name, path in (others or {}).items()},
+        quality=read_image(quality)[0] if quality else None,
         title=f"{title}, all echoes, {info['Inversion']}, "
         f"reference {info['Reference']} {info['ReferenceValue']:+.3f} ppm{trust}{doubts}",
     )  # fmt: skip

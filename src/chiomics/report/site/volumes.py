@@ -39,6 +39,7 @@ LABELS = {
     "brain": "brain mask",
     "valid": "mask with values",
     "reference": "reference region",
+    "quality": "reliability of the field",
     "tissue": "tissue",
     "nuclei": "deep grey nuclei",
     "lesions": "lesions",
