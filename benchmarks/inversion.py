@@ -46,6 +46,8 @@ RUNS = {
     "STAR": ("star", {}),
     "TV": ("tv", {}),
     "TV, outside 1": ("tv", {"outside": 1.0}),
+    "L1": ("l1", {}),
+    "L1, outside 1, λ 0.015": ("l1", {"outside": 1.0, "regularisation": 0.015}),
     "MEDI": ("medi", {}),
     "MEDI+0": ("medi", {}),
 }

@@ -88,7 +88,7 @@ def main() -> None:
             noise = field_noise(field, result["mask"])
             error = nrmse(np.where(inside, field, 0), local, brain)
             print(f"  {echo_set:5s} local field {error:6.1f} %, noise {1e3 * noise:.2f} ppb")
-            for name in ["ilsqr", "tv", "star", "medi", "tkd", "l2"] if echo_set == "all" else ["tv"]:
+            for name in ["ilsqr", "tv", "star", "medi", "l1", "tkd", "l2"] if echo_set == "all" else ["tv"]:
                 found, seconds = timed(
                     invert, name, field, result["mask"], parameters={}, noise=noise,
                     weight=weights if preset == "default" else None,

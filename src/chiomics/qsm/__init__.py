@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_face(
         "fit_r2star": "r2star",
         "ilsqr": "inversions.ilsqr",
         "invert": "inversions.invert",
+        "l1": "inversions.l1",
         "l2": "inversions.l2",
         "medi": "inversions.medi",
         "phase_to_radians": "phase.phase_scale",

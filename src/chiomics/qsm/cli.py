@@ -17,7 +17,7 @@ STEPS = {"field": 3, "background": 3, "invert": 3, "run": 6}
 UNITS = "Phase is in rad, fields and susceptibility in ppm (of B0), echo times in s."
 SCALES = ("radians", "radians 0..2pi", "degrees", "degrees 0..360", "integers 0..4095", "integers -4096..4095",
           "unsigned", "symmetric", "auto")  # fmt: skip
-INVERSIONS = ("tv", "star", "ilsqr", "medi", "tkd", "l2")
+INVERSIONS = ("tv", "star", "ilsqr", "medi", "l1", "tkd", "l2")
 
 EXAMPLES = {
     "field": (

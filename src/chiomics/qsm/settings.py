@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from chiomics.core.settings import Given, Keys, Limits, Size, check_key
 
-Inversion = Literal["ilsqr", "star", "tv", "medi", "tkd", "l2"]
+Inversion = Literal["ilsqr", "star", "tv", "medi", "l1", "tkd", "l2"]
 Share = Annotated[float, Limits(0, 1)]
 Positive = Annotated[float, Limits(above=0)]
 

@@ -13,7 +13,7 @@ from chiomics.core.settings import check_key, check_value
 
 #: Inversions by the name that stands in the configuration and in the file name (``rec-<name>``); each is the function
 #: in the module of its name, imported when it is asked for, since a job needs one or two of them.
-INVERSIONS = ("ilsqr", "star", "tv", "medi", "tkd", "l2")
+INVERSIONS = ("ilsqr", "star", "tv", "medi", "l1", "tkd", "l2")
 #: What an inversion is given by the session or by the workflow, and no configuration sets.
 GIVEN = ("local_field", "mask", "voxel_size", "b0_direction", "weight", "noise", "magnitude", "csf_mask", "workers",
          "padding", "backend")  # fmt: skip

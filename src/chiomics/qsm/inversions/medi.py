@@ -6,8 +6,9 @@ Spincemaille, Yao, Zhang, Wang 2018 (MRM 79:2795, MEDI+0):
     min ½‖w·(exp(iκ·D*χ) − exp(iκ·φ))/κ‖² + λ·‖P·∇χ‖₁ + ½γ·‖M_CSF·(χ − mean_CSF χ)‖²
 
 κ turns ppm into rad, so that a phase error of 2π does no harm; P is 0 at edges of the magnitude and 1 elsewhere.
-Solved by Gauss-Newton steps with conjugate gradients. With the MEDI toolbox's λ_MEDI on the data term, whose field is
-in rad, λ = 1/(2·λ_MEDI·κ) and γ = λ_CSF/(2·λ_MEDI).
+Solved by Gauss-Newton steps with conjugate gradients, from a total variation inversion. Each step lessens a quadratic
+that lies above the cost and touches it, so that no step raises the cost of the weights it was taken with. With the
+MEDI toolbox's λ_MEDI on the data term, whose field is in rad, λ = 1/(2·λ_MEDI·κ) and γ = λ_CSF/(2·λ_MEDI).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from chiomics.core.errors import InputError
 from chiomics.qsm.conjugate import conjugate_gradients
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_difference
-from chiomics.qsm.inversions.l2 import closed_form
+from chiomics.qsm.inversions.tv import total_variation
 from chiomics.qsm.phase.field_noise import scaled_regularisation
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,12 @@ SMOOTHING = 2e-4
 OUTLIER = 6.0
 #: Residual in rad below which nothing is an outlier.
 TINY = 1e-6
+
+#: The start, a total variation inversion as in `tv`. Conjugate gradients lessen errors in the cone of the dipole so
+#: slowly that where they stop depends on the start: from the closed form with a quadratic penalty the error of χ from
+#: the true local field of three simulated heads was 30, 26 and 66 %, from here it is 21, 24 and 23 % (TV itself 23, 27
+#: and 24 %), from phase 42 instead of 47 %.
+START = {"outside": 0.1, "gradient_penalty": 100.0, "iterations": 12}
 
 
 def medi(
@@ -117,8 +124,9 @@ def medi(
     if csf is not None and not bool(csf.any()):
         raise InputError("the CSF mask has no voxel in the mask", found="0 voxels", expected="ventricular CSF")
 
-    # From the closed form, since χ = 0 is too far off to linearise exp(iκφ) where the field is strong.
-    chi = closed_form(grid, field * (trust > 0), kernel) * grid.mask
+    # χ = 0 is too far off to linearise exp(iκφ) where the field is strong, and what a start is wrong by in the cone
+    # of the dipole the steps below lessen too slowly: see START.
+    chi = total_variation(grid, field, trust, kernel, regularisation=regularisation, **START)
     residual = _field_of(grid, chi, kernel)
     residual -= field
     for step in range(newton_iterations):

@@ -37,6 +37,7 @@ INVERSIONS = {
     "star": ("STAR-QSM", ("wei2015",)),
     "tv": ("total variation", ("bilgic2014", "milovic2018")),
     "medi": ("MEDI", ("liu2013", "liu2018")),
+    "l1": ("total variation with an L1 data term", ("milovic2022",)),
     "tkd": ("thresholded k-space division", ("shmueli2009", "schweser2013")),
     "l2": ("L2 regularisation in closed form", ("bilgic2014",)),
 }
