@@ -9,7 +9,7 @@ def grown(wildcards, attempt, amount):
 def grow_at_retries():
     """Let memory and time of the rules that ask for a fixed number grow when a job is tried again."""
     for one in workflow.rules:
-        for name in ("mem", "runtime"):
+        for name in ("mem_mb", "runtime"):
             amount = one.resources.get(name).raw
             if isinstance(amount, int):
                 one.resources[name] = partial(grown, amount=amount)

@@ -230,6 +230,7 @@ for group, sets, r2star, one_job in qsm_groups():
                 "../../envs/qsm.yaml"
             resources:
                 mem_mb=partial(megabytes_for_size, copies=30),
+                runtime=partial(minutes_for_size, minutes_per_megavoxel=1),
             params:
                 on_failure=ON_FAILURE,
                 raw=raw_files_unrecorded,
