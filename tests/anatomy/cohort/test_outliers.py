@@ -32,7 +32,7 @@ def cohort(seed: int) -> pd.DataFrame:
     columns = {}
     for name, middle in GOOD.items():
         rule = rule_of(name)
-        columns[name] = middle + rule.least_spread * (middle if rule.relative else 1) * rng.standard_normal(SESSIONS)
+        columns[name] = middle + rule.min_spread * (middle if rule.relative else 1) * rng.standard_normal(SESSIONS)
     return pd.DataFrame(columns)
 
 

@@ -36,9 +36,9 @@ def test_what_does_not_vary_and_what_is_missing():
 
 def test_a_measure_of_quality_is_judged_on_its_bad_side_alone():
     values = pd.DataFrame({"overlap": [0.90, 0.91, 0.92, 0.91, 0.90, 0.99, 0.80]})
-    scores = score_by_rules(values, {"overlap": Rule("low", least_spread=0.01)})["overlap"]
+    scores = score_by_rules(values, {"overlap": Rule("low", min_spread=0.01)})["overlap"]
     assert scores[5] == 0 and scores[6] < -OUTLIER
-    assert (score_by_rules(values, {"overlap": Rule("high", least_spread=0.01)})["overlap"] > OUTLIER).tolist() == [
+    assert (score_by_rules(values, {"overlap": Rule("high", min_spread=0.01)})["overlap"] > OUTLIER).tolist() == [
         *([False] * 5), True, False
     ]  # fmt: skip
 
@@ -47,8 +47,8 @@ def test_a_spread_that_sessions_always_have_and_a_good_value_flag_no_one():
     values = pd.DataFrame({"overlap": [0.9801, 0.9802, 0.9802, 0.9803, 0.9802, 0.9750]})
     assert score_by_rules(values, {"overlap": Rule("low")})["overlap"].iloc[-1] < -OUTLIER
     for rule in (
-        Rule("low", least_spread=0.01),
-        Rule("low", least_spread=0.01, relative=True),
+        Rule("low", min_spread=0.01),
+        Rule("low", min_spread=0.01, relative=True),
         Rule("low", floor=0.97),
     ):
         assert (score_by_rules(values, {"overlap": rule}).abs() <= OUTLIER).all(axis=None)
@@ -56,7 +56,7 @@ def test_a_spread_that_sessions_always_have_and_a_good_value_flag_no_one():
 
 def test_too_few_sessions_and_unknown_values_are_no_outliers():
     values = pd.DataFrame({"few": [1.0, 1.0, 9.0, np.nan, np.nan, np.nan], "some": [1.0, 1.1, 0.9, 1.0, np.nan, 50.0]})
-    rules = {name: Rule("both", least_spread=0.1) for name in values}
+    rules = {name: Rule("both", min_spread=0.1) for name in values}
     scores = score_by_rules(values, rules)
     assert scores["few"].isna().all() and np.isnan(scores["some"].iloc[4]) and scores["some"].iloc[5] > OUTLIER
     said = explain_outliers(values, rules, units={"few": ("", 0), "some": ("ml", 1)})

@@ -56,7 +56,7 @@ def fractions_on_grid(structures: Mapping[tuple[str, str], Volume], coordinates:
     Parameters
     ----------
     structures : dict of (str, str) to Volume
-        Shares on the atlas' grid, as `Atlas.structures` gives them.
+        Fractions on the atlas' grid, as `Atlas.structures` gives them.
     coordinates : ndarray, shape (3, x, y, z)
         Of `atlas_coordinates`.
 

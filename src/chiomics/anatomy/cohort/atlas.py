@@ -165,7 +165,7 @@ def summarise_tracts(atlas: CohortAtlas, tracts: Mapping[tuple[str, str], Volume
     atlas : CohortAtlas
         From `build_atlas`.
     tracts : mapping of (str, str) to Volume
-        By tract and hemisphere (``L``, ``R``): masks, or shares from 0 to 1 of which half makes a voxel part of it.
+        By tract and hemisphere (``L``, ``R``): masks, or fractions from 0 to 1 of which half makes a voxel part of it.
 
     Returns
     -------

@@ -14,14 +14,14 @@ from chiomics.core.scores.outliers import Rule, score_by_rules
 
 #: Rules by the form of a column's name, the first that fits.
 RULES = (
-    (r"(brain|parenchyma)_mm3", Rule("both", least_spread=0.08, relative=True)),
-    (r"NAWM_mm3", Rule("both", least_spread=0.12, relative=True)),
-    (r".*_mm3", Rule("both", least_spread=0.2, relative=True)),
-    (r".*_dice", Rule("low", least_spread=0.05, floor=0.75)),
-    (r".*_shift_mm", Rule("high", least_spread=0.7, floor=2.5)),
-    (r"overlap_.*", Rule("low", least_spread=0.01, floor=0.95)),
-    (r"mutual_information_.*", Rule("low", least_spread=0.06, relative=True)),
-    (r"sharpness_.*", Rule("low", least_spread=0.08, relative=True)),
+    (r"(brain|parenchyma)_mm3", Rule("both", min_spread=0.08, relative=True)),
+    (r"NAWM_mm3", Rule("both", min_spread=0.12, relative=True)),
+    (r".*_mm3", Rule("both", min_spread=0.2, relative=True)),
+    (r".*_dice", Rule("low", min_spread=0.05, floor=0.75)),
+    (r".*_shift_mm", Rule("high", min_spread=0.7, floor=2.5)),
+    (r"overlap_.*", Rule("low", min_spread=0.01, floor=0.95)),
+    (r"mutual_information_.*", Rule("low", min_spread=0.06, relative=True)),
+    (r"sharpness_.*", Rule("low", min_spread=0.08, relative=True)),
 )
 #: Where nothing is known of a column.
 PLAIN = Rule("both")

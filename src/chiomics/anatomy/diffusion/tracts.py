@@ -83,7 +83,7 @@ def trace_tracts(
     series : DiffusionSeries
         The files.
     bundles : dict of (str, str) to Volume
-        By tract and hemisphere (``L``, ``R``), masks or shares on grids of the atlas' world.
+        By tract and hemisphere (``L``, ``R``), masks or fractions on grids of the atlas' world.
     anatomy, anatomy_mask : Volume
         Image that the diffusion images are registered to, the T1w or else the GRE's magnitude, and its brain.
     atlas_to_anatomy, anatomy_to_gre : Chain

@@ -34,16 +34,16 @@ class Rule:
     ----------
     worse : {"low", "high", "both"}
         The side on which values are bad.
-    least_spread : float
+    min_spread : float
         Robust standard deviation that is assumed at least, in the column's unit.
     relative : bool
-        Whether `least_spread` is a share of the median.
+        Whether `min_spread` is a share of the median.
     floor : float, optional
         A value at least as good as this is none, however good the others are.
     """
 
     worse: Literal["low", "high", "both"]
-    least_spread: float = 0.0
+    min_spread: float = 0.0
     relative: bool = False
     floor: float | None = None
 
@@ -71,7 +71,7 @@ def score_by_rules(values: pd.DataFrame, rules: Mapping[str, Rule], *, fewest: i
         if column.notna().sum() < fewest:
             continue
         centred = column - column.median()
-        least = rule.least_spread * (abs(column.median()) if rule.relative else 1.0)
+        least = rule.min_spread * (abs(column.median()) if rule.relative else 1.0)
         spread = max(MAD_TO_SD * centred.abs().median(), least)
         score = centred / spread if spread > 0 else centred * np.nan
         if rule.worse != "both":

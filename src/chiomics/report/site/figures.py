@@ -34,14 +34,14 @@ class Figure:
 #: Least spreads are what sessions of one scanner and protocol differ by, so that a cohort without spread flags no one;
 #: floors are values that are good whatever the others'.
 FIGURES = (
-    Figure("noise", "noise of the local field", "ppb", 2, Rule("high", least_spread=0.1, floor=1.0)),
-    Figure("sign", "contrast that tells the sign", "", 2, Rule("low", least_spread=0.1, floor=0.6)),
-    Figure("mask_ml", "volume with values", "ml", 0, Rule("both", least_spread=40.0)),
-    Figure("reference_sd", "SD in the reference", "ppb", 1, Rule("high", least_spread=1.0, floor=5.0)),
-    Figure("coverage", "least coverage of white matter", "", 3, Rule("low", least_spread=0.02, floor=0.97)),
-    Figure("overlap", "least overlap of registrations", "", 3, Rule("low", least_spread=0.01, floor=0.96)),
-    Figure("information", "least mutual information", "", 3, Rule("low", least_spread=0.02)),
-    Figure("sharpness", "least sharpness", "", 3, Rule("low", least_spread=0.02)),
+    Figure("noise", "noise of the local field", "ppb", 2, Rule("high", min_spread=0.1, floor=1.0)),
+    Figure("sign", "contrast that tells the sign", "", 2, Rule("low", min_spread=0.1, floor=0.6)),
+    Figure("mask_ml", "volume with values", "ml", 0, Rule("both", min_spread=40.0)),
+    Figure("reference_sd", "SD in the reference", "ppb", 1, Rule("high", min_spread=1.0, floor=5.0)),
+    Figure("coverage", "least coverage of white matter", "", 3, Rule("low", min_spread=0.02, floor=0.97)),
+    Figure("overlap", "least overlap of registrations", "", 3, Rule("low", min_spread=0.01, floor=0.96)),
+    Figure("information", "least mutual information", "", 3, Rule("low", min_spread=0.02)),
+    Figure("sharpness", "least sharpness", "", 3, Rule("low", min_spread=0.02)),
     Figure("lesions", "lesions", "", 0),
     Figure("lesions_ml", "volume of lesions", "ml", 2),
 )
