@@ -8,7 +8,7 @@ from chiomics.core.logs import start_log
 from chiomics.core.papers import write_paper_table
 from chiomics.robustness.counts import reported_setting
 from chiomics.robustness.fiscone2023.readme import write_readme
-from chiomics.robustness.fiscone2023.tables import compare_published, paper_tables, table1_markdown
+from chiomics.robustness.fiscone2023.tables import compare_published, list_protocols, paper_tables, table1_markdown
 from chiomics.robustness.settings import Settings
 from chiomics.robustness.tables import read_table
 
@@ -21,6 +21,7 @@ folder = Path(snakemake.output.readme).parent
 simulated, source = snakemake.params.simulated, snakemake.params.source
 
 found = paper_tables(tables, setting, settings) | {"published": compare_published(tables, setting, settings)}
+found["tableS1"] = list_protocols(snakemake.params.protocols)
 for name, table in found.items():
     write_paper_table(table, folder / f"{name}.tsv", simulated=simulated)
 texts = {

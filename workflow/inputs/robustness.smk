@@ -1,5 +1,8 @@
 """What the robustness stage and the study of Fiscone et al. 2023 read and make."""
 
+import json
+from collections import Counter
+
 from chiomics.robustness.perturbation_settings import map_to_perturb
 
 #: Echoes of the four reconstructions that Fiscone et al. 2023 compare; "all" is the fourth.
@@ -15,6 +18,8 @@ AGREEMENT_TABLES = tuple(
 TRACT_TABLES = ("volumes.tsv", "trends.tsv", "contradictions.tsv")
 #: Figures that come from tables; the workflow (1) and the χ atlas (5) beside them.
 FISCONE_DRAWN = ("2", "2_subsets", "3", "4", "6", "S1", "S6", "S7", "S8", "S9", "_published")
+#: Those of the variance in one tract, which take the atlas of χ and of tracts.
+FISCONE_OVERLAYS = ("S2", "S3", "S4", "S5")
 
 
 def robustness_features(wildcards=None):
@@ -79,7 +84,16 @@ def fiscone2023_targets():
 def fiscone_figures():
     """Number the figures that this cohort can give: the χ atlas takes the maps of controls."""
     without_atlas = GIVEN_FEATURES or not chi_atlas_targets()
-    return ["1", *([] if without_atlas else ["5"]), *FISCONE_DRAWN]
+    with_tracts = bool(not without_atlas and atlas_folders().get("tracts"))
+    return ["1", *([] if without_atlas else ["5"]), *FISCONE_DRAWN, *(FISCONE_OVERLAYS if with_tracts else [])]
+
+
+def fiscone_protocols():
+    """Count the acquisitions of the sessions that are compared, for Table S1: a JSON list each, with how many have it."""
+    names = ("manufacturer", "field_strength", "n_echoes", "echo_times", "voxel_size", "shape")
+    rows = [] if GIVEN_FEATURES else radiomics_sessions()
+    counts = Counter(json.dumps([row[name] for name in names]) for row in rows)
+    return sorted(([text, count] for text, count in counts.items()), key=lambda one: (-one[1], one[0]))
 
 
 def lacking_for_fiscone2023():

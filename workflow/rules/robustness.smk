@@ -141,6 +141,7 @@ rule write_fiscone2023:
         phenotypes=phenotypes("group", FISCONE["group_column"]),
         simulated=FROM_SIMULATED,
         source=COHORT_NAME,
+        protocols=fiscone_protocols(),
     script:
         "../../scripts/robustness/write_fiscone2023.py"
 
@@ -193,3 +194,29 @@ rule place_chi_atlas:
         "../../envs/statistics.yaml"
     shell:
         "cp {input.png} {output.png} 2> {log} && cp {input.svg} {output.svg} 2>> {log}"
+
+
+rule draw_tract_variance:
+    """Draw the variance of χ in the corticospinal tract over the template and over the atlas (Fig S2 to S5)."""
+    input:
+        mean="results/anatomy/desc-mean_Chimap.nii.gz",
+        variance="results/anatomy/desc-variance_Chimap.nii.gz",
+        coverage="results/anatomy/desc-count_Chimap.nii.gz",
+        tracts=atlas_folders().get("tracts", []),
+    output:
+        png=[f"results/papers/fiscone2023/figure{name}.png" for name in FISCONE_OVERLAYS],
+        svg=[f"results/papers/fiscone2023/figure{name}.svg" for name in FISCONE_OVERLAYS],
+    log:
+        "results/logs/draw_tract_variance.log",
+    benchmark:
+        "results/benchmarks/draw_tract_variance.tsv"
+    conda:
+        "../../envs/anatomy.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    params:
+        names=FISCONE_OVERLAYS,
+        simulated=FROM_SIMULATED,
+    script:
+        "../../scripts/anatomy/draw_tract_variance.py"

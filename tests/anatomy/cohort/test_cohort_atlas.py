@@ -16,7 +16,7 @@ from chiomics.anatomy.cohort.atlas import (
     maps_on_template,
     summarise_tracts,
 )
-from chiomics.anatomy.cohort.atlas_figure import draw_cohort_atlas
+from chiomics.anatomy.cohort.atlas_figure import OVERLAYS, draw_cohort_atlas, draw_tract_overlays
 from chiomics.core.errors import InputError
 from chiomics.core.space.transforms import Chain
 from chiomics.core.space.volume import Volume
@@ -167,3 +167,17 @@ def test_the_figure_of_real_subjects_without_tracts(atlas: CohortAtlas, tmp_path
     text = (tmp_path / "figure5.svg").read_bytes()
     assert b"SIMULATED" not in text
     assert b"in the tracts" not in text
+
+
+def test_one_tract_is_drawn_over_both_backgrounds_and_says_where_it_was_not_seen(
+    atlas: CohortAtlas, tmp_path: Path
+) -> None:
+    anatomy = Volume(atlas.count.voxels.astype(np.float32), AFFINE)
+    paths = {number: [tmp_path / f"{number}.svg"] for number in OVERLAYS}
+    left_alone = {key: mask for key, mask in tracts().items() if key != ("CST", "R")}
+    draw_tract_overlays(atlas, anatomy, left_alone, paths, simulated=True)
+    texts = {number: (tmp_path / f"{number}.svg").read_text() for number in OVERLAYS}
+    assert len(set(texts.values())) == len(OVERLAYS)
+    for number, (background, side) in OVERLAYS.items():
+        assert "SIMULATED" in texts[number] and background in texts[number]
+        assert ("No voxel of CST" in texts[number]) == (side == "R")

@@ -195,7 +195,7 @@ def test_inversions_are_one_more_axis(cohort: pd.DataFrame, tmp_path: Path) -> N
 def test_the_papers_tables_hold_these_coefficients(tables: dict[str, pd.DataFrame]) -> None:
     setting = reported_setting(tables["optimal_gray_level.tsv"], SETTINGS)
     found = paper_tables(tables, setting, SETTINGS)
-    assert set(found) == {"table1", "table2", *(f"tableS{number}" for number in range(9, 19))}
+    assert set(found) == {"table1", "table2", *(f"tableS{number}" for number in range(2, 19))}
     icc = choose(tables["icc.parquet"], cohort="all", n_gray_levels=64, feature="Mean").set_index(["voi", "hemisphere"])
     mean = found["table1"].set_index("feature").loc["Mean"]
     assert mean["CST"] == icc.loc[("CST", "LR"), "icc"]

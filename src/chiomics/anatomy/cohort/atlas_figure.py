@@ -6,7 +6,7 @@ the side on which the paper shows it. In a and d the largest value along the lin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -16,7 +16,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from chiomics.anatomy.cohort.atlas import TRACT_SHARE, CohortAtlas
-from chiomics.core.figures import TWO_COLUMNS, figure_style, save_figure
+from chiomics.core.figures import TWO_COLUMNS, add_note, figure_style, keep_head_free, save_figure
 from chiomics.core.space.orientation import NearestRAS
 from chiomics.core.space.volume import Volume
 
@@ -91,6 +91,59 @@ def draw_cohort_atlas(
         save_figure(figure, *paths, simulated=simulated)
 
 
+#: Supplementary figures of Fiscone et al. (2023) that show the variance in one tract: background and side of each.
+OVERLAYS = {
+    "S2": ("MNI152", "L"),
+    "S3": ("MNI152", "R"),
+    "S4": ("mean χ", "L"),
+    "S5": ("mean χ", "R"),
+}  # fmt: skip
+
+
+def draw_tract_overlays(
+    atlas: CohortAtlas,
+    anatomy: Volume,
+    tracts: Mapping[tuple[str, str], Volume],
+    paths: Mapping[str, Sequence[str | Path]],
+    *,
+    name: str = "CST",
+    simulated: bool,
+) -> None:
+    """Draw the variance within one tract over the template and over the atlas of χ, in three planes, side by side.
+
+    The paper's text says that Supplementary Figures S2 to S5 show the corticospinal tract so, but not which is which:
+    `OVERLAYS` is our choice.
+
+    Parameters
+    ----------
+    atlas, anatomy, tracts
+        As of `draw_cohort_atlas`.
+    paths : mapping of str to sequence of path-like
+        PNG and SVG files by the figure's number, see `OVERLAYS`.
+    name : str
+        The tract.
+    simulated : bool
+        Whether the subjects are simulated.
+    """
+    scene = _Scene(atlas, anatomy, tracts)
+    for number, files in paths.items():
+        background, side = OVERLAYS[number]
+        mask = scene.tracts.get((name, side), np.zeros_like(scene.seen))
+        with figure_style():
+            figure = Figure(figsize=(TWO_COLUMNS, 2.6), layout="constrained")
+            keep_head_free(figure)
+            axes = figure.subplots(1, 3)
+            for view, axis in enumerate(axes):
+                scene.draw_overlay(axis, view, mask, on_template=background == "MNI152")
+            words = {"L": "left", "R": "right"}[side]
+            axes[0].set_title(f"{name}, {words}, on {background}", loc="left")
+            mappable = ScalarMappable(Normalize(0, scene.brightest / UNIT), COLOUR_MAP)
+            figure.colorbar(mappable, ax=axes, label=f"variance ({UNIT_NAME})", fraction=0.03)
+            if not mask.any():
+                add_note(figure, f"No voxel of {name} on this side was seen in enough sessions.")
+            save_figure(figure, *files, simulated=simulated)
+
+
 class _Scene:
     """The images in right-anterior-superior order, cropped to what was seen."""
 
@@ -141,6 +194,15 @@ class _Scene:
         self._show(axes, view, np.take(self.mean, place, view), "gray", (-CHI_RANGE, CHI_RANGE))
         self._project(axes, view, mask)
         return view
+
+    def draw_overlay(self, axes: mpl.axes.Axes, view: int, mask: np.ndarray, *, on_template: bool) -> None:
+        """Draw the variance in a mask over the slice of the template, or of χ, that holds most of it."""
+        along = mask.sum(axis=tuple({0, 1, 2} - {view}))
+        place = int(np.argmax(along)) if along.any() else int(self.centre[view])
+        top = 1.1 * float(self.anatomy.max())
+        below, limits = (self.anatomy, (0, top)) if on_template else (self.mean, (-CHI_RANGE, CHI_RANGE))
+        self._show(axes, view, np.take(below, place, view), "gray", limits)
+        self._project(axes, view, mask)
 
     def _project(self, axes: mpl.axes.Axes, view: int, mask: np.ndarray) -> None:
         variance = np.where(mask, self.variance, 0).max(axis=view)

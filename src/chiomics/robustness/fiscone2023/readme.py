@@ -18,7 +18,7 @@ from chiomics.robustness.tables import ALL, TRACTS
 
 TITLE = "Robustness of QSM-based radiomic features (Fiscone et al. 2023)"
 FILES = """\
-`table1`, `table2` and `tableS9` to `tableS18` keep the paper's numbers; the supplement was not at hand, so its tables
+`table1`, `table2` and `tableS1` to `tableS18` keep the paper's numbers; the supplement was not at hand, so its tables
 follow what the text says of them. `table1.md` has the marks. `published.tsv` sets every number that the paper prints
 beside this cohort's. The tidy tables behind all of them lie in `../../robustness`: coefficients (`icc.parquet`),
 counts, optimal grey level, subsets (`groups.tsv`), sides, robust features (`whitelist.tsv`), missing values,

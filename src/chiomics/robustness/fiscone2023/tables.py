@@ -1,11 +1,15 @@
-"""Tables under the numbers of Fiscone et al. (2023): 1 and 2, and S9 to S18 as far as the text describes them.
+"""Tables under the numbers of Fiscone et al. (2023): 1 and 2, and S1 to S18 as far as the text describes them.
 
 Features lie in rows and regions in columns, as in the paper; what the paper prints stands beside. The supplement was
-not at hand, so its tables follow the text: S9 the numbers of robust features, S10 the matrix of all coefficients, S11
-to S15 the coefficients per class, S16 to S18 those of the robust features for both sides, left and right.
+not at hand, so its tables follow the text: S1 the acquisition, S2 to S8 the features of each class, S9 the numbers of
+robust features, S10 the matrix of all coefficients, S11 to S15 the coefficients per class, S16 to S18 those of the
+robust features for both sides, left and right.
 """
 
 from __future__ import annotations
+
+import json
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,6 +25,18 @@ from chiomics.robustness.tables import ALL, CLASSES, FEATURE, TABLES
 PUBLISHED_LEVEL = 64
 #: Supplementary tables with one class each, in the order of the text.
 CLASS_TABLES = {"tableS11": "glcm", "tableS12": "glrlm", "tableS13": "glszm", "tableS14": "ngtdm", "tableS15": "gldm"}
+#: Those that list the features of a class: the text names all but S3, which the seventh class is left for.
+FEATURE_TABLES = {"tableS2": "firstorder", "tableS3": SHAPE, "tableS4": "glcm", "tableS5": "glrlm", "tableS6": "glszm"}
+FEATURE_TABLES |= {"tableS7": "ngtdm", "tableS8": "gldm"}
+#: The gradient echo of Table S1, as far as the text prints it.
+PRINTED_PROTOCOL = {
+    "manufacturer": "Siemens Magnetom Skyra",
+    "field strength (T)": "3",
+    "echoes": "5",
+    "echo times (ms)": "9.42, 18.84, 28.26, 37.68, 47.1",
+    "voxel size (mm)": "0.5 x 0.5 x 1.5",
+    "matrix": "",
+}
 SIDE_TABLES = {"tableS16": "both", "tableS17": "L", "tableS18": "R"}
 ARROWS = {"up": "↑", "down": "↓", "no difference": "="}
 
@@ -40,7 +56,7 @@ def paper_tables(tables: dict[str, pd.DataFrame], setting: dict, settings: Setti
     Returns
     -------
     dict of str to pandas.DataFrame
-        ``table1``, ``table2``, ``tableS9`` to ``tableS18``.
+        ``table1``, ``table2``, ``tableS2`` to ``tableS18``.
     """
     here = at_setting(tables["icc.parquet"], setting)
     here = here[(here["cohort"] == ALL) & (here["perturbation"] == ECHO_SETS) & (here["feature_class"] != SHAPE)]
@@ -51,6 +67,7 @@ def paper_tables(tables: dict[str, pd.DataFrame], setting: dict, settings: Setti
     found = {
         "table1": _first_order(merged, regions),
         "table2": _trends(tables["trends.tsv"], tables["contradictions.tsv"]),
+        **list_features(tables["icc.parquet"], whitelist),
         "tableS9": _counts(tables["counts.tsv"], tables["optimal_gray_level.tsv"]),
         "tableS10": _matrix(merged, regions, interval=None),
     }
@@ -61,6 +78,58 @@ def paper_tables(tables: dict[str, pd.DataFrame], setting: dict, settings: Setti
         rows = merged if side == "both" else here[here["hemisphere"] == side]
         found[name] = _matrix(rows.merge(listed, on=list(FEATURE)), regions, interval=settings.coefficient)
     return found
+
+
+def list_features(icc: pd.DataFrame, whitelist: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """List the features of each class (Tables S2 to S8), with what is robust in every region here and in the paper.
+
+    Parameters
+    ----------
+    icc, whitelist : pandas.DataFrame
+        ``icc.parquet``, which names every feature, and ``whitelist.tsv``.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        By `FEATURE_TABLES`: ``feature``, ``robust_in_every_region`` and ``published``; of shape, which does not change
+        between maps, the names alone. A class without features gives an empty table.
+    """
+    named = icc.loc[icc["image_type"] == "original", ["feature_class", "feature"]].drop_duplicates()
+    known = whitelist[(whitelist["sides"] == ALL) & (whitelist["image_type"] == "original")]
+    known = known.set_index(["feature_class", "feature"])[["robust", "published"]]
+    found = {}
+    for name, feature_class in FEATURE_TABLES.items():
+        rows = named[named["feature_class"] == feature_class].sort_values("feature", ignore_index=True)
+        if feature_class != SHAPE:
+            here = known.reindex(pd.MultiIndex.from_frame(rows))
+            rows = rows.assign(robust_in_every_region=here["robust"].array, published=here["published"].array)
+        found[name] = rows.drop(columns="feature_class")
+    return found
+
+
+def list_protocols(protocols: Sequence[tuple[str, int]]) -> pd.DataFrame:
+    """Lay out Table S1: the gradient echo of the sessions that are compared, beside what the paper's text prints.
+
+    Parameters
+    ----------
+    protocols : sequence of (str, int)
+        JSON list of manufacturer, field strength in T, echoes, echo times in s, voxel size in mm and matrix; and how
+        many sessions have it. Empty where the study starts from a table of features.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per property, a column per protocol with its number of sessions, ``published`` last.
+    """
+    frame = pd.DataFrame({"property": list(PRINTED_PROTOCOL)})
+    for number, (text, sessions) in enumerate(protocols, start=1):
+        maker, strength, echoes, times, voxel, matrix = json.loads(text)
+        frame[f"protocol_{number}_of_{sessions}_sessions"] = [
+            maker or "", "" if strength is None else f"{strength:g}", f"{echoes or ''}",
+            ", ".join(f"{1000 * time:.4g}" for time in times or []), " x ".join(f"{edge:.4g}" for edge in voxel or []),
+            " x ".join(map(str, matrix or [])),
+        ]  # fmt: skip
+    return frame.assign(published=list(PRINTED_PROTOCOL.values()))
 
 
 def compare_published(tables: dict[str, pd.DataFrame], setting: dict, settings: Settings) -> pd.DataFrame:
