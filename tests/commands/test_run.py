@@ -155,7 +155,8 @@ def test_progress_counts_what_snakemake_says():
         ):
             progress.feed(text)
     now[0] = 10.0
-    assert "running: reconstruct_qsm sub-01/ses-1, reconstruct_qsm sub-02/ses-1" in progress.line()
+    assert "running (qsm): reconstruct_qsm sub-01/ses-1, reconstruct_qsm sub-02/ses-1" in progress.line()
+    assert "sessions 0 of 4 done, 2 running" in progress.line()
     progress.feed("Finished jobid: 1 (Rule: reconstruct_qsm)")
     progress.feed("1 of 5 steps (20%) done")
     assert progress.made() == {"maps": (1, 4)}
@@ -166,6 +167,26 @@ def test_progress_counts_what_snakemake_says():
     assert [job.folder for job in progress.failed] == ["sub-02/ses-1"]
     assert "1 of 5 steps" in progress.line()
     assert "1 failed" in progress.line()
+
+
+def test_a_session_is_done_when_all_that_it_gets_is_made():
+    progress = Progress(clock=lambda: 0.0)
+    counts = {"reconstruct_qsm": 3, "map_anatomy": 2, "extract_features": 4, "all": 1}
+    plan = ["Job stats:", "job   count", *(f"{rule}  {count}" for rule, count in counts.items()), "total  10"]
+    for text in plan:
+        progress.feed(text)
+    done = []
+    folders = ["sub-1", "sub-2", "sub-3", "sub-1", "sub-2", "sub-1", "sub-2", "sub-2", "sub-1", ""]
+    jobs = zip((rule for rule, count in counts.items() for _ in range(count)), folders, strict=True)
+    for number, (rule, folder) in enumerate(jobs):
+        progress.feed(f"rule {rule}:")
+        progress.feed(f"    jobid: {number}")
+        progress.feed(f"    wildcards: folder={folder}, run=")
+        progress.feed(f"Finished jobid: {number} (Rule: {rule})")
+        done.append(progress.sessions()[0])
+    # Two tables make a session whole, in any order; that which gets nothing but its map counts with the last.
+    assert done == [0, 0, 0, 0, 0, 0, 0, 1, 3, 3]
+    assert progress.sessions()[1:] == (0, 3)
 
 
 def test_the_time_left_is_known_from_the_first_step_and_follows_this_machine():

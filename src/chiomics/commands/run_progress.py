@@ -24,12 +24,25 @@ _FINISHED = re.compile(r"^Finished jobid: (\d+)\b")
 _STEPS = re.compile(r"^(\d+) of (\d+) steps")
 _ERROR = re.compile(r"^Error in (?:rule|checkpoint) (\S+):$")
 _FOLDER = re.compile(r"\bfolder=([^,\s]+)")
+#: Stages by what their rules' names begin with, as the progress says them; those of pages and figures are the report's.
+STAGE_RULES = {
+    "phantom": ("simulate_subject", "describe_cohort", "write_phantom_atlas"),
+    "qsm": ("reconstruct_qsm", "mask_", "unwrap_", "remove_background", "invert_dipole", "add_map", "add_echo_set"),
+    "anatomy": (
+        *("map_anatomy", "map_structural", "segment_anatomy", "define_regions", "trace_tracts", "average_chi"),
+        *("compare_anatomy", "prepare_atlas", "fetch_atlas"),
+    ),
+    "radiomics": ("extract_features", "compare_sessions", "widen_features"),
+    "report": ("show_", "draw_workflow", "write_methods", "site"),
+}
 #: What sessions get, and the rules whose jobs end with it.
 MADE = {
     "maps": ("reconstruct_qsm", "invert_dipole"),
     "regions": ("map_anatomy", "define_regions", "map_structural"),
     "feature tables": ("extract_features",),
 }
+#: Stages whose jobs are of one session.
+_OF_SESSIONS = tuple(begin for stage in ("phantom", "qsm", "anatomy", "radiomics") for begin in STAGE_RULES[stage])
 
 
 def read_usual_seconds() -> dict[str, float]:
@@ -59,6 +72,8 @@ class Progress:
         By Snakemake's number of the job.
     failed : list of Job
         Whose job failed.
+    tables : Counter
+        Tables of features that have been made, by the session's folder.
     usual : mapping of str to float
         Seconds of a job by its rule, where none of this run has ended.
     """
@@ -71,6 +86,7 @@ class Progress:
     running: dict[int, Job] = field(default_factory=dict)
     failed: list[Job] = field(default_factory=list)
     steps: tuple[int, int] = (0, 0)
+    tables: Counter = field(default_factory=Counter)
     _in_plan: bool = False
     _opening: Job | None = None
     _failing: str = ""
@@ -83,6 +99,7 @@ class Progress:
             self._in_plan = True
             self.planned.clear()
             self.finished.clear()
+            self.tables.clear()
             self.running.clear()
             self.steps = (0, 0)
             return False
@@ -131,17 +148,41 @@ class Progress:
                 found[what] = (sum(self.finished[rule] for rule in rules), sum(self.planned[rule] for rule in rules))
         return found
 
+    def sessions(self) -> tuple[int, int, int]:
+        """Return how many sessions have all that this run makes of them, how many run, and how many it works on.
+
+        Done are at least so many: a session that gets less than the others counts when the others are through.
+        """
+        kinds = [counts for what, counts in self.made().items() if what != "feature tables"]
+        total = max((planned for _, planned in kinds), default=0)
+        _, tables = self.made().get("feature tables", (0, 0))
+        if tables and total:
+            each = -(-tables // total)  # presets and inversions
+            whole = sum(number // each for number in self.tables.values())
+            kinds.append((whole, -(-tables // each)))
+        done = min((done + (total - planned if done >= planned else 0) for done, planned in kinds), default=0)
+        folders = {job.folder for job in self.running.values() if job.folder and job.rule.startswith(_OF_SESSIONS)}
+        return done, len(folders), total
+
+    def stages(self) -> list[str]:
+        """Return the stages whose jobs run, in the order of the work; studies go by their rules' names alone."""
+        rules = [job.rule for job in self.running.values()]
+        return [stage for stage, begins in STAGE_RULES.items() if any(rule.startswith(begins) for rule in rules)]
+
     def line(self) -> str:
         """Say in one line how far the run is."""
         if not self.planned:
             return "looking at the cohort and planning"
         done, total = max(self.steps[0], sum(self.finished.values())), max(self.steps[1], self.planned["total"])
         parts = [f"{done} of {total} steps"]
+        through, at_work, all_sessions = self.sessions()
+        parts += [f"sessions {through} of {all_sessions} done, {at_work} running"] if all_sessions else []
         parts += [f"{what} {done} of {number}" for what, (done, number) in self.made().items()]
         if self.running:
             names = [f"{job.rule} {job.folder}".strip() for job in list(self.running.values())[:2]]
             more = f" and {len(self.running) - 2} more" if len(self.running) > 2 else ""
-            parts.append(f"running: {', '.join(names)}{more}")
+            stages = f" ({', '.join(self.stages())})" if self.stages() else ""
+            parts.append(f"running{stages}: {', '.join(names)}{more}")
         if self.failed:
             parts.append(f"{len(self.failed)} failed")
         left = self.seconds_left()
@@ -177,6 +218,8 @@ class Progress:
         if job is None:
             return False
         self.finished[job.rule] += 1
+        if job.rule.startswith(MADE["feature tables"]):
+            self.tables[job.folder] += 1
         self.seconds[job.rule] += self.clock() - job.since
         return True
 
