@@ -18,7 +18,7 @@ STAND_IN = """#!/bin/sh
 case "$1" in --version) echo "apptainer version 1.3.0"; exit;; esac
 printf '%s\\n' "$*" >> "$APPTAINER_CALLS"
 for last; do :; done
-exec /bin/sh -c "$last"
+exec bash -c "$last"
 """
 
 
