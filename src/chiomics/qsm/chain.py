@@ -215,6 +215,7 @@ def remove_background_fields(
             rise=parameters["rise"],
             iterations=parameters["iterations"],
             refinements=parameters["refinements"],
+            offset_degree=parameters["offset_degree"],
             further_iterations=parameters["iterations"] if averaged else FURTHER_ITERATIONS,
             workers=workers,
             backend=backend,

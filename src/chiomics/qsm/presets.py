@@ -20,6 +20,7 @@ PRESETS: dict[str, dict] = {
         "rise": 3.0,
         "iterations": 60,
         "refinements": 2,
+        "offset_degree": 0,
         "min_agreement": 0.6,
         "largest_radius": 18.0,
         "threshold": 0.08,
@@ -36,6 +37,7 @@ PRESETS: dict[str, dict] = {
         "rise": 3.0,
         "iterations": 60,
         "refinements": 2,
+        "offset_degree": 0,
         "min_agreement": 0.0,
         "largest_radius": 12.0,
         "threshold": 0.05,
@@ -43,9 +45,13 @@ PRESETS: dict[str, dict] = {
     },
 }
 #: With one echo the spatial quality of the phase stands in for the agreement of the echoes, on a wider scale, and the
-#: phase offset stays in the field. It is no field of sources anywhere, so V-SHARP, which takes what is smooth, leaves
-#: an error of χ of 60 % where the projection leaves 72 % (simulated head, 2.5 mm; slope of the nuclei 14 and 32 % off).
-ONE_ECHO: dict[str, dict] = {"default": {"background": "vsharp", "quality_scale": 0.25, "min_agreement": 0.3}}
+#: phase offset stays in the field. It is no field of sources, so it is fitted along with them, as a polynomial. On a
+#: simulated head of 2.5 mm the error of χ is 62.5 % after V-SHARP, which also loses 12 % of the brain, and 51.7 % with
+#: degree 3. Degree 2, which that head's offset has, leaves 49.6 %; but where a coil adds what is no polynomial, 2, 3
+#: and 4 leave 61, 55 and 59 %. Every voxel of the mask is kept: 99 % of the brain, 97 % with a `min_quality` of 0.5.
+ONE_ECHO: dict[str, dict] = {
+    "default": {"offset_degree": 3, "refinements": 4, "quality_scale": 0.25, "min_agreement": 0.3, "min_quality": 0.0}
+}
 
 
 def preset(name: str, overrides: Mapping | None = None, *, echoes: int | None = None) -> dict:

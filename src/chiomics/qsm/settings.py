@@ -25,6 +25,7 @@ class PhaseSettings:
     rise: Annotated[float, Limits(0)]
     iterations: Annotated[int, Limits(1)]
     refinements: Annotated[int, Limits(0)]
+    offset_degree: Annotated[int, Limits(0, 6)]
     quality_scale: Positive
     edge_factor: Share
     min_agreement: Share

@@ -120,7 +120,11 @@ def unwrap_phase(
     brain = read_image(mask)[0] > 0
     # A phase difference and a field map are the one echo that holds no offset.
     without_offset = files.kind in ("phase_difference", "field_map")
-    own = {"background": "pdf"} if without_offset and settings["preset"] == "default" else {}
+    own = (
+        {"offset_degree": 0, "refinements": 2, "min_quality": 0.5}
+        if without_offset and settings["preset"] == "default"
+        else {}
+    )
     total = estimate_total_fields(
         echoes.magnitude, echoes.phase, brain,
         echo_times=echoes.echo_times, field_strength=echoes.field_strength, voxel_size=echoes.voxel_size,
