@@ -11,6 +11,12 @@ rule radiomics:
         radiomics_targets(),
 
 
+rule sessions:
+    """Make maps, regions and features of every session and nothing that compares sessions, for plans of a part of them."""
+    input:
+        feature_tables(),
+
+
 rule extract_features:
     """Extract the features of one session, inversion and preset; numbers of features are those of the papers."""
     input:
