@@ -48,6 +48,20 @@ def test_a_large_share_is_warned_of(bad: float, warned: bool, caplog) -> None:
     assert describe_quality(np.zeros(10, np.uint8)) == {"UnreliableShare": 0.0, "QualityWarning": None}
 
 
+def test_a_patch_behind_steps_of_nearly_half_a_turn_is_a_guess_in_one_echo_too() -> None:
+    head = Head()
+    patch = np.zeros(head.mask.shape, bool)
+    patch[30:34, 34:38, 22:26] = True
+    head.phase[3][patch] = np.angle(np.exp(1j * (head.phase[3][patch] + 0.95 * np.pi)))
+    sets = {"all": [1]}
+    total = estimate_total_fields(
+        head.magnitude[3:], head.phase[3:], head.mask, field_strength=FIELD_STRENGTH, echo_times=ECHO_TIMES[3:],
+        voxel_size=VOXEL_SIZE, echo_sets=sets,
+    )  # fmt: skip
+    assert (total["quality"][patch] == 0).all()
+    assert (total["quality"][head.mask] == 0).mean() < 0.02  # and hardly any besides, with the border of the patch
+
+
 @pytest.mark.parametrize("preset", ["default", "published"])
 def test_the_chain_marks_voxels_whose_echoes_disagree(preset: str) -> None:
     head = Head()

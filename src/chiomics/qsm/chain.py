@@ -282,8 +282,7 @@ def _fit_echo_sets(
         angle, strength, spacing = echo_product(magnitude, phase, echo_times=times)
         strength = np.sqrt(strength)
     turns = _unwrap(angle, mask, parameters["unwrap"], strength, voxel_size, workers)
-    # The phase of one echo has evolved for so long that steps near half a turn are common in right places too.
-    doubtful = doubtful_voxels(turns, mask) if len(times) > 1 else np.zeros_like(mask)
+    doubtful = doubtful_voxels(turns, mask)
     rate = turns / np.float32(spacing)
     if len(times) > 1:
         phase = remove_offset(magnitude, phase, rate, mask, echo_times=times, voxel_size=voxel_size)

@@ -14,7 +14,9 @@ import numpy as np
 from chiomics.qsm.masks.reliable_mask import largest_piece
 
 #: Share of half a turn from which a step is doubtful. The error of χ with 0.7, 0.8 and 0.9 is 39.5, 39.5 and 39.7 % for
-#: a head at 3 T and 2 mm (39.7 % without), and 36.5 % with 0.8 for one at 7 T and 1 mm (45.5 % without).
+#: a head at 3 T and 2 mm (39.7 % without), and 36.5 % with 0.8 for one at 7 T and 1 mm (45.5 % without). With one echo
+#: (7 T, 2 mm) 0.8 finds 391 of the 498 voxels that are turns off at 12 ms, and 1,479 others: the error of χ falls from
+#: 65.5 to 50.3 % and the largest from 1.5 to 0.24 ppm; at 20 ms from 98.5 to 52.8 % and 2.4 to 0.26 ppm.
 LARGEST_STEP = 0.8
 
 
