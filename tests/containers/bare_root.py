@@ -84,7 +84,7 @@ def run(folder: Path, *call: str, user: int = 1000) -> subprocess.CompletedProce
     """Run a program as the image does: no network, no root, a user that no list knows, no home."""
     environment = {"PATH": "/opt/chiomics/bin:/usr/bin:/bin", "XDG_CACHE_HOME": "/tmp/.cache", "PYTHONUTF8": "1"}
     environment |= {"CHIOMICS_ATLASES": "/opt/atlases", "PYTHONDONTWRITEBYTECODE": "1"}
-    start = ["unshare", "--net", "chroot", f"--userspec={user}:{user}", folder, *call]
+    start = ["unshare", "--net", shutil.which("chroot") or "chroot", f"--userspec={user}:{user}", folder, *call]
     with borrowed(folder):
         return subprocess.run(start, env=environment, capture_output=True, text=True, check=False)
 

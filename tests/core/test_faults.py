@@ -173,6 +173,12 @@ def test_a_user_without_a_home_has_a_cache_all_the_same(monkeypatch, tmp_path):
     assert default_cache() == tmp_path / "shared"
 
 
+def test_every_module_of_the_command_line_is_imported_without_a_home():
+    code = "import pathlib; del pathlib.Path.home; from chiomics.cli import main; main(['--version'])"
+    done = as_owner(sys.executable, "-c", code, HOME="")
+    assert done.returncode == 0 and done.stdout.startswith(b"chiomics "), done.stderr
+
+
 @pytest.mark.parametrize("locale", ["C", "POSIX", "en_US.ISO-8859-1"])
 def test_help_and_errors_are_shown_whatever_the_locale(tmp_path, locale):
     changed = {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

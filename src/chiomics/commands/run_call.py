@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -63,6 +64,8 @@ def call(line: Sequence[str], directory: Path, *, verbose: bool = False, work_di
     """
     print("snakemake " + shlex.join(line), flush=True)
     environment = dict(os.environ) | {"PYTHONUTF8": "1"}
+    if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path raises; Snakemake's libraries ask for a home
+        environment["HOME"] = tempfile.gettempdir()
     if work_dir is not None:
         work_dir.mkdir(parents=True, exist_ok=True)
         environment["TMPDIR"] = str(work_dir.resolve())

@@ -22,7 +22,7 @@ RELEASE = __version__
 _CHECKOUT = Path(__file__).resolve().parents[3]
 _RECORDED = Path(__file__).resolve().parents[1] / "commit.txt"
 #: Folders whose entries are people.
-_HOMES = ("/home", "/Users", str(Path.home().parent))
+_HOMES = ("/home", "/Users", str(Path(os.environ.get("HOME") or "/home/anybody").parent))
 
 
 @cache
