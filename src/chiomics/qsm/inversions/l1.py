@@ -37,11 +37,11 @@ def l1(
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
     regularisation: float = 0.05,
-    phase_scale: float = 5.0,
+    phase_scale: float = 0.0,
     outside: float = 0.1,
     gradient_penalty: float = 200.0,
     data_penalty: float = 60.0,
-    iterations: int = 20,
+    iterations: int = 40,
     workers: int = 1,
     backend: str = "numpy",
 ) -> np.ndarray:
@@ -62,7 +62,8 @@ def l1(
     regularisation : float
         λ in mm. Both terms are norms, so it does not depend on the field's unit.
     phase_scale : float
-        κ in rad/ppm: 2π·42.576·B0·ΔTE, 5 for 3 T and 6.2 ms; 0 for the linear data term.
+        κ in rad/ppm: 2π·42.576·B0·ΔTE, 5 for 3 T and 6.2 ms; 0 for the linear data term, which is right for an
+        unwrapped field and finds strong sources sooner.
     outside : float
         λ outside the mask relative to inside: 1 for a local field without remains of the background.
     gradient_penalty : float
