@@ -184,9 +184,10 @@ def _conclude(directory: Path, code: int, progress: Progress | None, said: Seque
     page = next((name for name in ("index.html", "papers", "qc") if (results / name).exists()), None)
     if page:
         print(f"look at: {results / page}")
-    logs = sorted(Path(directory, ".snakemake/log").glob("*.log"))
-    if logs:
-        print(f"all that Snakemake said: {logs[-1]}; each step's own words: below {results / 'logs'}")
+    began = time.time() - took - 1
+    logs = sorted(path for path in Path(directory, ".snakemake/log").glob("*.log") if path.stat().st_mtime >= began)
+    if logs:  # by their names the first: steps that ask Snakemake for its graph leave logs of their own
+        print(f"all that Snakemake said: {logs[0]}; each step's own words: below {results / 'logs'}")
     if code < 0:
         print(f"stopped by {signal.Signals(-code).name}; the same command goes on from here")
         return 128 - code
