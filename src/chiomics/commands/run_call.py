@@ -66,6 +66,7 @@ def call(line: Sequence[str], directory: Path, *, verbose: bool = False, work_di
     environment = dict(os.environ) | {"PYTHONUTF8": "1"}
     if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path raises; Snakemake's libraries ask for a home
         environment["HOME"] = tempfile.gettempdir()
+        environment.setdefault("LOGNAME", str(os.getuid()))
     if work_dir is not None:
         work_dir.mkdir(parents=True, exist_ok=True)
         environment["TMPDIR"] = str(work_dir.resolve())
