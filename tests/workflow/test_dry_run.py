@@ -321,9 +321,11 @@ def test_wide_tables_are_imported_by_a_map_of_their_columns(workflow, tmp_path):
     )
     config = {"features": str(tmp_path / "*.csv"), "feature_columns": str(tmp_path / "columns.yaml")}
     assert workflow().plan("fiscone2023", config=config)["import_features"] == 1
-    missing = workflow().run("fiscone2023", config={"features": str(tmp_path / "*.none")}, options=("--dry-run",))
-    assert missing.returncode != 0
-    assert "no file has a name like" in missing.stdout + missing.stderr
+    for name, reason in (("*.none", "no file has a name like"), ("absent.csv", "there is no such file")):
+        missing = workflow().run("fiscone2023", config={"features": str(tmp_path / name)}, options=("--dry-run",))
+        assert missing.returncode != 0
+        assert f"features: {reason}" in missing.stdout + missing.stderr
+        assert "Traceback" not in missing.stdout + missing.stderr
 
 
 def test_the_graph_of_the_rules_is_had_without_touching_the_run(workflow):

@@ -405,6 +405,10 @@ GIVEN_FEATURES = beside_snakefile(config["features"])
 GIVEN_TABLES = [GIVEN_FEATURES] if GIVEN_FEATURES and "*" not in GIVEN_FEATURES else sorted(glob(GIVEN_FEATURES or ""))
 if GIVEN_FEATURES and not GIVEN_TABLES:
     raise BadInput(f"features: no file has a name like {GIVEN_FEATURES}")
+for named in ("features", "feature_columns"):
+    given = beside_snakefile(config[named])
+    if given and "*" not in given and not os.path.exists(given):
+        raise BadInput(f"{named}: there is no such file; found nothing at {given}; expected a file that is there")
 
 
 @cache

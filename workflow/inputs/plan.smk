@@ -24,7 +24,7 @@ def remember_parameters():
 
 
 def is_producer_for(keys, products, requested_output):
-    """Return whether a rule that serves these sessions alone makes a file: what Snakemake asks, and a look at a set."""
+    """Return whether a rule that serves these sessions alone makes a file, as Snakemake asks, by a look at a set."""
     for product in products:
         if found := product.match(requested_output):
             return found["subject"] + found["run"] in keys
