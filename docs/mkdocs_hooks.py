@@ -20,6 +20,7 @@ PAGES = {
     "config/README.md": "configuration.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "contrib/qsm-ci/README.md": "qsm-ci.md",
 }
 #: Stages with a page of the API, in the order of the data.
 STAGES = ("qsm", "radiomics", "anatomy", "index", "phantom", "robustness", "diagnosis", "rims", "flair", "core")
