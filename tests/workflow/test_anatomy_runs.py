@@ -163,7 +163,7 @@ def test_without_gre_the_same_tissue_and_lesions_are_found_on_the_t1w(mapped, co
     assert (run.folder / "results/qc/anatomy_T1w.tsv").is_file()
     assert run.plan("anatomy", config=configuration(cohort)) == {}
     # Of all targets such a session lacks its page alone.
-    assert run.plan(config=configuration(cohort)) == {"show_session": 1, "show_cohort": 1, "all": 1}
+    assert run.plan(config=configuration(cohort)) == {"show_session": 1, "show_cohort": 1, "write_methods": 1, "all": 1}
 
 
 def test_one_job_and_two_give_the_same_regions(mapped, cohort, workflow):

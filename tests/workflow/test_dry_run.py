@@ -265,7 +265,7 @@ def test_volumes_are_relative_to_the_whole_brain_where_there_is_a_t1w(workflow, 
         "sub-{01,02,03}/anat/{name}_T1w": {},
     }
     run = workflow(make_bids_tree(tmp_path / "bids", spec))
-    planned = run.run("results/robustness/volumes.tsv", options=("--dry-run",))
+    planned = run.run("results/robustness/volumes.tsv", options=("--dry-run", "--verbose"))  # lists of files whole
     assert planned.returncode == 0, planned.stdout + planned.stderr
     (job,) = re.findall(r"rule describe_tracts:\n    input: (.*)", planned.stdout + planned.stderr)
     assert re.findall(r"sub-(\d+)_desc-anatomy_volumes.tsv", job) == ["01", "02", "03"]

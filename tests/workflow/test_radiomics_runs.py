@@ -33,7 +33,7 @@ def test_maps_and_labels_of_ones_own_give_the_features_that_extract_gives(workfl
     (folder / "participants.tsv").write_text("participant_id\tgroup\nsub-HC01\tHC\nsub-MS01\tMS\n")
     run = workflow(folder)
     config = {"radiomics": {"presets": {"fiscone107": {"gray_levels": [16, 64]}}, "wide_table": True}}
-    pages = {"show_session": 2, "show_cohort": 1}
+    pages = {"show_session": 2, "show_cohort": 1, "write_methods": 1}
     assert (
         run.plan(config=config) == {"extract_features": 2, "compare_sessions": 1, "widen_features": 1, "all": 1} | pages
     )
