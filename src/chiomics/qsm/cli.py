@@ -109,7 +109,7 @@ def _add_inputs(parser: argparse.ArgumentParser, step: str) -> None:
     parser.add_argument("--mask", type=Path, required=step != "run", metavar="FILE", help=mask)
     if step == "background":
         parser.add_argument("--quality", type=Path, metavar="FILE", help="agreement of the echoes, from `field`")
-        parser.add_argument("--inverse-sd", type=Path, metavar="FILE", help="precision of the field, from `field`")
+        parser.add_argument("--inverse-sd", type=Path, metavar="FILE", help="inverse SD of the field, from `field`")
         parser.add_argument(
             "--method", choices=("pdf", "vsharp"),
             help="projection onto dipole fields (default), or V-SHARP (default for the field of one echo)",
@@ -130,7 +130,7 @@ def _add_outputs(parser: argparse.ArgumentParser, step: str) -> None:
     also = {
         "field": {
             "--quality": "agreement of the echoes, 0 to 1",
-            "--inverse-sd": "precision of the field",
+            "--inverse-sd": "inverse SD of the field",
             "--reliable-mask": "brain without unreliable voxels at its edge",
         },
         "background": {
