@@ -31,7 +31,7 @@ from chiomics.phantom.lesions.lesions import DIAMETERS
 #: Standard deviation of the smoothing, and voxel of the map, mm.
 SMOOTHING, RESOLUTION = 5.0, 4.0
 #: Least diameter in mm of a lesion that counts, that of the phantom's recipe, and shares that are kept.
-LEAST_DIAMETER, SHARES = 3.0, np.append(np.linspace(0, 0.95, 20), (0.96, 0.97, 0.98, 0.99, 1))
+MIN_DIAMETER, SHARES = 3.0, np.append(np.linspace(0, 0.95, 20), (0.96, 0.97, 0.98, 0.99, 1))
 SOURCE = (
     "27 consensus masks of Lesjak et al. (2018), A novel public MR image dataset of multiple sclerosis patients with "
     "lesion segmentations based on multi-rater consensus, Neuroinformatics 16:51, CC BY"
@@ -54,13 +54,13 @@ def write_sizes(masks: list[Volume], path: Path) -> None:
     for mask in masks:
         found, count = ndimage.label(mask.voxels > 0, np.ones((3, 3, 3)))
         volumes = np.bincount(found.ravel(), minlength=count + 1)[1:] * mask.voxel_volume
-        diameters += [d for d in np.cbrt(6 * volumes / np.pi).tolist() if d >= LEAST_DIAMETER]
+        diameters += [d for d in np.cbrt(6 * volumes / np.pi).tolist() if d >= MIN_DIAMETER]
     rows = zip(SHARES, np.quantile(diameters, SHARES), strict=True)
     with atomic_write(path) as temporary:
         temporary.write_text("share\tdiameter\n" + "".join(f"{share:.2f}\t{d:.2f}\n" for share, d in rows))
     write_sidecar(path.with_suffix(".json"), {
         "Description": "Share of the lesions of multiple sclerosis that have at most this diameter in mm (of a ball as "
-        f"large; lesions below {LEAST_DIAMETER:g} mm do not count)",
+        f"large; lesions below {MIN_DIAMETER:g} mm do not count)",
         "Source": SOURCE, "Patients": len(masks), "Lesions": len(diameters), "Made": "benchmarks/lesion_prior.py",
     })  # fmt: skip
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chiomics.diagnosis.estimators.stepwise import StepwiseAIC
-from chiomics.diagnosis.planning.cost import SEPARATED, most_hours, say_cost
+from chiomics.diagnosis.planning.cost import SEPARATED, max_hours, say_cost
 
 
 def test_a_large_study_is_announced_with_what_to_set_and_a_small_one_is_not():
@@ -27,12 +27,12 @@ def test_what_is_said_brings_a_study_below_an_hour(given):
     *pairs, hours = re.findall(r"(\w+): (\d+)|([\d.]+)$", last)
     keys = {key: int(value) for key, value, _ in pairs}
     assert keys and float(hours[2]) <= 1
-    assert most_hours(2000, 874, {**given, **keys}, strong=True) <= 1
+    assert max_hours(2000, 874, {**given, **keys}, strong=True) <= 1
 
 
 @pytest.mark.parametrize("change", [{"screen": 5}, {"max_features": 10}, {"repeats": 2}, {"permutations": 0}])
 def test_less_work_takes_less(change):
-    assert most_hours(2000, 874, change) < most_hours(2000, 874, {}) < most_hours(3000, 874, {})
+    assert max_hours(2000, 874, change) < max_hours(2000, 874, {}) < max_hours(3000, 874, {})
 
 
 @pytest.mark.parametrize("screen", [None, 5])

@@ -23,7 +23,7 @@ from chiomics.diagnosis.estimators.newton import separates
 from chiomics.diagnosis.estimators.redundancy import RedundancyFilter
 from chiomics.diagnosis.estimators.stepwise import StepwiseAIC
 from chiomics.diagnosis.estimators.univariate import UnivariateFilter, compare_classes
-from chiomics.diagnosis.normality import LARGEST_P, lilliefors
+from chiomics.diagnosis.normality import MAX_P, lilliefors
 
 ESTIMATORS = [
     MedianImputer(),
@@ -83,11 +83,11 @@ def test_lilliefors_equals_statsmodels(count):
     for column in range(X.shape[1]):
         expected, expected_p = statsmodels_lilliefors(X[:, column], pvalmethod="approx")
         assert statistic[column] == pytest.approx(expected, rel=1e-9)
-        if p[column] < LARGEST_P:
+        if p[column] < MAX_P:
             assert p[column] == pytest.approx(expected_p, rel=1e-9)
         else:
             # Above 0.1 statsmodels reads a table, which differs from the approximation by less than 0.01 there.
-            assert expected_p > LARGEST_P - 0.01
+            assert expected_p > MAX_P - 0.01
 
 
 def test_univariate_tests_equal_scipy(cohort):

@@ -27,7 +27,7 @@ def test_vsharp_removes_a_harmonic_field(head: Head) -> None:
     x, y, z = np.meshgrid(*[(np.arange(n) - n / 2) * h for n, h in zip(head.mask.shape, VOXEL_SIZE, strict=True)],
                           indexing="ij", sparse=True)  # fmt: skip
     harmonic = (0.01 * (x**2 - z**2) + 0.02 * x * y + 0.3 * z + 5).astype(np.float32)
-    local, mask = remove_background_vsharp(harmonic, head.mask, voxel_size=VOXEL_SIZE, largest_radius=9.0)
+    local, mask = remove_background_vsharp(harmonic, head.mask, voxel_size=VOXEL_SIZE, max_radius=9.0)
     # Exact but for the asymmetry of float32 sums; a voxelised ball integrates x² and z² unequally in these voxels.
     assert np.abs(local[mask]).max() < 0.05 * harmonic[head.mask].std()
     assert mask.sum() >= inner(head.mask, 2).sum()

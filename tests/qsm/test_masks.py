@@ -76,7 +76,7 @@ def test_holes_are_filled_by_size_and_only_inside() -> None:
     small, large, open_ = ((slice(40, 42),) * 3, (slice(50, 60),) * 3, (slice(45, 50), slice(0, 60), slice(35, 40)))
     for hole in (small, large, open_):
         mask[hole] = False
-    filled = fill_small_holes(mask, BRAIN, largest_voxels=30)
+    filled = fill_small_holes(mask, BRAIN, max_voxels=30)
     assert filled[small].all()
     assert not filled[large].any()
     assert not (filled & ~mask)[open_].any()

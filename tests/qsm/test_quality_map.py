@@ -11,7 +11,7 @@ from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.quality_map import (
     DISAGREEING,
     GUESSED,
-    LARGEST_SHARE,
+    MAX_SHARE,
     NAMES,
     RELIABLE,
     describe_quality,
@@ -36,7 +36,7 @@ def test_each_voxel_of_the_mask_has_the_label_of_what_is_known() -> None:
     assert (labels == RELIABLE).sum() == mask.sum() - 16  # the edge, which has less weight, included
 
 
-@pytest.mark.parametrize(("bad", "warned"), [(LARGEST_SHARE - 0.01, False), (LARGEST_SHARE + 0.01, True)])
+@pytest.mark.parametrize(("bad", "warned"), [(MAX_SHARE - 0.01, False), (MAX_SHARE + 0.01, True)])
 def test_a_large_share_is_warned_of(bad: float, warned: bool, caplog) -> None:
     labels = np.full(1000, RELIABLE, np.uint8)
     labels[: round(1000 * bad)] = GUESSED

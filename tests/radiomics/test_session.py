@@ -268,7 +268,7 @@ def test_pictures_of_simulated_subjects_say_so_beside_their_title(tmp_path, monk
         assert (SIMULATED_MARK in texts) == simulated
         assert not [text for text in texts if "simulated" in text]  # one wording
         figure.canvas.draw()
-        labels = [text.get_window_extent() for name, text in texts.items() if qc.LARGEST in name]
+        labels = [text.get_window_extent() for name, text in texts.items() if qc.OVER_REGIONS in name]
         assert all(box.y0 >= 0 and box.y1 <= figure.bbox.y1 and box.x1 <= figure.bbox.x1 for box in labels)
         whole = [texts[name].get_window_extent() for name in (title, SIMULATED_MARK) if name in texts]
         assert len(whole) == 1 + simulated

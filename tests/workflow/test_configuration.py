@@ -101,7 +101,7 @@ TYPOS = [
     ("anatomy.tracts.parameters.cutof", 0.1, ["anatomy.tracts.parameters has", "cutoff?"]),
     ("anatomy.registration.parameters.biass", {}, ["registration.parameters has", "bias?"]),
     ("anatomy.registration.parameters.bias", {"resolution": "fine"}, ["parameters.bias.resolution", "a number"]),
-    ("anatomy.brain_volume", [2.0, 0.9], ["anatomy.brain_volume", "[least, most]"]),
+    ("anatomy.brain_volume", [2.0, 0.9], ["anatomy.brain_volume", "[min, max]"]),
     ("radiomics.presets.fiscone17", {}, ["radiomics.presets", "fiscone107?"]),
     ("radiomics.presets.fiscone107", {"gray_level": [8]}, ["radiomics.presets.fiscone107 has", "gray_levels?"]),
     ("radiomics.presets.mine", {"parameter_file": "none.yaml"}, ["parameter_file", "none.yaml, no file"]),

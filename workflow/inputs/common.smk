@@ -360,12 +360,12 @@ def threads_for_size(wildcards):
 
 
 #: What a job takes before it holds an image: imports, and on a cluster two processes of Snakemake around it.
-LEAST_MEGABYTES = 1200
+MIN_MEGABYTES = 1200
 
 
 def megabytes_for_size(wildcards, attempt, copies):
     """Memory of a job that holds `copies` float32 volumes of the session's size, more at every retry."""
-    return int(attempt * (LEAST_MEGABYTES + copies * voxels_of(wildcards) * 4 / 1e6))
+    return int(attempt * (MIN_MEGABYTES + copies * voxels_of(wildcards) * 4 / 1e6))
 
 
 def minutes_for_size(wildcards, attempt, minutes_per_megavoxel):

@@ -93,7 +93,7 @@ def shows_volumes(wildcards):
 def site_megabytes(wildcards, attempt):
     """Memory of a page: a few copies of a volume at a time, more at every retry."""
     shape = site_session(wildcards)["shape"] or [1, 1, 1]
-    return int(attempt * (LEAST_MEGABYTES + 12 * shape[0] * shape[1] * shape[2] * 4 / 1e6))
+    return int(attempt * (MIN_MEGABYTES + 12 * shape[0] * shape[1] * shape[2] * 4 / 1e6))
 
 
 def failure_digest(wildcards):

@@ -38,7 +38,7 @@ rule simulate_subject:
     conda:
         "../../envs/phantom.yaml"
     resources:
-        mem_mb=int(LEAST_MEGABYTES + 60 * 4 * finest_megavoxels()),
+        mem_mb=int(MIN_MEGABYTES + 60 * 4 * finest_megavoxels()),
         runtime=int(10 + 5 * finest_megavoxels()),
     params:
         recipe=RECIPE,

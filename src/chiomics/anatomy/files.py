@@ -27,7 +27,7 @@ GRE_TO_TEMPLATE, LESIONS_TO_GRE = "GRE_to_template", "lesions_to_GRE"
 SIDECAR = "segmentation.json"
 
 #: An image that is not 0 in more than this share of its voxels was not cut to the brain.
-MOST_INSIDE = 0.8
+MAX_INSIDE = 0.8
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,13 @@ class SessionFiles:
         largest = VOLUMES["brain"][1]
         litres = [float(inside.sum()) * like.voxel_volume / 1e6 for inside in insides]
         for inside, volume in zip(insides, litres, strict=True):
-            if inside.mean() < MOST_INSIDE and volume <= largest:
+            if inside.mean() < MAX_INSIDE and volume <= largest:
                 return like.like(inside)
         raise InputError(
             "the brain is not known: there is no brain mask, and the images are not 0 outside the brain",
             file=self.chi or next(iter(self.raw), None), found=f"{litres[0]:.1f} l that are not 0",
             expected="a brain mask on the grid of the gradient echo (…_desc-brain_mask.nii.gz), or a map of χ "
-            f"that is 0 outside the brain: at most {largest:g} l, and {100 * MOST_INSIDE:.0f} % of the voxels",
+            f"that is 0 outside the brain: at most {largest:g} l, and {100 * MAX_INSIDE:.0f} % of the voxels",
         )  # fmt: skip
 
 

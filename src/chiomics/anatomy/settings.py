@@ -93,7 +93,7 @@ def check_settings(section: Mapping[str, Any]) -> None:
     """
     volumes = section["brain_volume"]
     if volumes and not volumes[0] < volumes[1]:
-        raise SettingError("anatomy.brain_volume", found=str(volumes), expected="[least, most] in litres")
+        raise SettingError("anatomy.brain_volume", found=str(volumes), expected="[min, max] in litres")
     registration = section["registration"]
     if registration["parameters"]:
         from chiomics.anatomy.registration.settings import configured

@@ -19,9 +19,9 @@ from chiomics.core.errors import InputError
 from chiomics.core.files import atomic_write
 
 #: The most that deflate packs into a byte (RFC 1951: 258 bytes in 2 bits): what claims more is not whole.
-MOST_PACKED = 1032
+MAX_PACKED = 1032
 #: Voxels of a volume beyond which a header is taken for broken or hostile: a whole head at 0.2 mm has 0.7e9.
-MOST_VOXELS = 2**30
+MAX_VOXELS = 2**30
 #: The file that was opened last, which the record of an unexpected error names.
 LAST_READ = ""
 
@@ -151,14 +151,14 @@ def check_claim(shape: tuple[int, ...], item_size: int, path: str | Path) -> Non
     Raises
     ------
     InputError
-        Also for a volume of more than `MOST_VOXELS`.
+        Also for a volume of more than `MAX_VOXELS`.
     """
-    if (volume := math.prod(shape[:3])) > MOST_VOXELS:
+    if (volume := math.prod(shape[:3])) > MAX_VOXELS:
         raise InputError(
-            "the image is larger than any head", file=path, found=f"{volume} voxels", expected=f"at most {MOST_VOXELS}"
+            "the image is larger than any head", file=path, found=f"{volume} voxels", expected=f"at most {MAX_VOXELS}"
         )
     kind, held = Path(path).suffix.lower(), Path(path).stat().st_size
-    factor = {".gz": MOST_PACKED, ".mgz": MOST_PACKED, ".nii": 1, ".mgh": 1}.get(kind, math.inf)
+    factor = {".gz": MAX_PACKED, ".mgz": MAX_PACKED, ".nii": 1, ".mgh": 1}.get(kind, math.inf)
     if (claimed := math.prod(shape) * item_size) > factor * held:
         raise InputError(
             "the image cannot be read, it is cut short", file=path, found=f"{held} bytes",

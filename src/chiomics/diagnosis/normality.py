@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtr
 
 #: Largest p for which the approximation holds.
-LARGEST_P = 0.1
+MAX_P = 0.1
 #: Fewest values for which the test is defined.
 FEWEST = 5
 
@@ -28,7 +28,7 @@ def lilliefors(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     statistic : ndarray, shape (features,)
         Largest distance between empirical and normal distribution; NaN for a constant column.
     p : ndarray, shape (features,)
-        Approximate p, exact enough below `LARGEST_P`; 0 for a constant column and below `FEWEST` subjects, where
+        Approximate p, exact enough below `MAX_P`; 0 for a constant column and below `FEWEST` subjects, where
         normality cannot be assumed.
     """
     count, features = X.shape

@@ -16,13 +16,13 @@ from chiomics.index.names import NamedFile
 #: Default of the fewest voxels along any axis: a thinner slab does not hold the dipole field that an inversion needs.
 MINIMUM_SLICES = 20
 #: Voxel edge in mm from which deep grey nuclei and lesions are no longer resolved.
-LARGEST_VOXEL = 4.0
+MAX_VOXEL = 4.0
 #: An echo time above this many seconds is in milliseconds: T2* of tissue is 0.01 to 0.1 s.
 LONGEST_ECHO_TIME = 1.0
 #: Magnitude and phase of an echo share its echo time to within this many seconds, the rounding of converters.
 ECHO_TIME_TOLERANCE = 1e-5
 #: Field strengths in T above this are in another unit; the strongest human scanner has 11.7 T.
-LARGEST_FIELD = 25.0
+MAX_FIELD = 25.0
 #: Resonance of protons in MHz per T, which ImagingFrequency stands for.
 MEGAHERTZ_PER_TESLA = 42.577
 #: Field strengths in T of one session agree to within this; scanners write 3, 2.9 and 2.89362 for one magnet.
@@ -97,10 +97,10 @@ def check_grid(
             expected=f"at least {minimum_slices} along each axis (index.minimum_slices)",
         )  # fmt: skip
     size = [round(edge, 5) for edge in header.voxel_size]
-    if max(size) >= LARGEST_VOXEL:
+    if max(size) >= MAX_VOXEL:
         raise InputError(
             "the voxels are too large", file=file.path, found=f"{' x '.join(f'{edge:g}' for edge in size)} mm",
-            expected=f"edges below {LARGEST_VOXEL:g} mm",
+            expected=f"edges below {MAX_VOXEL:g} mm",
         )  # fmt: skip
     return list(header.shape), size
 
@@ -207,10 +207,10 @@ def _field_strength(files: list[NamedFile], fields: dict[str, dict]) -> tuple[fl
                 warnings.append(f"{file.path}: no MagneticFieldStrength; {found}")
         if strength is None:
             continue
-        if not _is_number(strength) or not 0 < strength <= LARGEST_FIELD:
+        if not _is_number(strength) or not 0 < strength <= MAX_FIELD:
             raise InputError(
                 "MagneticFieldStrength is not a field strength in T", file=file.path, found=_shown(strength),
-                expected=f"a number above 0, at most {LARGEST_FIELD:g}",
+                expected=f"a number above 0, at most {MAX_FIELD:g}",
             )  # fmt: skip
         if by_frequency is not None and abs(strength - by_frequency) > FIELD_TOLERANCE:
             raise InputError(
@@ -235,10 +235,10 @@ def _field_strength(files: list[NamedFile], fields: dict[str, dict]) -> tuple[fl
 
 def _by_frequency(frequency: object, file: NamedFile) -> float:
     """Field strength in T of a proton frequency in MHz."""
-    if not _is_number(frequency) or not 0 < frequency <= LARGEST_FIELD * MEGAHERTZ_PER_TESLA:  # type: ignore[operator]
+    if not _is_number(frequency) or not 0 < frequency <= MAX_FIELD * MEGAHERTZ_PER_TESLA:  # type: ignore[operator]
         raise InputError(
             "ImagingFrequency is not a frequency in MHz", file=file.path, found=_shown(frequency),
-            expected=f"a number above 0, at most {LARGEST_FIELD * MEGAHERTZ_PER_TESLA:.0f}",
+            expected=f"a number above 0, at most {MAX_FIELD * MEGAHERTZ_PER_TESLA:.0f}",
         )  # fmt: skip
     return round(frequency / MEGAHERTZ_PER_TESLA, 4)  # type: ignore[operator]
 

@@ -14,9 +14,9 @@ from chiomics.index.names import NamedFile
 
 #: Largest angle in degrees between the z axes of the two forms, and largest difference of their voxel sizes, that
 #: rounding leaves.
-LARGEST_TILT, LARGEST_STRETCH = 1.0, 0.01
+MAX_TILT, MAX_STRETCH = 1.0, 0.01
 #: Distance of the image's middle in the two forms, in voxels, from which a structural image is warned of.
-LARGEST_SHIFT = 1.0
+MAX_SHIFT = 1.0
 
 
 def form_warnings(header: Header, file: NamedFile) -> list[str]:
@@ -57,7 +57,7 @@ def structural_warnings(header: Header, file: NamedFile) -> list[str]:
             [row[3] + sum(a * b for a, b in zip(row, middle, strict=False)) for row in form]
             for form in (header.affine, header.qform)
         ]
-        if (apart := math.dist(*places)) > LARGEST_SHIFT * max(header.voxel_size):
+        if (apart := math.dist(*places)) > MAX_SHIFT * max(header.voxel_size):
             warnings = [f"{file.path}: sform and qform are {apart:.0f} mm apart; the sform is taken"]
     return warnings
 
@@ -69,7 +69,7 @@ def _compare(
         return []
     forms = [[list(row[:3]) for row in form] for form in (header.affine, header.qform)]
     sizes = [[math.hypot(*(row[axis] for row in form)) for axis in range(3)] for form in forms]
-    if any(abs(one - other) > LARGEST_STRETCH * other for one, other in zip(*sizes, strict=True)):
+    if any(abs(one - other) > MAX_STRETCH * other for one, other in zip(*sizes, strict=True)):
         raise InputError(
             "sform and qform disagree about the voxel size", file=file.path,
             found=" and ".join(" x ".join(f"{side:.4g}" for side in size) for size in sizes) + " mm",
@@ -81,7 +81,7 @@ def _compare(
             expected="forms that are not mirror images of each other",
         )  # fmt: skip
     tilt = max(_degrees_apart(forms[0], forms[1], axis) for axis in axes)
-    if tilt <= LARGEST_TILT:
+    if tilt <= MAX_TILT:
         return []
     scanner = [name for name, code in zip(("sform", "qform"), header.codes, strict=True) if code == 1]
     if len(scanner) != 1:

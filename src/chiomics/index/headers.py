@@ -23,7 +23,7 @@ Matrix = tuple[tuple[float, float, float, float], ...]
 
 _COMPLEX_OR_COLOUR = frozenset((32, 128, 1792, 2048, 2304))
 #: As in `chiomics.core.images`.
-MOST_PACKED, MOST_VOXELS = 1032, 2**30
+MAX_PACKED, MAX_VOXELS = 1032, 2**30
 _UNITS = {1: "metres", 3: "micrometres"}
 _TEMPLATE_CODES = frozenset((3, 4))
 
@@ -138,13 +138,13 @@ def _check_claim(header: Header, bits: int, held: int, file: NamedFile) -> None:
 
     As `chiomics.core.images.check_claim`, whose module costs half a second of imports at every start of the workflow.
     """
-    if (voxels := math.prod(header.shape)) > MOST_VOXELS:
+    if (voxels := math.prod(header.shape)) > MAX_VOXELS:
         raise InputError(
             "the image is larger than any head", file=file.path, found=f"{voxels} voxels",
-            expected=f"at most {MOST_VOXELS}",
+            expected=f"at most {MAX_VOXELS}",
         )  # fmt: skip
     packed = file.path.endswith(".gz")
-    if (claimed := voxels * header.volumes * bits // 8) > held * (MOST_PACKED if packed else 1):
+    if (claimed := voxels * header.volumes * bits // 8) > held * (MAX_PACKED if packed else 1):
         raise InputError(
             "the file is cut short", file=file.path, found=f"{held} bytes",
             expected=f"{claimed} bytes of voxels" + ", packed" * packed,

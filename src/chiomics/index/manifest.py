@@ -219,8 +219,8 @@ def _count(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
-def _some(keys: list[str], most: int = 3) -> str:
-    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
+def _some(keys: list[str], max_shown: int = 3) -> str:
+    return ", ".join(keys[:max_shown]) + (f" and {len(keys) - max_shown} more" if len(keys) > max_shown else "")
 
 
 def _to_text(value: object) -> str:

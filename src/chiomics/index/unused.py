@@ -14,7 +14,7 @@ from chiomics.index.names import NamedFile
 from chiomics.index.structural import KINDS, READABLE, UNREAD
 
 #: Most files that one kind of warning names; of the rest the number is said.
-MOST = 6
+MAX_LINES = 6
 _LESION_LIKE = re.compile(
     r"l(?:e|é|ä|ae)sion|plaque|wmh|wml|wmsa|hyperint|seg-lst|label-L_|bianca|flames|(?:^|/)ples_|"
     r"(?:^|[-_. ])les(?:[-_. ]|$)",
@@ -231,5 +231,5 @@ def unused_folders(others: Iterable[str], row: dict) -> list[str]:
 
 
 def _some(lines: list[str]) -> list[str]:
-    more = len(lines) - MOST
-    return lines[:MOST] + [f"{more} more files look like masks or images and are not used"] * (more > 0)
+    more = len(lines) - MAX_LINES
+    return lines[:MAX_LINES] + [f"{more} more files look like masks or images and are not used"] * (more > 0)

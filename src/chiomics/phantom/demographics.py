@@ -46,7 +46,7 @@ def draw_participant(rng: np.random.Generator, group: str, study: str) -> dict:
 
 def draw_value(rng: np.random.Generator, distribution: dict) -> float:
     """Draw from one of the distributions that ``demographics.yaml`` may name."""
-    least, most = distribution.get("least", 0), distribution.get("most", math.inf)
+    low, high = distribution.get("min", 0), distribution.get("max", math.inf)
     while True:
         if "normal" in distribution:
             value = rng.normal(*distribution["normal"])
@@ -58,7 +58,7 @@ def draw_value(rng: np.random.Generator, distribution: dict) -> float:
             value = rng.lognormal(math.log(median), (math.log(third) - math.log(first)) / 1.349)
         else:
             value = float(np.interp(rng.random(), [0, 0.25, 0.5, 0.75, 1], distribution["quartiles"]))
-        if least <= value <= most:
+        if low <= value <= high:
             break
     step = distribution.get("step")
     return round(value / step) * step if step else value
@@ -73,7 +73,7 @@ def age_moments(study: str, group: str) -> tuple[float, float]:
     """Return mean and standard deviation of the age in years as it is drawn, truncation included."""
     row = _demographics()[study][group]["age"]
     mean, sd = row["normal"]
-    ages = np.linspace(row["least"], row["most"], 2001)
+    ages = np.linspace(row["min"], row["max"], 2001)
     density = np.exp(-0.5 * ((ages - mean) / sd) ** 2)
     density /= density.sum()
     drawn = float(density @ ages)

@@ -225,7 +225,7 @@ def remove_background_fields(
             fields,
             mask,
             voxel_size=voxel_size,
-            largest_radius=parameters["largest_radius"],
+            max_radius=parameters["max_radius"],
             threshold=parameters["threshold"],
             workers=workers,
             backend=backend,

@@ -25,7 +25,7 @@ EDGE_FACTOR = 0.3
 #: How deep the edge is, in mm: with voxels of 1 mm and more the outermost layer, with finer ones several.
 EDGE_DEPTH = 1.5
 #: The inverse SD is cut at this multiple of its median, so that a few bright voxels do not rule the fit.
-LARGEST_RATIO = 2.0
+MAX_RATIO = 2.0
 
 
 def echo_agreement(
@@ -90,6 +90,6 @@ def inversion_weight(inverse_sd: np.ndarray, agreement: np.ndarray, mask: np.nda
     """
     weight = np.zeros(mask.shape, np.float32)
     inside = inverse_sd[mask]
-    weight[mask] = np.minimum(inside, LARGEST_RATIO * np.median(inside)) * agreement[mask]
+    weight[mask] = np.minimum(inside, MAX_RATIO * np.median(inside)) * agreement[mask]
     mean = float(weight[mask].mean(dtype=np.float64)) if mask.any() else 0.0
     return weight / np.float32(mean) if mean > 0 else mask.astype(np.float32)

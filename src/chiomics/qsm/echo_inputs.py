@@ -11,7 +11,7 @@ from chiomics.core.errors import InputError
 #: Echo times beyond this, in s, are taken to be in ms by mistake.
 LATEST_ECHO = 0.5
 #: Largest field in Hz that a field map may hold, and the longest time in s at which its phase is looked at.
-LARGEST_FIELD_MAP, EARLY = 5000.0, 0.0025
+MAX_FIELD_MAP, EARLY = 5000.0, 0.0025
 
 
 def check_echoes(
@@ -111,10 +111,10 @@ def field_map_as_echo(field: np.ndarray) -> tuple[np.ndarray, list[float]]:
         For a constant map, and one that is no field in Hz: beyond 5 kHz, 30 ppm at 3 T.
     """
     largest = float(np.abs(field).max())
-    if field.min() == field.max() or largest > LARGEST_FIELD_MAP:
+    if field.min() == field.max() or largest > MAX_FIELD_MAP:
         raise InputError(
             "the field map does not hold a field in Hz", found=f"{field.min():g}..{field.max():g}",
-            expected=f"values that differ, at most {LARGEST_FIELD_MAP:g} Hz",
+            expected=f"values that differ, at most {MAX_FIELD_MAP:g} Hz",
         )  # fmt: skip
     time = min(0.25 / largest, EARLY)
     return (2 * np.pi * time * field).astype(np.float32), [time]

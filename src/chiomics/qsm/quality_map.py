@@ -22,7 +22,7 @@ NAMES = {
     GUESSED: "the number of turns is a guess: no weight, filled from the model",
 }
 #: Share of the map's voxels that are not reliable from which a warning is given.
-LARGEST_SHARE = 0.1
+MAX_SHARE = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def describe_quality(labels: np.ndarray) -> dict:
     """
     share = float((labels > RELIABLE).sum() / max((labels > 0).sum(), 1))
     warning = None
-    if share > LARGEST_SHARE:
+    if share > MAX_SHARE:
         warning = f"{100 * share:.0f} % of the voxels have no reliable field, and are filled from the model"
         log.warning("%s", warning)
     return {"UnreliableShare": round(share, 5), "QualityWarning": warning}

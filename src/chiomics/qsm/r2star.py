@@ -12,7 +12,7 @@ import numpy as np
 from chiomics.core.errors import InputError
 
 #: Physiological ceiling in 1/s; above it the signal is gone by the first echoes.
-LARGEST_R2STAR = 1000.0
+MAX_R2STAR = 1000.0
 #: Fits after the first, each weighted by the one before.
 REWEIGHTINGS = 2
 
@@ -52,9 +52,9 @@ def fit_r2star(magnitude: np.ndarray, mask: np.ndarray, *, echo_times: np.ndarra
     weight = signal**2
     for _ in range(1 + REWEIGHTINGS):
         intercept, rate = _weighted_line(logs, times, weight)
-        weight = np.exp(2 * (intercept - np.clip(rate, 0, LARGEST_R2STAR) * times))
+        weight = np.exp(2 * (intercept - np.clip(rate, 0, MAX_R2STAR) * times))
     r2star = np.zeros(mask.shape, np.float32)
-    r2star[mask] = np.clip(rate, 0, LARGEST_R2STAR)
+    r2star[mask] = np.clip(rate, 0, MAX_R2STAR)
     return r2star
 
 

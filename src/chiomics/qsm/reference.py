@@ -28,7 +28,7 @@ CENTRAL_RADIUS, DEPTH = 30.0, 10.0
 #: Groups of voxels taken inside the sphere (MEDI).
 GROUPS = 3
 #: A region needs this volume in mm³, and a spread below this in ppm, to be trusted.
-MIN_VOLUME, LARGEST_SPREAD = 250.0, 0.03
+MIN_VOLUME, MAX_SPREAD = 250.0, 0.03
 #: Voxels further from the median than this many scaled MADs are left out of the mean.
 TRIM = 3.0
 METHODS = ("csf", "whole_brain", "none")
@@ -201,4 +201,4 @@ def _trimmed(method: str, chi: np.ndarray, region: np.ndarray) -> Reference:
     kept = region & (np.abs(chi - median) <= TRIM * max(scale, 1e-9))
     inside = chi[kept].astype(np.float64)
     spread = float(inside.std())
-    return Reference(method, float(np.median(inside)), inside.size, spread, spread <= LARGEST_SPREAD, kept)
+    return Reference(method, float(np.median(inside)), inside.size, spread, spread <= MAX_SPREAD, kept)

@@ -30,7 +30,7 @@ class PhaseSettings:
     edge_factor: Share
     min_agreement: Share
     echo_weights: Literal["TE", "SNR"]
-    largest_radius: Positive
+    max_radius: Positive
     threshold: Share
 
 

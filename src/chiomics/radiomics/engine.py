@@ -25,7 +25,7 @@ from chiomics.radiomics.prepare import Prepared, RegionError, bring, resegment
 from chiomics.radiomics.region import Neighbours, Region
 
 #: Co-occurrence counts of one setting may not take more memory than this, in bytes.
-LARGEST_COUNTS = 4 << 30
+MAX_COUNTS = 4 << 30
 
 
 class Feature(NamedTuple):
@@ -185,7 +185,7 @@ class Matrices:
         """Set the matrices of the neighbours at the distances asked for, and the runs, and return the pairs."""
         n_levels = self.grey.levels.size
         needed = 4 * len(near.offsets) * n_levels**2 * count_pairs
-        if needed > LARGEST_COUNTS:
+        if needed > MAX_COUNTS:
             raise RegionError(f"{n_levels} grey levels would take {needed / 2**30:.0f} GiB: the bins are too narrow")
         tolerance, longest = float(self.settings.get("gldm_a")), max(self.region.mask.shape)
         given = (self.grey.rank, near.table, near.number, self.grey.levels, tolerance, longest, count_pairs)

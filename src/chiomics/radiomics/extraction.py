@@ -25,7 +25,7 @@ SHAPES = ("shape", "shape2D")
 ENGINES = ("chiomics", "pyradiomics")
 #: A region whose values span less than this in a map said to be in ppb is taken for one in ppm: brain tissue spans
 #: some hundred ppb, 0.3 ppm.
-SMALLEST_RANGE_PPB = 1.0
+MIN_RANGE_PPB = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ def check_unit(image: ImageZYX, mask: ImageZYX, labels: tuple[int, ...], setting
     if settings.unit != "ppb":
         return
     values = image.voxels[np.isin(mask.voxels, labels)]
-    if values.size and 0 < np.ptp(values) < SMALLEST_RANGE_PPB:
+    if values.size and 0 < np.ptp(values) < MIN_RANGE_PPB:
         raise InputError(
             f"preset {settings.name} needs a map in ppb",
             found=f"values that span {np.ptp(values):.3g}",

@@ -19,7 +19,7 @@ from chiomics.radiomics.prepare import RegionError, prepare
 #: Voxels around a label that its filters see: more than the reach of the wavelet, so that nothing changes.
 MARGIN = 8
 #: Standard deviation of a map in ppm: tissue has some hundredths; in ppb it would have tens, in fractions of 1 less.
-SMALLEST_PPM, LARGEST_PPM = 1e-4, 2.0
+MIN_PPM, MAX_PPM = 1e-4, 2.0
 
 
 def label_features(
@@ -53,12 +53,12 @@ def label_features(
     """
     settings = load_settings(preset)
     found = {number: box for number, box in enumerate(ndimage.find_objects(labels), start=1) if box is not None}
-    spread = float(np.std(chi[chi != 0])) if found else SMALLEST_PPM
-    if not SMALLEST_PPM <= spread <= LARGEST_PPM:
+    spread = float(np.std(chi[chi != 0])) if found else MIN_PPM
+    if not MIN_PPM <= spread <= MAX_PPM:
         raise InputError(
             "the susceptibility map is not in ppm",
             found=f"values with a standard deviation of {spread:.3g}",
-            expected=f"{SMALLEST_PPM} to {LARGEST_PPM} ppm",
+            expected=f"{MIN_PPM} to {MAX_PPM} ppm",
         )
     names = ["_".join(key[1:]) for key in expected_features(settings)]
     rows, reasons = np.full((len(found), len(names)), np.nan), {}

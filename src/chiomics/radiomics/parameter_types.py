@@ -154,18 +154,18 @@ def _expected(key: str, value: object) -> str:
     return ""
 
 
-def _is_number(value: object, kind: type, least: float | None, closed: bool, most: float | None) -> bool:
+def _is_number(value: object, kind: type, low: float | None, closed: bool, high: float | None) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
         return False
-    above = least is None or value > least or (closed and value == least)
-    return above and abs(value) < float("inf") and (most is None or value <= most)
+    above = low is None or value > low or (closed and value == low)
+    return above and abs(value) < float("inf") and (high is None or value <= high)
 
 
-def _range(how_many: str, kind: type, least: float | None, closed: bool, most: float | None) -> str:
+def _range(how_many: str, kind: type, low: float | None, closed: bool, high: float | None) -> str:
     name = f"{how_many} {'whole ' if kind is int else ''}number"
-    if most is not None:
-        return f"{name} from {least} to {most}"
-    return name if least is None else f"{name} {'of at least' if closed else 'above'} {least}"
+    if high is not None:
+        return f"{name} from {low} to {high}"
+    return name if low is None else f"{name} {'of at least' if closed else 'above'} {low}"
 
 
 def _shown(value: object) -> str:

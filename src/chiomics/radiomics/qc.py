@@ -15,7 +15,7 @@ from chiomics.core.scores.outliers import OUTLIER, draw_scores, modified_scores
 from chiomics.radiomics.features.discretise import FlatRegionError, count_edges, width_edges
 
 #: What the picture of a cohort shows.
-LARGEST = "of each feature the largest |z|\nover the regions"
+OVER_REGIONS = "of each feature the largest |z|\nover the regions"
 #: Fewer sessions than this have no spread to speak of.
 FEWEST_SESSIONS = 4
 COLUMNS_OF_PANELS = 4
@@ -157,7 +157,7 @@ def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", si
         middle = np.mean([k for k, each in enumerate(classes) if each == name])
         axis.text(1.01, middle, name, transform=axis.get_yaxis_transform(), fontsize=7, va="center")
     bar = figure.colorbar(shown, ax=axis, pad=0.12, fraction=0.04, extend="both")
-    bar.set_label(f"modified z-score over sessions,\n{LARGEST}; dots: beyond 3.5", fontsize=7)
+    bar.set_label(f"modified z-score over sessions,\n{OVER_REGIONS}; dots: beyond 3.5", fontsize=7)
     bar.ax.tick_params(labelsize=6)
     axis.set_title(title, fontsize=9)
     _save(figure, path, simulated=simulated)

@@ -21,7 +21,7 @@ from chiomics.core.features.table import FeatureTable
 #: What tells the columns of `Ratings.values` apart: those of a region at a setting lie side by side.
 COLUMN_KEYS = ("preset", "n_gray_levels", "bin_width", *REGION, *FEATURE)
 #: Keys are counted in a table of all combinations up to this size, and sorted beyond it.
-LARGEST_TABLE = 200_000_000
+MAX_TABLE = 200_000_000
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ def _combine(coded: dict[str, tuple[np.ndarray, list]], keys: Sequence[str]) -> 
     """Return a number to each combination of several columns, in the order of their codes, and list them."""
     shape = [len(coded[key][1]) for key in keys]
     flat = np.ravel_multi_index([coded[key][0] for key in keys], shape)
-    if np.prod(shape, dtype=float) <= LARGEST_TABLE:
+    if np.prod(shape, dtype=float) <= MAX_TABLE:
         present = np.zeros(np.prod(shape), dtype=bool)
         present[flat] = True
         found, numbers = np.flatnonzero(present), (np.cumsum(present, dtype=np.int32) - 1)[flat]

@@ -8,8 +8,8 @@ import pytest
 from chiomics.anatomy.registration.template import template_priors
 from chiomics.anatomy.tissue.tissue import FLUID, VENTRICLES, WHITE
 from chiomics.anatomy.tissue.ventricles import (
-    LARGEST_SPREAD,
     LATERAL,
+    MAX_SPREAD,
     MIN_VOLUME,
     OTHER,
     mark_ventricles,
@@ -125,7 +125,7 @@ def test_a_small_ventricle_and_a_wide_spread_are_not_trusted(tissue: Volume) -> 
     assert "deeper" in shortcoming
     assert np.array_equal(region.voxels, slit.voxels)
     assert not measure_offset(chi_of(tissue), region, shortcoming).trusted
-    rough = tissue.like((2 * LARGEST_SPREAD * np.random.default_rng(3).standard_normal(SHAPE)).astype(np.float32))
+    rough = tissue.like((2 * MAX_SPREAD * np.random.default_rng(3).standard_normal(SHAPE)).astype(np.float32))
     offset = measure_offset(rough, *region_of(tissue))
     assert not offset.trusted
     assert "varies" in offset.reason

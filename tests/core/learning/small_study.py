@@ -18,7 +18,7 @@ class Points:
         self.x = torch.randn(count, 4, generator=generator) + self.y[:, None]
 
     def epoch(self, generator):
-        for rows in random_batches(len(self.y), 16, generator, least=8):
+        for rows in random_batches(len(self.y), 16, generator, min_size=8):
             yield self.x[rows] + 0.1 * torch.randn(len(rows), 4, generator=generator), self.y[rows]
 
 

@@ -37,7 +37,7 @@ def test_small_network_without_pooling_keeps_the_grid():
 
 
 def test_random_batches_hold_every_sample_once_but_a_short_rest():
-    seen = list(random_batches(21, 8, torch.Generator().manual_seed(0), least=8))
+    seen = list(random_batches(21, 8, torch.Generator().manual_seed(0), min_size=8))
     assert [len(batch) for batch in seen] == [8, 8]
     seen = torch.cat(list(random_batches(21, 8, torch.Generator().manual_seed(0))))
     assert sorted(seen.tolist()) == list(range(21))
@@ -46,7 +46,7 @@ def test_random_batches_hold_every_sample_once_but_a_short_rest():
 def test_stratified_batches_hold_their_share_and_every_negative_once():
     labels = torch.zeros(200)
     labels[:9] = 1
-    batches = list(stratified_batches(labels, 64, torch.Generator().manual_seed(0), least=3))
+    batches = list(stratified_batches(labels, 64, torch.Generator().manual_seed(0), min_positive=3))
     assert all(int(labels[batch].sum()) >= 3 and len(batch) <= 64 for batch in batches)
     rows = torch.cat(batches)
     assert sorted(rows[labels[rows] == 0].tolist()) == list(range(9, 200))

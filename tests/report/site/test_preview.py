@@ -13,7 +13,7 @@ import pytest
 from chiomics.core.space.volume import Volume
 from chiomics.report.site.preview import (
     CHI_STEP,
-    MOST_VOXELS,
+    MAX_VOXELS,
     join_masks,
     plan_grid,
     preview_image,
@@ -35,7 +35,7 @@ def smooth_volume(shape):
 def test_a_preview_holds_what_lies_there_in_the_world(most):
     volume, mask = smooth_volume((50, 46, 20)), np.zeros((50, 46, 20), bool)
     mask[6:44, 5:40, 3:17] = True
-    grid = plan_grid(mask, AFFINE, most=most)
+    grid = plan_grid(mask, AFFINE, max_voxels=most)
     small = preview_image(volume, grid, step=CHI_STEP)
     assert np.prod(small.shape) <= most
     inside = np.argwhere(np.ones(np.subtract(small.shape, 1)))  # blocks at the far edge may be cut
@@ -46,7 +46,7 @@ def test_a_preview_holds_what_lies_there_in_the_world(most):
 
 def test_the_preview_of_a_whole_brain_is_small_enough_and_nearly_isotropic():
     grid = plan_grid(np.ones((256, 320, 90), bool), AFFINE)
-    assert np.prod(grid.shape) <= MOST_VOXELS
+    assert np.prod(grid.shape) <= MAX_VOXELS
     assert grid.factor[2] == 1, "the coarse axis is not made coarser first"
 
 
@@ -61,9 +61,9 @@ def test_values_beyond_a_byte_are_kept_in_two():
 def test_labels_are_no_means_and_a_small_lesion_stays():
     labels = np.zeros((12, 12, 12), np.uint8)
     labels[:6, :, :], labels[9, 9, 9] = 7, 3
-    volume, grid = Volume(labels, np.eye(4)), plan_grid(labels >= 0, np.eye(4), most=6**3)
+    volume, grid = Volume(labels, np.eye(4)), plan_grid(labels >= 0, np.eye(4), max_voxels=6**3)
     assert set(np.unique(preview_labels(volume, grid).dataobj)) == {0, 7}
-    seen = np.asarray(preview_labels(volume, grid, least=0.0).dataobj)
+    seen = np.asarray(preview_labels(volume, grid, min_share=0.0).dataobj)
     assert set(np.unique(seen)) == {0, 3, 7} and seen[4, 4, 4] == 3
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 #: Anisotropy of voxels that count: white matter, of one direction mostly; noise alone has less.
-LEAST_ANISOTROPY = 0.4
+MIN_ANISOTROPY = 0.4
 #: Smallest cosine between a direction and the line to its neighbour, 45 degrees.
 ALONG = np.cos(np.deg2rad(45))
 #: Another table is better if its index is higher by this share. Of two real series (Philips 2 mm, UIH 3.5 mm, 16
@@ -62,7 +62,7 @@ def compare_tables(directions: np.ndarray, anisotropy: np.ndarray, voxel_size: n
         Indices in numbers of pairs, weighted with their anisotropy.
     """
     length = np.linalg.norm(directions, axis=-1)
-    inside = np.flatnonzero((anisotropy > LEAST_ANISOTROPY) & (length > 0))
+    inside = np.flatnonzero((anisotropy > MIN_ANISOTROPY) & (length > 0))
     place = np.full(anisotropy.size, -1)
     place[inside] = np.arange(inside.size)
     lines = directions.reshape(-1, 3)[inside] / length.ravel()[inside, None]

@@ -23,9 +23,9 @@ from chiomics.core.images import voxel_size
 from chiomics.core.space.volume import Volume
 
 #: Highest harmonic order asked for; the angular contrast of b up to 3000 s/mm² holds no more (Tournier 2013).
-LARGEST_ORDER = 8
+MAX_ORDER = 8
 #: Order from which on crossing fibres can be told apart; below it the tensor is tracked.
-SMALLEST_ORDER = 4
+MIN_ORDER = 4
 
 log = logging.getLogger(__name__)
 
@@ -105,12 +105,12 @@ def fit_orientations(prepared: PreparedDiffusion, *, brain: Volume, region: Volu
     -------
     FibreModel
         Deconvolution of the order that the directions of the richest shell determine, or the tensor where that order
-        is below `SMALLEST_ORDER`.
+        is below `MIN_ORDER`.
     """
     shells = prepared.gradients.shells()
     order = highest_order(prepared.gradients)
     said = {"Shells": {f"{b:g}": count for b, count in shells.items()}}
-    if order < SMALLEST_ORDER:
+    if order < MIN_ORDER:
         said["Model"] = f"tensor: {max(shells.values())} directions do not tell crossing fibres apart, 15 do"
         log.warning("%s", said["Model"])
         return FibreModel("Tensor_Prob", prepared.image, prepared.table, said)
@@ -148,7 +148,7 @@ def fit_orientations(prepared: PreparedDiffusion, *, brain: Volume, region: Volu
 def highest_order(gradients: Gradients) -> int:
     """Return the largest even harmonic order whose (l + 1)(l + 2) / 2 terms the richest shell determines."""
     directions = max(gradients.shells().values())
-    return max(order for order in range(0, LARGEST_ORDER + 1, 2) if (order + 1) * (order + 2) // 2 <= directions)
+    return max(order for order in range(0, MAX_ORDER + 1, 2) if (order + 1) * (order + 2) // 2 <= directions)
 
 
 def _tissue_responses(prepared: PreparedDiffusion, brain: Volume, scratch: Path) -> dict[str, Path] | None:

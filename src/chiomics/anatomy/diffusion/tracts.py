@@ -201,12 +201,12 @@ def _nothing(
     return Tracts({}, dict.fromkeys(bundles, reason), to_anatomy=to_anatomy, sidecar=sidecar, seen=seen)
 
 
-def _too_few(traced: TrackDensity, least: int) -> str:
+def _too_few(traced: TrackDensity, min_streamlines: int) -> str:
     """Say why a tract counts as not found; empty where it does not."""
     if not traced.tries:
         return "the diffusion images do not hold both its ends"
-    if traced.streamlines < least:
-        return f"{traced.streamlines} streamlines of {traced.tries} tried, fewer than {least}"
+    if traced.streamlines < min_streamlines:
+        return f"{traced.streamlines} streamlines of {traced.tries} tried, fewer than {min_streamlines}"
     return ""
 
 

@@ -35,10 +35,10 @@ RESOLUTION = 2.0
 #: Ranges of head sizes, relative to the template, that are tried: scalp on the template's edge is a head too large.
 SIZES = ((0.8, 1.25), (0.8, 1.05))
 #: The affine registration counts where it keeps this share of the pose's fit.
-LEAST_SHARE = 0.9
+MIN_SHARE = 0.9
 #: Information, weighted by coverage, of a pose that can be trusted: simulated heads and a real one that came out right
 #: have 0.10 and more, a real head whose scalp was taken for the brain's edge had 0.05 to 0.06.
-LEAST_FIT = 0.07
+MIN_FIT = 0.07
 
 log = logging.getLogger(__name__)
 
@@ -121,15 +121,15 @@ def _by_template(image: Volume, settings: Settings, out_dir: Path) -> BrainExtra
         fit = PoseFit(image)
         by_pose, by_affine = fit(np.linalg.inv(pose)), fit(np.linalg.inv(chain.matrix()))
         size = np.cbrt(1 / abs(np.linalg.det(chain.matrix()[:3, :3])))
-        if by_affine < LEAST_SHARE * by_pose or not sizes[0] <= size <= sizes[1]:
+        if by_affine < MIN_SHARE * by_pose or not sizes[0] <= size <= sizes[1]:
             figures = by_affine, size, by_pose
             log.warning("brain extraction: the affine (fit %.3f, size %.2f) is dropped for the pose (%.3f)", *figures)
             chain = Chain.from_matrix(pose, out_dir / "0_matrix.mat").write(out_dir)
         expected = resample(brain.like(brain.voxels.astype(np.float32)), image, chain.inverse())
         edge = find_edge(image, expected, settings=settings.extraction)
         found = _checked(image, edge, "template and edge", chain, settings)
-        if (best := max(by_pose, by_affine)) < LEAST_FIT:
-            unsure = f"the template fits the head with an information of {best:.3f}, {LEAST_FIT} are needed"
+        if (best := max(by_pose, by_affine)) < MIN_FIT:
+            unsure = f"the template fits the head with an information of {best:.3f}, {MIN_FIT} are needed"
             found = replace(found, check=replace(found.check, reasons=(*found.check.reasons, unsure)))
         if not found.check.reasons:
             return found

@@ -15,7 +15,7 @@ from chiomics.core.space.volume import Volume
 #: Voxel in mm on which the head is looked for; share of the 98th percentile above which a voxel is no air.
 RESOLUTION, FOREGROUND = 6.0, 0.2
 #: Least area in mm² of a slice of a head, and least volume in mm³ of what is no speck of noise.
-LEAST_SLICE, LEAST_PIECE = 2000.0, 50_000.0
+MIN_SLICE, MIN_PIECE = 2000.0, 50_000.0
 #: What is kept below the top of the head, and on each side of its middle, mm: the lowest part of a large head's
 #: cerebellum lies 170 mm below the top of its scalp, with the head nodding by 20 degrees 190 mm.
 BELOW, ASIDE = 200.0, 130.0
@@ -42,7 +42,7 @@ def cut_to_head(image: Volume) -> Volume:
     voxels = ndimage.gaussian_filter(small.voxels, 1.0)
     inside = voxels > FOREGROUND * np.percentile(voxels, 98)
     pieces, _ = ndimage.label(inside)
-    body = inside & (np.bincount(pieces.ravel()) * small.voxel_volume > LEAST_PIECE)[pieces]
+    body = inside & (np.bincount(pieces.ravel()) * small.voxel_volume > MIN_PIECE)[pieces]
     if not body.any():
         return image
     world = small.affine[:3, :3] @ np.indices(body.shape).reshape(3, -1) + small.affine[:3, 3:]
@@ -50,7 +50,7 @@ def cut_to_head(image: Volume) -> Volume:
     low = np.floor(of_body[2].min() / RESOLUTION)
     counts = np.bincount((np.floor(of_body[2] / RESOLUTION) - low).astype(int))
     areas = counts * abs(np.linalg.det(small.affine[:3, :3])) / RESOLUTION
-    top = (np.flatnonzero(areas > LEAST_SLICE).max(initial=0) + low + 1) * RESOLUTION
+    top = (np.flatnonzero(areas > MIN_SLICE).max(initial=0) + low + 1) * RESOLUTION
     if top - of_body[2].min() < MUCH:
         return image
     upper = of_body[:, of_body[2] > top - UPPER]

@@ -28,13 +28,13 @@ SHIFTS = {"y": (-24, -12, 0, 12, 24), "z": (-30, -20, -10, 0, 10)}
 TURNS = {"pitch": (-24, -12, 0, 12, 24), "roll": (-10, 0, 10), "yaw": (-10, 0, 10)}
 START_SIZES = (0.9, 1.0, 1.1)
 #: Share of the template's brain that an image holds at least, for slabs.
-LEAST_COVERED = 0.5
+MIN_COVERED = 0.5
 #: Poses that are turned, poses that are refined, and the range of head sizes relative to the template.
 TURNED_POSES, REFINED_POSES, SIZES = 3, 3, (0.8, 1.25)
 #: What is brighter than this multiple of the head's median is cut, so that fat does not fill the histogram.
 BRIGHTEST = 1.4
 #: Depth of skull and scalp in mm at the top of the head, and the least area in mm² of a slice of a head.
-SCALP, LEAST_SLICE = 10.0, 2000.0
+SCALP, MIN_SLICE = 10.0, 2000.0
 #: Share of the 98th percentile above which a voxel is no air.
 FOREGROUND = 0.2
 
@@ -68,7 +68,7 @@ class PoseFit:
         where = onto[:3, :3] @ self.points + onto[:3, 3:]
         within = ((where >= 0) & (where <= self._last)).all(0)
         held = within.mean()
-        if held < LEAST_COVERED:
+        if held < MIN_COVERED:
             return 0.0
         seen = ndimage.map_coordinates(self.head.voxels, where[:, within], order=1)
         return float(held * (normalised_mutual_information(self.template[within], seen) - 1))
@@ -144,7 +144,7 @@ def _guess_centres(head: Volume, brain_points: np.ndarray) -> list[np.ndarray]:
     world = head.affine[:3, :3] @ np.argwhere(inside).T + head.affine[:3, 3:]
     slices = np.round(world[2] / SEARCH_RESOLUTION).astype(int)
     areas = np.bincount(slices - slices.min()) * abs(np.linalg.det(head.affine[:3, :3])) / SEARCH_RESOLUTION
-    top = (np.flatnonzero(areas > LEAST_SLICE).max(initial=0) + slices.min()) * SEARCH_RESOLUTION
+    top = (np.flatnonzero(areas > MIN_SLICE).max(initial=0) + slices.min()) * SEARCH_RESOLUTION
     height = np.ptp(brain_points[2])
     upper = world[:, (world[2] > top - height * 0.6)]
     middle = (np.percentile(upper, 2, axis=1) + np.percentile(upper, 98, axis=1)) / 2

@@ -14,7 +14,7 @@ from scipy import ndimage
 from chiomics.core.space.volume import Volume
 
 #: Share of the image that is background, at least, and the volume in litres of what is not.
-LEAST_BACKGROUND, VOLUMES = 0.4, (0.6, 2.3)
+MIN_BACKGROUND, VOLUMES = 0.4, (0.6, 2.3)
 #: Depths in mm below the surface that are looked at, and the share of the brightness further out that a skull has.
 DEPTHS, SKULL = (0.0, 3.0, 6.0, 9.0, 12.0, 16.0), 0.6
 #: Voxel in mm at which the way in is followed.
@@ -42,7 +42,7 @@ def own_brain(image: Volume) -> Volume | None:
     background = _commonest(voxels)
     distance = np.abs(voxels - background)
     occupied = distance > NEAR_BACKGROUND * np.percentile(distance[::2, ::2, ::2], 98)
-    if 1 - occupied.mean() < LEAST_BACKGROUND:
+    if 1 - occupied.mean() < MIN_BACKGROUND:
         return None
     pieces, _ = ndimage.label(occupied)
     brain = ndimage.binary_fill_holes(pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:]))

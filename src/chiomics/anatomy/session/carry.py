@@ -14,9 +14,9 @@ from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
 
 #: Share of a mask's volume that may be lost on its way to the gradient echo's voxels, and where that is looked at, ml.
-MOST_LOST, LEAST_VOLUME = 0.05, 0.1
+MAX_LOST, MIN_VOLUME = 0.05, 0.1
 #: A voxel of the gradient echo is no lesion below this share, however small the lesion.
-LEAST_SHARE = 0.25
+MIN_SHARE = 0.25
 
 
 def in_place(volume: Volume, gre: Volume, chain: Chain) -> bool:
@@ -48,7 +48,7 @@ def carry_lesions(lesions: Volume, gre: Volume, to_gre: Chain) -> Volume:
     # volume stays.
     count = round(float(fraction.sum()))
     level = np.partition(fraction.ravel(), -count)[-count] if count else 1.0
-    inside = fraction >= np.clip(level, LEAST_SHARE, 0.5)
+    inside = fraction >= np.clip(level, MIN_SHARE, 0.5)
     labels = resample(lesions, gre, to_gre, interpolation="nearest").voxels
     if inside.any() and labels.any():
         nearest = ndimage.distance_transform_edt(
@@ -79,10 +79,10 @@ def lesions_on_gre(lesions: Volume, gre: Volume, to_gre: Chain) -> tuple[Volume,
 def check_kept(volumes: Mapping[str, float], path: Path) -> None:
     """Refuse lesions of which more than a few per cent went lost between two grids; volumes of `lesions_on_gre`."""
     before, after = volumes["VolumeMlWithinGRE"], volumes["VolumeMlOnGRE"]
-    if before > LEAST_VOLUME and after < (1 - MOST_LOST) * before - LEAST_VOLUME:
+    if before > MIN_VOLUME and after < (1 - MAX_LOST) * before - MIN_VOLUME:
         raise InputError(
             "part of the lesion mask is lost on the way to the gradient echo's voxels", file=path,
-            found=f"{after:.2f} of {before:.2f} ml", expected=f"at least {1 - MOST_LOST:.0%}",
+            found=f"{after:.2f} of {before:.2f} ml", expected=f"at least {1 - MAX_LOST:.0%}",
         )  # fmt: skip
 
 

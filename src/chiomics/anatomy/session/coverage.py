@@ -18,7 +18,7 @@ from chiomics.core.space.volume import Volume
 #: Voxel of the template in mm whose middles are looked up, and the most points of one structure.
 RESOLUTION, POINTS = 3.0, 3000
 #: Share of the white matter below which a session is warned of.
-LEAST_SEEN = 0.95
+MIN_SEEN = 0.95
 #: Gaps in mm that are closed: single dark voxels.
 CLOSING = 3.0
 #: Share from which a voxel of a map belongs to a structure.
@@ -72,7 +72,7 @@ def measure_coverage(
     shares : dict of str to dict of str to float
         By image, then by structure, 0 to 1.
     warnings : list of str
-        One per image that saw less than `LEAST_SEEN` of the white matter.
+        One per image that saw less than `MIN_SEEN` of the white matter.
     """
     shares, warnings = {}, []
     for image, (mask, chain) in seen.items():
@@ -87,7 +87,7 @@ def measure_coverage(
             held[held] = mask.voxels[tuple(nearest)] > 0
             found[structure] = round(float(held.mean()), 4)
         shares[image] = found
-        if found["white matter"] < LEAST_SEEN:
+        if found["white matter"] < MIN_SEEN:
             warnings.append(
                 f"the {image} saw {found['white matter']:.0%} of the white matter and {found['brain']:.0%} of the brain"
             )

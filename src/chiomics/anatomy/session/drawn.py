@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chiomics.anatomy.session.carry import MOST_LOST, nearest_values, seen_share, world_points
+from chiomics.anatomy.session.carry import MAX_LOST, nearest_values, seen_share, world_points
 from chiomics.anatomy.tissue.lesion_split import split_lesions
 from chiomics.anatomy.tissue.lesions import LesionSettings
 from chiomics.core.bids import SPACES, space_named
@@ -27,13 +27,13 @@ from chiomics.core.space.volume import Volume
 #: Which of several images on one grid lesions were drawn on, where the name does not say.
 LESION_ORDER, TISSUE_ORDER = ("FLAIR", "T1w", "GRE"), ("T1w", "FLAIR", "GRE")
 #: Largest share of lesions in fluid and outside the brain; 27 patients' consensus masks have up to 0.20.
-MOST_MISPLACED = 0.5
+MAX_MISPLACED = 0.5
 #: A turned copy of the mask lies this much better: white matter less fluid and outside, by the template's maps. Of the
 #: same 27 masks none of `TURNED_FROM` ml or more differs by more than 0.21 from its best copy.
 TURNED, TURNED_FROM = 0.3, 3.0
 #: On FLAIR lesions are at least this much brighter than white matter, in its robust standard deviations, unless no
 #: turned copy is brighter by `BRIGHTER` of them.
-LEAST_BRIGHT, BRIGHTER = 0.5, 1.5
+MIN_BRIGHT, BRIGHTER = 0.5, 1.5
 #: Points of a mask that its copies are compared at.
 POINTS = 4000
 
@@ -151,7 +151,7 @@ def place(
             what = "a space that no image of the session has" if named in SPACES else "a space that is not known"
             raise InputError(f"the name says {what}", file=path, found=named, expected=expected)
         notes = {} if named in fitting else {"GridOfItsOwn": f"another grid than the {named}'s, laid on it by position"}
-        if named not in fitting and seen_share(drawn, spaces[named][0], Chain()) < 1 - MOST_LOST:
+        if named not in fitting and seen_share(drawn, spaces[named][0], Chain()) < 1 - MAX_LOST:
             raise InputError(f"the labels lie outside the {named}", file=path, expected="the same world coordinates")
         warnings = []
         if fitting and named not in fitting:
@@ -160,7 +160,7 @@ def place(
     if not fitting:
         # Programs write labels on a grid of their own in the world of the T1w that they were given, e.g. 256³ at 1 mm.
         for name in dict.fromkeys(("T1w", *order)):
-            if name in spaces and seen_share(drawn, spaces[name][0], Chain()) >= 1 - MOST_LOST:
+            if name in spaces and seen_share(drawn, spaces[name][0], Chain()) >= 1 - MAX_LOST:
                 said = (
                     f"{path.name} has a grid of its own and is laid by position on the {name}, the nearest label each"
                 )
@@ -228,10 +228,10 @@ def check_lesions(
 
     found = shares(own)
     notes = {"SharesByTemplate": dict(zip(("WM", "GM", "CSF", "Outside"), found.round(4).tolist(), strict=True))}
-    if found[2] + found[3] > MOST_MISPLACED:
+    if found[2] + found[3] > MAX_MISPLACED:
         raise InputError(
             "most of the lesion mask lies in fluid or outside the brain", file=path,
-            found=f"{found[2]:.0%} in fluid, {found[3]:.0%} outside", expected=f"at most {MOST_MISPLACED:.0%}",
+            found=f"{found[2]:.0%} in fluid, {found[3]:.0%} outside", expected=f"at most {MAX_MISPLACED:.0%}",
         )  # fmt: skip
     if flair is not None:
         _check_brightness(flair, own, copies, placed, maps[0], path, notes)
@@ -261,11 +261,11 @@ def _check_brightness(
 
     here, best = brightness(own), max(map(brightness, copies))
     notes["BrightnessOnFLAIR"] = round(here, 3)
-    if here < LEAST_BRIGHT and best - here > BRIGHTER:
+    if here < MIN_BRIGHT and best - here > BRIGHTER:
         raise InputError(
             "the lesion mask does not lie on the lesions: it is turned or mirrored, or another head's", file=path,
             found=f"{here:.1f} standard deviations brighter than white matter on the FLAIR, a turned copy {best:.1f}",
-            expected=f"at least {LEAST_BRIGHT:g}",
+            expected=f"at least {MIN_BRIGHT:g}",
         )  # fmt: skip
 
 

@@ -178,7 +178,7 @@ def _add(
     key: str,
     image: Volume,
     names: Mapping[int, tuple[str, str, str]],
-    least: int,
+    min_voxels: int,
     *,
     small_stay: bool = False,
 ) -> None:
@@ -187,7 +187,7 @@ def _add(
     rows, dropped = [], []
     for index, (name, abbreviation, hemisphere) in sorted(names.items()):
         count = int(sizes[index])
-        reason = "" if count >= least else "no voxel" if count == 0 else f"{count} voxels, {least} are needed"
+        reason = "" if count >= min_voxels else "no voxel" if count == 0 else f"{count} voxels, {min_voxels} are needed"
         if reason and not small_stay:
             dropped.append(index)
         volume = count * image.voxel_volume

@@ -35,7 +35,7 @@ DEPTH = 1.5
 #: R2* of fluid lies below this, 1/s (Liu et al. 2018, Magn Reson Med 79:2795).
 FLUID_R2STAR = 5.0
 #: A reference needs this volume in mm³ and a spread below this in ppm; the same as those of the χ maps' own reference.
-MIN_VOLUME, LARGEST_SPREAD = 250.0, 0.03
+MIN_VOLUME, MAX_SPREAD = 250.0, 0.03
 #: Voxels further from the median than this many scaled MADs are left out.
 TRIM = 3.0
 
@@ -205,8 +205,8 @@ def measure_offset(chi: Volume, region: Volume, shortcoming: str = "") -> Offset
     reasons = [shortcoming] if shortcoming else []
     if volume < MIN_VOLUME:
         reasons.append(f"{volume:.0f} mm³ of fluid, {MIN_VOLUME:.0f} are needed")
-    if spread > LARGEST_SPREAD:
-        reasons.append(f"χ varies by {spread:.3f} ppm, {LARGEST_SPREAD} are allowed")
+    if spread > MAX_SPREAD:
+        reasons.append(f"χ varies by {spread:.3f} ppm, {MAX_SPREAD} are allowed")
     if reasons:
         log.warning("ventricles as reference: %s", "; ".join(reasons))
     return Offset(float(np.median(kept)), spread, int(kept.size), not reasons, "; ".join(reasons))

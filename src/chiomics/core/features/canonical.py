@@ -274,11 +274,11 @@ def _allowed(name: str, text: str) -> bool:
 
 def _check_numbers(name: str, values: np.ndarray, path: Path) -> None:
     column = COLUMNS.get(name)
-    if column is None or column.least is None:
+    if column is None or column.low is None:
         return
     known = values[np.isfinite(values)]
-    if len(known) and known.min() < column.least and (failed := _failures(name, np.unique(known))):
-        raise InputError(f"{name} cannot be read", file=path, found=failed, expected=f"{column.least:g} or more")
+    if len(known) and known.min() < column.low and (failed := _failures(name, np.unique(known))):
+        raise InputError(f"{name} cannot be read", file=path, found=failed, expected=f"{column.low:g} or more")
 
 
 def _failures(name: str, values: object) -> str:

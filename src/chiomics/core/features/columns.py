@@ -49,7 +49,7 @@ class Column:
         Other names under which it is read.
     words : tuple of str
         All that is allowed, after other spellings have been read; anything where empty.
-    least : float, optional
+    low : float, optional
         Smallest number allowed.
     """
 
@@ -61,7 +61,7 @@ class Column:
     default: str = ""
     also: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
-    least: float | None = None
+    low: float | None = None
 
 
 COLUMNS = {
@@ -81,9 +81,9 @@ COLUMNS = {
         Column("inversion", "text", "dipole inversion of the map"),
         Column("perturbation", "text", "change made on purpose, empty for the session as it is"),
         Column("preset", "text", "settings of the extraction"),
-        Column("n_gray_levels", "number", "grey levels, of a fixed number of bins", unit="bins", least=1,
+        Column("n_gray_levels", "number", "grey levels, of a fixed number of bins", unit="bins", low=1,
                also=("bin_count", "bincount")),
-        Column("bin_width", "number", "width of a bin, where that is fixed", unit="unit of the map", least=0,
+        Column("bin_width", "number", "width of a bin, where that is fixed", unit="unit of the map", low=0,
                also=("binwidth",)),
         Column("voxel_size", "text", "voxel size of the image that features were computed on, one in a study",
                unit="mm", also=("spacing",)),
@@ -117,7 +117,7 @@ def schema() -> DataFrameSchema:
     def checks(column: Column) -> list:
         found = [pa.Check.isin(column.words, error=f"one of {', '.join(filter(None, column.words))}")]
         found = found if column.words else []
-        return found if column.least is None else [*found, pa.Check.ge(column.least, error=f">= {column.least:g}")]
+        return found if column.low is None else [*found, pa.Check.ge(column.low, error=f">= {column.low:g}")]
 
     return pa.DataFrameSchema(
         {

@@ -29,7 +29,7 @@ KINDS = (".parquet", *TEXT_FILES)
 _NULLS = sorted({*MISSING, "n/a", "N/A", "NA", "NaN", "nan", "NULL", "None", "none", "<NA>", ""})
 #: Key in the metadata of an imported table with the columns that its map left out.
 LEFT_OUT_KEY = b"chiomics.left_out"
-_LARGEST_BLOCK = 1 << 30
+_MAX_BLOCK = 1 << 30
 _RAGGED = re.compile(
     r"Row #(?P<row>\d+): Expected (?P<expected>\d+) columns, got (?P<found>\d+): ?(?P<line>.*)", re.DOTALL
 )
@@ -213,7 +213,7 @@ def _read_text(path: Path) -> tuple[ds.Dataset, int]:
     numeric = [name for name in header if (wide and split_feature(name)) or own_name(name) == "value"]
     if not head.has_rows:
         return ds.InMemoryDataset(pa.table({name: pa.array([], pa.string()) for name in header})), head.lines + 1
-    size = min(max(path.stat().st_size + 1, 1 << 20), _LARGEST_BLOCK)
+    size = min(max(path.stat().st_size + 1, 1 << 20), _MAX_BLOCK)
     options = {
         "read_options": pa.csv.ReadOptions(
             column_names=header, skip_rows=head.lines, block_size=size, encoding=encoding, use_threads=False

@@ -9,7 +9,7 @@ import torch
 from chiomics.core.errors import InputError
 
 
-def random_batches(count: int, size: int, generator: torch.Generator, *, least: int = 1) -> Iterator[torch.Tensor]:
+def random_batches(count: int, size: int, generator: torch.Generator, *, min_size: int = 1) -> Iterator[torch.Tensor]:
     """Shuffle all samples and cut them into batches.
 
     Parameters
@@ -18,7 +18,7 @@ def random_batches(count: int, size: int, generator: torch.Generator, *, least: 
         Samples, and samples per batch.
     generator : torch.Generator
         Of the order.
-    least : int
+    min_size : int
         A last batch with fewer samples is dropped, unless it is the only one: batch normalisation needs several.
 
     Yields
@@ -29,17 +29,17 @@ def random_batches(count: int, size: int, generator: torch.Generator, *, least: 
     order = torch.randperm(count, generator=generator)
     for start in range(0, count, size):
         batch = order[start : start + size]
-        if len(batch) >= least or start == 0:
+        if len(batch) >= min_size or start == 0:
             yield batch
 
 
 def stratified_batches(
-    labels: torch.Tensor, size: int, generator: torch.Generator, *, least: int = 3
+    labels: torch.Tensor, size: int, generator: torch.Generator, *, min_positive: int = 3
 ) -> Iterator[torch.Tensor]:
-    """Draw every batch with its share of positive samples, and at least `least` of them.
+    """Draw every batch with its share of positive samples, and at least `min_positive` of them.
 
     Negative samples are seen once per epoch. Positive ones are dealt out in turn, in a new order at every round, and
-    are seen several times where their share alone would leave a batch with fewer than `least`.
+    are seen several times where their share alone would leave a batch with fewer than `min_positive`.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def stratified_batches(
         Samples per batch.
     generator : torch.Generator
         Of the order.
-    least : int
+    min_positive : int
         Positive samples per batch at the least.
 
     Yields
@@ -60,11 +60,11 @@ def stratified_batches(
     Raises
     ------
     InputError
-        Where there are fewer positive samples than `least`, or the batch has no room for negative ones.
+        Where there are fewer positive samples than `min_positive`, or the batch has no room for negative ones.
     """
     positive, negative = torch.nonzero(labels > 0)[:, 0], torch.nonzero(labels <= 0)[:, 0]
-    share = max(least, round(size * len(positive) / max(len(labels), 1)))
-    if len(positive) < least or share >= size or not len(negative):
+    share = max(min_positive, round(size * len(positive) / max(len(labels), 1)))
+    if len(positive) < min_positive or share >= size or not len(negative):
         raise InputError(
             "batches cannot be stratified",
             found=f"{len(positive)} positive of {len(labels)} samples, batches of {size}",

@@ -16,7 +16,7 @@ from chiomics.core.space.volume import Volume
 #: Volume in litres of an adult's brain with its fluid.
 VOLUMES = (0.9, 2.0)
 #: Depth in mm of the rim; share of the rim that may be brighter than nearly all (this quantile) of the brain below it.
-RIM, BRIGHT_QUANTILE, MOST_BRIGHT = 4.0, 0.99, 0.15
+RIM, BRIGHT_QUANTILE, MAX_BRIGHT = 4.0, 0.99, 0.15
 #: Area in mm² on one face of the image from which on the image cuts the brain: its volume then has no lower limit.
 CUT_AREA = 1500.0
 
@@ -83,9 +83,9 @@ def check_brain(
         deep, rim = depth > 2 * RIM, (depth > 0) & (depth <= RIM)
         if deep.any():
             bright = float(np.mean(image.voxels[rim] > np.quantile(image.voxels[deep], BRIGHT_QUANTILE)))
-            if bright > MOST_BRIGHT:
+            if bright > MAX_BRIGHT:
                 reasons.append(
-                    f"{100 * bright:.0f} % of its rim are as bright as scalp ({100 * MOST_BRIGHT:.0f} % at most)"
+                    f"{100 * bright:.0f} % of its rim are as bright as scalp ({100 * MAX_BRIGHT:.0f} % at most)"
                 )
     return BrainCheck(litres, bright, cut, tuple(reasons))
 

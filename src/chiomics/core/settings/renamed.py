@@ -18,6 +18,7 @@ KEYS = {
     "least_share": "min_share",
     "least_contrast": "min_contrast",
     "most_change": "max_change",
+    "largest_radius": "max_radius",
     "rim_least_diameter": "rim_min_diameter",
     "rim_thickness": "kinds.rim_width",
 }

@@ -24,7 +24,7 @@ VAGUE, WIDEST_EDGE = 0.1, 2.2
 #: Values that differ by this share of the largest are one value: 255/255.00003, eight bits after a rescaled save.
 ONE_VALUE = 0.02
 #: Distance from a whole number that a rescaled save leaves: a share of the value, between a least and a most.
-OFF_WHOLE, LEAST_OFF, MOST_OFF = 1e-3, 2e-3, 0.1
+OFF_WHOLE, MIN_OFF, MAX_OFF = 1e-3, 2e-3, 0.1
 #: Cubic interpolation of a mask swings this far below 0 and above 1, at corners, in three dimensions.
 OVERSHOOT = 0.5
 #: Label by which SAMSEG calls lesions, and labels of white matter in FreeSurfer's numbers.
@@ -187,7 +187,7 @@ def interpret(
         )  # fmt: skip
     present = np.unique(values[inside]).astype(float)
     largest = float(present[-1])
-    whole = np.abs(present - np.rint(present)) <= np.clip(OFF_WHOLE * present, LEAST_OFF, MOST_OFF)
+    whole = np.abs(present - np.rint(present)) <= np.clip(OFF_WHOLE * present, MIN_OFF, MAX_OFF)
     if (present.size > 1 or keep_number) and (whole & (present > 0.5)).all():
         return _of_labels(np.rint(values).astype(np.int32), role, name, notes)
     if ((present >= (1 - ONE_VALUE) * largest) | (present <= ONE_VALUE * largest)).all():

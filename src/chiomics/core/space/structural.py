@@ -20,7 +20,7 @@ DARK, BRIGHT, SCALE = 0.1, 99.0, 1000.0
 #: One exact value in this share of the voxels is what a program filled the background with.
 FILLED = 0.2
 #: Share of the head's voxels that may be NaN: single bad voxels, not a hole.
-LARGEST_HOLE = 1e-3
+MAX_HOLE = 1e-3
 
 
 def read_structural(path: str | Path) -> tuple[Volume, dict]:
@@ -99,7 +99,7 @@ def _check_holes(voxels: np.ndarray, finite: np.ndarray) -> None:
     head = finite & (np.where(finite, voxels, low) > low + 0.15 * (high - low))
     closed = ndimage.binary_fill_holes(ndimage.binary_opening(head))
     holes = int((closed & ~finite).sum())
-    if holes > LARGEST_HOLE * max(closed.sum(), 1):
+    if holes > MAX_HOLE * max(closed.sum(), 1):
         raise InputError(
             "the image holds NaN or infinite voxels inside the head", found=f"{holes} voxels",
             expected="finite values; around the head NaN counts as background",

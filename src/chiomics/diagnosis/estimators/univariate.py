@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from chiomics.core.errors import SettingError
 from chiomics.diagnosis.classes import two_class_tags, two_classes
-from chiomics.diagnosis.normality import LARGEST_P, lilliefors
+from chiomics.diagnosis.normality import MAX_P, lilliefors
 
 
 class UnivariateFilter(SelectorMixin, BaseEstimator):
@@ -47,8 +47,8 @@ class UnivariateFilter(SelectorMixin, BaseEstimator):
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> UnivariateFilter:
         """Test every feature, X of shape (subjects, features), y of two classes."""
-        if not 0 <= self.normality <= LARGEST_P:
-            raise SettingError("threshold of normality", found=f"{self.normality}", expected=f"0 to {LARGEST_P}")
+        if not 0 <= self.normality <= MAX_P:
+            raise SettingError("threshold of normality", found=f"{self.normality}", expected=f"0 to {MAX_P}")
         X, y = validate_data(self, X, y, dtype=float)
         _, positive = two_classes(y)
         self.pvalues_, self.parametric_ = compare_classes(X, positive, normality=self.normality)

@@ -50,7 +50,7 @@ def selection_seconds(subjects: int, features: int, settings: Mapping, *, strong
     return steps * STEP + subjects * features * steps * (1 + steps / 60) * FITTED
 
 
-def most_hours(subjects: int, features: int, settings: Mapping, *, strong: bool = False) -> float:
+def max_hours(subjects: int, features: int, settings: Mapping, *, strong: bool = False) -> float:
     """Estimate, generously, the CPU hours of all evaluations and permutations of a study.
 
     Parameters
@@ -85,7 +85,7 @@ def most_hours(subjects: int, features: int, settings: Mapping, *, strong: bool 
 
 def say_cost(subjects: int, features: int, settings: Mapping) -> str:
     """Say about how long a large study takes and what to set; nothing of a small one."""
-    hours, most = (most_hours(subjects, features, settings, strong=strong) for strong in (False, True))
+    hours, most = (max_hours(subjects, features, settings, strong=strong) for strong in (False, True))
     if hours < WORTH_SAYING_HOURS:
         return ""
     said = f"yan2021: {subjects} sessions with {features} features per region take some {hours:.1f} CPU hours"
@@ -97,9 +97,9 @@ def say_cost(subjects: int, features: int, settings: Mapping) -> str:
         for size in range(1, len(LESS) + 1)
         if (step := _lowering(settings, list(LESS)[:size])) not in (*singly, {})
     ]
-    hours_with = [(step, most_hours(subjects, features, {**settings, **step}, strong=True)) for step in singly]
+    hours_with = [(step, max_hours(subjects, features, {**settings, **step}, strong=True)) for step in singly]
     if all(with_it > 1 for _, with_it in hours_with):
-        tried = ((step, most_hours(subjects, features, {**settings, **step}, strong=True)) for step in jointly)
+        tried = ((step, max_hours(subjects, features, {**settings, **step}, strong=True)) for step in jointly)
         hours_with += list(islice((pair for pair in tried if pair[1] <= 1), 1))
     less = [f"{', '.join(f'{key}: {value}' for key, value in step.items())} {took:.1f}" for step, took in hours_with]
     return said + (f" (at most, below papers.yan2021, with {'; with '.join(less)})" if less else "")

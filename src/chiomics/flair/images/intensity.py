@@ -13,7 +13,7 @@ from chiomics.core.errors import InputError
 
 CLIP = 5.0
 #: Fewest voxels of white matter that a median is taken from.
-LEAST_WHITE_MATTER = 1000
+MIN_WHITE_MATTER = 1000
 
 
 def scale_intensity(flair: np.ndarray, brain: np.ndarray, white_matter: np.ndarray) -> tuple[np.ndarray, dict]:
@@ -38,9 +38,9 @@ def scale_intensity(flair: np.ndarray, brain: np.ndarray, white_matter: np.ndarr
     InputError
         Where there is hardly any white matter, or the image is constant.
     """
-    if (count := int(white_matter.sum())) < LEAST_WHITE_MATTER:
+    if (count := int(white_matter.sum())) < MIN_WHITE_MATTER:
         raise InputError(
-            "too little white matter to scale the FLAIR by", found=f"{count} voxels", expected=f"{LEAST_WHITE_MATTER}"
+            "too little white matter to scale the FLAIR by", found=f"{count} voxels", expected=f"{MIN_WHITE_MATTER}"
         )
     median = float(np.median(flair[white_matter]))
     low, high = np.percentile(flair[brain], [25, 75])

@@ -20,7 +20,7 @@ from chiomics.flair.study.networks.attention import attention_maps, axis_of_view
 from chiomics.flair.study.networks.training import pick_images
 
 #: Sessions on one page.
-MOST_SESSIONS = 8
+MAX_SESSIONS = 8
 #: A picture to show: its title, FLAIR, lesions and map.
 Panel = tuple[str, np.ndarray, np.ndarray, np.ndarray]
 NOTES = {
@@ -57,7 +57,7 @@ def write_attention_pages(
         if not score["refused"]
     ]
     draw = draw_slices if card["study"] == "seok2023" else draw_volumes
-    pages = [rows[start : start + MOST_SESSIONS] for start in range(0, len(rows), MOST_SESSIONS)]
+    pages = [rows[start : start + MAX_SESSIONS] for start in range(0, len(rows), MAX_SESSIONS)]
     path = Path(path)
     for number, page in enumerate(pages, start=1):
         name = path if len(pages) == 1 else path.with_stem(f"{path.stem}-{number}")

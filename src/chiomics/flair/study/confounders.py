@@ -21,7 +21,7 @@ from chiomics.flair.study.scanners import name_scanners
 #: Two sessions match in load where their log volumes differ by less than this.
 CALIPER = 0.25
 #: Fewest sessions of a class for an AUC of its own.
-LEAST = 5
+MIN_PER_CLASS = 5
 
 
 def table_of_confounders(mean_scores: pd.DataFrame, table: pd.DataFrame, *, draws: int, seed: int) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def table_of_confounders(mean_scores: pd.DataFrame, table: pd.DataFrame, *, draw
     rows.append(score_part("sessions with lesions", found[found["lesion_count"] > 0], draws, seed))
     rows.append(score_part("sessions without lesions", found[found["lesion_count"] == 0], draws, seed))
     age = pd.to_numeric(found.get("age", pd.Series(np.nan, found.index)), errors="coerce")
-    if age.notna().sum() >= 6 * LEAST:
+    if age.notna().sum() >= 6 * MIN_PER_CLASS:
         cuts = age.quantile([1 / 3, 2 / 3]).to_numpy()
         for number, name in enumerate(("youngest", "middle", "oldest")):
             part = found[(np.digitize(age, cuts) == number) & age.notna()]
@@ -63,8 +63,8 @@ def score_part(what: str, part: pd.DataFrame, draws: int, seed: int) -> dict:
     """Return the row of a part of the sessions (columns y, p, participant): AUC with its interval over patients."""
     counts = part["y"].value_counts()
     row = {"what": what, "auc": np.nan, "low": np.nan, "high": np.nan, "p": np.nan, "n": len(part), "note": ""}
-    if len(counts) < 2 or counts.min() < LEAST:
-        return row | {"note": f"fewer than {LEAST} sessions of a class"}
+    if len(counts) < 2 or counts.min() < MIN_PER_CLASS:
+        return row | {"note": f"fewer than {MIN_PER_CLASS} sessions of a class"}
     model = concordance(part["y"].to_numpy(), part["p"].to_numpy(), part["participant"].to_numpy())
     low, high = bootstrap_interval(model, draws=draws, seed=seed)
     return row | {"auc": model.auc, "low": low, "high": high}

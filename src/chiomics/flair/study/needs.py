@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: Fewest patients of a group: one to test, one to choose the epoch, one to learn from.
-LEAST_PATIENTS = 3
+MIN_PATIENTS = 3
 
 
 def why_too_few(
@@ -40,11 +40,11 @@ def why_too_few(
         own = {who for who, its in zip(participants, groups, strict=True) if its == group}
         patients[group], single[group] = len(own), sum(sessions[who] == 1 for who in own)
     for group, count in patients.items():
-        if count < max(folds, LEAST_PATIENTS):
+        if count < max(folds, MIN_PATIENTS):
             others = Counter(str(one) for one in groups if one not in settings["groups"])
             found = ", ".join(f"{name} ({number})" for name, number in others.items())
             also = f"; other groups there: {found}; papers.{study}.groups names the two" if found else ""
-            need = f"{folds} folds need as many" if folds >= LEAST_PATIENTS else f"{LEAST_PATIENTS} are needed"
+            need = f"{folds} folds need as many" if folds >= MIN_PATIENTS else f"{MIN_PATIENTS} are needed"
             return f"{count} participants of group {group} {what}, {need}{also}"
     if study == "wang2020":
         return ""
@@ -53,7 +53,7 @@ def why_too_few(
     if not drawn:
         return (
             f"{single[smaller]} participants of group {smaller} {what} have one session alone, from whom the test is "
-            f"drawn; {LEAST_PATIENTS} are needed"
+            f"drawn; {MIN_PATIENTS} are needed"
         )
     for group, count in patients.items():
         if count - drawn < folds:

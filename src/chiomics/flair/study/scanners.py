@@ -12,7 +12,7 @@ from typing import Any
 NAMED = ("scanner", "site")
 MAKE = ("manufacturer", "field_strength")
 #: Fewest patients of each group, at the scanner that is left out and at all others.
-LEAST = 5
+MIN_PATIENTS = 5
 UNKNOWN = ("", "n/a", "nan", "None")
 
 
@@ -68,8 +68,8 @@ def why_not_left_out(scanner: str, names: Sequence[str], groups: Sequence[str], 
         return f"all {len(here[seen[0]])} patients are {seen[0]}: scanner and group cannot be told apart"
     for where, counts in (("here", here), ("at other scanners alone", others)):
         for group in sorted(counts):
-            if len(counts[group]) < LEAST:
-                return f"{len(counts[group])} patients of {group} {where}, {LEAST} are needed"
+            if len(counts[group]) < MIN_PATIENTS:
+                return f"{len(counts[group])} patients of {group} {where}, {MIN_PATIENTS} are needed"
     return ""
 
 

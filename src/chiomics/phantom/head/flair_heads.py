@@ -27,7 +27,7 @@ RECIPES = ("flair", "flair_matched")
 #: Edge of the voxels, field of view around the brain with its scalp, and its centre in the template, mm.
 SPACING, FIELD_OF_VIEW, CENTRE = 2.0, np.array([168.0, 208.0, 184.0]), np.array([0.0, -16.0, 4.0])
 #: Share of white matter from which on a grey voxel may become lesion, as in `anatomy.build_anatomy`.
-LEAST_WHITE = 0.25
+MIN_WHITE = 0.25
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def _add_lesions(healthy: Anatomy, parameters: dict | None, space: SubjectSpace,
         draw_lesions(stream("lesions"), parameters),
         lesion_sites(parameters["drawn_from"]),
         space,
-        (labels == tissue.WHITE) | ((labels == tissue.GREY) & (healthy.white > LEAST_WHITE)),
+        (labels == tissue.WHITE) | ((labels == tissue.GREY) & (healthy.white > MIN_WHITE)),
         affine=affine,
     )
     for number, lesion in enumerate(placed, start=1):

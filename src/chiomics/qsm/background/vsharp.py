@@ -20,7 +20,7 @@ from chiomics.qsm.fourier import Array, Grid
 #: simulated head is 37.7 %; 36.9 % at 0.08, 37.1 % at 0.09 and 0.1).
 THRESHOLD = 0.08
 #: Largest radius in mm (STI Suite 12, QSM.m 9; on the same head 18 is best, 17 to 25 are within half a percent).
-LARGEST_RADIUS = 18.0
+MAX_RADIUS = 18.0
 #: Radii between the smallest and the largest: from 9 to 12 the error falls by 0.3 %, from 12 to 18 by 0.1 %.
 RADII = 12
 
@@ -30,8 +30,8 @@ def remove_background_vsharp(
     mask: np.ndarray,
     *,
     voxel_size: Sequence[float],
-    largest_radius: float = LARGEST_RADIUS,
-    smallest_radius: float | None = None,
+    max_radius: float = MAX_RADIUS,
+    min_radius: float | None = None,
     radii: int = RADII,
     threshold: float = THRESHOLD,
     deconvolve: bool = True,
@@ -48,7 +48,7 @@ def remove_background_vsharp(
         Voxels where the field is known.
     voxel_size : sequence of 3 floats
         In mm.
-    largest_radius, smallest_radius : float
+    max_radius, min_radius : float
         Radii of the balls in mm. The smallest defaults to the largest voxel size, which costs one voxel at the edge of
         the mask.
     radii : int
@@ -74,15 +74,15 @@ def remove_background_vsharp(
     InputError
         Where no ball fits the mask.
     """
-    smallest = float(max(voxel_size)) if smallest_radius is None else smallest_radius
-    grid = Grid(mask, voxel_size=voxel_size, padding=largest_radius, backend=backend, workers=workers)
+    smallest = float(max(voxel_size)) if min_radius is None else min_radius
+    grid = Grid(mask, voxel_size=voxel_size, padding=max_radius, backend=backend, workers=workers)
     mask_spectrum = grid.fft(grid.mask)
     fields = [grid.embed(field) * grid.mask for field in total_field.reshape(-1, *mask.shape)]
     spectra = [grid.fft(field) for field in fields]
     filtered = [0 * field for field in fields]
     inner = 0 * grid.mask
     divisor = None
-    for radius in np.linspace(largest_radius, smallest, radii):
+    for radius in np.linspace(max_radius, smallest, radii):
         ball, voxels = ball_spectrum(grid, radius)
         fits = grid.mask * (grid.ifft(mask_spectrum * ball) > 1 - 0.5 / voxels)
         if not fits.any():

@@ -13,22 +13,22 @@ from chiomics.qsm.phase.bipolar import sum_blocks
 
 #: Share of the bright voxels that may hold one and the same value, or the value of another echo. On clean heads it is
 #: below .02 with 4096 grey levels, and below .2 for magnitudes of eight bits.
-LARGEST_SHARE = 0.5
+MAX_SHARE = 0.5
 #: Negative magnitude in units of the bright level (99th percentile) that interpolation may leave.
-LEAST_MAGNITUDE = -0.1
+MIN_MAGNITUDE = -0.1
 #: Share of the brightest 2 % of the range that may lie at its very end before the image counts as cut off there.
-LARGEST_PILE = 0.2
+MAX_PILE = 0.2
 #: Median agreement of the echoes below which they are refused.
-LEAST_MEDIAN_QUALITY = 0.85
+MIN_MEDIAN_QUALITY = 0.85
 #: Median ratio of the magnitudes of an echo and the one before. Signal decays: it is below 1 on clean heads, .2 to .95.
-LARGEST_RISE = 1.1
+MAX_RISE = 1.1
 #: RMS of an echo's phase about the line of all echoes, in rad, over blocks of 8 mm, weighted with the signal. Up to .03
 #: on simulated heads and a real crop, .05 with a signal-to-noise ratio of 5, .07 with all air in the mask; .2 and more
 #: where one echo is shifted, mirrored, halved in scale, another echo with noise, or has half its time.
-LARGEST_DEPARTURE = 0.15
+MAX_DEPARTURE = 0.15
 #: Share of its own phase by which an echo departs from the line of all echoes in proportion to the field: up to .004 on
 #: a simulated head and a real crop, .02 to .03 where one of three echo times is 5 % off.
-LARGEST_PROPORTION = 0.015
+MAX_PROPORTION = 0.015
 #: Voxels are taken from an image until this many.
 SAMPLE = 400_000
 
@@ -58,7 +58,7 @@ def check_magnitude(magnitude: np.ndarray, files: Sequence[str] = ()) -> None:
                 "the magnitude is constant", file=_file(files, echo), found=f"{lowest:g} everywhere",
                 expected="an image",
             )  # fmt: skip
-        if lowest < LEAST_MAGNITUDE * bright:
+        if lowest < MIN_MAGNITUDE * bright:
             share = np.mean(volume < 0)
             raise InputError(
                 "the magnitude holds negative voxels: bright voxels wrapped at the end of the integer type, or this is "
@@ -98,7 +98,7 @@ def check_phase_echoes(magnitude: np.ndarray, phase: np.ndarray, files: Sequence
     for echo, volume in enumerate(phase):
         values = volume[bright] if bright.any() else volume.ravel()
         value, share = _most_common(values)
-        if share > LARGEST_SHARE:
+        if share > MAX_SHARE:
             raise InputError(
                 "the phase is constant", file=_file(files, echo),
                 found=f"{value:g} in {100 * share:.0f} % of the voxels with signal", expected="wrapped phase",
@@ -127,10 +127,10 @@ def check_agreement(quality: np.ndarray, mask: np.ndarray, echoes: int) -> None:
     if echoes < 3:
         return
     median = float(np.median(quality[mask]))
-    if median < LEAST_MEDIAN_QUALITY:
+    if median < MIN_MEDIAN_QUALITY:
         raise InputError(
             "the phases of the echoes do not rise evenly with the echo time", found=f"median agreement {median:.2f}",
-            expected=f"{LEAST_MEDIAN_QUALITY} or more: each echo's own wrapped phase, all on one scale, in the order "
+            expected=f"{MIN_MEDIAN_QUALITY} or more: each echo's own wrapped phase, all on one scale, in the order "
             "of the echo times, and a mask without air",
         )  # fmt: skip
 
@@ -186,20 +186,20 @@ def check_departures(
         line = time * sum_blocks(signal * rate, voxel_size) / np.maximum(sum_blocks(signal, voxel_size), 1e-20)
         line -= (weight * line).sum() / max(weight.sum(), 1e-20)
         proportions.append(float((weight * line * np.angle(sums)).sum() / max((weight * line**2).sum(), 1e-20)))
-    if max(departures) > LARGEST_DEPARTURE:
+    if max(departures) > MAX_DEPARTURE:
         raise InputError(
             "the phase of an echo departs from what the other echoes and the echo times predict",
             found=f"{', '.join(f'{value:.2f}' for value in departures)} rad in echoes 1 to {len(departures)} "
             "(RMS over blocks of 8 mm)",
-            expected=f"{LARGEST_DEPARTURE} or less: each echo's own phase and time, all echoes on one scale and grid, "
+            expected=f"{MAX_DEPARTURE} or less: each echo's own phase and time, all echoes on one scale and grid, "
             "and `bipolar: true` where the read-out alternates its direction",
         )
-    if max(map(abs, proportions)) <= LARGEST_PROPORTION:
+    if max(map(abs, proportions)) <= MAX_PROPORTION:
         return None
     shares = ", ".join(f"{100 * share:+.1f}" for share in proportions)
     text = (
         f"an echo time seems wrong by some percent: the phase of echoes 1 to {len(proportions)} is {shares} % off the "
-        f"line of all echoes ({100 * LARGEST_PROPORTION:g} % at most); compare the sidecars with the protocol"
+        f"line of all echoes ({100 * MAX_PROPORTION:g} % at most); compare the sidecars with the protocol"
     )
     log.warning("%s", text)
     return text
@@ -210,7 +210,7 @@ def _refuse_copies(volumes: np.ndarray, bright: np.ndarray, name: str, files: Se
     for one, other in combinations(range(len(volumes)), 2):
         for sign in (1, -1) if name == "phase" else (1,):
             share = float(np.mean(values[one] == sign * values[other]))
-            if share > LARGEST_SHARE:
+            if share > MAX_SHARE:
                 raise InputError(
                     f"the {name} of echo {other + 1} is a copy of echo {one + 1}" + (", sign turned" * (sign < 0)),
                     file=_file(files, other), found=f"{100 * share:.0f} % of the voxels with signal are equal",
@@ -224,7 +224,7 @@ def _refuse_rise(magnitude: np.ndarray, bright: np.ndarray, files: Sequence[str]
     for echo in range(1, len(magnitude)):
         before = np.maximum(magnitude[echo - 1][bright], np.finfo(np.float32).tiny)
         rise = float(np.median(magnitude[echo][bright] / before))
-        if rise > LARGEST_RISE:
+        if rise > MAX_RISE:
             raise InputError(
                 f"the magnitude rises from echo {echo} to echo {echo + 1}", file=_file(files, echo),
                 found=f"{rise:.2f} times the echo before (median of the voxels with signal)",
@@ -266,7 +266,7 @@ def _wrapped_share(volume: np.ndarray) -> float | None:
     if not ends:
         return None
     high = volume[volume > 0.98 * largest]
-    if np.mean(high == largest) > LARGEST_PILE:
+    if np.mean(high == largest) > MAX_PILE:
         return None
     jumps = sum(int(np.count_nonzero(np.abs(np.diff(volume, axis=axis)) > 0.85 * ends[0])) for axis in range(3))
     share = jumps / volume.size

@@ -25,11 +25,11 @@ from chiomics.core.errors import InputError
 #: Voxels are thinned out to about this many; share of the bright level (95th percentile) that is signal.
 VOXELS, SIGNAL = 1_000_000, 0.15
 #: Correlation from which on a mirrored copy can be judged, and by how much it must fit better than the image.
-LEAST_LIKENESS, MARGIN = 0.3, 0.005
+MIN_LIKENESS, MARGIN = 0.3, 0.005
 #: Share of equal phase values that counts as a background without noise.
 CONSTANT = 0.05
 #: Slope of the logarithm of the magnitude on cos 2φ beyond which the parts differ in scale.
-LARGEST_SLOPE = 0.03
+MAX_SLOPE = 0.03
 #: Width of what counts as smooth, in voxels (standard deviation); share of the bright level that has a clear phase.
 SMOOTH, CLEAR = 3.0, 0.3
 
@@ -56,7 +56,7 @@ def check_mirrored(magnitude: np.ndarray, phase: np.ndarray, files: Sequence[str
     likeness = _likeness(head, angle)
     best = max(likeness, key=lambda flips: likeness[flips])
     own = likeness[False, False, False]
-    if likeness[best] > LEAST_LIKENESS and likeness[best] > own + MARGIN:
+    if likeness[best] > MIN_LIKENESS and likeness[best] > own + MARGIN:
         axes = " and ".join(name for name, flipped in zip("xyz", best, strict=True) if flipped)
         raise InputError(
             f"the phase lies mirrored along {axes} against the magnitude", file=", ".join(map(str, files)) or None,
@@ -79,11 +79,11 @@ def doubt_parts(magnitude: np.ndarray, phase: np.ndarray) -> str | None:
         What to tell the user.
     """
     slope = float(np.mean([_slope(*echo) for echo in zip(magnitude, phase, strict=True)]))
-    if abs(slope) <= LARGEST_SLOPE:
+    if abs(slope) <= MAX_SLOPE:
         return None
     text = (
         f"the real part seems to be on another scale than the imaginary part: the magnitude follows the phase (slope "
-        f"{slope:+.3f}, {LARGEST_SLOPE} at most); look at the rescale slopes of the two series"
+        f"{slope:+.3f}, {MAX_SLOPE} at most); look at the rescale slopes of the two series"
     )
     log.warning("%s", text)
     return text

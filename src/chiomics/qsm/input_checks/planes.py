@@ -12,7 +12,7 @@ from chiomics.core.errors import InputError
 EDGE = 48
 #: A plane has content where its standard deviation is above this share of the largest one's; fewer voxels, as at the
 #: border of a phase that was set to zero outside the head, may well be all alike.
-LEAST_CONTENT = 0.25
+MIN_CONTENT = 0.25
 
 
 def check_planes(volumes: np.ndarray, name: str, files: Sequence[str] = ()) -> None:
@@ -43,7 +43,7 @@ def check_planes(volumes: np.ndarray, name: str, files: Sequence[str] = ()) -> N
             planes = np.moveaxis(volume[thin], axis, 0).reshape(volume.shape[axis], -1)
             content = planes.std(axis=1)
             content[planes.max(axis=1) == planes.min(axis=1)] = 0
-            varied = np.flatnonzero(content > LEAST_CONTENT * content.max())
+            varied = np.flatnonzero(content > MIN_CONTENT * content.max())
             if len(varied) == 0:
                 continue
             missing = varied[0] + np.flatnonzero(content[varied[0] : varied[-1]] == 0)

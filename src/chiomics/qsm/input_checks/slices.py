@@ -27,16 +27,16 @@ from chiomics.core.errors import InputError
 
 #: Mean step of an echo, in rad, beyond which its sign alternates; how far planes, and voxels within a pair of planes,
 #: must agree on a step (length of the mean of unit vectors).
-ALTERNATING, LEAST_UNITY, LEAST_AGREEMENT = 2.2, 0.8, 0.5
+ALTERNATING, MIN_UNITY, MIN_AGREEMENT = 2.2, 0.8, 0.5
 #: Median kink in rad beyond which slices have offsets of their own, and the kink of a single slice.
-LARGEST_MEDIAN_KINK, LARGEST_KINK = 0.35, 1.6
+MAX_MEDIAN_KINK, MAX_KINK = 0.35, 1.6
 #: Correlation of in-plane gradients below which one of two slices runs backwards: mean of the echoes, and of one echo
 #: alone, where the field of a strong source may turn the gradients as well.
-LEAST_LIKENESS, LEAST_OF_ONE = -0.2, -0.4
+MIN_LIKENESS, MIN_OF_ONE = -0.2, -0.4
 #: Fewest gradients: of 200 without any relation the correlation has a standard deviation of .07.
-LEAST_GRADIENTS = 200
+MIN_GRADIENTS = 200
 #: Slices with less than this share of the fullest pair's voxels are not judged; nor are axes with fewer pairs.
-LEAST_FILLED, LEAST_PAIRS = 0.3, 8
+MIN_FILLED, MIN_PAIRS = 0.3, 8
 #: Voxels are thinned out in each plane to about this many along an edge; the statistics need no more.
 EDGE = 48
 
@@ -55,27 +55,27 @@ class _Steps(NamedTuple):
     @property
     def alternates(self) -> bool:
         """Whether the planes agree on a step of half a turn."""
-        if self.agreeing.sum() < LEAST_PAIRS:
+        if self.agreeing.sum() < MIN_PAIRS:
             return False
         mean = (self.sums / np.maximum(np.abs(self.sums), 1e-20))[self.agreeing].mean()
-        return bool(abs(mean) > LEAST_UNITY and abs(np.angle(mean)) > ALTERNATING)
+        return bool(abs(mean) > MIN_UNITY and abs(np.angle(mean)) > ALTERNATING)
 
     @property
     def agreeing(self) -> np.ndarray:
         """Pairs in which the voxels agree on one step."""
-        return self.filled & (np.abs(self.sums) > LEAST_AGREEMENT * self.weights)
+        return self.filled & (np.abs(self.sums) > MIN_AGREEMENT * self.weights)
 
     @property
     def unanimous(self) -> np.ndarray:
         """Pairs in which the voxels agree on one step, however few they are."""
-        return np.abs(self.sums) > LEAST_AGREEMENT * np.maximum(self.weights, 1e-20)
+        return np.abs(self.sums) > MIN_AGREEMENT * np.maximum(self.weights, 1e-20)
 
     @property
     def has_offsets(self) -> bool:
         kinks = np.abs(self.kinks[self.agreeing])
-        if len(kinks) < LEAST_PAIRS:
+        if len(kinks) < MIN_PAIRS:
             return False
-        return bool(np.median(kinks) > LARGEST_MEDIAN_KINK or (kinks > LARGEST_KINK).sum() >= 2)
+        return bool(np.median(kinks) > MAX_MEDIAN_KINK or (kinks > MAX_KINK).sum() >= 2)
 
 
 def mend_slices(
@@ -104,7 +104,7 @@ def mend_slices(
     """
     found: list[str] = []
     for axis in range(3):
-        if phase.shape[axis + 1] <= LEAST_PAIRS:
+        if phase.shape[axis + 1] <= MIN_PAIRS:
             continue
         phase, words = _mend_axis(magnitude, phase, axis, echo_times)
         found += words
@@ -156,8 +156,8 @@ def _is_smooth(magnitude: np.ndarray, phase: np.ndarray, axis: int, echoes: Sequ
 def _refuse_backward(steps: list[_Steps], axis: int) -> None:
     """Stop where a plane runs backwards in all echoes together, or clearly in one."""
     filled = np.all([one.filled for one in steps], axis=0)
-    likeness = [(np.mean([one.likeness for one in steps], axis=0), filled, LEAST_LIKENESS, "all echoes")]
-    likeness += [(one.likeness, one.filled, LEAST_OF_ONE, f"echo {n}") for n, one in enumerate(steps, start=1)]
+    likeness = [(np.mean([one.likeness for one in steps], axis=0), filled, MIN_LIKENESS, "all echoes")]
+    likeness += [(one.likeness, one.filled, MIN_OF_ONE, f"echo {n}") for n, one in enumerate(steps, start=1)]
     for values, judged, least, where in likeness:
         backward = judged & (values < least)
         if backward.any():
@@ -181,7 +181,7 @@ def _steps(magnitude: np.ndarray, phase: np.ndarray, axis: int) -> _Steps:
     step = angle[thin][1:] - angle[thin][:-1]
     sums = np.einsum("kxy,kxy->k", weight, np.cos(step)) + 1j * np.einsum("kxy,kxy->k", weight, np.sin(step))
     counts = both.sum((1, 2))
-    filled = counts > max(LEAST_FILLED * counts.max(), 20)
+    filled = counts > max(MIN_FILLED * counts.max(), 20)
     likeness = _likeness(angle, strength, thin, threshold)
     return _Steps(sums, weight.sum((1, 2)), filled, _kinks(sums, filled), likeness)
 
@@ -217,7 +217,7 @@ def _likeness(angle: np.ndarray, strength: np.ndarray, thin: tuple, threshold: f
         product = product + np.einsum("kxy,kxy->k", upper, lower)
         above, below = above + np.einsum("kxy,kxy->k", upper, upper), below + np.einsum("kxy,kxy->k", lower, lower)
         count = count + both.sum((1, 2))
-    return np.where(count > LEAST_GRADIENTS, product / np.maximum(np.sqrt(above * below), 1e-20), 1.0)
+    return np.where(count > MIN_GRADIENTS, product / np.maximum(np.sqrt(above * below), 1e-20), 1.0)
 
 
 def _add_half_turns(phase: np.ndarray, steps: list[_Steps], axis: int, echoes: list[int]) -> np.ndarray:

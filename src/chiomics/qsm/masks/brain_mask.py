@@ -27,9 +27,9 @@ AIR_LEVEL = 0.2
 #: An image with less than this share of dark voxels has no background.
 MIN_BACKGROUND = 0.03
 #: The threshold is at most this share of the local mean: Otsu's may fall between grey and white matter.
-LARGEST_THRESHOLD = 0.65
+MAX_THRESHOLD = 0.65
 #: A head has at least this share of its signal outside the brain; a background of zeros means that it was stripped.
-LEAST_AROUND, STRIPPED_ZEROS = 0.03, 0.3
+MIN_AROUND, STRIPPED_ZEROS = 0.03, 0.3
 #: Finer images are averaged over blocks of at most this edge in mm, since the steps are all wider.
 WORKING_EDGE = 2.0
 
@@ -94,7 +94,7 @@ def is_bare(magnitude: np.ndarray, brain: np.ndarray) -> bool:
     if brain.all() or np.mean(signal == 0) > STRIPPED_ZEROS:
         return False
     tissue = signal > AIR_LEVEL * np.percentile(signal, 98)
-    return bool((tissue & ~brain).sum() < LEAST_AROUND * max(tissue.sum(), 1))
+    return bool((tissue & ~brain).sum() < MIN_AROUND * max(tissue.sum(), 1))
 
 
 def _combined(magnitude: np.ndarray) -> np.ndarray:
@@ -131,7 +131,7 @@ def _find_brain(signal: np.ndarray, size: np.ndarray, opening: float) -> np.ndar
         log.info("brain mask: the image has no background and is taken whole")
         return np.ones(signal.shape, bool)
     flat = _flatten(signal, size, AIR_LEVEL * bright)
-    tissue = flat > min(_otsu(flat[signal > 0.05 * bright]), LARGEST_THRESHOLD)
+    tissue = flat > min(_otsu(flat[signal > 0.05 * bright]), MAX_THRESHOLD)
     core = _largest_piece(_erode(tissue, size, opening))
     brain = tissue & _dilate(core, size, opening + 1.0)
     brain = _erode(_dilate(brain, size, CLOSING), size, CLOSING)

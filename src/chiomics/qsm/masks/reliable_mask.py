@@ -19,7 +19,7 @@ MIN_QUALITY = 0.85
 #: Smoothing of the quality, standard deviation in mm.
 SMOOTHING = 1.0
 #: Enclosed holes up to this volume in mm³ are filled.
-LARGEST_HOLE = 300.0
+MAX_HOLE = 300.0
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def reliable_mask(
     *,
     voxel_size: Sequence[float],
     min_quality: float = MIN_QUALITY,
-    largest_hole: float = LARGEST_HOLE,
+    max_hole: float = MAX_HOLE,
 ) -> np.ndarray:
     """Leave unreliable voxels at the edge out of the brain mask.
 
@@ -44,7 +44,7 @@ def reliable_mask(
         In mm.
     min_quality : float
         Voxels below are left out; 0 keeps all.
-    largest_hole : float
+    max_hole : float
         Enclosed holes up to this volume in mm³ are filled.
 
     Returns
@@ -58,20 +58,20 @@ def reliable_mask(
     local = ndimage.gaussian_filter(quality * inside, sigma)
     local /= np.maximum(ndimage.gaussian_filter(inside, sigma), 1e-3)
     reliable = largest_piece(brain_mask & (local >= min_quality))
-    reliable = fill_small_holes(reliable, brain_mask, largest_voxels=largest_hole / size.prod())
+    reliable = fill_small_holes(reliable, brain_mask, max_voxels=max_hole / size.prod())
     log.info(
         "reliable mask: %.1f %% of %d brain voxels", 100 * reliable.sum() / max(brain_mask.sum(), 1), brain_mask.sum()
     )
     return reliable
 
 
-def fill_small_holes(mask: np.ndarray, allowed: np.ndarray, *, largest_voxels: float) -> np.ndarray:
+def fill_small_holes(mask: np.ndarray, allowed: np.ndarray, *, max_voxels: float) -> np.ndarray:
     """Fill holes that the mask encloses, where they are small and lie in `allowed`."""
     holes, count = ndimage.label(~mask)
     if count == 0:
         return mask
     sizes = np.bincount(holes.ravel(), minlength=count + 1)
-    small = sizes <= largest_voxels
+    small = sizes <= max_voxels
     small[0] = False
     for axis in range(3):  # what reaches a face of the array is not enclosed
         for face in (0, -1):

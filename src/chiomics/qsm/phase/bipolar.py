@@ -17,9 +17,9 @@ import numpy as np
 SPACING_SLACK = 0.02
 #: RMS of c in rad above which the read-out is bipolar. Monopolar: .02 to .06 on the simulated cohorts and the real data
 #: at hand. A quarter of it, what is left in the phase of each echo, is then below .05 rad.
-LEAST_ALTERNATION = 0.2
+MIN_ALTERNATION = 0.2
 #: The part of c that alternates must exceed the part that does not by this factor.
-LEAST_RATIO = 1.5
+MIN_RATIO = 1.5
 #: Edge of the blocks in mm.
 BLOCK = 8.0
 
@@ -76,7 +76,7 @@ def find_bipolar(
         weight = np.sqrt(weight * np.abs(second))
         alternating = _rms(np.angle(first * np.conj(second)) / 2, weight)
         same = _rms(np.angle(first * second) / 2, weight)
-    found = alternating > max(LEAST_ALTERNATION, LEAST_RATIO * same)
+    found = alternating > max(MIN_ALTERNATION, MIN_RATIO * same)
     return Bipolar(found, alternating, "odd and even echoes differ" if found else "odd and even echoes agree")
 
 

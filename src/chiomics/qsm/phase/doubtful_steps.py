@@ -17,10 +17,10 @@ from chiomics.qsm.masks.reliable_mask import largest_piece
 #: a head at 3 T and 2 mm (39.7 % without), and 36.5 % with 0.8 for one at 7 T and 1 mm (45.5 % without). With one echo
 #: (7 T, 2 mm) 0.8 finds 391 of the 498 voxels that are turns off at 12 ms, and 1,479 others: the error of χ falls from
 #: 65.5 to 50.3 % and the largest from 1.5 to 0.24 ppm; at 20 ms from 98.5 to 52.8 % and 2.4 to 0.26 ppm.
-LARGEST_STEP = 0.8
+MAX_STEP = 0.8
 
 
-def doubtful_voxels(unwrapped: np.ndarray, mask: np.ndarray, *, largest_step: float = LARGEST_STEP) -> np.ndarray:
+def doubtful_voxels(unwrapped: np.ndarray, mask: np.ndarray, *, max_step: float = MAX_STEP) -> np.ndarray:
     """Find the voxels whose number of turns is a guess.
 
     Parameters
@@ -29,7 +29,7 @@ def doubtful_voxels(unwrapped: np.ndarray, mask: np.ndarray, *, largest_step: fl
         Unwrapped phase of the shortest echo spacing in rad.
     mask : ndarray of bool, shape (x, y, z)
         Brain.
-    largest_step : float
+    max_step : float
         Share of π that two neighbours may differ by.
 
     Returns
@@ -37,7 +37,7 @@ def doubtful_voxels(unwrapped: np.ndarray, mask: np.ndarray, *, largest_step: fl
     ndarray of bool, shape (x, y, z)
         Voxels with a larger step to a neighbour, and those that are connected with the largest piece by such alone.
     """
-    limit = np.float32(largest_step * np.pi)
+    limit = np.float32(max_step * np.pi)
     calm = mask.copy()
     for axis in range(mask.ndim):
         lower = tuple(slice(None, -1) if a == axis else slice(None) for a in range(mask.ndim))

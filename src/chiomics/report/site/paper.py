@@ -10,7 +10,7 @@ from chiomics.report.site.markdown import to_html
 from chiomics.report.site.pages import link_between, render
 
 #: Rows of a table that a page shows: the file holds all.
-MOST_ROWS = 300
+MAX_ROWS = 300
 
 
 def show_paper(files: Sequence[str], page: str, *, title: str, simulated: bool) -> None:
@@ -51,6 +51,6 @@ def _read_table(path: Path, page: str) -> dict:
     with path.open(encoding="utf-8", newline="") as lines:
         columns, *rows = csv.reader(lines, delimiter="\t")
     return {
-        "name": path.stem, "link": link_between(page, path), "columns": columns, "rows": rows[:MOST_ROWS],
+        "name": path.stem, "link": link_between(page, path), "columns": columns, "rows": rows[:MAX_ROWS],
         "total": len(rows),
     }  # fmt: skip

@@ -18,7 +18,7 @@ from chiomics.core.images import voxel_size
 from chiomics.core.space.volume import Volume
 
 #: Most voxels of a preview: more take a browser without a graphics card tens of seconds.
-MOST_VOXELS = 1_500_000
+MAX_VOXELS = 1_500_000
 #: Voxels that stay around the brain.
 MARGIN = 2
 #: Step of χ and of fields, ppm.
@@ -80,7 +80,7 @@ class Grid:
         return box.reshape(split).transpose(0, 2, 4, 1, 3, 5).reshape(*self.shape, -1)
 
 
-def plan_grid(mask: np.ndarray, affine: np.ndarray, *, most: int = MOST_VOXELS, margin: int = MARGIN) -> Grid:
+def plan_grid(mask: np.ndarray, affine: np.ndarray, *, max_voxels: int = MAX_VOXELS, margin: int = MARGIN) -> Grid:
     """Choose the box around a brain, and how many voxels are taken together.
 
     Parameters
@@ -89,7 +89,7 @@ def plan_grid(mask: np.ndarray, affine: np.ndarray, *, most: int = MOST_VOXELS, 
         What has to be seen; an empty one keeps everything.
     affine : ndarray, shape (4, 4)
         Voxel to world coordinates, mm.
-    most : int
+    max_voxels : int
         Voxels of the preview.
     margin : int
         Voxels around the mask.
@@ -106,7 +106,7 @@ def plan_grid(mask: np.ndarray, affine: np.ndarray, *, most: int = MOST_VOXELS, 
     else:
         start, stop = (0, 0, 0), tuple(mask.shape)
     factor, size = [1, 1, 1], voxel_size(affine)
-    while np.prod(Grid(start, stop, tuple(factor)).shape) > most:
+    while np.prod(Grid(start, stop, tuple(factor)).shape) > max_voxels:
         factor[int(np.argmin(size * factor))] += 1
     return Grid(start, stop, tuple(factor))
 
@@ -142,7 +142,7 @@ def preview_image(image: Volume, grid: Grid, *, step: float | None = None) -> ni
     return _nifti(steps.astype(kind), grid.affine(image.affine), step)
 
 
-def preview_labels(labels: Volume, grid: Grid, *, least: float = 0.5) -> nib.Nifti1Image:
+def preview_labels(labels: Volume, grid: Grid, *, min_share: float = 0.5) -> nib.Nifti1Image:
     """Make the small copy of a label image.
 
     Parameters
@@ -151,7 +151,7 @@ def preview_labels(labels: Volume, grid: Grid, *, least: float = 0.5) -> nib.Nif
         Whole numbers, 0 where there is nothing.
     grid : Grid
         Of `plan_grid`.
-    least : float
+    min_share : float
         Share of a block from which it gets the most frequent label that is not 0; 0 lets a single voxel be seen.
 
     Returns
@@ -168,7 +168,7 @@ def preview_labels(labels: Volume, grid: Grid, *, least: float = 0.5) -> nib.Nif
     if blocks.shape[-1] == 1:
         found = blocks[..., 0]
     else:
-        found[(blocks > 0).sum(axis=-1) < least * blocks.shape[-1]] = 0
+        found[(blocks > 0).sum(axis=-1) < min_share * blocks.shape[-1]] = 0
     kind = np.uint8 if found.max(initial=0) <= np.iinfo(np.uint8).max else np.uint16
     return _nifti(found.astype(kind), grid.affine(labels.affine), 1.0)
 

@@ -86,7 +86,7 @@ def make_previews(files: Mapping[str, object], folder: str | Path) -> list[dict]
         if not files.get(key):
             continue
         labels, names = _read_labels(key, files)
-        image = preview_labels(labels, grid, least=0.0 if key in ("lesions", "reference") else 0.5)
+        image = preview_labels(labels, grid, min_share=0.0 if key in ("lesions", "reference") else 0.5)
         kind = "mask" if key in ("brain", "valid", "reference") else "labels"
         present = set(np.unique(image.dataobj)) - {0}
         named = [entry for entry in names if entry["value"] in present]

@@ -52,12 +52,12 @@ def assign_folds(subjects: np.ndarray, labels: np.ndarray, *, folds: int, seed: 
     return fold_of[np.searchsorted(names, subjects)]
 
 
-def merge_strata(strata: np.ndarray, least: int) -> np.ndarray:
-    """Join strata that have fewer than `least` subjects with a neighbour."""
+def merge_strata(strata: np.ndarray, min_subjects: int) -> np.ndarray:
+    """Join strata that have fewer than `min_subjects` subjects with a neighbour."""
     strata = strata.copy()
     while True:
         present, sizes = np.unique(strata, return_counts=True)
-        small = present[sizes < least]
+        small = present[sizes < min_subjects]
         if not len(small) or len(present) == 1:
             return strata
         number = small[-1]
@@ -66,7 +66,9 @@ def merge_strata(strata: np.ndarray, least: int) -> np.ndarray:
         below = place > 0 and not (present[place - 1] == 0 and place + 1 < len(present))
         joined = present[place - 1] if below else present[place + 1]
         log.info(
-            "fewer than %d subjects with %s rims: joined with %s", least, *(STRATUM_NAMES[s] for s in (number, joined))
+            "fewer than %d subjects with %s rims: joined with %s",
+            min_subjects,
+            *(STRATUM_NAMES[s] for s in (number, joined)),
         )
         strata[strata == number] = joined
 

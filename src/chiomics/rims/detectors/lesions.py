@@ -14,7 +14,7 @@ KEYS = ["participant_id", "session_id", "run", "lesion"]
 #: χ of a patch is stored in these units.
 CHI_UNIT_PPB = 50.0
 #: Fewest rim lesions, and subjects who have one, from which anything can be learnt.
-LEAST_RIMS, LEAST_SUBJECTS = 10, 5
+MIN_RIMS, MIN_SUBJECTS = 10, 5
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,11 @@ def check_lesions(lesions: Lesions, *, folds: int) -> None:
         Where there are too few rim lesions or subjects with one, or no lesion without a rim.
     """
     rims, subjects = int(lesions.labels.sum()), len(np.unique(lesions.subjects[lesions.labels == 1]))
-    if rims < LEAST_RIMS or subjects < max(LEAST_SUBJECTS, folds):
+    if rims < MIN_RIMS or subjects < max(MIN_SUBJECTS, folds):
         raise InputError(
             "the cohort has too few rim lesions to train a detector",
             found=f"{rims} of {len(lesions.table)} rated lesions have a rim, in {subjects} subjects",
-            expected=f"{LEAST_RIMS} in {max(LEAST_SUBJECTS, folds)} subjects",
+            expected=f"{MIN_RIMS} in {max(MIN_SUBJECTS, folds)} subjects",
         )
     if rims == len(lesions.table):
         raise InputError("every rated lesion has a rim: there is nothing to tell apart", found=f"{rims} lesions")

@@ -22,12 +22,12 @@ from chiomics.rims.detectors.arms import ARMS
 from chiomics.rims.detectors.lesions import Lesions
 from chiomics.rims.detectors.scaling import Scaler
 from chiomics.rims.networks.augment import Augmentation, augment
-from chiomics.rims.networks.deepsmote import LEAST
+from chiomics.rims.networks.deepsmote import MIN_RIMS
 from chiomics.rims.networks.fusion_net import SIZES, FusionNet
 from chiomics.rims.networks.rimnet import RimNet
 
 #: A last batch with fewer lesions is dropped: batch normalisation needs some.
-LEAST_IN_BATCH = 8
+MIN_IN_BATCH = 8
 PREDICTED_AT_ONCE = 64
 
 log = logging.getLogger(__name__)
@@ -78,9 +78,9 @@ class LesionBatches:
         """Return augmented images, features and labels, batch by batch."""
         size = self.settings["batch"]
         if self.settings["sampler"] == "stratified":
-            chosen = stratified_batches(self.labels, size, generator, least=LEAST)
+            chosen = stratified_batches(self.labels, size, generator, min_positive=MIN_RIMS)
         else:
-            chosen = random_batches(len(self.labels), size, generator, least=LEAST_IN_BATCH)
+            chosen = random_batches(len(self.labels), size, generator, min_size=MIN_IN_BATCH)
         for rows in chosen:
             there = rows.to(self.device)
             images = None
@@ -208,5 +208,5 @@ def _loss(
     logits, seen = model(images, features, labels)
     rims = float(labels.sum())
     counts = {"lesions": len(labels), "rims": rims, "seen": len(seen), "seen_rims": float(seen.sum())}
-    counts["batches_below_three_rims"] = float(rims < LEAST)
+    counts["batches_below_three_rims"] = float(rims < MIN_RIMS)
     return binary_cross_entropy_with_logits(logits.float(), seen), counts

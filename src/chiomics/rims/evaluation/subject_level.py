@@ -14,7 +14,7 @@ from scipy import stats
 from chiomics.rims.evaluation.calls import RULES
 
 #: Rim lesions per subject that matter: one (2024 revision of the McDonald criteria), four (Absinta et al. 2019).
-LEAST = (1, 4)
+MIN_COUNTS = (1, 4)
 
 
 def count_per_subject(calls: pd.DataFrame) -> pd.DataFrame:
@@ -70,7 +70,7 @@ def subject_level(counts: pd.DataFrame) -> pd.DataFrame:
                 quartiles = np.percentile(some, [50, 25, 75]) if len(some) else [np.nan] * 3
                 row |= {f"{name}_max": values.max()}
                 row |= dict(zip((f"{name}_median", f"{name}_q1", f"{name}_q3"), quartiles, strict=True))
-            for least in LEAST:
+            for least in MIN_COUNTS:
                 has, called = expert >= least, predicted >= least
                 row[f"sensitivity_{least}"] = called[has].mean() if has.any() else np.nan
                 row[f"specificity_{least}"] = (~called[~has]).mean() if (~has).any() else np.nan

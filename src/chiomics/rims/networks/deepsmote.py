@@ -12,7 +12,7 @@ from torch import nn
 
 MODES = ("paper", "code", "off")
 #: Rim lesions in a batch below which nothing is made.
-LEAST = 3
+MIN_RIMS = 3
 
 
 def oversample(x: torch.Tensor, labels: torch.Tensor, *, mode: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -33,7 +33,7 @@ def oversample(x: torch.Tensor, labels: torch.Tensor, *, mode: str) -> tuple[tor
         Those given and the new ones after them; α comes from PyTorch's global generator.
     """
     rims = x[labels > 0.5]
-    if mode == "off" or len(rims) < LEAST:
+    if mode == "off" or len(rims) < MIN_RIMS:
         return x, labels
     distances = torch.cdist(rims.detach().float(), rims.detach().float())
     if mode == "paper":

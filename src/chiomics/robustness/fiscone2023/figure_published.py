@@ -16,7 +16,7 @@ PUBLISHED = {"color": "0.35", "marker": "x", "label": "published"}
 #: Markers of the regions in the scatter plot; more regions than these are not printed.
 MARKERS = "os^Dvp*"
 #: Largest difference of coefficients that has a colour of its own.
-LARGEST = 0.3
+MAX_SHOWN = 0.3
 
 
 def draw_published(published: pd.DataFrame, *, threshold: float, whole: str = "NAWM") -> Figure:
@@ -110,11 +110,11 @@ def _differences(axis: Axes, table1: pd.DataFrame, regions: list[str]) -> None:
     if table1.empty:
         return _nothing(axis)
     wide = table1.pivot_table(index="feature", columns="voi", values="difference", sort=False)[regions]
-    shown = axis.imshow(wide, cmap="PuOr", vmin=-LARGEST, vmax=LARGEST, aspect="auto", interpolation="nearest")
+    shown = axis.imshow(wide, cmap="PuOr", vmin=-MAX_SHOWN, vmax=MAX_SHOWN, aspect="auto", interpolation="nearest")
     for row, column in np.ndindex(wide.shape):
         value = wide.iloc[row, column]
         if np.isfinite(value):
-            colour = "white" if abs(value) > 0.75 * LARGEST else "black"
+            colour = "white" if abs(value) > 0.75 * MAX_SHOWN else "black"
             text = f"{value:+.2f}".replace("-", "\u2212")
             axis.text(column, row, text, ha="center", va="center", fontsize=4.8, color=colour)
     axis.set_xticks(range(len(regions)), [short(name) for name in regions], fontsize=6)

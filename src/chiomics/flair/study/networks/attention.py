@@ -25,7 +25,7 @@ from chiomics.flair.study.networks.training import predict
 #: Lesions are grown by so many mm before a map is compared with them.
 GROWTH = 3.0
 #: Share of lesion from which on a pixel counts as lesion.
-LEAST_SHARE = 0.25
+MIN_SHARE = 0.25
 #: What scores are averaged within.
 KINDS = ("arm", "input", "weights", "layer", "class")
 
@@ -129,7 +129,7 @@ def score_map(cam: np.ndarray, lesions: np.ndarray, brain: np.ndarray, *, pixel:
         ``mass_share``, ``area_share``, ``ratio``, ``hit`` and ``hit_by_chance``; NaN for a map that is 0 or a session
         without lesions in its slices.
     """
-    lesion, inside = (lesions > LEAST_SHARE).any(axis=0), brain.any(axis=0)
+    lesion, inside = (lesions > MIN_SHARE).any(axis=0), brain.any(axis=0)
     near = (ndimage.distance_transform_edt(~lesion) * pixel <= GROWTH) & inside if lesion.any() else lesion
     mass = np.where(inside, cam, 0)
     names = ("mass_share", "area_share", "ratio", "hit", "hit_by_chance")

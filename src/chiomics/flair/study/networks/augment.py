@@ -46,7 +46,7 @@ class Images:
 
     def epoch(self, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Return the batches of one epoch."""
-        for rows in random_batches(len(self.labels), self.batch, generator, least=2):
+        for rows in random_batches(len(self.labels), self.batch, generator, min_size=2):
             rows = rows.to(self.images.device)
             yield self.augment(self.images[rows].float(), generator), self.labels[rows]
 
