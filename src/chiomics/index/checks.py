@@ -15,7 +15,7 @@ from chiomics.index.names import NamedFile
 
 #: Default of the fewest voxels along any axis: a thinner slab does not hold the dipole field that an inversion needs.
 MINIMUM_SLICES = 20
-#: Voxel edge in mm from which deep grey nuclei and lesions are no longer resolved.
+#: Voxel size in mm from which deep grey nuclei and lesions are no longer resolved.
 MAX_VOXEL = 4.0
 #: An echo time above this many seconds is in milliseconds: T2* of tissue is 0.01 to 0.1 s.
 LONGEST_ECHO_TIME = 1.0
@@ -100,7 +100,7 @@ def check_grid(
     if max(size) >= MAX_VOXEL:
         raise InputError(
             "the voxels are too large", file=file.path, found=f"{' x '.join(f'{edge:g}' for edge in size)} mm",
-            expected=f"edges below {MAX_VOXEL:g} mm",
+            expected=f"a voxel size below {MAX_VOXEL:g} mm",
         )  # fmt: skip
     return list(header.shape), size
 

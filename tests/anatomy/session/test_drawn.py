@@ -99,7 +99,7 @@ def _check(mask, brain, flair=None):
 
 def test_lesions_in_white_matter_pass_and_their_shares_are_given(brain):
     notes, warnings = _check(brain[2], brain)
-    shares = notes["SharesByTemplate"]
+    shares = notes["FractionsByTemplate"]
     assert shares["WM"] > 0.5 and warnings == []
     assert sum(shares.values()) == pytest.approx(1, abs=1e-3)  # of rounded numbers
 

@@ -59,7 +59,7 @@ class RegistrationQuality:
     thresholds : dict of str to float
         What is asked of the first three, at this voxel size and coverage.
     voxel_size : float
-        Coarsest edge of both images' voxels, mm.
+        Coarser voxel size of both images, mm.
     coverage : float
         Share of one brain that the other image holds, the smaller of the two.
     """

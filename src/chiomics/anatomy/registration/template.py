@@ -44,7 +44,7 @@ def template_mask(resolution: float = 1.0) -> Volume:
 
 
 def template_priors(resolution: float = 1.0) -> dict[str, Volume]:
-    """Return the shares of tissue in template space.
+    """Return the probabilities of tissue in template space.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 A mask that cannot be right is refused by its own name: most of it in fluid or outside the brain, or dark on the FLAIR
 where a turned copy of it is bright. What the reading changed stands in the notes: volume in the file, in the session
-and on the gradient echo, number of lesions, shares in white matter, grey matter, fluid and outside.
+and on the gradient echo, number of lesions, fractions in white matter, grey matter, fluid and outside.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def check_lesions(
     Returns
     -------
     notes : dict
-        ``SharesByTemplate``, and ``BrightnessOnFLAIR`` in robust standard deviations of white matter.
+        ``FractionsByTemplate``, and ``BrightnessOnFLAIR`` in robust standard deviations of white matter.
     warnings : list of str
         Where a turned copy lies better.
 
@@ -220,14 +220,14 @@ def check_lesions(
     inside = brain.like((brain.voxels > 0).astype(np.float32))
     maps = [*(priors[name] for name in ("WM", "GM", "CSF")), inside]
 
-    def shares(points: np.ndarray) -> np.ndarray:
+    def fractions(points: np.ndarray) -> np.ndarray:
         there = placed.chain.map_points(points)
         white, grey, fluid, in_brain = (nearest_values(image, there).mean() for image in maps)
         total = max(white + grey + fluid, 1e-6)
         return np.append(np.array([white, grey, fluid]) / total * in_brain, 1 - in_brain)
 
-    found = shares(own)
-    notes = {"SharesByTemplate": dict(zip(("WM", "GM", "CSF", "Outside"), found.round(4).tolist(), strict=True))}
+    found = fractions(own)
+    notes = {"FractionsByTemplate": dict(zip(("WM", "GM", "CSF", "Outside"), found.round(4).tolist(), strict=True))}
     if found[2] + found[3] > MAX_MISPLACED:
         raise InputError(
             "most of the lesion mask lies in fluid or outside the brain", file=path,
@@ -236,7 +236,7 @@ def check_lesions(
     if flair is not None:
         _check_brightness(flair, own, copies, placed, maps[0], path, notes)
         return notes, []
-    best = max((shares(copy) for copy in copies), key=_plausible)
+    best = max((fractions(copy) for copy in copies), key=_plausible)
     volume = len(index) * placed.labels.voxel_volume * 1e-3
     if volume >= TURNED_FROM and _plausible(best) - _plausible(found) > TURNED:
         return notes, [f"{path.name} may be turned or mirrored: {best[0]:.0%} of a turned copy lie in white matter, "
@@ -269,9 +269,9 @@ def _check_brightness(
         )  # fmt: skip
 
 
-def _plausible(shares: np.ndarray) -> float:
+def _plausible(fractions: np.ndarray) -> float:
     """White matter less fluid and outside."""
-    return float(shares[0] - shares[2] - shares[3])
+    return float(fractions[0] - fractions[2] - fractions[3])
 
 
 def _turned(grid: Volume, points: np.ndarray) -> list[np.ndarray]:

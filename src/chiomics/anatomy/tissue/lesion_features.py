@@ -46,7 +46,7 @@ def lesion_features(
     brain : ndarray of bool, shape (x, y, z)
         Brain with its fluid.
     priors : ndarray, shape (3, x, y, z)
-        Shares of white matter, grey matter and fluid from the template, 0 to 1.
+        Probabilities of white matter, grey matter and fluid from the template, 0 to 1.
     voxel_size : ndarray, shape (3,)
         In mm.
 

@@ -134,7 +134,7 @@ def _centre_and_spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _posterior(values: np.ndarray, normal: NormalTissue, priors: np.ndarray) -> np.ndarray:
-    """Return each voxel's shares of the three classes, shape (3, n); what is missing to 1 fits none."""
+    """Return each voxel's probabilities of the three classes, shape (3, n); what is missing to 1 fits none."""
     density = np.empty(priors.shape)
     for k in range(3):
         squared = sum(((values[i] - normal.centre[k, i]) / normal.spread[k, i]) ** 2 for i in range(2))

@@ -24,7 +24,7 @@ from chiomics.phantom.lesions.places import place_lesions
 from chiomics.phantom.recipe import Session, list_sessions, load_recipe, random_stream
 
 RECIPES = ("flair", "flair_matched")
-#: Edge of the voxels, field of view around the brain with its scalp, and its centre in the template, mm.
+#: Voxel size, field of view around the brain with its scalp, and its centre in the template, mm.
 SPACING, FIELD_OF_VIEW, CENTRE = 2.0, np.array([168.0, 208.0, 184.0]), np.array([0.0, -16.0, 4.0])
 #: Share of white matter from which on a grey voxel may become lesion, as in `anatomy.build_anatomy`.
 MIN_WHITE = 0.25

@@ -158,7 +158,7 @@ def mixed_map(anatomy: Anatomy, values: dict[int, float]) -> np.ndarray:
 
 
 def _add_lesion(chi: np.ndarray, lesion: PlacedLesion, properties: SubjectTissue, shift: float) -> None:
-    """Set a lesion's χ, with its rim and its vein in their shares of each voxel."""
+    """Set a lesion's χ, with its rim and its vein at their partial-volume fractions."""
     looks = lesion.lesion.appearance
     level = properties.chi[tissue.LESION] + shift + looks.shift
     chi[lesion.voxels] = (level + looks.rim_contrast * lesion.rim_share).astype(np.float32)

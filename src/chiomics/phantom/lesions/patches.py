@@ -265,7 +265,7 @@ def _scan(
 def _box_labels(
     rng: np.random.Generator, shape: Ellipsoid, lesion: Lesion, affine: np.ndarray, grid: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Label the finer voxels of a box, and give the shares of rim and vein in each."""
+    """Label the finer voxels of a box, and give the partial-volume fractions of rim and vein."""
     labels = np.full(grid, tissue.WHITE, np.uint8)
     index = np.stack(np.meshgrid(*(np.arange(n) for n in grid), indexing="ij")).reshape(3, -1)
     if lesion.site in BESIDE:

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from chiomics.phantom.lesions.kinds import Appearance
 
-#: Points per axis and voxel at which the shares of rim and vein are found.
+#: Points per axis and voxel at which the partial-volume fractions of rim and vein are found.
 POINTS = 3
 #: How far a central vein reaches beyond the lesion's surface, mm.
 VEIN_REACH = 3.0

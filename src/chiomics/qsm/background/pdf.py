@@ -180,18 +180,18 @@ class _Problem:
         self.offset: SmoothOffset | None = None
 
     def on_blocks(self, grid: Grid, kernel: Array, factors: Sequence[int]) -> _Problem:
-        """Return the same problem on blocks; their precision and squared scale are the means of their voxels'."""
+        """Return the same problem on blocks: inverse variance and squared scale are the means of their voxels'."""
         weight, scale = (block_means(volume * volume, factors) ** 0.5 for volume in (self.weight, self.scale))
         inside, fill = (block_means(volume, factors) for volume in (self.inside, self.fill))
         fill /= inside + (inside == 0)
         return _Problem(grid, kernel, inside=inside, weight=weight, scale=scale, fill=fill)
 
     def block_field(self, field: Array, factors: Sequence[int]) -> Array:
-        """Return the means of a field over blocks, weighted by its precision, and 0 where nothing has weight."""
-        precision = self.weight * self.weight
-        sums = block_means(precision * field, factors)
-        precision = block_means(precision, factors)
-        return sums / (precision + (precision == 0))
+        """Return the means of a field over blocks, weighted by its inverse variance, and 0 where nothing has weight."""
+        inverse_variance = self.weight * self.weight
+        sums = block_means(inverse_variance * field, factors)
+        inverse_variance = block_means(inverse_variance, factors)
+        return sums / (inverse_variance + (inverse_variance == 0))
 
     def fit(self, total: Array, iterations: int, refinements: int) -> tuple[Array, Array, Array]:
         """Return the local field, the sources whose part outside makes the background, and χ of the tissue."""

@@ -135,7 +135,8 @@ def _maps(maps: Facts, cite: Citations) -> str:
         settings = maps.objects(f"Parameters {name}")
         given = f" ({_parameters(settings[0])})" if settings and settings[0] else ""
         said.append(f"The dipole inversion {cite('marques2005')} was {words} {cite(*keys)}{given}.")
-    said += ["Data were weighted by their precision."] if "true" in maps.values("DataWeights") else []
+    if "true" in maps.values("DataWeights"):
+        said.append("Data were weighted by the inverse standard deviation of the field.")
     said.append(f"Maps were made of these echoes: {'; '.join(maps.values('EchoSet'))}.")
     for name in maps.values("Reference"):
         words, keys = REFERENCES[name]

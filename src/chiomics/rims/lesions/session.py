@@ -109,7 +109,7 @@ def read_session(
                 left_out,
                 file=chi,
                 found=f"voxels of {sizes} mm (right, anterior, superior)",
-                expected="axial slices, or voxels with edges of nearly one length",
+                expected="axial slices, or nearly isotropic voxels",
             )
 
     def place(image: Volume, path: str | Path) -> np.ndarray:
