@@ -53,10 +53,25 @@ def test_text_stands_for_what_it_spells_where_no_text_is_taken(hint, text, value
 
 
 @pytest.mark.parametrize(
+    ("hint", "value", "found"),
+    [
+        (str, 1, "1"),
+        (tuple[str, ...], [1, 2], ["1", "2"]),
+        (str | None, 1, "1"),
+        (str | int, 1, 1),
+        (float | str, 1, 1),
+    ],
+)
+def test_a_whole_number_is_a_name_where_only_text_is_taken(hint, value, found):
+    """Groups and sites are called 1 and 2, and YAML reads these as numbers."""
+    assert repr(check_value(hint, value, where="a")) == repr(found)
+
+
+@pytest.mark.parametrize(
     ("hint", "value", "expected"),
     [
         (bool, 1, "true or false"), (bool, "maybe", "true or false"), (int, True, "a whole number"),
-        (int, 2.5, "a whole"), (float, "fast", "a number"), (float, float("nan"), "a number"), (str, 3, "text"),
+        (int, 2.5, "a whole"), (float, "fast", "a number"), (float, float("nan"), "a number"), (str, 3.5, "text"), (str, True, "text"),
         (int, None, "a whole number"), (Literal["csf", "none"], "cfs", "csf? All valid values: csf, none"),
         (Literal[1, -1], True, "1, -1"), (tuple[str, ...], "tkd", "a list of [text], e.g. [tkd]"),
         (tuple[float, float], [1], "a list of 2"), (dict[str, int], [1], "a section"),

@@ -62,6 +62,7 @@ READ = {
     "pandas' index": TIDY.rename_axis("Unnamed: 0").to_csv().encode(),
     "the region before the feature": wide(of_features(lambda name: f"DN_{name}")).encode(),
     "the region behind the feature": wide(of_features(lambda name: f"{name}_DN")).encode(),
+    "the region behind a point, as R's reshape writes it": wide(of_features(lambda name: f"{name}.DN")).encode(),
 }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ _CAPITALS = re.compile(r"(?<=-)[hl]{2,3}$|(?<=-[23])d(?=-|$)")
 _CLASSES = "|".join(sorted(CLASSES, key=len, reverse=True))
 #: pyradiomics' names; group 0 of what stands before decides whether a column can be trusted.
 _COLUMN = re.compile(
-    rf"(?:(?P<before>.*?)[_])?(?P<feature_class>{_CLASSES})_(?P<feature>[A-Za-z0-9]+)(?:_(?P<after>[A-Za-z].*))?"
+    rf"(?:(?P<before>.*?)[_])?(?P<feature_class>{_CLASSES})_(?P<feature>[A-Za-z0-9]+)(?:[_.](?P<after>[A-Za-z].*))?"
 )
 #: What has the parts of a feature's name and is none by pyradiomics' spelling.
 _ALIKE = re.compile(rf"(?:^|[-_.\s])(?:{_CLASSES})[-_.\s]", re.IGNORECASE)

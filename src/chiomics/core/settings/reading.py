@@ -183,6 +183,8 @@ def check_value(hint: Any, value: Any, *, where: str) -> Any:
         return read_settings(cast(type, hint), value, where=where)
     if hint is Any:
         return value
+    if hint is str and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # a group or a site that is called 1
     for option in (value, _spelt(value)):
         if _is(hint, option):
             return int(option) if hint is int else option
@@ -226,7 +228,7 @@ def _one_of_several(hint: Any, value: Any, where: str) -> Any:
     if empty and type(None) in parts:
         return None
     refusals = []
-    for part in parts:
+    for part in sorted(parts, key=lambda part: part is str and not isinstance(value, str)):  # a number is none first
         if part is type(None):
             continue
         try:
