@@ -71,7 +71,8 @@ def test_a_whole_number_is_a_name_where_only_text_is_taken(hint, value, found):
     ("hint", "value", "expected"),
     [
         (bool, 1, "true or false"), (bool, "maybe", "true or false"), (int, True, "a whole number"),
-        (int, 2.5, "a whole"), (float, "fast", "a number"), (float, float("nan"), "a number"), (str, 3.5, "text"), (str, True, "text"),
+        (int, 2.5, "a whole"), (float, "fast", "a number"), (float, float("nan"), "a number"), (str, 3.5, "text"),
+        (str, True, "text"),
         (int, None, "a whole number"), (Literal["csf", "none"], "cfs", "csf? All valid values: csf, none"),
         (Literal[1, -1], True, "1, -1"), (tuple[str, ...], "tkd", "a list of [text], e.g. [tkd]"),
         (tuple[float, float], [1], "a list of 2"), (dict[str, int], [1], "a section"),

@@ -152,6 +152,9 @@ def test_sites_that_cannot_serve_stop_the_study():
     with pytest.raises(InputError, match="one participant alone"):
         check_study(cohort_of(alone, **keys)[0], SETTINGS | keys)
     check_study(cohort_of(TIDY, **keys)[0], SETTINGS | keys)
+    for how in ("combat", "regression"):  # what is taken off with such a site is the diagnosis
+        with pytest.raises(InputError, match="no site has both groups"):
+            check_study(cohort_of(tied, **keys)[0], SETTINGS | keys | {"adjust": how})
     half = TIDY.assign(site=TIDY["site"].where(TIDY["participant"] > "sub-11", TIDY["site"].str.lower()))
     with pytest.raises(InputError, match="site: one word in two spellings; found 'A', 'a'"):
         check_study(cohort_of(half, **keys)[0], SETTINGS | keys)

@@ -186,6 +186,33 @@ def test_what_pyradiomics_refuses_is_refused_by_key(tmp_path, sections, said):
             schema.RadiomicsFeatureExtractor(str(path))
 
 
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"imageType": {"LoG": {}}, "featureClass": {"glcm": ["Id"]}},
+        {"featureClass": {"glcm": ["SumVariance", "Dissimilarity"]}},
+        {"imageType": {"LoG": {}}},
+    ],
+    ids=["LoG without sigma", "retired features alone", "LoG without sigma, all classes"],
+)
+def test_a_file_that_asks_for_nothing_but_shape_gives_shape_and_one_that_gives_nothing_is_refused(tmp_path, sections):
+    path = file_with(tmp_path, **sections)
+    if "featureClass" not in sections:
+        found = load_settings(path)
+        assert not found.image_types and "shape" in found.features
+        return
+    with pytest.raises(InputError, match="gives no value"):
+        load_settings(path)
+
+
+def test_log_without_sigma_beside_another_image_is_passed_over_with_a_word(tmp_path, caplog):
+    found = load_settings(file_with(tmp_path, imageType={"Original": {}, "LoG": {}}))
+    assert list(found.image_types) == ["Original"]
+    assert "LoG without sigma" in caplog.text
+    sigma = {"setting": {"sigma": [1.0]}, "imageType": {"LoG": {}}}  # pyradiomics reads it from either section
+    assert list(load_settings(file_with(tmp_path, **sigma)).image_types) == ["LoG"]
+
+
 def test_powers_of_ten_are_numbers_as_in_pyradiomics(tmp_path):
     path = tmp_path / "parameters.yaml"
     path.write_text("setting: {geometryTolerance: 1e-3, binWidth: 25e-3, resegmentRange: [-1e3, 1E+3]}\n")

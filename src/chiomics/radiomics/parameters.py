@@ -188,6 +188,16 @@ def load_settings(
     for name, own in image_types.items():
         _refuse(set(own) - KNOWN, path, "settings of an image type", KNOWN)
         check_values(own, f"imageType: {name}", path)
+    if "LoG" in image_types and not (image_types["LoG"].get("sigma") or parameters.get("sigma")):
+        log.warning("%s: LoG without sigma gives no image, and is passed over", path)
+        del image_types["LoG"]
+    features = _features(classes, path)
+    if not any(features.values()) or not (image_types or set(features) & {"shape", "shape2D"}):
+        raise InputError(
+            "pyradiomics gives no value with it", file=path,
+            found=f"image types {', '.join(image_types) or 'none'}, classes {', '.join(classes) or 'all'}",
+            expected="one feature of one image or more",
+        )  # fmt: skip
 
     extra = PRESETS[str(preset)] if known else {}
     if gray_levels is None and bin_width is None:
@@ -198,7 +208,7 @@ def load_settings(
     )
     return Settings(
         name=str(preset) if known else "custom",
-        features=_features(classes, path),
+        features=features,
         image_types=image_types,
         parameters=parameters,
         gray_levels=levels,

@@ -59,6 +59,11 @@ def check_study(cohort: pd.DataFrame, settings: dict) -> None:
                 f"adjust_for {name}: one participant alone", found=", ".join(map(str, alone.index)),
                 expected="two or more: merge it with another, or leave it out",
             )  # fmt: skip
+        if len(sizes) > 1 and (cohort.groupby(name)["group"].nunique() == 1).all():
+            raise InputError(
+                f"adjust_for {name}: no {name} has both groups, so that its effect is the diagnosis'",
+                found=_table(cohort, name), expected="both groups in one of them or more, or no adjustment",
+            )  # fmt: skip
     short: dict[tuple[str, str], int] = {}
     few, total = 0, 0
     for train, test, labels in _all_folds(cohort, y, settings):
