@@ -88,6 +88,30 @@ def test_levels_are_targets():
         targets_of("participant", [], ["yan2021"])
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--stage", "qms"], "qsm"),
+        (["--paper", "yan"], "yan2021"),
+        (["--cores", "0"], "whole number from 1 up"),
+        (["--cores", "-1"], "whole number from 1 up"),
+        (["--cores", "two"], "whole number from 1 up"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused_with_those_that_do(tmp_path, capsys, words, said):
+    with pytest.raises(SystemExit):
+        main(["run", str(tmp_path), str(tmp_path / "out"), "group", *words])
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_do_not_go_into_a_file(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for place in ("file", "file/below"):
+        assert main(["run", str(tmp_path), str(tmp_path / place), "group", "-n"]) == 2
+        assert "the place of the results is a file" in capsys.readouterr().err
+
+
 def test_a_run_ends_with_its_outputs_and_goes_on_after_a_failed_step(line, tmp_path, capfd):
     (tmp_path / "stop_1").touch()
     assert run_call.call(line, tmp_path) == 1

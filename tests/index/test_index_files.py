@@ -141,6 +141,12 @@ def test_verdicts_of_the_operator(tmp_path, caplog):
     }
     assert "line 5: no session is called sub-09" in caplog.text
     check_cohort(rows, on_bad_session="fail")  # a verdict is no failure
+    caplog.clear()
+    for some in ({"participants": ["03"]}, {"participants": ["01", "02"], "sessions": ["2"]}):
+        index_bids(tmp_path, **some)
+    assert "no session is called sub-09" in caplog.text
+    for key in ("sub-01", "sub-02", "02 ", "sub-03"):
+        assert f"no session is called {key}" not in caplog.text, "there is one, that this run leaves out"
 
 
 def test_verdicts_by_participant_session_and_run(tmp_path):

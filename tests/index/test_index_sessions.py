@@ -70,6 +70,23 @@ def test_one_bad_run_leaves_the_others(tmp_path):
     assert "milliseconds" in rows["sub-01_run-2"]["reason"]
 
 
+def test_an_echo_time_in_another_unit_is_given_in_seconds(tmp_path):
+    for folder, found, said in (("ms", 20, "in milliseconds"), ("us", 6000, "in microseconds")):
+        spec = multi_echo("01", 1) | {"echo-1_MEGRE.json": {"EchoTime": found}}
+        spec = {key: ({} if "part" in key else value) for key, value in spec.items()}
+        (row,) = index_bids(make_bids_tree(tmp_path / folder, spec))
+        assert said in row["reason"]
+        assert row["reason"].endswith("0.02" if found == 20 else "0.006")
+
+
+def test_a_t1w_that_serves_another_session_is_not_called_unused(tmp_path):
+    spec = multi_echo("01", session="ses-1/") | {"sub-01/ses-2/anat/{name}_T1w": {}}
+    one, two = index_bids(make_bids_tree(tmp_path, spec))
+    assert one["T1w"] == "sub-01/ses-2/anat/sub-01_ses-2_T1w.nii.gz"
+    assert "serves sub-01_ses-1 too" in " ".join(two["warnings"])
+    assert "is not used" not in " ".join(two["warnings"])
+
+
 def test_order_does_not_depend_on_the_order_of_writing(tmp_path):
     names = ["03", "01", "10", "02"]
     first = make_bids_tree(tmp_path / "a", {key: value for name in names for key, value in multi_echo(name).items()})

@@ -51,6 +51,7 @@ def folder(head: Head, tmp_path_factory) -> Path:
     (path / "named.json").write_text('{"Units": "Hz"}')
     good = {"TE": ECHO_TIMES, "B0": FIELD_STRENGTH, "B0_dir": list(B0), "voxel_size": VOXEL_SIZE}
     (path / "params.json").write_text(json.dumps(good))
+    (path / "gauss.json").write_text(json.dumps(good | {"B0": 30000}))
     (path / "other_size.json").write_text(json.dumps(good | {"voxel_size": [1, 1, 1]}))
     (path / "no_numbers.json").write_text(json.dumps(good | {"TE": ["soon"]}))
     return path
@@ -138,6 +139,14 @@ REFUSALS = {
     "medi without magnitude": ("invert {f}/true_local.nii.gz MASK --inversion medi", "--magnitude FILE"),
     "fluid without R2*": ("invert {f}/true_local.nii.gz MASK --reference csf", "--r2star FILE"),
     "another's parameter": ("invert {f}/true_local.nii.gz MASK --set threshold=0.1", "threshold"),
+    "parameter that is no number": ("run STACKED TIMES --set regularisation=abc", "regularisation"),
+    "field strength in gauss": ("run STACKED --te 0.006 0.012 0.018 0.024 --params {f}/gauss.json", "at most 25"),
+    "over an input": ("run STACKED TIMES -o {f}/mag.nii.gz", "over an input"),
+    "over the sidecar of an input": ("invert {f}/named.nii.gz MASK -o {f}/named.nii", "over an input"),
+    "over the parameters": ("invert {f}/true_local.nii.gz MASK --params {f}/params.json -o {f}/params.nii", "over an"),
+    "twice the same": ("run STACKED TIMES -o {f}/new.nii.gz --local-field {f}/new.nii.gz", "over another output"),
+    "no such folder": ("run STACKED TIMES -o {f}/none/chi.nii.gz", "folder does not exist"),
+    "no place to write": ("run STACKED TIMES -o /proc/chi.nii.gz", "cannot be written"),
     "a table as output": ("invert {f}/true_local.nii.gz MASK -o {f}/chi.tsv", "ends in .nii.gz"),
 }
 
@@ -151,6 +160,12 @@ def test_what_does_not_fit_is_refused_by_name(folder: Path, tmp_path, capsys, ca
     assert call(*given, *output) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_field_strength_on_the_command_line_is_in_tesla(folder: Path, tmp_path, capsys) -> None:
+    with pytest.raises(SystemExit):
+        call("run", *stacked(folder), *TIMES[:-1], 30000, "-o", tmp_path / "chi.nii.gz")
+    assert "not a field strength in T" in capsys.readouterr().err
 
 
 def test_true_fields_in_ppm_lie_far_within_the_limits(head: Head) -> None:

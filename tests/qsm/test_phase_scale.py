@@ -65,10 +65,13 @@ def test_what_fits_no_rule_is_refused(stored: np.ndarray, message: str) -> None:
 
 
 def test_a_named_scale_must_hold_the_range() -> None:
-    small = TRUE / 10
+    small = TRUE / 4  # a short echo without noise in the air
     assert np.allclose(phase_to_radians(small, rule="radians")[0], small)
     with pytest.raises(InputError, match="does not fit the named scale 'radians'"):
         phase_to_radians(TRUE * 2, rule="radians")
+    for turns in (TRUE / (2 * np.pi), TRUE / (2 * np.pi) + 0.5, TRUE / 1000):
+        with pytest.raises(InputError, match="fills too little of the named scale 'radians'"):
+            phase_to_radians(turns, rule="radians")
     with pytest.raises(InputError, match="unknown phase scale"):
         phase_to_radians(TRUE, rule="gradians")
 

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from chiomics.commands.run_snakemake import PAPERS, STAGES
+from chiomics.commands.run_snakemake import PAPERS, STAGES, cores_of
 from chiomics.core.command_line import add_command, suggest
 
 EXAMPLE = (
@@ -33,11 +33,15 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         "level", choices=("participant", "group"), help="every session's maps, regions and features; or everything"
     )
     suggest(
-        parser.add_argument("--stage", nargs="+", default=[], metavar="STAGE", help="of qsm, anatomy, radiomics"),
+        parser.add_argument(
+            "--stage", nargs="+", default=[], choices=STAGES, metavar="STAGE", help="of qsm, anatomy, radiomics"
+        ),
         STAGES,
     )
     suggest(
-        parser.add_argument("--paper", nargs="+", default=[], metavar="PAPER", help="only these studies, e.g. yan2021"),
+        parser.add_argument(
+            "--paper", nargs="+", default=[], choices=PAPERS, metavar="PAPER", help="only these studies, e.g. yan2021"
+        ),
         PAPERS,
     )
     parser.add_argument(
@@ -121,11 +125,15 @@ def call_workflow(
     """
     from chiomics.commands import run_call
     from chiomics.commands.run_snakemake import find_snakefile, merged, read_configuration, snakemake_line
+    from chiomics.core.errors import InputError
 
     for path in reversed([*below, *([arguments.configfile] if arguments.configfile else [])]):
         settings = merged(read_configuration(path), settings)
     directory = arguments.output_dir.resolve()
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError("the place of the results is a file", file=directory, expected="a folder") from error
     line = snakemake_line(
         targets,
         snakefile=find_snakefile(),
@@ -155,7 +163,7 @@ def add_sessions(parser: argparse.ArgumentParser) -> None:
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Add the options of every command that calls the workflow."""
-    parser.add_argument("--cores", default="all", metavar="N", help="of this machine; all by default")
+    parser.add_argument("--cores", type=cores_of, default="all", metavar="N", help="of this machine; all by default")
     parser.add_argument("--mem-mb", type=int, metavar="MB", help="memory that jobs may take together")
     parser.add_argument("--profile", metavar="NAME", help="e.g. slurm, or the folder of a workflow profile of yours")
     parser.add_argument(

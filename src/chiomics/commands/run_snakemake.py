@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,29 @@ def find_snakefile() -> Path:
             expected="a checkout (`make install`), or a wheel of chiomics that was built from one",
         )  # fmt: skip
     return folder / "Snakefile"
+
+
+def cores_of(text: str) -> str:
+    """Check a number of cores.
+
+    Parameters
+    ----------
+    text : str
+        Of the command line.
+
+    Returns
+    -------
+    str
+        The same.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        For what is neither ``all`` nor a whole number from 1 up.
+    """
+    if text != "all" and not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of cores; expected a whole number from 1 up, or all")
+    return text
 
 
 def targets_of(level: str, stages: Sequence[str], papers: Sequence[str]) -> list[str]:

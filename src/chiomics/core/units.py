@@ -10,6 +10,9 @@ import math
 #: Proton gyromagnetic ratio divided by 2π, in Hz/T (CODATA 2018, shielded value of water rounded to five digits).
 GYROMAGNETIC_RATIO = 42.576e6
 
+#: Field strengths in T above this are in another unit; the strongest human scanner has 11.7 T.
+MAX_FIELD_STRENGTH = 25.0
+
 
 def hz_per_ppm(field_strength: float) -> float:
     """Return the frequency in Hz of a field shift of 1 ppm at `field_strength` T."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chiomics.core.errors import InputError
+from chiomics.core.units import MAX_FIELD_STRENGTH
 from chiomics.index.forms import form_warnings
 from chiomics.index.gre import GreInput
 from chiomics.index.headers import Header, shared_grid
@@ -21,8 +22,6 @@ MAX_VOXEL = 4.0
 LONGEST_ECHO_TIME = 1.0
 #: Magnitude and phase of an echo share its echo time to within this many seconds, the rounding of converters.
 ECHO_TIME_TOLERANCE = 1e-5
-#: Field strengths in T above this are in another unit; the strongest human scanner has 11.7 T.
-MAX_FIELD = 25.0
 #: Resonance of protons in MHz per T, which ImagingFrequency stands for.
 MEGAHERTZ_PER_TESLA = 42.577
 #: Field strengths in T of one session agree to within this; scanners write 3, 2.9 and 2.89362 for one magnet.
@@ -181,11 +180,9 @@ def _echo_time(fields: dict, file: NamedFile, key: str = "EchoTime") -> float | 
     if not _is_number(time):
         raise InputError(f"{key} is not a number", file=file.path, found=_shown(time), expected="one number in s")
     if time > LONGEST_ECHO_TIME:
+        unit, factor = ("microseconds", 1e6) if time / 1e3 > LONGEST_ECHO_TIME else ("milliseconds", 1e3)
         raise InputError(
-            f"{key} is in milliseconds",
-            file=file.path,
-            found=f"{time:g}",
-            expected=f"seconds, as BIDS: {time / 1000:g}",
+            f"{key} is in {unit}", file=file.path, found=f"{time:g}", expected=f"seconds, as BIDS: {time / factor:g}"
         )
     if time <= 0:
         raise InputError(f"{key} is not positive", file=file.path, found=f"{time:g} s")
@@ -207,10 +204,10 @@ def _field_strength(files: list[NamedFile], fields: dict[str, dict]) -> tuple[fl
                 warnings.append(f"{file.path}: no MagneticFieldStrength; {found}")
         if strength is None:
             continue
-        if not _is_number(strength) or not 0 < strength <= MAX_FIELD:
+        if not _is_number(strength) or not 0 < strength <= MAX_FIELD_STRENGTH:
             raise InputError(
                 "MagneticFieldStrength is not a field strength in T", file=file.path, found=_shown(strength),
-                expected=f"a number above 0, at most {MAX_FIELD:g}",
+                expected=f"a number above 0, at most {MAX_FIELD_STRENGTH:g}",
             )  # fmt: skip
         if by_frequency is not None and abs(strength - by_frequency) > FIELD_TOLERANCE:
             raise InputError(
@@ -235,10 +232,10 @@ def _field_strength(files: list[NamedFile], fields: dict[str, dict]) -> tuple[fl
 
 def _by_frequency(frequency: object, file: NamedFile) -> float:
     """Field strength in T of a proton frequency in MHz."""
-    if not _is_number(frequency) or not 0 < frequency <= MAX_FIELD * MEGAHERTZ_PER_TESLA:  # type: ignore[operator]
+    if not _is_number(frequency) or not 0 < frequency <= MAX_FIELD_STRENGTH * MEGAHERTZ_PER_TESLA:  # type: ignore[operator]
         raise InputError(
             "ImagingFrequency is not a frequency in MHz", file=file.path, found=_shown(frequency),
-            expected=f"a number above 0, at most {MAX_FIELD * MEGAHERTZ_PER_TESLA:.0f}",
+            expected=f"a number above 0, at most {MAX_FIELD_STRENGTH * MEGAHERTZ_PER_TESLA:.0f}",
         )  # fmt: skip
     return round(frequency / MEGAHERTZ_PER_TESLA, 4)  # type: ignore[operator]
 

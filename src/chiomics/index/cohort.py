@@ -158,6 +158,7 @@ def index_bids(
     """
     folder = os.fspath(bids_dir)
     shared, folders = find_participants(folder, derivatives)
+    every = set(folders)
     folders = _select(folders, participants, folder)
     _refuse_alike(folders, folder)
     filters = {"T1w": T1w, "FLAIR": FLAIR}
@@ -183,7 +184,9 @@ def index_bids(
         remembered.save()
     else:
         deferred.append(remembered.prepare())
-    rows = _of_sessions(_join(results), sessions, folder)
+    joined = _join(results)
+    rows = _of_sessions(joined, sessions, folder)
+    not_asked = every - set(folders) | {row["session"] for row in joined} - {row["session"] for row in rows}
     if not rows:
         raise EmptyCohortError(
             "no session", file=folder, found=_sight(folders, results),
@@ -191,13 +194,13 @@ def index_bids(
         )  # fmt: skip
     default = Path(folder, ACCEPTANCES)
     if qc_accept is not None or default.is_file():
-        apply_acceptances(rows, qc_accept or default)
+        apply_acceptances(rows, qc_accept or default, not_asked)
     _apply_clock(rows, ahead)
     _apply_failures(rows, read_failures(failed_dir, settings, {row["session"]: row["accepted"] for row in rows}))
     _apply_lack(rows, without or {})
     default = Path(folder, VERDICTS)
     if qc_exclude is not None or default.is_file():
-        apply_verdicts(rows, qc_exclude or default)
+        apply_verdicts(rows, qc_exclude or default, not_asked)
     add_participants(rows, read_participants(Path(folder, "participants.tsv")))
     return rows
 

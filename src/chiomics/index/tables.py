@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,7 @@ def add_participants(rows: list[dict], participants: Iterable[Mapping[str, str]]
         logger.warning("%d participants have no line in participants.tsv: %s", len(absent), ", ".join(absent[:10]))
 
 
-def apply_verdicts(rows: list[dict], path: str | Path) -> None:
+def apply_verdicts(rows: list[dict], path: str | Path, not_asked: Collection[str] = ()) -> None:
     """Exclude the sessions that the operator's table names.
 
     Parameters
@@ -138,6 +138,8 @@ def apply_verdicts(rows: list[dict], path: str | Path) -> None:
     path : path-like
         TSV with the columns ``reason`` and ``session`` (or ``participant_id``, and ``session_id`` and ``run`` where
         wanted). A key without session or run stands for all of them.
+    not_asked : collection of str
+        Participants and sessions that there are and that this run leaves out, of which no word is said.
 
     Raises
     ------
@@ -155,11 +157,11 @@ def apply_verdicts(rows: list[dict], path: str | Path) -> None:
         named = [row for row in rows if row["session"] == key or row["session"].startswith(f"{key}_")]
         for row in named:
             exclude(row, f"{VERDICT}: {reason}")
-        if not named:
+        if not named and not _is_of(key, not_asked):
             logger.warning("%s, line %d: no session is called %s", path, number, key)
 
 
-def apply_acceptances(rows: list[dict], path: str | Path) -> None:
+def apply_acceptances(rows: list[dict], path: str | Path, not_asked: Collection[str] = ()) -> None:
     """Note which steps of which sessions the operator accepts though their check failed.
 
     Parameters
@@ -168,6 +170,8 @@ def apply_acceptances(rows: list[dict], path: str | Path) -> None:
         The manifest's rows, whose ``accepted`` is filled.
     path : path-like
         TSV with the columns ``step``, e.g. ``T1w to GRE`` or ``all``, and ``session`` as of `apply_verdicts`.
+    not_asked : collection of str
+        As of `apply_verdicts`.
 
     Raises
     ------
@@ -184,8 +188,13 @@ def apply_acceptances(rows: list[dict], path: str | Path) -> None:
         named = [row for row in rows if row["session"] == key or row["session"].startswith(f"{key}_")]
         for row in named:
             row["accepted"] = sorted({*row["accepted"], step})
-        if not named:
+        if not named and not _is_of(key, not_asked):
             logger.warning("%s, line %d: no session is called %s", path, number, key)
+
+
+def _is_of(key: str, others: Collection[str]) -> bool:
+    """Return whether a key is one of others, or of one of them, or stands for some of them."""
+    return any(key == one or key.startswith(f"{one}_") or one.startswith(f"{key}_") for one in others)
 
 
 def _verdict_key(line: dict[str, str]) -> str:

@@ -103,6 +103,8 @@ def unused_structural(files: list[NamedFile], row: dict) -> list[str]:
             is_kind = KINDS.get(file.suffix.lower()) == kind or _KIND_LIKE[kind].search(_stem(file.path))
             if not is_kind or file.path in said or not _is_image(file.path) or _NO_STRUCTURE.search(name):
                 continue
+            if _is_named(file, kind):
+                continue
             if file.session in ("", row["session_id"]) and not role_of(file) and not _is_mask(file):
                 seen.append(f"{file.path}: looks like a {kind} and is not used; {_structural_cure(file, kind)}")
         found += _some(seen)
@@ -167,6 +169,12 @@ def _cure(file: NamedFile, like: str, other_session: bool) -> str:
     if "echo" in file.entities or "run" in file.entities:
         return f"its run or echo is not the session's; a lesion mask of the session is called {name}"
     return f"a lesion mask is called {name}"
+
+
+def _is_named(file: NamedFile, kind: str) -> bool:
+    """Return whether an image lies and is named as one that is taken: what keeps it is the session's own reason."""
+    placed = file.datatype == "anat" and not file.pipeline and not _disagreement(file)
+    return placed and "desc" not in file.entities and file.path.endswith(f"_{kind}.nii.gz")
 
 
 def _structural_cure(file: NamedFile, kind: str) -> str:

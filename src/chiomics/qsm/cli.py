@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from chiomics.core.command_line import add_command
+from chiomics.core.units import MAX_FIELD_STRENGTH
 
 #: Width of the progress bar in characters.
 BAR = 30
@@ -17,6 +18,15 @@ STEPS = {"field": 3, "background": 3, "invert": 3, "run": 6}
 UNITS = "Phase is in rad, fields and susceptibility in ppm (of B0), echo times in s."
 SCALES = ("radians", "radians 0..2pi", "degrees", "degrees 0..360", "integers 0..4095", "integers -4096..4095",
           "unsigned", "symmetric", "auto")  # fmt: skip
+#: What each step may write; the same option is read by another step.
+OUTPUTS = {
+    "field": ("output", "quality", "inverse_sd", "reliable_mask"),
+    "background": ("output", "output_mask", "weights"),
+    "invert": ("output",),
+    "run": ("output", "total_field", "local_field", "output_mask"),
+}
+#: What may be read.
+INPUTS = ("phase", "magnitude", "mask", "field", "quality", "inverse_sd", "weights", "r2star", "params")
 INVERSIONS = ("tv", "star", "ilsqr", "medi", "l1", "tkd", "l2")
 
 EXAMPLES = {
@@ -71,14 +81,17 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Take the step that was asked for, with a bar on a terminal."""
     from chiomics.qsm.alone import single_steps
-    from chiomics.qsm.alone.plain_images import check_output
+    from chiomics.qsm.alone.outputs import check_outputs
 
-    for name in ("output", "output_mask", "weights", "total_field", "local_field", "reliable_mask"):
-        if name != "weights" or arguments.step == "background":
-            check_output(getattr(arguments, name, None))
-    if arguments.step == "field":
-        check_output(arguments.quality)
-        check_output(arguments.inverse_sd)
+    given = vars(arguments)
+    written = OUTPUTS[arguments.step]
+    read = [given[name] for name in INPUTS if name not in written and given.get(name) is not None]
+    check_outputs(
+        [given[name] for name in written if given[name] is not None],
+        [path for one in read for path in (one if isinstance(one, list) else [one])],
+    )
+    if arguments.step in ("invert", "run"):
+        single_steps.check_inversion(arguments)
     bar = _Bar(STEPS[arguments.step], shown=not arguments.no_progress and sys.stderr.isatty())
     logging.getLogger("chiomics").setLevel(logging.WARNING if bar.shown else logging.INFO)
     try:
@@ -171,7 +184,7 @@ def _add_acquisition(parser: argparse.ArgumentParser, step: str) -> None:
     if step in ("field", "run"):
         group.add_argument("--te", type=_positive, nargs="+", metavar="S", help="echo times in s")
     if step != "background":
-        group.add_argument("--field-strength", type=_positive, metavar="T", help="in T")
+        group.add_argument("--field-strength", type=_tesla, metavar="T", help="in T")
     group.add_argument(
         "--b0-direction", type=float, nargs=3, metavar=("X", "Y", "Z"), help="in voxel axes; default: from the affine"
     )
@@ -195,6 +208,13 @@ def _positive(text: str) -> float:
     value = float(text)
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def _tesla(text: str) -> float:
+    value = _positive(text)
+    if value > MAX_FIELD_STRENGTH:
+        raise argparse.ArgumentTypeError(f"{text} is not a field strength in T: at most {MAX_FIELD_STRENGTH:g}")
     return value
 
 

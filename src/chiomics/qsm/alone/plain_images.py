@@ -18,6 +18,7 @@ from chiomics.core.images import b0_direction, load_voxels, scanner_affine, voxe
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import read_mask
 from chiomics.core.space.volume import Volume
+from chiomics.core.units import MAX_FIELD_STRENGTH
 from chiomics.qsm.echo_inputs import LATEST_ECHO
 
 ENDINGS = (".nii.gz", ".nii")
@@ -97,6 +98,12 @@ def read_parameters(path: str | Path | None, given: Acquisition) -> Acquisition:
             found=str(error),
             expected="numbers in TE, B0, B0_dir, voxel_size",
         ) from error
+    strength = read["field_strength"]
+    if strength is not None and not 0 < strength <= MAX_FIELD_STRENGTH:
+        raise InputError(
+            "B0 is not a field strength in T", file=path, found=f"{strength:g}",
+            expected=f"a number above 0, at most {MAX_FIELD_STRENGTH:g}",
+        )  # fmt: skip
     said = {name: value for name, value in vars(given).items() if value is not None}
     return Acquisition(**(read | said))
 
@@ -138,7 +145,9 @@ def find_geometry(path: str | Path, affine: np.ndarray, acquisition: Acquisition
     length = float(np.linalg.norm(direction))
     if direction.shape != (3,) or not np.isfinite(length) or length < 1e-6:
         raise InputError(
-            "the direction of B0 is no direction", found=str(list(direction)), expected="three numbers in voxel axes"
+            "the direction of B0 is no direction",
+            found=" ".join(f"{part:g}" for part in np.atleast_1d(direction)),
+            expected="three numbers in voxel axes, not all 0",
         )
     return Geometry(affine, size, direction / length)
 
@@ -245,12 +254,6 @@ def check_ppm(field: np.ndarray, mask: np.ndarray, *, what: str, file: str | Pat
         f"the {what} is not in ppm", file=file, found=f"a robust SD of {spread:.3g} inside the mask",
         expected=f"ppm of B0, a robust SD of {low:g} to {high:g} ({hint})",
     )  # fmt: skip
-
-
-def check_output(path: Path | None) -> None:
-    """Stop where the name of an image to write does not end as NIfTI does."""
-    if path is not None and not path.name.endswith(ENDINGS):
-        raise InputError("the output's name", found=str(path), expected="a name that ends in .nii.gz or .nii")
 
 
 def sidecar_path(image: str | Path) -> Path:

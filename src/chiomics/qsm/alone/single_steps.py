@@ -186,6 +186,18 @@ def run_chain(arguments: argparse.Namespace, begin: Begin) -> None:
     _invert(arguments, field, inside, weight, magnitude, fluid, geometry, info, begin, inversion)
 
 
+def check_inversion(arguments: argparse.Namespace) -> None:
+    """Stop where a parameter of the inversion is unknown or of another type, before the work that leads to it.
+
+    Raises
+    ------
+    SettingError
+        With the parameter.
+    """
+    name = arguments.inversion or OF_PRESET[arguments.preset][0]
+    complete_parameters(name, dict(arguments.set or []))
+
+
 def _invert(
     arguments: argparse.Namespace,
     field: np.ndarray,
