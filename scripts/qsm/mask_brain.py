@@ -1,5 +1,7 @@
 """Brain mask of one run: found on the magnitude, or the user's own."""
 
+from pathlib import Path
+
 from chiomics.core.logs import start_log
 from chiomics.index import remembered_failure
 from chiomics.qsm.echo_files import EchoFiles
@@ -15,6 +17,8 @@ with remembered_failure(session=session, inputs=raw, **snakemake.params.on_failu
         files,
         given_mask=next(iter(snakemake.input.given_mask), None),
         method=snakemake.params.method,
+        volumes=snakemake.params.volumes,
+        picture=str(Path(snakemake.params.on_failure["failed_dir"], f"{session}_qsm.png")),
         mask=snakemake.output.brain_mask,
         sidecar=snakemake.output.brain_sidecar,
     )

@@ -30,8 +30,9 @@ with (
     total_sidecar = str(Path(folder, "total.json"))
     given_mask = next(iter(snakemake.input.given_mask), None)
     steps.mask_brain(
-        files, given_mask=given_mask, method=settings["brain_mask"], mask=output.brain_mask,
-        sidecar=output.brain_sidecar,
+        files, given_mask=given_mask, method=settings["brain_mask"], volumes=settings["brain_volume"],
+        mask=output.brain_mask, sidecar=output.brain_sidecar,
+        picture=str(Path(snakemake.params.on_failure["failed_dir"], f"{session}_qsm.png")),
     )  # fmt: skip
     steps.unwrap_phase(
         files, mask=output.brain_mask, echo_sets=echo_sets, settings=settings, **total, r2star=r2star,

@@ -38,6 +38,7 @@ def test_sessions_runs_and_echoes_of_some(tmp_path):
     others = {row["session"]: row["reason"] for row in every if row["status"] == "excluded"}
     assert list(others) == ["sub-03_ses-2", "sub-10"]
     assert all(reason.startswith("no input for a χ map; found T1w; expected part-mag") for reason in others.values())
+    assert all("a FLAIR of this session: with T1w and FLAIR anatomy" in reason for reason in others.values())
 
 
 def test_a_row_for_every_session_of_the_folder(tmp_path):

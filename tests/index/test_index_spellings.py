@@ -188,6 +188,17 @@ def test_sidecar_in_latin_1(tmp_path):
     assert row["warnings"] == ["MEGRE.json: not in UTF-8, read as Latin-1"]
 
 
+def test_many_sidecars_in_latin_1_are_said_once(tmp_path):
+    text = '{{"EchoTime": {}, "MagneticFieldStrength": 3, "InstitutionName": "Universität"}}'
+    stem = "sub-01/anat/sub-01_echo-{}_part-{}_MEGRE.{}"
+    spec = {stem.format(echo, part, "nii.gz"): {} for echo in (1, 2) for part in ("mag", "phase")}
+    for echo in (1, 2):
+        for part in ("mag", "phase"):
+            spec[stem.format(echo, part, "json")] = text.format(0.005 * echo).encode("latin-1")
+    row = only_row(tmp_path, spec)
+    assert [warning.partition(": ")[2] for warning in row["warnings"]] == ["not in UTF-8, read as Latin-1, as 3 more"]
+
+
 def test_fewest_slices_is_a_setting(tmp_path):
     thin = {MEGRE: {**GRE, "shape": (24, 22, 12)}}
     (row,) = index_bids(make_bids_tree(tmp_path, thin))

@@ -13,7 +13,8 @@ from chiomics.core.errors import InputError
 from chiomics.core.files import read_sidecar
 from chiomics.core.images import read_image, write_image
 from chiomics.qsm.echo_files import EchoFiles
-from chiomics.qsm.masks.brain_mask import brain_mask, is_bare
+from chiomics.qsm.masks.brain_mask import brain_mask
+from chiomics.qsm.masks.find_brain import find_brain
 from chiomics.qsm.masks.reliable_mask import fill_small_holes, phase_quality, reliable_mask
 from chiomics.qsm.steps import mask_brain
 from tests.qsm.heads import VOXEL_SIZE, Head
@@ -52,9 +53,11 @@ def test_real_head_gives_a_brain_of_plausible_size(shared_data) -> None:
 
 def test_noise_is_no_brain() -> None:
     noise = np.hypot(RNG.standard_normal((20, 20, 20)), RNG.standard_normal((20, 20, 20)))
+    with pytest.raises(InputError, match="the magnitude is noise"):
+        brain_mask(noise, voxel_size=SIZE)
     noise[:, :, 10:] *= 0.01
     with pytest.raises(InputError, match="no brain of a plausible size"):
-        brain_mask(noise, voxel_size=SIZE)
+        find_brain(noise, np.diag([*SIZE, 1.0]))
 
 
 def test_unreliable_edge_is_left_out_and_veins_stay() -> None:
@@ -89,17 +92,6 @@ def test_phase_quality_is_high_where_the_phase_is_linear() -> None:
     quality = phase_quality(noisy.astype(np.float32))
     assert quality[50:].min() > 0.99
     assert quality[31:39].mean() < 0.4
-
-
-def test_a_bottle_is_no_head_and_a_head_is_one():
-    grid = 2.0 * np.indices((80, 80, 80)) - 80
-    radius = np.sqrt((grid**2).sum(axis=0))
-    noise = 0.01 * np.abs(np.random.default_rng(0).standard_normal(radius.shape))
-    bottle = radius < 60
-    assert is_bare(bottle + noise, bottle)
-    head = (radius < 60) | ((radius > 66) & (radius < 72))  # brain, dark skull, scalp
-    assert not is_bare(head + noise, bottle)
-    assert not is_bare(bottle * (1 + noise), bottle)  # stripped: background of zeros
 
 
 def test_a_given_mask_in_which_nothing_was_drawn_is_passed_over_with_a_word(tmp_path) -> None:

@@ -138,7 +138,8 @@ if config["anatomy"]["brain_volume"] is None:
 ON_FAILURE = {
     "failed_dir": "results/qc/failed",
     "settings": {
-        key: config["qsm"][key] for key in ("brain_mask", "preset", "phase", "phase_scale", "phase_sign", "bipolar")
+        key: config["qsm"][key]
+        for key in ("brain_mask", "brain_volume", "preset", "phase", "phase_scale", "phase_sign", "bipolar")
     },
 }
 # What the anatomy stage reads for a session: neither the cohort's atlas of χ nor where atlases are kept.

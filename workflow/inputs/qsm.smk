@@ -11,6 +11,7 @@ QSM_FIGURE = "results/qc/{folder}/{subject}{run}_qsm.png"
 QSM_RULES = ("reconstruct_qsm", "mask_brain", "unwrap_phase", "remove_background", "invert_dipole", "plot_qsm")
 QSM_SETTINGS = (
     "brain_mask",
+    "brain_volume",
     "preset",
     "phase",
     "bipolar",

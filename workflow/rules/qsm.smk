@@ -35,6 +35,7 @@ if any(map(finds_brain_alone, SESSIONS.values())):
             gre=gre_parameters,
             on_failure=ANATOMY_ON_FAILURE,
             method=config["qsm"]["brain_mask"],
+            volumes=config["qsm"]["brain_volume"],
         script:
             "../../scripts/qsm/mask_brain.py"
 
@@ -97,6 +98,7 @@ for group, sets, r2star, one_job in qsm_groups():
                 gre=gre_parameters,
                 on_failure=ON_FAILURE,
                 method=config["qsm"]["brain_mask"],
+                volumes=config["qsm"]["brain_volume"],
             script:
                 "../../scripts/qsm/mask_brain.py"
 

@@ -29,6 +29,7 @@ SHARED = ("core/images.py", "core/space")
 #: What else gives a stage its numbers.
 ALSO = {
     "phantom": ("core/priors",),
+    "qsm": ("core/priors",),
     "anatomy": ("core/priors",),
     "robustness": ("core/scores",),
     "diagnosis": ("core/scores",),

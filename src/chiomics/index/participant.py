@@ -32,7 +32,7 @@ from chiomics.index.names import (
 )
 from chiomics.index.sidecars import ENCODING, Sidecars
 from chiomics.index.sight import describe_session
-from chiomics.index.structural import choose_structural
+from chiomics.index.structural import KINDS, choose_structural
 from chiomics.index.unused import unused_folders, unused_masks, unused_structural
 
 
@@ -160,6 +160,10 @@ class _Indexer:
         serves = ""
         if self.facts_of is None and self._fill_structural(row):
             serves = "serves anatomy alone, with tissue and lesions on the T1w's grid; "
+        kinds = {KINDS.get(file.suffix.lower()) for file in files} & set(STRUCTURAL)
+        if not serves and len(kinds) == 1:
+            missing = next(iter(set(STRUCTURAL) - kinds))
+            expected += f"; or a {missing} of this session: with T1w and FLAIR anatomy makes tissue and lesions"
         exclude(row, f"{NO_INPUT}; found {found}; {serves}expected {expected}")
         if serves:
             row["status"] = STRUCTURAL_ALONE
@@ -249,7 +253,8 @@ class _Indexer:
                 facts = check_gre(gre, self.sidecars.read, self._header, self.minimum_slices)
                 row["n_echoes"] = max(row["n_echoes"], len(facts.echo_times))
                 fields = map(self.sidecars.read, gre.files)
-                row["warnings"] += [entry[ENCODING] for entry in fields if ENCODING in entry]
+                said = sorted({entry[ENCODING] for entry in fields if ENCODING in entry})
+                row["warnings"] += [f"{said[0]}, as {len(said) - 1} more" if len(said) > 1 else said[0]] if said else []
         for column in ("echo_times", "field_strength", "shape", "voxel_size", "manufacturer"):
             row[column] = getattr(facts, column)
         row["warnings"] += facts.warnings

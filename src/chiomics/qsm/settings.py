@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, get_args
 
+from chiomics.core.errors import SettingError
 from chiomics.core.settings import Given, Keys, Limits, Size, check_key
 
 Inversion = Literal["ilsqr", "star", "tv", "medi", "l1", "tkd", "l2"]
@@ -39,6 +40,7 @@ class QsmSettings:
     """The section ``qsm``."""
 
     brain_mask: Literal["template", "intensity"] = "template"
+    brain_volume: tuple[Positive, Positive] = (0.9, 2.5)
     preset: Literal["default", "published"] = "default"
     phase_scale: Literal[
         "auto", "radians", "radians 0..2pi", "degrees", "degrees 0..360", "integers 0..4095", "integers -4096..4095",
@@ -67,8 +69,11 @@ def check_settings(section: Mapping[str, Any]) -> None:
     Raises
     ------
     SettingError
-        For a parameter that its inversion does not have, or of another type.
+        For a parameter that its inversion does not have, or of another type, and volumes in the wrong order.
     """
+    volumes = section["brain_volume"]
+    if volumes[0] >= volumes[1]:
+        raise SettingError("qsm.brain_volume", found=str(volumes), expected="[least, most] in litres")
     for name, parameters in section["parameters"].items():
         check_key(name, get_args(Inversion), where="qsm.parameters")
         if parameters:

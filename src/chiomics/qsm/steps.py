@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -21,8 +22,7 @@ from chiomics.core.stage_versions import stage_version
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles
 from chiomics.qsm.inversions.invert import complete_parameters, invert
-from chiomics.qsm.masks.brain_mask import brain_mask, is_bare
-from chiomics.qsm.masks.template_mask import mend_by_template
+from chiomics.qsm.masks.find_brain import VOLUMES, check_given_mask, find_brain
 from chiomics.qsm.phase.field_noise import field_noise
 from chiomics.qsm.phase.phase_sign import WRONG_BELOW, check_phase_sign
 from chiomics.qsm.qc_figure import write_qc_figure
@@ -33,7 +33,16 @@ from chiomics.qsm.reference import csf_mask, csf_r2star, find_reference
 log = logging.getLogger(__name__)
 
 
-def mask_brain(files: EchoFiles, *, given_mask: str | None, method: str, mask: str, sidecar: str) -> None:
+def mask_brain(
+    files: EchoFiles,
+    *,
+    given_mask: str | None,
+    method: str,
+    mask: str,
+    sidecar: str,
+    volumes: tuple[float, float] = VOLUMES,
+    picture: str | None = None,
+) -> None:
     """Write the brain mask: the user's, or one found on the magnitude.
 
     Parameters
@@ -46,6 +55,10 @@ def mask_brain(files: EchoFiles, *, given_mask: str | None, method: str, mask: s
         Whether a mask found by intensity is mended by a template.
     mask, sidecar : str
         Paths to write.
+    volumes : tuple of float
+        Minimum and maximum litres of a brain that is found.
+    picture : str, optional
+        PNG to write where what was found is refused.
 
     Raises
     ------
@@ -62,22 +75,23 @@ def mask_brain(files: EchoFiles, *, given_mask: str | None, method: str, mask: s
             notes["BrainMaskRefused"] = f"{path_in_dataset(given_mask)} is empty; the brain is found on the magnitude"
             log.warning("the brain mask %s", notes["BrainMaskRefused"])
     if drawn is None:
-        brain, source = brain_mask(magnitude, voxel_size=voxel_size(affine)), "intensity"
-        if method == "template" and not brain.all():
-            brain, fits = mend_by_template(brain, affine)
-            source = "intensity, mended by a template" if fits else "intensity, the template did not fit"
-        if is_bare(magnitude, brain):
-            source += "; not a head: nothing but air around it"
-            log.warning("the brain mask: %s; a bottle? No reference and no region of it can be trusted", source)
+        found = find_brain(magnitude, affine, method=method, volumes=volumes, picture=picture)
+        brain, source = found.mask, found.source
+        notes |= {"BrainMaskWarning": "; ".join(found.doubts)} if found.doubts else {}
+        for doubt in found.doubts:
+            log.warning("brain mask from %s: %s", source, doubt)
     else:
         source = path_in_dataset(given_mask)
         brain, notes = drawn.volume.voxels, {key: value for key, value in drawn.notes.items() if key != "File"}
         check_same_grid(Volume(magnitude[0], affine), drawn.volume, file=given_mask, what="brain mask and echoes")
+        check_given_mask(brain, magnitude, affine, file=given_mask)
+    if picture is not None:
+        Path(picture).unlink(missing_ok=True)  # of an earlier run that ended here
     log.info("brain mask from %s: %d voxels, %.1f %% of the image", source, brain.sum(), 100 * brain.mean())
     write_image(mask, brain, affine)
-    found = {"BrainMaskSource": source, "BrainMaskMethod": method, "BrainVoxels": int(brain.sum()), **notes}
-    found["Sources"] = source_uris([*(files.magnitude or files.real + files.imaginary), given_mask])
-    write_sidecar(sidecar, {"Description": "Brain on the gradient echo", "Type": "Brain"} | found | _made_by())
+    said = {"BrainMaskSource": source, "BrainMaskMethod": method, "BrainVoxels": int(brain.sum()), **notes}
+    said["Sources"] = source_uris([*(files.magnitude or files.real + files.imaginary), given_mask])
+    write_sidecar(sidecar, {"Description": "Brain on the gradient echo", "Type": "Brain"} | said | _made_by())
 
 
 def unwrap_phase(
@@ -371,6 +385,7 @@ def draw_maps(
             "\nthe phase sign is probably wrong" if wrong else "\nno veins and iron tell the sign: is this a brain?"
         )
     doubts += "\nthe given brain mask is empty and not used" if info.get("BrainMaskRefused") else ""
+    doubts += f"\nbrain mask: {info['BrainMaskWarning']}" if info.get("BrainMaskWarning") else ""
     doubts += "\nan echo time seems wrong" if info.get("EchoTimeWarning") else ""
     if info.get("QualityWarning"):
         doubts += f"\n{100 * info['UnreliableShare']:.0f} % of the voxels have no reliable field"

@@ -11,8 +11,8 @@ import numpy as np
 from chiomics.anatomy.registration.ants import Chain, resample
 from chiomics.anatomy.registration.brain_extraction import BrainExtraction
 from chiomics.anatomy.registration.quality import RegistrationQuality, assess
-from chiomics.anatomy.session.failure_figure import draw_failure
 from chiomics.core.errors import InputError
+from chiomics.core.space.failure_figure import draw_failure
 from chiomics.core.space.grids import coarsen
 from chiomics.core.space.volume import Volume
 

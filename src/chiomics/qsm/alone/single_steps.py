@@ -6,6 +6,7 @@ They are those of the workflow (`chiomics.qsm.chain`, `chiomics.qsm.inversions`)
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,11 +22,12 @@ from chiomics.qsm.alone import plain_images as plain
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import Echoes, EchoFiles
 from chiomics.qsm.inversions.invert import complete_parameters, invert
-from chiomics.qsm.masks.brain_mask import brain_mask
-from chiomics.qsm.masks.template_mask import mend_by_template
+from chiomics.qsm.masks.find_brain import find_brain
 from chiomics.qsm.phase.field_noise import field_noise
 from chiomics.qsm.r2star import fit_r2star
 from chiomics.qsm.reference import csf_mask, find_reference
+
+log = logging.getLogger(__name__)
 
 #: Says that a step begins.
 Begin = Callable[[str], None]
@@ -152,8 +154,11 @@ def run_chain(arguments: argparse.Namespace, begin: Begin) -> None:
     echoes, geometry = _read_echoes(arguments)
     begin("mask")
     if arguments.mask is None:
-        mask = brain_mask(echoes.magnitude, voxel_size=geometry.voxel_size)
-        mask = mask if mask.all() else mend_by_template(mask, echoes.affine)[0]
+        found = find_brain(echoes.magnitude, echoes.affine)
+        mask = found.mask
+        log.info("brain mask from %s", found.source)
+        for doubt in found.doubts:
+            log.warning("brain mask: %s", doubt)
     else:
         mask = plain.read_mask_like(arguments.mask, Volume(echoes.magnitude[0], echoes.affine))
     begin("unwrap and fit")

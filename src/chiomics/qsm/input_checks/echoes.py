@@ -14,6 +14,8 @@ from chiomics.qsm.phase.bipolar import sum_blocks
 #: Share of the bright voxels that may hold one and the same value, or the value of another echo. On clean heads it is
 #: below .02 with 4096 grey levels, and below .2 for magnitudes of eight bits.
 MAX_SHARE = 0.5
+#: Share of the voxels below the largest value from which on these alone tell copies.
+MIN_WHOLE = 0.1
 #: Negative magnitude in units of the bright level (99th percentile) that interpolation may leave.
 MIN_MAGNITUDE = -0.1
 #: Share of the brightest 2 % of the range that may lie at its very end before the image counts as cut off there.
@@ -209,7 +211,10 @@ def _refuse_copies(volumes: np.ndarray, bright: np.ndarray, name: str, files: Se
     values = volumes[:, bright] if bright.any() else volumes.reshape(len(volumes), -1)
     for one, other in combinations(range(len(volumes)), 2):
         for sign in (1, -1) if name == "phase" else (1,):
-            share = float(np.mean(values[one] == sign * values[other]))
+            equal = values[one] == sign * values[other]
+            # Bright tissue that was cut off at the end of the range is equal in two echoes that are none the less two.
+            whole = values[one] < values[one].max() if name == "magnitude" else np.ones(len(equal), bool)
+            share = float(np.mean(equal[whole] if np.mean(whole) > MIN_WHOLE else equal))
             if share > MAX_SHARE:
                 raise InputError(
                     f"the {name} of echo {other + 1} is a copy of echo {one + 1}" + (", sign turned" * (sign < 0)),

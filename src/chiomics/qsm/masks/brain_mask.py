@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from chiomics.core.errors import InputError
+from chiomics.qsm.masks.surroundings import air, is_noise, largest_piece
 
 #: Smoothing of the magnitude before the threshold, and of the bias estimate, standard deviations in mm.
 SMOOTHING, BIAS_SMOOTHING = 1.5, 15.0
@@ -22,14 +23,8 @@ SMOOTHING, BIAS_SMOOTHING = 1.5, 15.0
 OPENING = 7.0
 #: Radius of the closing that bridges sulci and vessels, in mm.
 CLOSING = 5.0
-#: Tissue is brighter than this share of the bright level; below it lie air, bone and noise.
-AIR_LEVEL = 0.2
-#: An image with less than this share of dark voxels has no background.
-MIN_BACKGROUND = 0.03
 #: The threshold is at most this share of the local mean: Otsu's may fall between grey and white matter.
 MAX_THRESHOLD = 0.65
-#: A head has at least this share of its signal outside the brain; a background of zeros means that it was stripped.
-MIN_AROUND, STRIPPED_ZEROS = 0.03, 0.3
 #: Finer images are averaged over blocks of at most this edge in mm, since the steps are all wider.
 WORKING_EDGE = 2.0
 
@@ -56,53 +51,28 @@ def brain_mask(magnitude: np.ndarray, *, voxel_size: Sequence[float], opening: f
     Raises
     ------
     InputError
-        Where no brain of a plausible size is found.
+        Where the magnitude is noise.
     """
     size = np.asarray(voxel_size, float)
     factors = np.maximum(1, np.floor(WORKING_EDGE / size + 1e-6)).astype(int)
-    brain = _find_brain(_block_means(_combined(magnitude), factors), size * factors, opening)
+    signal = combined(magnitude)
+    if is_noise(signal):
+        raise InputError("the magnitude is noise", found="neighbouring voxels that have nothing in common")
+    brain = _find_brain(block_means(signal, factors), size * factors, opening)
     shape = magnitude.shape[-3:]
     if (factors > 1).any():
-        brain = _enlarge(brain, factors, shape)
+        brain = enlarge(brain, factors, shape)
     litres = brain.sum() * size.prod() * 1e-6
     log.info("brain mask: %d voxels, %.2f l, %.1f %% of the image", brain.sum(), litres, 100 * brain.mean())
-    if not brain.all() and not 0.1 < litres < 3.0:
-        raise InputError(
-            "no brain of a plausible size in the magnitude; give a brain mask",
-            found=f"{litres:.2f} l",
-            expected="0.1 to 3 l",
-        )
     return brain
 
 
-def is_bare(magnitude: np.ndarray, brain: np.ndarray) -> bool:
-    """Tell whether there is nothing but air around what was found: a bottle, no head, which has scalp, face and neck.
-
-    Parameters
-    ----------
-    magnitude : ndarray, shape (e, x, y, z) or (x, y, z)
-        Magnitude of the echoes, any unit.
-    brain : ndarray of bool, shape (x, y, z)
-        What `brain_mask` found.
-
-    Returns
-    -------
-    bool
-        False where the image holds nothing else at all (a crop), or its background was set to 0 (a stripped head).
-    """
-    signal = _combined(magnitude)
-    if brain.all() or np.mean(signal == 0) > STRIPPED_ZEROS:
-        return False
-    tissue = signal > AIR_LEVEL * np.percentile(signal, 98)
-    return bool((tissue & ~brain).sum() < MIN_AROUND * max(tissue.sum(), 1))
-
-
-def _combined(magnitude: np.ndarray) -> np.ndarray:
+def combined(magnitude: np.ndarray) -> np.ndarray:
     """Root of the sum of the squares of the echoes."""
     return np.sqrt(sum(np.square(echo, dtype=np.float32) for echo in magnitude.reshape(-1, *magnitude.shape[-3:])))
 
 
-def _block_means(volume: np.ndarray, factors: np.ndarray) -> np.ndarray:
+def block_means(volume: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Average over blocks of voxels; the last blocks may be cut."""
     for axis, factor in enumerate(factors):
         starts = np.arange(0, volume.shape[axis], factor)
@@ -111,7 +81,7 @@ def _block_means(volume: np.ndarray, factors: np.ndarray) -> np.ndarray:
     return volume
 
 
-def _enlarge(mask: np.ndarray, factors: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def enlarge(mask: np.ndarray, factors: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Interpolate a mask of blocks to the voxels and cut at one half."""
     smooth = mask.astype(np.float32)
     for axis, factor in enumerate(factors):
@@ -126,13 +96,14 @@ def _enlarge(mask: np.ndarray, factors: np.ndarray, shape: tuple[int, ...]) -> n
 def _find_brain(signal: np.ndarray, size: np.ndarray, opening: float) -> np.ndarray:
     """Threshold, open, keep the largest piece, grow back, close."""
     signal = ndimage.gaussian_filter(signal, SMOOTHING / size, mode="nearest")
-    bright = np.percentile(signal[signal > signal.mean()], 90)
-    if np.mean(signal < AIR_LEVEL * bright) < MIN_BACKGROUND:
+    level, noise, _ = air(signal)
+    if level is None:
         log.info("brain mask: the image has no background and is taken whole")
         return np.ones(signal.shape, bool)
-    flat = _flatten(signal, size, AIR_LEVEL * bright)
-    tissue = flat > min(_otsu(flat[signal > 0.05 * bright]), MAX_THRESHOLD)
-    core = _largest_piece(_erode(tissue, size, opening))
+    flat = _flatten(signal, size, level)
+    # Far from tissue nothing but the floor of the local mean flattens, and noise would pass for tissue there.
+    tissue = (flat > min(_otsu(flat[signal > 0.25 * level]), MAX_THRESHOLD)) & (signal > noise)
+    core = largest_piece(_erode(tissue, size, opening))
     brain = tissue & _dilate(core, size, opening + 1.0)
     brain = _erode(_dilate(brain, size, CLOSING), size, CLOSING)
     return _fill_holes(brain)
@@ -166,14 +137,6 @@ def _erode(mask: np.ndarray, size: np.ndarray, radius: float) -> np.ndarray:
 
 def _dilate(mask: np.ndarray, size: np.ndarray, radius: float) -> np.ndarray:
     return ndimage.distance_transform_edt(~mask, sampling=size) <= radius if mask.any() else mask
-
-
-def _largest_piece(mask: np.ndarray) -> np.ndarray:
-    """Return the largest connected piece."""
-    pieces, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    return pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:])
 
 
 def _fill_holes(mask: np.ndarray) -> np.ndarray:

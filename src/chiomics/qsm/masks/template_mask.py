@@ -24,13 +24,15 @@ LOWEST = -20.0
 #: The template may miss this much of a brain, and it may hold this much that is not brain, in mm.
 OUTER_MARGIN, INNER_MARGIN = 6.0, 8.0
 #: A registration counts where the masks overlap by this Dice coefficient, and no axis is scaled by more than the range:
-#: adult heads differ by some 15 %.
-MIN_DICE, SCALES = 0.9, (0.75, 1.35)
+#: adult heads differ by some 15 %. Smaller brains than `MIN_LITRES` litres widen the range.
+MIN_DICE, SCALES, MIN_LITRES = 0.9, (0.75, 1.35), 0.9
 
 log = logging.getLogger(__name__)
 
 
-def mend_by_template(mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, bool]:
+def mend_by_template(
+    mask: np.ndarray, affine: np.ndarray, *, min_litres: float = MIN_LITRES
+) -> tuple[np.ndarray, bool]:
     """Limit a brain mask to what the template's brain allows, and fill what it demands.
 
     Parameters
@@ -39,6 +41,8 @@ def mend_by_template(mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, 
         Brain by intensity.
     affine : ndarray, shape (4, 4)
         Voxel to world coordinates in mm.
+    min_litres : float
+        Litres of the smallest brain that may be found.
 
     Returns
     -------
@@ -79,7 +83,8 @@ def mend_by_template(mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, 
         scales = np.linalg.svd(ants.read_transform(path[0]).parameters[:9].reshape(3, 3), compute_uv=False)
     overlap = 2 * (expected & mask & above).sum() / max((expected & above).sum() + (mask & above).sum(), 1)
     log.info("template brain: overlap %.3f, scales %s", overlap, np.round(scales, 2).tolist())
-    if overlap < MIN_DICE or not SCALES[0] <= scales.min() <= scales.max() <= SCALES[1]:
+    largest_scale = SCALES[1] * max(1.0, np.cbrt(MIN_LITRES / min_litres))
+    if overlap < MIN_DICE or not SCALES[0] <= scales.min() <= scales.max() <= largest_scale:
         log.warning("the template does not fit the brain mask, which stays as the intensity gave it")
         return mask, False
     size = voxel_size(affine)
