@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from chiomics.index import index_bids
@@ -55,3 +56,28 @@ def test_of_two_series_the_one_that_can_be_used_is(tmp_path):
     row = index_one(tmp_path)
     assert row["bvec"] == "sub-01/dwi/sub-01_run-2_dwi.bvec"
     assert "the DWI is not used" in row["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "words"),
+    [
+        (
+            f"{STEM}.bval",
+            "0 1000",
+            ("bval: the gradient table does not fit", "found 2 numbers", "expected 3 for the 3"),
+        ),
+        (f"{STEM}.bvec", "0 1\n0 0\n0 0", ("bvec: the gradient table does not fit", "found 6 numbers", "expected 9")),
+        (STEM, {"shape": (24, 22, 20)}, ("bval: the gradient table does not fit", "expected 1 for the 1 volumes")),
+        (
+            STEM,
+            {"shape": (24, 22, 20, 3), "dtype": np.complex64},
+            ("dwi.nii.gz: the voxels are complex", "datatype 32"),
+        ),
+    ],
+)
+def test_a_series_that_contradicts_its_tables_is_named_before_any_job(tmp_path, path, content, words):
+    row = index_one(make_bids_tree(tmp_path, multi_echo() | SERIES | {path: content}))
+    assert (row["status"], row["dwi"]) == ("included", "")
+    (said,) = row["warnings"]
+    for word in words:
+        assert word in said

@@ -30,6 +30,8 @@ NAMED = {  # what the warning says beside the path
     MASKS.format("label-lesion_mask (1).nii.gz"): "a lesion mask is called",
     "derivatives/own/sub-01/anat/lesion mask.nii.gz": "a lesion mask is called",
     "derivatives/lst/sub-01/anat/ples_lpa_mFLAIR.nii": "a lesion mask is called",
+    "derivatives/own/sub-01/anat/ROI1.nii.gz": "a lesion mask is called",
+    "sub-01/anat/tumor.nii.gz": "a lesion mask is called",
     MASKS.format("label-lesion_mask.nrrd"): ".nrrd is not read: save it as NIfTI",
     "derivatives/own/sub-01/anat/Segmentation.seg.nrrd": ".nrrd is not read: save it as NIfTI",
     MASKS.format("label-lesion_mask.nii.gz.gz"): "looks like a mask and is not used",
@@ -107,3 +109,30 @@ def test_what_pipelines_write_beside_masks_of_lesions_is_no_matter(tmp_path):
     assert row["tissue_labels"] == MASKS.format("desc-aseg_dseg.nii.gz")
     assert row["T1w_mask"] == MASKS.format("desc-brain_mask.nii.gz")
     assert [text.partition(":")[0] for text in row["warnings"]] == [MASKS.format("desc-aparcaseg_dseg.nii.gz")]
+
+
+@pytest.mark.parametrize("participant", ["sub-WMH01", "sub-lesion1", "sub-mask"])
+def test_a_participants_own_name_makes_no_image_a_mask(tmp_path, participant):
+    """Studies of white matter hyperintensities call their participants so: their T1w is no lost mask."""
+    spec = multi_echo() | {ANAT.format("{T1w,FLAIR}"): FINE}
+    spec = {path.replace("sub-01", participant): content for path, content in spec.items()}
+    put_file(tmp_path, f"sourcedata/{participant}/anat/{participant}_T1w.nii.gz")
+    (row,) = index_bids(make_bids_tree(tmp_path, spec))
+    assert row["T1w"]
+    assert row["warnings"] == []
+
+
+@pytest.mark.parametrize("participant", ["sub-brain01", "sub-headache2"])
+def test_a_participants_own_name_hides_no_lost_mask(tmp_path, participant):
+    path = f"derivatives/own/{participant}/anat/{participant}_desc-manual_mask.nii.gz"
+    put_file(tmp_path, path)
+    spec = {name.replace("sub-01", participant): content for name, content in multi_echo().items()}
+    (row,) = index_bids(make_bids_tree(tmp_path, spec))
+    assert any(said.startswith(f"{path}: looks like a mask and is not used") for said in row["warnings"])
+
+
+def test_a_mask_in_the_space_of_the_gradient_echo_lies_on_the_voxels_of_a_map_of_chi(tmp_path):
+    """Where the user's own map stands for the gradient echo, space-GRE names its grid."""
+    chi, mask = MASKS.format("Chimap.nii.gz"), MASKS.format("space-GRE_label-lesion_mask.nii.gz")
+    (row,) = index_bids(make_bids_tree(tmp_path, {chi: FINE, mask: FINE, ANAT.format("T1w"): FINE}))
+    assert (row["input_kind"], row["lesion_mask"]) == ("chi_map", mask)

@@ -70,7 +70,7 @@ def structural_images(row):
 
 def structural_files(wildcards):
     """Return the images that a session's anatomy is read from, by kind; none where it has none."""
-    columns = ("T1w", "FLAIR", "T1w_mask", "lesion_mask", "lesion_labels", "tissue_labels")
+    columns = ("T1w", "FLAIR", "T1w_mask", "lesion_mask", "lesion_labels", "tissue_labels", "dwi", "bval")
     gre = {part: inputs_of(wildcards, part) for part in ("magnitude", "real", "imaginary")}
     return gre | {column: inputs_of(wildcards, column) for column in columns}
 
@@ -110,9 +110,9 @@ def reference_chi(wildcards):
     return chi_maps(wildcards)[:1]
 
 
-def diffusion_files(wildcards):
-    """Return a session's diffusion images and gradients."""
-    return {column: inputs_of(wildcards, column) for column in ("dwi", "bval", "bvec")}
+def gradient_directions(wildcards):
+    """Return the gradient directions of a session's diffusion images."""
+    return inputs_of(wildcards, "bvec")
 
 
 def atlas_cache(wildcards, input):

@@ -126,8 +126,8 @@ for group, one_job, tracing, images in anatomy_groups():
                     f"trace_tracts{group}"
                 input:
                     unpack(structural_files),
-                    unpack(diffusion_files),
                     segmentation=SEGMENTATION,
+                    bvec=gradient_directions,
                     atlas=atlas_folders()["tracts"],
                 output:
                     traced=directory(TRACED),

@@ -16,13 +16,14 @@ from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import VOLUMES, read_mask
 from chiomics.core.space.volume import Volume
 
-#: What the folder of a segmentation holds, on the grid of the anatomical image but for FLAIR and lesions, which stay on
-#: the grid that they were taken or drawn on.
+#: What the folder of a segmentation holds, on the grid of the anatomical image but for FLAIR, DWI (its mean without
+#: weighting) and lesions, which stay on the grid that they were taken or drawn on.
 ANATOMY, BRAIN, FLAIR = "anatomy.nii.gz", "brain_mask.nii.gz", "FLAIR.nii.gz"
 TISSUE, PROBABILITY, LESIONS = "tissue.nii.gz", "lesion_probability.nii.gz", "lesions.nii.gz"
-LABELS, SEARCHED = "labels.nii.gz", "lesions_searched.nii.gz"
-#: Its chains: from the anatomical image to the GRE and to the template, from the FLAIR to the anatomical image.
+LABELS, SEARCHED, DWI = "labels.nii.gz", "lesions_searched.nii.gz", "DWI.nii.gz"
+#: Its chains: from the anatomical image to the GRE and to the template, from FLAIR and DWI to the anatomical image.
 TO_GRE, TO_TEMPLATE, FLAIR_TO_ANATOMY = "to_GRE", "to_template", "FLAIR_to_anatomy"
+DWI_TO_ANATOMY = "DWI_to_anatomy"
 GRE_TO_TEMPLATE, LESIONS_TO_GRE = "GRE_to_template", "lesions_to_GRE"
 SIDECAR = "segmentation.json"
 
@@ -48,6 +49,8 @@ class SessionFiles:
         Brain on the T1w.
     lesion_mask, lesion_labels, tissue_labels : Path, optional
         The user's own, on the grid of the GRE, the T1w or the FLAIR.
+    dwi, bval : Path, optional
+        Diffusion series and its b values, of which this stage asks how much of the brain they saw.
     """
 
     magnitude: tuple[Path, ...] = ()
@@ -63,6 +66,8 @@ class SessionFiles:
     lesion_mask: Path | None = None
     lesion_labels: Path | None = None
     tissue_labels: Path | None = None
+    dwi: Path | None = None
+    bval: Path | None = None
 
     @classmethod
     def from_lists(cls, files: Mapping[str, str | Sequence[str]]) -> SessionFiles:
@@ -83,6 +88,7 @@ class SessionFiles:
     def raw(self) -> list[Path]:
         """The files of the user, not those of other stages."""
         own = [self.T1w, self.FLAIR, self.T1w_mask, self.lesion_mask, self.lesion_labels, self.tissue_labels]
+        own += [self.dwi, self.bval]
         return [*self.magnitude, *self.real, *self.imaginary, *(path for path in own if path)]
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -59,13 +60,19 @@ def read_image(path: str | Path, *, dtype: type = np.float32) -> tuple[np.ndarra
     return voxels.astype(dtype, copy=False), affine
 
 
-def load_voxels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+def load_voxels(
+    path: str | Path, *, volumes: Sequence[int] | None = None, of: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Read the scaled voxels of an image in their own type, and its affine.
 
     Parameters
     ----------
     path : path-like
         Any file that nibabel reads with an affine.
+    volumes : sequence of int, optional
+        Numbers of the volumes of a series that are wanted, ascending; the others are not kept in memory.
+    of : int, optional
+        How many volumes the series has to have.
 
     Returns
     -------
@@ -84,7 +91,12 @@ def load_voxels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         image = nib.load(path, keep_file_open=True)
         check_claim(image.shape, image.get_data_dtype().itemsize, path)
-        voxels = read_to_the_end(image, path)
+        if of is not None and image.shape[3:] != (of,):
+            raise InputError(
+                "the image has another number of volumes than its table", file=path,
+                found=" x ".join(map(str, image.shape)), expected=f"{of} volumes",
+            )  # fmt: skip
+        voxels = read_to_the_end(image, path, volumes=volumes)
     except InputError:
         raise
     except (OSError, EOFError, zlib.error, ValueError, nib.filebasedimages.ImageFileError) as error:
@@ -105,7 +117,9 @@ def load_voxels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     return voxels, _usable_affine(image, path)
 
 
-def read_to_the_end(image: nib.spatialimages.SpatialImage, path: str | Path) -> np.ndarray:
+def read_to_the_end(
+    image: nib.spatialimages.SpatialImage, path: str | Path, *, volumes: Sequence[int] | None = None
+) -> np.ndarray:
     """Read voxels, and of a compressed file what follows them: its checksum stands at the end.
 
     Without it a flipped bit changes voxels and nobody is told.
@@ -116,6 +130,8 @@ def read_to_the_end(image: nib.spatialimages.SpatialImage, path: str | Path) -> 
         Loaded with ``keep_file_open=True``, so that nothing is read twice.
     path : path-like
         Its file.
+    volumes : sequence of int, optional
+        As for `load_voxels`.
 
     Returns
     -------
@@ -127,7 +143,10 @@ def read_to_the_end(image: nib.spatialimages.SpatialImage, path: str | Path) -> 
     OSError, EOFError, zlib.error
         Where the content is not what was compressed.
     """
-    voxels = np.asanyarray(image.dataobj)
+    if volumes is None:
+        voxels = np.asanyarray(image.dataobj)
+    else:
+        voxels = np.stack([np.asanyarray(image.dataobj[..., number]) for number in volumes], axis=-1)
     if str(path).endswith(".gz"):
         opener = getattr(image.dataobj, "_opener", None)
         with nullcontext(opener) if opener is not None else gzip.open(path) as stream:

@@ -21,6 +21,8 @@ DERIVED = ("T1w_mask", "brain_mask", "lesion_mask", "lesion_labels", "tissue_lab
 ON_GRE_GRID = frozenset(("brain_mask", "chi_map", "voi_labels"))
 #: Derivatives of which several may come from one pipeline, and which a borrowed image brings along.
 DRAWN = frozenset(("lesion_mask", "lesion_labels", "tissue_labels"))
+#: What the grid is called of a session whose gradient echo is a map of χ.
+OF_MAP = "χ map"
 #: Of one program's lesions in several spaces, which are taken.
 SPACE_ORDER = ("FLAIR", "T1w", "GRE")
 _VOI = frozenset(("voi", "vois"))
@@ -92,7 +94,11 @@ def role_of(file: NamedFile) -> str:
 
 
 def choose_dwi(
-    bids_dir: str, files: list[NamedFile], session: str, gradients: tuple[Sidecars, Sidecars]
+    bids_dir: str,
+    files: list[NamedFile],
+    session: str,
+    gradients: tuple[Sidecars, Sidecars],
+    read: Callable[[NamedFile], Header] | None = None,
 ) -> tuple[tuple[str, str, str], list[str]]:
     """Choose the diffusion series of a session, the one with the most volumes.
 
@@ -106,6 +112,8 @@ def choose_dwi(
         E.g. ``ses-2``, or empty.
     gradients : tuple of Sidecars
         The ``.bval`` and the ``.bvec`` files that can apply, by inheritance.
+    read : callable, optional
+        Gives the header of an image; without it the tables are not compared with the images.
 
     Returns
     -------
@@ -130,7 +138,9 @@ def choose_dwi(
         try:
             check_content(image)
             count = _count_values(bids_dir, bval)
-            _count_values(bids_dir, bvec)
+            numbers = _count_values(bids_dir, bvec)
+            if read is not None:
+                _check_counts(read(image), image, (bval, count), (bvec, numbers))
         except InputError as error:
             warnings.append(f"the DWI is not used: {error}")
         else:
@@ -178,7 +188,9 @@ def choose_derivative(
         check_content(file)
     aside: list[str] = []
     if role in DRAWN:
-        candidates, aside = _by_space(candidates, [name for name, _ in grids], compare=read is not None)
+        # A map of χ lies on the gradient echo's own voxels, whatever messages call its grid.
+        spaces = ["GRE" if name == OF_MAP else name for name, _ in grids]
+        candidates, aside = _by_space(candidates, spaces, compare=read is not None)
     by_name = [file for file in candidates if role in DRAWN and space_named(file.path)]
     causes: dict[str, str] = {}
     if grids and read is not None and (role in DRAWN or not by_name):
@@ -267,6 +279,16 @@ def _several(images: list[NamedFile], name: str) -> list[str]:
         return []
     others = ", ".join(image.path for image in images[1:])
     return [f"of several {name}, {images[0].path} is used; left aside: {others}"]
+
+
+def _check_counts(header: Header, image: NamedFile, bval: tuple[str, int], bvec: tuple[str, int]) -> None:
+    """Refuse a series whose tables are those of another one."""
+    for (path, found), per_volume in ((bval, 1), (bvec, 3)):
+        if found != per_volume * header.volumes:
+            raise InputError(
+                "the gradient table does not fit the image", file=path, found=f"{found} numbers",
+                expected=f"{per_volume * header.volumes} for the {header.volumes} volumes of {image.path}",
+            )  # fmt: skip
 
 
 def _count_values(bids_dir: str, path: str) -> int:

@@ -11,6 +11,7 @@ from chiomics.index.checks import MINIMUM_SLICES, Facts, check_gre, check_grid
 from chiomics.index.companions import (
     DERIVED,
     DRAWN,
+    OF_MAP,
     ON_GRE_GRID,
     STRUCTURAL,
     choose_derivative,
@@ -303,7 +304,7 @@ class _Indexer:
     def _fill_companions(self, row: dict, header: Header | None) -> list[tuple[str, Header]]:
         """Fill T1w, FLAIR and DWI; return the grids that derivatives may be drawn on."""
         has_more_grids = any(role and role not in ("chi_map", "voi_labels") for role, _ in self.derived)
-        grids = [("GRE" if row["input_kind"] != "chi_map" else "χ map", header)] if header else []
+        grids = [("GRE" if row["input_kind"] != "chi_map" else OF_MAP, header)] if header else []
         session = row["session_id"]
         for suffix in STRUCTURAL[::-1]:
             file, warnings = choose_structural(
@@ -319,7 +320,7 @@ class _Indexer:
                 if header and has_more_grids:
                     grids.append((suffix, self._header(file)))
         (row["dwi"], row["bval"], row["bvec"]), warnings = choose_dwi(
-            self.bids_dir, self.proper, session, self.gradients
+            self.bids_dir, self.proper, session, self.gradients, self._header if self.facts_of is None else None
         )
         row["warnings"] += warnings
         return grids

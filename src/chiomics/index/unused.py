@@ -16,14 +16,14 @@ from chiomics.index.structural import KINDS, READABLE, UNREAD
 #: Most files that one kind of warning names; of the rest the number is said.
 MAX_LINES = 6
 _LESION_LIKE = re.compile(
-    r"l(?:e|é|ä|ae)sion|plaque|wmh|wml|wmsa|hyperint|seg-lst|label-L_|bianca|flames|(?:^|/)ples_|"
+    r"l(?:e|é|ä|ae)sion|plaque|tumou?r|wmh|wml|wmsa|hyperint|seg-lst|label-L_|bianca|flames|(?:^|/)ples_|"
     r"(?:^|[-_. ])les(?:[-_. ]|$)",
     re.IGNORECASE,
 )
 #: Names of masks and labels in general, unless they say of what other structure.
 _MASK_LIKE = re.compile(
-    r"(?:^|[-_. ])(?:mask|roi|seg|segmentation|labels?|dseg|hard_seg|out_CNN|prob(?:_[01]|ability|map|seg)?|"
-    r"manual|consensus|rater[-_]?\w?|ground[-_ ]?truth|gt|contours?|annotations?)$",
+    r"(?:^|[-_. ])(?:masks?\d*|rois?\d*|seg\d*|segmentation|labels?|dseg|hard_seg|out_CNN|"
+    r"prob(?:_[01]|ability|map|seg)?|manual|consensus|rater[-_]?\w?|ground[-_ ]?truth|gt|contours?|annotations?)$",
     re.IGNORECASE,
 )
 _OTHER_STRUCTURE = re.compile(
@@ -37,6 +37,8 @@ _OF_TISSUES = re.compile(
     r"^[^/]*(?:prep|nibabies|xcp|freesurfer|fastsurfer|mriqc|cat12)|label-(?:GM|WM|CSF)_probseg", re.IGNORECASE
 )
 _PLAIN_DSEG = re.compile(r"sub-[^_]+(?:_(?:ses|run|acq|space|res)-[^_]+)*_dseg", re.IGNORECASE)
+#: Whose image it is, by names that may hold such words themselves (a study of WMH calls its participants sub-WMH01).
+_OF_WHOM = re.compile(r"^sub-[A-Za-z0-9+]+(?:_ses-[A-Za-z0-9+]+)?")
 _FOLDER_OF_MASKS = re.compile(r"lesion|mask|seg|wmh|wml|roi|cnn", re.IGNORECASE)
 _FOLDER_LIKE = re.compile(r"lesion|mask|seg|wmh|wml|roi|cnn|anat|^t1|flair|mprage", re.IGNORECASE)
 _WORD = r"(?:^|[-_. /]){}(?:[-_. /]|$)"
@@ -67,7 +69,7 @@ def unused_masks(files: list[NamedFile], row: dict, sessions: set[str]) -> list[
     list of str
         One line per file that no other warning names.
     """
-    used, said = {row[role] for role in DERIVED}, " ".join(row["warnings"])
+    used, said = {row[role] for role in (*DERIVED, *STRUCTURAL)}, " ".join(row["warnings"])
     like = "_".join(part for part in (row["participant_id"], row["session_id"]) if part)
     # fMRIPrep's kind writes the tissues as sub-01_dseg, beside the probabilities of each.
     of_tissues = {file.pipeline for file in files if _OF_TISSUES.search(f"{file.pipeline}/{_stem(file.path)}")}
@@ -128,11 +130,12 @@ def _stem(path: str) -> str:
 
 
 def _may_be_lesions(stem: str) -> bool:
+    stem = _OF_WHOM.sub("", stem)
     return bool(_LESION_LIKE.search(stem) or (_MASK_LIKE.search(stem) and not _OTHER_STRUCTURE.search(stem)))
 
 
 def _is_mask(file: NamedFile) -> bool:
-    stem = _stem(file.path)
+    stem = _OF_WHOM.sub("", _stem(file.path))
     return bool(_LESION_LIKE.search(stem) or _MASK_LIKE.search(stem) or file.suffix.lower() == "probseg")
 
 
@@ -229,8 +232,9 @@ def unused_folders(others: Iterable[str], row: dict) -> list[str]:
         elif beside and _is_image(path):
             found.append(f"{path}: not used, it lies outside {home}")
         elif not derived and not path.startswith("sub-") and _is_image(path):
-            folders, stem = path.rpartition("/")[0], _stem(path)
-            if _may_be_lesions(stem) or (_FOLDER_OF_MASKS.search(folders) and not _OTHER_STRUCTURE.search(path)):
+            rest = path.replace(participant, "")
+            by_folder = _FOLDER_OF_MASKS.search(rest.rpartition("/")[0]) and not _OTHER_STRUCTURE.search(rest)
+            if _may_be_lesions(_stem(path)) or by_folder:
                 found.append(
                     f"{path}: looks like a mask and is not used, for {path.partition('/')[0]}/ is not looked into; a "
                     f"lesion mask is called {home}anat/{like}_label-lesion_mask.nii.gz"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from chiomics.anatomy.registration.ants import register, resample
+from chiomics.anatomy.registration.ants import _best_start, register, resample
 from chiomics.anatomy.registration.settings import PRESETS, settings
 from chiomics.anatomy.registration.template import template_brain, template_mask
 from chiomics.core.errors import SettingError
@@ -140,3 +140,28 @@ def test_where_the_world_has_its_origin_does_not_matter(scans, tmp_path, kind):
     back = there.map_points(points + np.array(far)[:, None]) - np.array(other)[:, None]
     # ANTs computes in single precision: a few hundredths of a millimetre between two runs of the same images.
     assert distance(back, here.map_points(points)) < 0.1
+
+
+@pytest.mark.parametrize("slab", [(None, None), (-40, None), (20, None), (40, None), (None, -20)])
+def test_a_slab_that_lies_in_its_place_is_not_moved_to_the_middle_of_the_head(slab):
+    """A slab of 10 mm and some degrees of motion starts from the scanner's world, a whole head from either."""
+    fixed, brain = head(np.eye(4), resolution=3.0)
+    pose = rigid((4, -3, 5), (6, -9, 4))
+    whole, _ = head(pose, resolution=3.0, contrast="FLAIR", seed=1)
+    first, last = (
+        end if height is None else round((height - whole.affine[2, 3]) / 3)
+        for height, end in zip(slab, (0, whole.voxels.shape[2]), strict=True)
+    )
+    affine = whole.affine.copy()
+    affine[2, 3] += 3 * first
+    start = _best_start(Volume(whole.voxels[..., first:last].copy(), affine), fixed, None, brain)
+    # The head's motion is 11.5 mm; a start has to lie within that of the truth, the inverse of the pose.
+    middle = np.array([0, -18, -5, 1.0])
+    assert np.linalg.norm((start @ pose @ middle - middle)[:3]) < 13
+
+
+def test_an_image_at_another_table_position_starts_from_the_centres():
+    fixed, brain = head(np.eye(4), resolution=3.0)
+    far, _ = head(rigid((4, -3, 5), (700, -400, 900)), resolution=3.0, contrast="FLAIR", seed=1)
+    start = _best_start(far, fixed, None, brain)
+    assert np.linalg.norm(start[:3, 3] + [700, -400, 900]) < 60

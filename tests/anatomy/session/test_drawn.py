@@ -123,6 +123,22 @@ def test_a_mask_that_is_dark_on_its_flair_is_refused_where_a_turned_one_is_brigh
         _check(np.flip(lesions, axes), brain, flair)
 
 
+@pytest.mark.parametrize(("brightness", "said"), [(0.2, "refused"), (0.5, "doubt"), (0.9, "")])
+def test_a_mask_far_less_bright_than_its_turned_copy_is_refused_or_doubted(brain, brightness, said):
+    """A turned mask lies in tissue a little brighter than the mean of white matter, as grey matter is, by chance."""
+    template, priors, lesions = brain
+    rng = np.random.default_rng(0)
+    turned = np.flip(lesions, 0) & ~lesions
+    signal = 0.9 * (priors["WM"].voxels > 0.5) + 0.9 * lesions + 0.9 * brightness * turned
+    flair = template.like((600 * signal + rng.normal(0, 15, signal.shape)).astype(np.float32))
+    if said == "refused":
+        with pytest.raises(InputError, match="turned or mirrored"):
+            _check(turned, brain, flair)
+        return
+    _, warnings = _check(turned, brain, flair)
+    assert ["may be turned or mirrored" in text for text in warnings] == [True] * (said == "doubt")
+
+
 def test_small_lesions_keep_their_volume_on_a_shifted_grid(tmp_path):
     lesions = np.zeros((30, 30, 30), np.int32)
     rng = np.random.default_rng(1)

@@ -86,7 +86,7 @@ def read_gradients(bval: str | Path, bvec: str | Path, *, affine: np.ndarray, vo
         Where a file is no table of numbers, a count differs from the image's, there is no unweighted volume, a
         weighted one has no direction of length 1, or there are too few directions for a tensor.
     """
-    b_values = _read_table(bval).ravel()
+    b_values = read_table(bval).ravel()
     if b_values.size != volumes or (b_values < 0).any():
         raise InputError(
             "the b values do not fit the image",
@@ -94,7 +94,7 @@ def read_gradients(bval: str | Path, bvec: str | Path, *, affine: np.ndarray, vo
             found=f"{b_values.size} values from {b_values.min(initial=0):g} to {b_values.max(initial=0):g}",
             expected=f"{volumes}, one per volume, 0 or more",
         )
-    vectors = _read_table(bvec)
+    vectors = read_table(bvec)
     if vectors.shape != (3, volumes):
         vectors = vectors.T
     if vectors.shape != (3, volumes):
@@ -164,7 +164,7 @@ def count_directions(directions: np.ndarray) -> int:
     return len(kept)
 
 
-def _read_table(path: str | Path) -> np.ndarray:
+def read_table(path: str | Path) -> np.ndarray:
     """Read numbers, naming the file where it holds others."""
     try:
         table = np.loadtxt(path, dtype=float, ndmin=2)

@@ -221,7 +221,12 @@ def _winsorised(volume: Volume, mask: Volume | None) -> Volume:
 
 
 def _best_start(moving: Volume, fixed: Volume, moving_mask: Volume | None, fixed_mask: Volume | None) -> np.ndarray:
-    """Choose between the images' own worlds and their centres laid over each other."""
+    """Choose between the images' own worlds and their centres laid over each other.
+
+    Their own worlds serve unless the centres are better twice: over the whole head, and where both images hold values.
+    A slab that lies in its place must not lose to one moved to the head's middle, where it fills more of it. Of few
+    points any two images share information, which a shuffled copy tells.
+    """
     small = [coarsen(image, START_RESOLUTION) for image in (moving, fixed)]
     centred = np.eye(4)
     centred[:3, 3] = _centre(fixed, fixed_mask) - _centre(moving, moving_mask)
@@ -233,9 +238,17 @@ def _best_start(moving: Volume, fixed: Volume, moving_mask: Volume | None, fixed
     scores = {}
     for name, start in starts.items():
         back = np.linalg.inv(start)
-        scores[name] = normalised_mutual_information(here, _sample(small[0], back[:3, :3] @ points + back[:3, 3:]))
-    best = max(scores, key=scores.get)
-    log.info("start from the %s: mutual information %s", best, {k: round(v, 3) for k, v in scores.items()})
+        there = back[:3, :3] @ points + back[:3, 3:]
+        other, held = _sample(small[0], there), _held(small[0], there)
+        within = 0.0
+        if held.any():
+            shuffled = np.random.default_rng(SEED).permutation(other[held])
+            within = normalised_mutual_information(here[held], other[held])
+            within -= normalised_mutual_information(here[held], shuffled)
+        scores[name] = (normalised_mutual_information(here, other), within)
+    centres_win = all(theirs > own for theirs, own in zip(scores["centres"], scores["own worlds"], strict=True))
+    best = "centres" if centres_win else "own worlds"
+    log.info("start from the %s: mutual information, and in view beyond chance %s", best, scores)
     return starts[best]
 
 
@@ -251,6 +264,13 @@ def _centre(volume: Volume, mask: Volume | None) -> np.ndarray:
 def _foreground(volume: Volume) -> float:
     """Return a threshold above the air: a quarter of the 98th percentile."""
     return 0.25 * float(np.percentile(volume.voxels[::2, ::2, ::2], 98))
+
+
+def _held(volume: Volume, points: np.ndarray) -> np.ndarray:
+    """Tell which points lie in an image's field of view."""
+    to_voxels = np.linalg.inv(volume.affine)
+    index = to_voxels[:3, :3] @ points + to_voxels[:3, 3:]
+    return ((index > -0.5) & (index < np.array(volume.voxels.shape)[:, None] - 0.5)).all(axis=0)
 
 
 def _sample(volume: Volume, points: np.ndarray) -> np.ndarray:

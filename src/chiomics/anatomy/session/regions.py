@@ -257,8 +257,11 @@ def _seen(
         back = Chain.read(segmentation / kept.FLAIR_TO_ANATOMY).inverse()
         seen["FLAIR"] = (seen_by(Volume.read(segmentation / kept.FLAIR)), onto_anatomy.then(back))
     if traced is not None and (Path(traced) / SEEN).is_file():
-        back = Chain.read(Path(traced) / TO_ANATOMY).inverse()
-        seen["DWI"] = (seen_by(Volume.read(Path(traced) / SEEN)), onto_anatomy.then(back))
+        image, chain = Path(traced) / SEEN, Path(traced) / TO_ANATOMY  # after eddy, where it ran
+    else:
+        image, chain = segmentation / kept.DWI, segmentation / kept.DWI_TO_ANATOMY
+    if image.is_file():
+        seen["DWI"] = (seen_by(Volume.read(image)), onto_anatomy.then(Chain.read(chain).inverse()))
     return seen
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from chiomics.anatomy import files as kept
 from chiomics.anatomy.atlases.atlas import read_atlas
+from chiomics.anatomy.diffusion.unweighted import read_unweighted
 from chiomics.anatomy.files import SessionFiles
 from chiomics.anatomy.registration.ants import SEED, Chain, register, resample
 from chiomics.anatomy.registration.bias_field import correct_bias
@@ -78,7 +79,8 @@ def segment_session(
     Returns
     -------
     dict of str to str
-        What the session was mapped without although it was given, ``T1w``, ``FLAIR`` or ``lesions``, with the reason.
+        What the session was mapped without although it was given, ``T1w``, ``FLAIR``, ``lesions`` or ``DWI``, with the
+        reason.
 
     Raises
     ------
@@ -103,6 +105,7 @@ def segment_session(
     probability, lesions, searched, onto_anatomy = session.lesions(anatomy, brain, spaces, to_template, priors)
     onto_anatomy.then(to_gre).write(out_dir / kept.LESIONS_TO_GRE)
     on_anatomy = _carry_mask(lesions, anatomy, onto_anatomy)
+    unweighted = session.diffusion(anatomy, brain)
     tissue = session.tissue(anatomy, brain, spaces, priors, on_anatomy)
     ventricles = template_ventricles(template_priors(PRIOR_MM)["CSF"])
     region = resample(ventricles, anatomy, to_template.inverse(), interpolation="label")
@@ -111,11 +114,12 @@ def segment_session(
     for name, image in (
         (kept.ANATOMY, anatomy), (kept.BRAIN, brain), (kept.FLAIR, spaces.get("FLAIR", (None,))[0]),
         (kept.TISSUE, tissue), (kept.PROBABILITY, probability), (kept.LESIONS, lesions), (kept.SEARCHED, searched),
+        (kept.DWI, unweighted),
     ):  # fmt: skip
         if image is not None:
             image.write(out_dir / name)
     write_sidecar(out_dir / kept.SIDECAR, session.notes)
-    refused = {name: session.notes.get(name, {}).get("Refused") for name in ("T1w", "FLAIR", "Lesions")}
+    refused = {name: session.notes.get(name, {}).get("Refused") for name in ("T1w", "FLAIR", "Lesions", "DWI")}
     return {NAMES_OF_LOSSES.get(name, name): reason for name, reason in refused.items() if reason}
 
 
@@ -245,6 +249,31 @@ class _Session:
             self.warn(self.notes["FLAIR"]["Refused"])
             shutil.rmtree(folder, ignore_errors=True)
             return {}
+
+    def diffusion(self, anatomy: Volume, brain: Volume) -> Volume | None:
+        """Find the way of the diffusion images to the anatomical image, for what they saw; bad ones cost nothing else.
+
+        Gives their mean without weighting.
+        """
+        path, table, folder = self.files.dwi, self.files.bval, self.out_dir / kept.DWI_TO_ANATOMY
+        if path is None or table is None:
+            return None
+        self.notes["DWI"] = {"File": path_in_dataset(path)}
+        try:
+            image = read_unweighted(path, table)
+            chain = register(
+                image, anatomy, settings=self.registering, kind="rigid", fixed_mask=brain, out_dir=folder
+            )  # fmt: skip
+            self.check("DWI to anatomical image", image, anatomy, chain, None, brain)
+            return image
+        except SettingError:
+            raise
+        except Exception as error:
+            log.exception("the DWI %s cannot be used", path)
+            self.notes["DWI"]["Refused"] = f"what the DWI saw is not known: {_worded(error)}"
+            self.warn(self.notes["DWI"]["Refused"])
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
 
     def lesions(
         self,
