@@ -23,6 +23,7 @@ with (
     losses = segment_session(
         files, segmentation, settings=settings, scratch=scratch, nuclei_atlas=nuclei,
         accepted=snakemake.params.on_failure["accepted"], picture=snakemake.params.picture,
+        simulated=snakemake.params.simulated,
     )  # fmt: skip
     found = define_regions(files, segmentation, atlases=atlases, settings=settings, notes=snakemake.params.notes)
     write_session(found, snakemake.output, title=session, simulated=snakemake.params.simulated)

@@ -23,5 +23,6 @@ with (
         nuclei_atlas=snakemake.input.nuclei or None,
         accepted=snakemake.params.on_failure["accepted"],
         picture=snakemake.params.picture,
+        simulated=snakemake.params.simulated,
     )
 record_losses(session=session, losses=losses, inputs=files.raw, **snakemake.params.on_failure)

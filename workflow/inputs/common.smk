@@ -13,7 +13,7 @@ from glob import glob
 from chiomics.core.bids import build_name
 from chiomics.core.features.simulated import says_simulated
 from chiomics.core.logs import start_log
-from chiomics.core.origin import dataset_is_simulated
+from chiomics.core.origin import share_of_simulated
 from chiomics.core.papers import Paper
 from chiomics.index import (
     index_files,
@@ -168,6 +168,7 @@ def index_cohort():
         files = [path for subject in SUBJECTS for path in subject.files]
         constants = {subject.participant_id: vars(subject) for subject in SUBJECTS}
         rows = index_files(files, [subject.participant for subject in SUBJECTS], constants=constants)
+        rows = [row | {"simulated": "true"} for row in rows]
         DEFERRED.append(partial(write_manifest, rows, MANIFEST))
     else:
         of_stages = (ON_FAILURE, ANATOMY_ON_FAILURE, RADIOMICS_ON_FAILURE, RIMS_ON_FAILURE)
@@ -285,6 +286,11 @@ def session_of(wildcards):
     """Return the manifest's row of a job."""
     key = wildcards.subject + wildcards.run
     return SESSIONS[key] if key in SESSIONS else STRUCTURAL_SESSIONS[key]
+
+
+def is_simulated(wildcards):
+    """Return whether a job's session is of a simulated subject."""
+    return bool(session_of(wildcards)["simulated"])
 
 
 def inputs_of(wildcards, column):
@@ -423,9 +429,13 @@ def column_map_given():
         return read_column_map(beside_snakefile(config["feature_columns"]))
 
 
-#: Whether the data are of simulated subjects, wherever they come from: every picture, table and README then says so.
-FROM_SIMULATED = (
-    SIMULATED or dataset_is_simulated(config["bids_dir"] and BIDS_DIR) or any(map(says_simulated, GIVEN_TABLES))
+#: Whether the data are of simulated subjects or, in words, how many: pictures, tables and texts of the cohort say so.
+FROM_SIMULATED = share_of_simulated(
+    *(
+        [map(says_simulated, GIVEN_TABLES), "tables of features"]
+        if GIVEN_TABLES
+        else [(row["simulated"] for row in [*SESSIONS.values(), *STRUCTURAL_SESSIONS.values()])]
+    )
 )
 config["simulated"] = FROM_SIMULATED  # for the report's front page
 #: What tables and models name as their source: they are given away, so that no folder of this machine is in them.

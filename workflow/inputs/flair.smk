@@ -136,7 +136,7 @@ for study in FLAIR_PAPERS:
 
 def about_session(wildcards):
     """Say who a session is, and how it was scanned."""
-    return columns_of(session_of(wildcards), ABOUT_SESSION) | {"simulated": FROM_SIMULATED}
+    return columns_of(session_of(wildcards), ABOUT_SESSION) | {"simulated": is_simulated(wildcards)}
 
 
 def people_of_study(wildcards):
@@ -204,7 +204,7 @@ def files_to_predict_flair(wildcards):
 def sessions_to_predict_flair(wildcards):
     """Say who those sessions are."""
     columns = ABOUT_SESSION + ABOUT_PARTICIPANT
-    return [columns_of(row, columns) | {"simulated": FROM_SIMULATED} for row in sessions_with_flair()]
+    return [columns_of(row, columns) | {"simulated": bool(row["simulated"])} for row in sessions_with_flair()]
 
 
 def gpus_for_training(wildcards):

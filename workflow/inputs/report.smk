@@ -25,6 +25,11 @@ def site_row(wildcards):
     return {key: row.get(key, "") for key in SITE_COLUMNS}  # a data set need not have groups
 
 
+def site_is_simulated(wildcards):
+    """Return whether the session of a page is of a simulated subject."""
+    return bool(site_session(wildcards)["simulated"])
+
+
 def is_mapped(row):
     """Return whether a session has χ maps that the pages show."""
     return row["session"] in SESSIONS and "site" not in row["without"]

@@ -95,6 +95,11 @@ def names_to_predict(wildcards):
     return list(zip(*(found[key] for key in SESSION_KEYS), strict=True))
 
 
+def names_of_simulated(wildcards):
+    """Return which sessions are of simulated subjects."""
+    return [key for key, row in SESSIONS.items() if row["simulated"]]
+
+
 def zhang2022_targets():
     """Return the tables, figures and models of Zhang et al. 2022."""
     folder = "results/papers/zhang2022"

@@ -11,6 +11,11 @@ LESION_FILES["masks"] = "masks.npy"
 COHORT_LESIONS = {key: f"results/rims/{name}" for key, name in LESION_FILES.items()}
 
 
+def origin_of_lesions(wildcards):
+    """Say whose a session's lesions are."""
+    return {"simulated": is_simulated(wildcards), "cohort": COHORT_NAME}
+
+
 def simulated_lesions(batch):
     """Name the files of one batch of simulated training lesions."""
     return {key: f"results/rims/simulated/batch-{batch}_{name}" for key, name in LESION_FILES.items()}

@@ -85,7 +85,7 @@ for group, one_job, tracing, images in anatomy_groups():
                 settings=segmentation_settings,
                 atlases=list(atlas_folders()),
                 notes=notes_on_images,
-                simulated=FROM_SIMULATED,
+                simulated=is_simulated,
             script:
                 "../../scripts/anatomy/map_anatomy.py"
 
@@ -115,6 +115,7 @@ for group, one_job, tracing, images in anatomy_groups():
                 on_failure=anatomy_on_failure,
                 picture=FAILURE_PICTURE,
                 settings=segmentation_settings,
+                simulated=is_simulated,
             script:
                 "../../scripts/anatomy/segment_anatomy.py"
 
@@ -176,7 +177,7 @@ for group, one_job, tracing, images in anatomy_groups():
                 settings=ANATOMY,
                 atlases=list(atlas_folders()),
                 notes=notes_on_images,
-                simulated=FROM_SIMULATED,
+                simulated=is_simulated,
             script:
                 "../../scripts/anatomy/define_regions.py"
 
@@ -203,7 +204,7 @@ rule map_structural:
         picture=FAILURE_PICTURE,
         settings=segmentation_settings,
         notes=notes_on_images,
-        simulated=FROM_SIMULATED,
+        simulated=is_simulated,
     script:
         "../../scripts/anatomy/map_structural.py"
 

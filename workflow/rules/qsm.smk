@@ -69,7 +69,7 @@ for group, sets, r2star, one_job in qsm_groups():
                 on_failure=ON_FAILURE,
                 echo_sets=first_sets_of_job,
                 settings=inversion_settings(),
-                simulated=FROM_SIMULATED,
+                simulated=is_simulated,
             script:
                 "../../scripts/qsm/reconstruct_qsm.py"
 
@@ -238,7 +238,7 @@ for group, sets, r2star, one_job in qsm_groups():
                 raw=raw_files_unrecorded,
                 gre=gre_parameters,
                 sets=list(sets),
-                simulated=FROM_SIMULATED,
+                simulated=is_simulated,
             script:
                 "../../scripts/qsm/plot_qsm.py"
 

@@ -44,7 +44,7 @@ rule extract_features:
         on_failure=RADIOMICS_ON_FAILURE,
         raw=raw_files_unrecorded,
         settings=radiomics_settings,
-        simulated=FROM_SIMULATED,
+        simulated=is_simulated,
     script:
         "../../scripts/radiomics/extract_features.py"
 

@@ -57,7 +57,7 @@ rule show_session:
         on_failure=SITE_ON_FAILURE,
         record=failure_digest,
         with_volumes=shows_volumes,
-        simulated=FROM_SIMULATED,
+        simulated=site_is_simulated,
     script:
         "../../scripts/report/show_session.py"
 

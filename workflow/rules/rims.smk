@@ -170,6 +170,6 @@ rule predict_rims:
     params:
         sessions=names_to_predict,
         resample=config["rims"]["resample"],
-        simulated=FROM_SIMULATED,
+        simulated=names_of_simulated,
     script:
         "../../scripts/rims/predict_rims.py"

@@ -61,7 +61,7 @@ rule tabulate_lesions:
         on_failure=RIMS_ON_FAILURE,
         raw=raw_files_with_ratings,
         identity=keys_of_session,
-        origin={"simulated": FROM_SIMULATED, "cohort": COHORT_NAME},
+        origin=origin_of_lesions,
         to_template=GRE_TO_TEMPLATE,
         ratings=rim_ratings,
         ratings_content=ratings_of_session,

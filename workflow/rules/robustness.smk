@@ -59,7 +59,7 @@ rule perturb_session:
         seed=FISCONE["seed"],
         on_failure=RADIOMICS_ON_FAILURE,
         raw=raw_files_unrecorded,
-        simulated=FROM_SIMULATED,
+        simulated=is_simulated,
     script:
         "../../scripts/robustness/perturb_session.py"
 

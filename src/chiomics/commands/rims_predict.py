@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +57,11 @@ def predict_folder(
 
 def predict_sessions(
     model: str | Path, sessions: Sequence[SessionFiles], out: str | Path, *, resample: bool = False, device: str = "",
-    simulated: bool = False,
+    simulated: Collection[str] = (),
 ) -> pd.DataFrame:  # fmt: skip
     """Score every lesion of sessions whose files are known; parameters, result and errors as of `predict_folder`.
 
-    With `simulated` the pages say that the sessions are simulated.
+    The pages of the sessions named in `simulated` say that they are.
     """
     detector, card = load_detector(model, device=device or "cpu")
     if device and not ARMS[card["arm"]].is_network:
@@ -69,7 +69,8 @@ def predict_sessions(
     parts = []
     for number, session in enumerate(sessions, start=1):
         started = time.process_time()
-        parts.append(_predict_session(detector, card, session, Path(out), resample=resample, simulated=simulated))
+        options = {"resample": resample, "simulated": session.name in simulated}
+        parts.append(_predict_session(detector, card, session, Path(out), **options))
         seconds = time.process_time() - started
         log.info("%d of %d: %s, %d lesions, %.1f CPU s", number, len(sessions), session.name, len(parts[-1]), seconds)
     known = [part for part in parts if len(part)]

@@ -18,7 +18,7 @@ from matplotlib.lines import STEP_LOOKUP_MAP, Line2D
 from PIL import Image
 
 from chiomics.core.files import atomic_write
-from chiomics.core.origin import SIMULATED_MARK
+from chiomics.core.origin import mark_of
 
 #: Width of two columns of a journal page, in inches.
 TWO_COLUMNS = 7.2
@@ -89,7 +89,7 @@ def figure_style() -> Iterator[None]:
             plt.close("all")
 
 
-def save_figure(figure: Figure, *paths: str | Path, simulated: bool) -> None:
+def save_figure(figure: Figure, *paths: str | Path, simulated: bool | str) -> None:
     """Write a figure to one or several files, PNG or SVG, whole or not at all.
 
     Parameters
@@ -98,11 +98,11 @@ def save_figure(figure: Figure, *paths: str | Path, simulated: bool) -> None:
         Drawn within `figure_style`.
     *paths : path-like
         Files, the format by their ending.
-    simulated : bool
-        Whether the subjects are simulated: it is then said on the figure's face.
+    simulated : bool or str
+        Whether the subjects are simulated, or how many of them: it is then said on the figure's face.
     """
     if simulated:
-        mark_simulated(figure)
+        mark_simulated(figure, simulated=simulated)
     for path in map(Path, paths):
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
         with mpl.rc_context(STYLE), atomic_write(path) as temporary:
@@ -125,9 +125,9 @@ def shrink_png(path: str | Path) -> None:
     few.save(path, optimize=True, **({"dpi": resolution} if resolution else {}))
 
 
-def mark_simulated(figure: Figure) -> None:
-    """Say in a figure's upper right corner that its subjects are simulated."""
-    figure.text(0.995, 0.995, SIMULATED_MARK, ha="right", va="top", fontsize=7, color="#BB0000", weight="bold")
+def mark_simulated(figure: Figure, *, simulated: bool | str = True) -> None:
+    """Say in a figure's upper right corner that its subjects are simulated, or how many of them."""
+    figure.text(0.995, 0.995, mark_of(simulated), ha="right", va="top", fontsize=7, color="#BB0000", weight="bold")
 
 
 def keep_head_free(figure: Figure) -> None:
@@ -135,7 +135,7 @@ def keep_head_free(figure: Figure) -> None:
     figure.get_layout_engine().set(rect=(0, 0, 1, 1 - HEAD / figure.get_figheight()))
 
 
-def save_figures(figures: Mapping[str, Figure], folder: str | Path, *, simulated: bool) -> None:
+def save_figures(figures: Mapping[str, Figure], folder: str | Path, *, simulated: bool | str) -> None:
     """Write figures by their names into a folder, each as PNG and as SVG; `simulated` as of `save_figure`."""
     for name, figure in figures.items():
         save_figure(figure, Path(folder, f"{name}.png"), Path(folder, f"{name}.svg"), simulated=simulated)

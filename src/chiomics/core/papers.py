@@ -125,7 +125,9 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
 
 
-def frame_readme(title: str, sections: Mapping[str, str | Sequence[str]], *, simulated: bool, lead: str = "") -> str:
+def frame_readme(
+    title: str, sections: Mapping[str, str | Sequence[str]], *, simulated: bool | str, lead: str = ""
+) -> str:
     """Put the README of a paper's folder together.
 
     Parameters
@@ -134,8 +136,8 @@ def frame_readme(title: str, sections: Mapping[str, str | Sequence[str]], *, sim
         What the paper is about, and who wrote it.
     sections : mapping of str to str or sequence of str
         Texts by heading, each text ending with a line break.
-    simulated : bool
-        Whether the subjects are simulated, which the README says at its head.
+    simulated : bool or str
+        Whether the subjects are simulated, or how many of them, which the README says at its head.
     lead : str
         What a reader has to know first, below the title.
 
@@ -150,7 +152,7 @@ def frame_readme(title: str, sections: Mapping[str, str | Sequence[str]], *, sim
     return "\n".join(parts)
 
 
-def write_paper_table(frame: pd.DataFrame, path: str | Path, *, simulated: bool) -> None:
+def write_paper_table(frame: pd.DataFrame, path: str | Path, *, simulated: bool | str) -> None:
     """Write a table of a paper for reading, with a last column that says whose numbers they are.
 
     Parameters
@@ -159,15 +161,16 @@ def write_paper_table(frame: pd.DataFrame, path: str | Path, *, simulated: bool)
         The table. Its numbers are written with four digits, whole parts in full; tables of the stage have them all.
     path : path-like
         In the paper's folder.
-    simulated : bool
-        Whether the subjects are simulated.
+    simulated : bool or str
+        Whether the subjects are simulated, or how many of them.
     """
     import pandas as pd
 
     from chiomics.core.tables import write_frame
 
+    said = f"{simulated} simulated" if isinstance(simulated, str) else "simulated" if simulated else "real"
     shown = frame.apply(lambda column: meaningful(column) if pd.api.types.is_float_dtype(column) else column)
-    write_frame(shown.assign(subjects="simulated" if simulated else "real"), path, missing=MISSING)
+    write_frame(shown.assign(subjects=said), path, missing=MISSING)
 
 
 def meaningful(column: pd.Series) -> pd.Series:

@@ -62,5 +62,5 @@ def run(arguments: argparse.Namespace) -> None:
 def _training(record: dict) -> str:
     training = record["training"]
     sizes = ", ".join(f"{count} {group}" for group, count in training["participants"].items())
-    kind = "simulated participants" if training["simulated"] else "participants"
+    kind = "simulated participants" if training["simulated"] is True else "participants"
     return f"Model {record['model']}, trained on {sizes} {kind}."

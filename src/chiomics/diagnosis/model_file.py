@@ -47,7 +47,7 @@ def describe_model(
     *,
     definition: dict,
     source: str,
-    simulated: bool,
+    simulated: bool | str,
     performance: pd.DataFrame | None = None,
 ) -> dict:
     """Fit a model on the whole cohort and write down all that applying it needs.
@@ -64,8 +64,8 @@ def describe_model(
         Of `DEFINITION`, as `read_definition` gives it.
     source : str
         Where the cohort comes from, in words.
-    simulated : bool
-        Whether its subjects are simulated.
+    simulated : bool or str
+        Whether its subjects are simulated, or how many of them.
     performance : pandas.DataFrame, optional
         `contracts.PERFORMANCE`, for the model's own rows.
 
@@ -97,7 +97,7 @@ def record_model(
     *,
     definition: dict,
     source: str,
-    simulated: bool,
+    simulated: bool | str,
     performance: pd.DataFrame | None = None,
 ) -> dict:
     """Write down a pipeline that `recipe.fit_final` fitted; parameters as of `describe_model`."""

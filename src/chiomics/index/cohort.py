@@ -12,6 +12,7 @@ from typing import Any
 
 from chiomics.core.errors import InputError
 from chiomics.core.failures import OPTIONAL, Failure, read_failures
+from chiomics.core.origin import dataset_is_simulated
 from chiomics.index.checks import MINIMUM_SLICES, Facts
 from chiomics.index.gre import GreInput
 from chiomics.index.manifest import (
@@ -39,6 +40,8 @@ VERDICTS = "qc_exclude.tsv"
 ACCEPTANCES = "qc_accept.tsv"
 #: How far the clocks of two machines may be apart, ns.
 CLOCKS_APART = 60 * 10**9
+#: What a column ``simulated`` of participants.tsv says of a simulated participant.
+YES = ("true", "yes", "1")
 #: How a warning begins about what no session can have in this run.
 LACK = "made without"
 
@@ -202,6 +205,7 @@ def index_bids(
     if qc_exclude is not None or default.is_file():
         apply_verdicts(rows, qc_exclude or default, not_asked)
     add_participants(rows, read_participants(Path(folder, "participants.tsv")))
+    _apply_origin(rows, whole=dataset_is_simulated(folder))
     return rows
 
 
@@ -276,6 +280,13 @@ def index_files(
         raise EmptyCohortError("no session with GRE or a χ map in the list of files")
     add_participants(rows, participants)
     return rows
+
+
+def _apply_origin(rows: list[dict], *, whole: bool) -> None:
+    """Mark simulated sessions that the data set or participants.tsv names, beside those whose sidecars say so."""
+    for row in rows:
+        if whole or str(row.get("participants_simulated", "")).casefold() in YES:
+            row["simulated"] = "true"
 
 
 def _apply_failures(rows: list[dict], failures: Iterable[Failure]) -> None:

@@ -142,10 +142,22 @@ class _Indexer:
         for row in self.result.rows:
             row["warnings"] += self.lent.get(row["session_id"], [])
             if self.facts_of is None:
+                row["simulated"] = self._says_simulated(row)
                 row["warnings"] += unused_masks(self.named, row, sessions)
                 row["warnings"] += unused_structural(self.named, row)
                 row["warnings"] += unused_folders(self.beside, row)
         return self.result
+
+    def _says_simulated(self, row: dict) -> str:
+        """Return ``true`` where the sidecar of the image that a session's map comes from says that it is simulated."""
+        named = [*row["magnitude"], *row["phase"], *row["real"], row["chi_map"], row["T1w"]]
+        named += [file.path for file in self.raw if file.session == row["session_id"]]
+        image = next((file for path in named if path and (file := name_file(path)) is not None), None)
+        try:
+            fields = self.sidecars.read(image) if image else {}
+        except InputError:  # the session is excluded for it
+            return ""
+        return "true" if fields.get("Simulated") is True else ""
 
     @property
     def _name(self) -> str:

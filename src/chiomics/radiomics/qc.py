@@ -29,7 +29,7 @@ def plot_histograms(
     bin_widths: Sequence[float] = (),
     title: str = "",
     unit: str = "ppm",
-    simulated: bool = False,
+    simulated: bool | str = False,
 ) -> None:
     """Draw the histogram of each region's values, and under it the bin edges of each grey-level setting.
 
@@ -45,8 +45,8 @@ def plot_histograms(
         Above the figure.
     unit : str
         Of the values.
-    simulated : bool
-        Whether to say that subjects are simulated.
+    simulated : bool or str
+        Whether to say that subjects are simulated, or how many of them.
     """
     n = max(len(values), 1)
     columns = min(COLUMNS_OF_PANELS, n)
@@ -129,7 +129,7 @@ def outliers(scores: pd.DataFrame) -> pd.DataFrame:
     return listed.sort_values("score", key=np.abs, ascending=False, kind="stable").reset_index(drop=True)
 
 
-def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", simulated: bool = False) -> None:
+def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", simulated: bool | str = False) -> None:
     """Draw features by sessions in colours of their modified z-scores, outliers marked.
 
     Parameters
@@ -140,8 +140,8 @@ def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", si
         PNG file.
     title : str
         Above the figure.
-    simulated : bool
-        Whether to say that subjects are simulated.
+    simulated : bool or str
+        Whether to say that subjects are simulated, or how many of them.
     """
     scores = scores[sorted(scores.columns)]
     classes = [name.split("_")[0] for name in scores.columns]
@@ -163,10 +163,10 @@ def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", si
     _save(figure, path, simulated=simulated)
 
 
-def _save(figure: plt.Figure, path: str | Path, *, simulated: bool) -> None:
+def _save(figure: plt.Figure, path: str | Path, *, simulated: bool | str) -> None:
     if simulated:
         keep_head_free(figure)
-        mark_simulated(figure)
+        mark_simulated(figure, simulated=simulated)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=130, metadata={"Software": None})
     plt.close(figure)

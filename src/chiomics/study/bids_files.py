@@ -76,6 +76,6 @@ def write_ignored() -> str:
     return "".join(f"# {reason}\n" + "".join(f"{one}\n" for one in patterns) for reason, patterns in IGNORED.items())
 
 
-def write_readme(*, simulated: bool) -> str:
+def write_readme(*, simulated: bool | str) -> str:
     """Return the text of the results' README."""
     return README.format(origin=say_origin(simulated=simulated).replace("**", ""))

@@ -171,7 +171,7 @@ def describe_tables() -> dict[str, dict[str, Any]]:
     }
 
 
-def write_descriptions(results: str | Path, *, simulated: bool, dataset: str | Path | None = None) -> None:
+def write_descriptions(results: str | Path, *, simulated: bool | str, dataset: str | Path | None = None) -> None:
     """Write what makes the results a BIDS derivative, where it is not there yet.
 
     Descriptions of the data set and of tables, a README, and which files BIDS has no names for.
@@ -180,17 +180,17 @@ def write_descriptions(results: str | Path, *, simulated: bool, dataset: str | P
     ----------
     results : path-like
         Folder of the results.
-    simulated : bool
-        Whether the subjects are simulated, which the name says.
+    simulated : bool or str
+        Whether the subjects are simulated, or how many of them, which the name says.
     dataset : path-like, optional
         The BIDS folder that they come from.
     """
-    name = "Susceptibility maps, regions and features" + ", of simulated subjects" * simulated
+    name = "Susceptibility maps, regions and features" + ", of simulated subjects" * (simulated is True)
     about = {"Name": name, "BIDSVersion": "1.10.0", "DatasetType": "derivative", "GeneratedBy": generated_by()}
     links = dataset_links(results, dataset) if dataset else {}
     about |= {"DatasetLinks": links} if links else {}
     about |= {"SourceDatasets": source_datasets(dataset)} if dataset else {}
-    about |= {"Simulated": True} if simulated else {}
+    about |= {"Simulated": True} if simulated is True else {}
     for kind, fields in ({"dataset_description": about} | describe_tables()).items():
         _write(Path(results, f"{kind}.json"), json.dumps(fields, indent=2, ensure_ascii=False) + "\n")
     _write(Path(results, ".bidsignore"), write_ignored())

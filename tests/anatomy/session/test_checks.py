@@ -37,3 +37,13 @@ def test_an_accepted_step_passes_with_a_mark_and_no_other_does(registered):
     assert "overlap 1.000 below 1.5" in mark["Reason"]
     with pytest.raises(InputError, match=r"qc_accept\.tsv"):
         checks.registration("to template", *registered)
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_the_picture_of_a_failed_step_is_marked_by_its_session(registered, tmp_path, monkeypatch, simulated):
+    drawn = {}
+    monkeypatch.setattr("chiomics.anatomy.session.checks.draw_failure", lambda *_, **options: drawn.update(options))
+    checks = Checks({"overlap": 1.5}, picture=tmp_path / "a.png", simulated=simulated)
+    with pytest.raises(InputError, match="look at"):
+        checks.registration("T1w to GRE", *registered)
+    assert drawn["simulated"] is simulated

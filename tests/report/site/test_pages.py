@@ -110,7 +110,14 @@ def test_ten_thousand_sessions_fit_on_one_page(tmp_path, monkeypatch):
         session = folder.replace("/", "_")
         pictures = [f"qc/{folder}/{session}_{kind}.png" for kind in ("qsm", "anatomy")]
         facts.append(
-            row_of(session, lesions=[], figures=figures, trusted=True, page=f"site/{folder}/{session}.html")
+            row_of(
+                session,
+                lesions=[],
+                simulated=False,
+                figures=figures,
+                trusted=True,
+                page=f"site/{folder}/{session}.html",
+            )
             | {"given": {"accepted": [], "steps": [], "pictures": pictures}}
         )
     monkeypatch.setattr("chiomics.report.site.cohort.read_sidecar", lambda fact: fact)
@@ -125,6 +132,30 @@ def test_ten_thousand_sessions_fit_on_one_page(tmp_path, monkeypatch):
         table = list(csv.DictReader(lines, delimiter="\t"))
     assert len(table) == 10_000 and "\t" not in HOSTILE
     assert "SIMULATED" not in (tmp_path / pages["index"]).read_text()
+
+
+def test_a_mixed_cohort_says_how_many_are_simulated_and_which(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    figures = {figure.key: 1.0 for figure in FIGURES}
+    facts = [
+        row_of(name, lesions=[], figures=figures, trusted=True, page="", simulated=simulated, given={"steps": []})
+        for name, simulated in (("sub-01", True), ("sub-02", False), ("sub-03", False))
+    ]
+    monkeypatch.setattr("chiomics.report.site.cohort.read_sidecar", lambda fact: fact)
+    pages = {name: f"results/{path}" for name, path in PAGES.items()}
+    for simulated in ("1 of 3 sessions", True):
+        show_cohort(
+            facts, pages, name="mixed", papers=[], papers_left_out=[], pictures=[], outliers={}, predicted=None,
+            lacks=[], simulated=simulated,
+        )  # fmt: skip
+        text = (tmp_path / pages["index"]).read_text()
+        assert ("SIMULATED SUBJECTS: 1 of 3 sessions" in text) == isinstance(simulated, str)
+        with (tmp_path / pages["table"]).open(newline="") as lines:
+            table = list(csv.DictReader(lines, delimiter="\t"))
+        if isinstance(simulated, str):
+            assert [row["origin"] for row in table] == ["simulated", "measured", "measured"]
+        else:  # nothing to tell apart, and so no column
+            assert "origin" not in table[0] and "reason" not in table[0]
 
 
 def test_what_the_stages_say_stands_out_is_read_by_session(tmp_path):

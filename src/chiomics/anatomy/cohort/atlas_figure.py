@@ -40,7 +40,7 @@ def draw_cohort_atlas(
     tracts: Mapping[tuple[str, str], Volume],
     *paths: str | Path,
     cohort: str,
-    simulated: bool,
+    simulated: bool | str,
 ) -> None:
     """Draw and write the figure.
 
@@ -56,8 +56,8 @@ def draw_cohort_atlas(
         PNG and SVG files.
     cohort : str
         Who the subjects are, for the title.
-    simulated : bool
-        Whether they are simulated.
+    simulated : bool or str
+        Whether they are simulated, or how many of them.
     """
     scene = _Scene(atlas, anatomy, tracts)
     names = list(dict.fromkeys(name for name, _ in tracts))
@@ -107,7 +107,7 @@ def draw_tract_overlays(
     paths: Mapping[str, Sequence[str | Path]],
     *,
     name: str = "CST",
-    simulated: bool,
+    simulated: bool | str,
 ) -> None:
     """Draw the variance within one tract over the template and over the atlas of χ, in three planes, side by side.
 
@@ -122,8 +122,8 @@ def draw_tract_overlays(
         PNG and SVG files by the figure's number, see `OVERLAYS`.
     name : str
         The tract.
-    simulated : bool
-        Whether the subjects are simulated.
+    simulated : bool or str
+        Whether the subjects are simulated, or how many of them.
     """
     scene = _Scene(atlas, anatomy, tracts)
     for number, files in paths.items():

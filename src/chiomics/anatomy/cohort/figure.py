@@ -94,7 +94,7 @@ def _scored(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame.columns if name not in others and not name.startswith(("lesions", SEEN))]
 
 
-def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool, left_out: Sequence[str] = ()) -> None:
+def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool | str, left_out: Sequence[str] = ()) -> None:
     """Draw every session's modified z-scores as a heat map.
 
     Parameters

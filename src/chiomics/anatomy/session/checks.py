@@ -37,12 +37,19 @@ class Checks:
         Steps that may fail, or ``all``.
     picture : path-like, optional
         PNG of a step that stops the session.
+    simulated : bool
+        Whether the picture is marked as of a simulated subject.
     """
 
     def __init__(
-        self, limits: Mapping[str, float] | None = None, accepted: Sequence[str] = (), picture: str | Path | None = None
+        self,
+        limits: Mapping[str, float] | None = None,
+        accepted: Sequence[str] = (),
+        picture: str | Path | None = None,
+        *,
+        simulated: bool = False,
     ) -> None:
-        self.limits, self.picture = dict(limits or {}), picture
+        self.limits, self.picture, self.simulated = dict(limits or {}), picture, simulated
         self.accepted = {step.casefold() for step in accepted}
         self.accepted_failures: list[dict[str, str]] = []
 
@@ -91,7 +98,7 @@ class Checks:
             return
         ways = "accept it in qc_accept.tsv (session, step)"
         if self.picture is not None:
-            draw_failure(self.picture, images, outlines, title=f"{step} failed: {reason}")
+            draw_failure(self.picture, images, outlines, title=f"{step} failed: {reason}", simulated=self.simulated)
             ways = WAYS_OUT.format(picture=self.picture)
         what = step if step == BRAIN_EXTRACTION else f"the registration {step}"
         raise InputError(f"{what} failed", found=reason, expected="; or ".join(filter(None, (ways, other))))

@@ -55,6 +55,7 @@ def segment_session(
     nuclei_atlas: str | Path | None = None,
     accepted: Sequence[str] = (),
     picture: str | Path | None = None,
+    simulated: bool = False,
 ) -> dict[str, str]:
     """Segment a session and register it to its GRE and to the template.
 
@@ -75,6 +76,8 @@ def segment_session(
         Steps whose failed check the operator has seen and accepts, or ``all``; noted in the sidecar.
     picture : path-like, optional
         PNG that shows what was found where a check stops the session.
+    simulated : bool
+        Whether that picture is marked as of a simulated subject.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def segment_session(
     out_dir, scratch = Path(out_dir), Path(scratch)
     session = _Session(
         files, out_dir, scratch, configured(settings), settings,
-        Checks(settings.get("checks", {}), accepted, picture),
+        Checks(settings.get("checks", {}), accepted, picture, simulated=simulated),
     )  # fmt: skip
     anatomy, brain, to_gre = session.with_t1w() if session.has_t1w else session.with_magnitude()
     to_template = session.onto_template(anatomy, brain, nuclei_atlas)

@@ -16,15 +16,15 @@ STATUSES = ("reported", "not reported", "not applicable")
 COLUMNS = ("number", "section", "item", "status", "statement", "where")
 
 
-def fill_checklist(facts: Mapping[str, str], *, simulated: bool) -> pd.DataFrame:
+def fill_checklist(facts: Mapping[str, str], *, simulated: bool | str) -> pd.DataFrame:
     """Fill the checklist in.
 
     Parameters
     ----------
     facts : mapping of str to str
         Of `study_facts.study_facts`.
-    simulated : bool
-        Whether the subjects are simulated, which answers some items.
+    simulated : bool or str
+        Whether the subjects are simulated, or how many of them, which answers some items.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def fill_checklist(facts: Mapping[str, str], *, simulated: bool) -> pd.DataFrame
         `COLUMNS`, one row per item; status is one of `STATUSES`. What only authors can know is not reported.
     """
     items = read_published("clear")
-    if simulated:
+    if simulated is True:
         items = items.assign(status=items["status_simulated"], statement=items["statement_simulated"])
     statements = [text.format_map(facts) for text in items["statement"]]
     return items.assign(statement=statements, number=items["number"].astype(int))[list(COLUMNS)]

@@ -57,7 +57,7 @@ def write_readme(
     facts: Mapping[str, str],
     left_out: pd.DataFrame,
     *,
-    simulated: bool,
+    simulated: bool | str,
     clear: str,
     truth: str = "",
 ) -> str:
@@ -73,8 +73,8 @@ def write_readme(
         Of `study_facts.study_facts`.
     left_out : pandas.DataFrame
         The table ``left_out.tsv``.
-    simulated : bool
-        Whether the subjects are simulated.
+    simulated : bool or str
+        Whether the subjects are simulated, or how many of them.
     clear : str
         Summary of the checklist.
     truth : str

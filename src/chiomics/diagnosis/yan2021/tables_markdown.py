@@ -17,7 +17,7 @@ TITLES = {
 }
 
 
-def tables_markdown(tables: Mapping[str, pd.DataFrame], *, simulated: bool) -> str:
+def tables_markdown(tables: Mapping[str, pd.DataFrame], *, simulated: bool | str) -> str:
     """Lay Tables 1 to 4 out in Markdown, numbers rounded as the paper does."""
     parts = [f"# Tables of Yan et al. 2021 on this cohort\n\n{say_origin(simulated=simulated)}\n"]
     for name, title in TITLES.items():

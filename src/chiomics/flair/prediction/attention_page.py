@@ -64,7 +64,7 @@ def write_attention_pages(
         simulated = all(bool(prepared.table["simulated"].iloc[row]) for prepared, row, _ in page)
         with figure_style():
             figure, note = draw(model, card, page)
-            trained = " Trained on simulated heads alone." if card["training"]["simulated"] else ""
+            trained = " Trained on simulated heads alone." if card["training"]["simulated"] is True else ""
             add_note(figure, card["intended_use"] + trained, note)
         save_figure(figure, name, simulated=simulated)
 

@@ -107,7 +107,7 @@ def check_images(card: Mapping[str, Any], prepared: Prepared) -> None:
 
 def _warn(row: Mapping[str, Any], card: Mapping[str, Any]) -> str:
     training = card["training"]
-    said = ["trained on simulated subjects alone"] if training["simulated"] and not row["simulated"] else []
+    said = ["trained on simulated subjects alone"] if training["simulated"] is True and not row["simulated"] else []
     known = training["lesion_sources"]
     if card["input"] != "flair" and (source := row.get("lesion_source")) not in known:
         said.append(f"lesions are {source}; in the training cohort they were {' or '.join(known)}")

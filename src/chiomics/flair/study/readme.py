@@ -52,7 +52,7 @@ def write_readme(
     sizes: Mapping[str, int],
     files: Mapping[str, str],
     source: str,
-    simulated: bool,
+    simulated: bool | str,
 ) -> str:
     """Write the README.
 
@@ -78,8 +78,8 @@ def write_readme(
         What each file of the folder is.
     source : str
         Name of the cohort.
-    simulated : bool
-        Whether its subjects are simulated.
+    simulated : bool or str
+        Whether its subjects are simulated, or how many of them.
 
     Returns
     -------

@@ -60,7 +60,7 @@ def write_methods(
     sessions: int,
     left_out: int,
     papers: Iterable[str],
-    simulated: bool,
+    simulated: bool | str,
 ) -> None:
     """Write what was done in a run, and the papers to cite.
 
@@ -74,8 +74,8 @@ def write_methods(
         How many sessions the manifest includes, and how many not.
     papers : iterable of str
         Keys of the studies that the run made.
-    simulated : bool
-        Whether the subjects are simulated.
+    simulated : bool or str
+        Whether the subjects are simulated, or how many of them.
 
     Notes
     -----

@@ -20,9 +20,12 @@ WORDS = (
     ("verdict", "verdict"),
     ("group", "group"),
     ("trusted", "reference"),
+    ("origin", "subject"),
     ("reason", "why left out"),
 )
-FILTERS = (("status", "Status"), ("group", "Group"), ("trusted", "Reference"), ("verdict", "Verdict"))
+FILTERS = (
+    ("status", "Status"), ("group", "Group"), ("trusted", "Reference"), ("origin", "Subject"), ("verdict", "Verdict"),
+)  # fmt: skip
 
 
 def show_cohort(
@@ -36,7 +39,7 @@ def show_cohort(
     outliers: dict[str, str],
     predicted: str | None,
     lacks: Sequence[str],
-    simulated: bool,
+    simulated: bool | str,
 ) -> None:
     """Write the pages of the cohort, and what all pages share.
 
@@ -58,23 +61,31 @@ def show_cohort(
         What the stages say stands out of a session, by its key.
     predicted : path, optional
         Lesions with their probability.
-    simulated : bool
-        Whether any subject is simulated.
+    simulated : bool or str
+        Whether any subject is simulated, or how many of them.
     """
     sessions = sorted((read_sidecar(path) for path in facts), key=lambda session: session["session"])
     marks = find_standouts([one["session"] for one in sessions], [one["figures"] for one in sessions])
-    columns = [{"key": key, "label": label, "unit": ""} for key, label in WORDS]
+    said = {
+        "group": any(one["group"] for one in sessions), "reason": any(one["reason"] for one in sessions),
+        "origin": isinstance(simulated, str),
+    }  # fmt: skip
+    columns = [{"key": key, "label": label, "unit": ""} for key, label in WORDS if said.get(key, True)]
     shown = [figure for figure in FIGURES if any(one["figures"][figure.key] is not None for one in sessions)]
     columns += [{"key": one.key, "label": one.label, "unit": one.unit, "digits": one.digits} for one in shown]
     columns += [{"key": "outliers", "label": "stands out by", "unit": ""}]
     labels = {figure.key: figure.label for figure in FIGURES}
     rows = []
     for session, why in zip(sessions, marks, strict=True):
-        said = "; ".join([*(labels[key] for key in why), *filter(None, [outliers.get(session["session"], "")])])
-        trust = {True: "trusted", False: "not trusted", None: ""}[session["trusted"]]
-        words = [session["status"], "", session["group"], trust, session["reason"]]
-        numbers = [_short(session["figures"][figure.key], figure.digits) for figure in shown]
-        rows.append([session["session"], session["page"], *words, *numbers, said, why, _given(session["given"])])
+        stands = "; ".join([*(labels[key] for key in why), *filter(None, [outliers.get(session["session"], "")])])
+        words = {
+            "status": session["status"], "group": session["group"], "reason": session["reason"],
+            "trusted": {True: "trusted", False: "not trusted", None: ""}[session["trusted"]],
+            "origin": "simulated" if session["simulated"] else "measured",
+        }  # fmt: skip
+        cells = [words.get(key, "") for key, _ in WORDS if said.get(key, True)]
+        cells += [_short(session["figures"][figure.key], figure.digits) for figure in shown]
+        rows.append([session["session"], session["page"], *cells, stands, why, _given(session["given"])])
     write_text(
         pages["data"],
         f"(window.chiomics = window.chiomics || {{}}).cohort = {for_script({'columns': columns, 'rows': rows})};\n",
@@ -86,7 +97,8 @@ def show_cohort(
     render("verdicts.html", pages["verdicts"], root="../", simulated=simulated)
     render(
         "cohort.html", pages["index"], root="", simulated=simulated, name=name, columns=columns, figures=shown,
-        filters=FILTERS, papers=papers, papers_left_out=papers_left_out, counts=_count(sessions), lacks=lacks,
+        filters=[one for one in FILTERS if said.get(one[0], True)], papers=papers, papers_left_out=papers_left_out,
+        counts=_count(sessions), lacks=lacks,
         pictures=[(link_between(pages["index"], path), Path(path).stem) for path in pictures],
     )  # fmt: skip
 

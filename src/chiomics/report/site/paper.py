@@ -13,7 +13,7 @@ from chiomics.report.site.pages import link_between, render
 MAX_ROWS = 300
 
 
-def show_paper(files: Sequence[str], page: str, *, title: str, simulated: bool) -> None:
+def show_paper(files: Sequence[str], page: str, *, title: str, simulated: bool | str) -> None:
     """Write the page of a study from the files of its folder.
 
     Parameters
@@ -24,8 +24,8 @@ def show_paper(files: Sequence[str], page: str, *, title: str, simulated: bool) 
         HTML.
     title : str
         Of the study.
-    simulated : bool
-        Whether the numbers come from simulated subjects.
+    simulated : bool or str
+        Whether the numbers come from simulated subjects, or how many of them.
     """
     folders = {Path(path).parent for path in files if Path(path).name == "README.md"}
     found = sorted({path for folder in folders for path in folder.iterdir() if path.is_file()}, key=_order)

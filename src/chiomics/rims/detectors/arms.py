@@ -72,15 +72,15 @@ BY_SIZE: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def complete_settings(given: Mapping[str, Any], *, simulated: bool, torch: bool) -> dict[str, Any]:
+def complete_settings(given: Mapping[str, Any], *, simulated: bool | str, torch: bool) -> dict[str, Any]:
     """Fill in what the configuration leaves open, and leave networks out where there is no PyTorch.
 
     Parameters
     ----------
     given : mapping
         `papers.zhang2022` of the configuration.
-    simulated : bool
-        Whether the lesions are simulated: `size: auto` is then `demo`.
+    simulated : bool or str
+        Whether the lesions are simulated, or how many of them: `size: auto` is then `demo`.
     torch : bool
         Whether PyTorch is installed.
 
@@ -96,7 +96,7 @@ def complete_settings(given: Mapping[str, Any], *, simulated: bool, torch: bool)
     """
     settings = dict(given)
     if settings["size"] == "auto":
-        settings["size"] = "demo" if simulated else "published"
+        settings["size"] = "demo" if simulated is True else "published"
     for key, value in BY_SIZE[settings["size"]].items():
         if settings.get(key) is None:
             settings[key] = value

@@ -21,7 +21,7 @@ AROUND = "#D6E4F5"
 CHI_RANGE, FLAIR_RANGE = 45.0, 15.0
 
 
-def draw_examples(lesions: LesionSet, path: str | Path, *, simulated: bool) -> None:
+def draw_examples(lesions: LesionSet, path: str | Path, *, simulated: bool | str) -> None:
     """Draw examples of every kind of lesion, evenly spaced by size from the largest.
 
     Parameters
@@ -30,8 +30,8 @@ def draw_examples(lesions: LesionSet, path: str | Path, *, simulated: bool) -> N
         Of a cohort.
     path : path-like
         PNG or SVG.
-    simulated : bool
-        Whether to say that the lesions are simulated.
+    simulated : bool or str
+        Whether to say that the lesions are simulated, or how many of them.
     """
     groups = _groups(lesions.table)
     with figure_style():

@@ -28,7 +28,7 @@ def card_facts(
     tables: Mapping[str, pd.DataFrame],
     *,
     source: str,
-    simulated: bool,
+    simulated: bool | str,
 ) -> dict[str, Any]:
     """Return what a detector's card says of its training.
 
@@ -44,8 +44,8 @@ def card_facts(
         areas, performance, review.
     source : str
         The cohort.
-    simulated : bool
-        Whether its lesions are simulated.
+    simulated : bool or str
+        Whether its lesions are simulated, or how many of them.
 
     Returns
     -------

@@ -49,7 +49,7 @@ def write_readme(
     settings: Mapping[str, Any],
     facts: Mapping[str, Any],
     *,
-    simulated: bool,
+    simulated: bool | str,
 ) -> str:
     """Write the README of the paper's folder.
 
@@ -63,8 +63,8 @@ def write_readme(
         Of `arms.complete_settings`.
     facts : mapping
         source, subjects, lesions, rims.
-    simulated : bool
-        Whether the lesions are simulated.
+    simulated : bool or str
+        Whether the lesions are simulated, or how many of them.
 
     Returns
     -------

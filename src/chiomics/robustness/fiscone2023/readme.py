@@ -32,7 +32,7 @@ SLAB = " Without a T1w the brain is known as far as the gradient echo shows it, 
 
 
 def write_readme(
-    tables: Mapping[str, pd.DataFrame], setting: Mapping, settings: Settings, *, simulated: bool, source: str
+    tables: Mapping[str, pd.DataFrame], setting: Mapping, settings: Settings, *, simulated: bool | str, source: str
 ) -> str:
     """Write the README of the paper's folder.
 
@@ -44,8 +44,8 @@ def write_readme(
         The reported grey-level setting.
     settings : Settings
         As completed by `Settings.with_found`.
-    simulated : bool
-        Whether the subjects are simulated.
+    simulated : bool or str
+        Whether the subjects are simulated, or how many of them.
     source : str
         Where the features come from, in words.
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from chiomics.core.origin import SIMULATED_MARK
+from chiomics.core.origin import mark_of
 from chiomics.robustness.counts import SHAPE
 from chiomics.robustness.fiscone2023.published_values import read_published
 from chiomics.robustness.robust_features import at_setting, in_class_order, list_robust
@@ -177,9 +177,9 @@ def compare_published(tables: dict[str, pd.DataFrame], setting: dict, settings: 
     return frame.assign(difference=frame["ours"] - frame["published"])[list(TABLES["published.tsv"][:-1])]
 
 
-def table1_markdown(table: pd.DataFrame, settings: Settings, *, simulated: bool) -> str:
+def table1_markdown(table: pd.DataFrame, settings: Settings, *, simulated: bool | str) -> str:
     """Write Table 1 with its marks: bold above the threshold, italic otherwise, the paper's value in brackets."""
-    face = f"**{SIMULATED_MARK}.** " if simulated else ""
+    face = f"**{mark_of(simulated)}.** " if simulated else ""
     title = (
         f"{face}{settings.icc} of first-order features; bold above {settings.threshold:g}, in brackets the paper's.\n"
     )

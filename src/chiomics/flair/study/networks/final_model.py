@@ -67,7 +67,7 @@ def describe_model(
     performance: pd.DataFrame | None,
     *,
     source: str,
-    simulated: bool,
+    simulated: bool | str,
     anatomy: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write the card of a network that was trained on a cohort.
@@ -84,8 +84,8 @@ def describe_model(
         Of the study.
     source : str
         Name of the cohort.
-    simulated : bool
-        Whether its subjects are simulated.
+    simulated : bool or str
+        Whether its subjects are simulated, or how many of them.
     anatomy : mapping, optional
         Settings of the anatomy stage, by which new sessions are mapped as those of the training.
 
