@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.features.simulated import says_simulated
-from chiomics.core.figures import SIMULATED_MARK
+from chiomics.core.origin import SIMULATED_MARK
 from chiomics.radiomics import extract, qc
 from chiomics.radiomics.session import COLUMNS, extract_session, read_sessions, region_values, write_session
 from chiomics.radiomics.tables import widen

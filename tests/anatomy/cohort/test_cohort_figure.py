@@ -8,7 +8,8 @@ import pytest
 
 from chiomics.anatomy.cohort import figure as cohort_figure
 from chiomics.anatomy.cohort.figure import draw_cohort, tabulate_anatomy
-from chiomics.core.figures import SIMULATED_MARK, save_figure
+from chiomics.core.figures import save_figure
+from chiomics.core.origin import SIMULATED_MARK
 
 NUMBER, ODD = 9, 4
 

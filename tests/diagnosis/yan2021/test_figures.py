@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from chiomics.core.errors import InputError
-from chiomics.core.figures import SIMULATED_MARK, save_figure
+from chiomics.core.figures import save_figure
 from chiomics.core.images import write_image
+from chiomics.core.origin import SIMULATED_MARK
 from chiomics.diagnosis.figure_style import rows_of
 from chiomics.diagnosis.models import complete_settings
 from chiomics.diagnosis.yan2021.enrolment import count_flow, flow_table, read_sessions

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from chiomics.core.figures import SIMULATED_MARK, TWO_COLUMNS, figure_style, save_figure
+from chiomics.core.figures import TWO_COLUMNS, figure_style, save_figure
+from chiomics.core.origin import SIMULATED_MARK
 from chiomics.robustness.fiscone2023.figure2 import draw_gray_levels, draw_subsets
 from chiomics.robustness.fiscone2023.figure3 import draw_robust
 from chiomics.robustness.fiscone2023.figure4 import draw_distributions, texture_panels

@@ -15,8 +15,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from chiomics.core.figures import NUCLEUS_COLOURS, SIMULATED_MARK, TRACT_COLOURS
+from chiomics.core.figures import NUCLEUS_COLOURS, TRACT_COLOURS
 from chiomics.core.files import atomic_write
+from chiomics.core.origin import SIMULATED_MARK
 from chiomics.core.space.orientation import NearestRAS
 from chiomics.core.space.volume import Volume
 

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from chiomics.core.figures import SIMULATED_MARK
 from chiomics.core.files import atomic_write
+from chiomics.core.origin import SIMULATED_MARK
 from chiomics.core.space.orientation import NearestRAS
 from chiomics.core.space.volume import Volume
 
