@@ -15,12 +15,7 @@ from chiomics.core.features.simulated import says_simulated
 from chiomics.core.logs import start_log
 from chiomics.core.origin import share_of_simulated
 from chiomics.core.papers import Paper
-from chiomics.index import (
-    index_files,
-    read_manifest,
-    update_manifest,
-    write_manifest,
-)
+from chiomics.index import index_files, read_manifest, update_manifest, write_manifest
 from chiomics.index.manifest import COLUMNS as MANIFEST_COLUMNS
 from chiomics.index.manifest import REFUSED_LESIONS, STRUCTURAL_ALONE, manifest_text, parse_manifest
 from chiomics.index.rim_ratings import RATINGS, read_rim_ratings, write_rim_ratings
@@ -430,13 +425,9 @@ def column_map_given():
 
 
 #: Whether the data are of simulated subjects or, in words, how many: pictures, tables and texts of the cohort say so.
-FROM_SIMULATED = share_of_simulated(
-    *(
-        [map(says_simulated, GIVEN_TABLES), "tables of features"]
-        if GIVEN_TABLES
-        else [(row["simulated"] for row in [*SESSIONS.values(), *STRUCTURAL_SESSIONS.values()])]
-    )
-)
+FROM_SIMULATED = share_of_simulated(row["simulated"] for row in (SESSIONS | STRUCTURAL_SESSIONS).values())
+if GIVEN_TABLES:
+    FROM_SIMULATED = share_of_simulated(map(says_simulated, GIVEN_TABLES), "tables of features")
 config["simulated"] = FROM_SIMULATED  # for the report's front page
 #: What tables and models name as their source: they are given away, so that no folder of this machine is in them.
 COHORT_NAME = "the embedded simulated cohort" if SIMULATED else os.path.basename(GIVEN_FEATURES or BIDS_DIR)
