@@ -163,6 +163,25 @@ def test_sites_that_cannot_serve_stop_the_study():
     assert not site_table(cohort_of(TIDY)[0], SETTINGS)["tied"].any()
 
 
+def test_a_variable_that_one_group_lacks_is_refused_and_single_gaps_are_said(tmp_path, caplog):
+    """What stands in for a group without a value is the other group's median: a constant that tells them apart."""
+    one_group = TIDY.assign(age=TIDY["age"].where(TIDY["group"] == "MS", "n/a"))
+    with pytest.raises(InputError, match="no participant of NMOSD has a value of age"):
+        cohort_of(one_group)
+    one_group.to_csv(tmp_path / "f.csv", index=False)
+    assert "no participant of NMOSD has a value of age" in check_tables([tmp_path / "f.csv"], SETTINGS).lacking
+    assert not caplog.text
+    cohort_of(TIDY.assign(age=TIDY["age"].where(TIDY["participant"] != "sub-04", "n/a")))
+    assert "1 of 24 sessions have no value of age: the median" in caplog.text
+
+
+def test_a_site_that_is_missing_is_named_by_participant():
+    keys = {"adjust": "combat", "adjust_for": ["site"], "demographics": []}
+    gap = TIDY.assign(site=TIDY["site"].where(TIDY["participant"] != "sub-04", ""))
+    with pytest.raises(InputError, match="adjust_for site: participants without a value; found sub-04"):
+        check_study(cohort_of(gap, **keys)[0], SETTINGS | keys)
+
+
 def test_a_plan_says_what_participants_lack(tmp_path):
     rows = [
         {"participant_id": f"sub-{n}", "group": ("MS", "NMOSD")[n % 2], "age": str(30 + n), "sex": "FM"[n % 2]}

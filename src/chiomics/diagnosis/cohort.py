@@ -17,11 +17,10 @@ import pyarrow as pa
 
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.features.columns import FEATURE, SESSION
-from chiomics.core.features.demographics import SITES, contradictions, is_category, read_variable
+from chiomics.core.features.demographics import SITES, contradictions, is_category, read_variable, without_value
 from chiomics.core.features.names import feature_order
 from chiomics.core.features.people import same_person
 from chiomics.core.features.table import FeatureTable, open_features
-from chiomics.core.features.values import is_missing
 from chiomics.core.left_out import LeftOut
 from chiomics.diagnosis.contracts import COHORT_COLUMNS
 
@@ -331,8 +330,12 @@ def _read_participants(
         words = name == settings["groups_column"] or (settings["adjust"] == "combat" and name in settings["adjust_for"])
         if name in settings["demographics"] or not (words or is_category(column)):
             sessions[name] = read_variable(column, features.file_of(variables[name])).to_numpy()
-        if name in (*settings["demographics"], *settings["adjust_for"]) and sessions[name].map(is_missing).all():
-            raise InputError(f"no participant has a value of {name}", file=features.file_of(variables[name]))
+        if name in (*settings["demographics"], *settings["adjust_for"]):
+            refused, said = without_value(sessions[name], sessions["group"].astype(str), settings["groups"])
+            if refused:
+                raise InputError(refused, file=features.file_of(variables[name]))
+            if said and not (words or is_category(sessions[name])):
+                log.warning("%s", said)
     for column in COHORT_COLUMNS:
         sessions[column] = sessions[column].astype(str)
     return sessions

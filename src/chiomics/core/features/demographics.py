@@ -117,6 +117,38 @@ def contradictions(frame: pd.DataFrame, key: str, names: Sequence[str]) -> tuple
     return None
 
 
+def without_value(column: pd.Series, group: pd.Series, groups: Sequence[str]) -> tuple[str, str]:
+    """Say whether a variable can be completed where it is missing.
+
+    Parameters
+    ----------
+    column : pandas.Series
+        The variable, one row per session.
+    group : pandas.Series
+        Group of each of the same sessions.
+    groups : sequence of str
+        Groups that are compared.
+
+    Returns
+    -------
+    tuple of str
+        What forbids it: nobody has a value, or nobody of one group, whose value would be that of the other group and
+        so tell the two apart; and what is to be said of single missing values. Each is empty where there is nothing.
+    """
+    absent = column.map(is_missing).to_numpy()
+    if absent.all():
+        return f"no participant has a value of {column.name}", ""
+    for name in groups:
+        members = group.to_numpy() == name
+        if members.any() and absent[members].all():
+            said = f"no participant of {name} has a value of {column.name}: what would stand in is the other group's"
+            return f"{said}. Give it, or take {column.name} out of the settings", ""
+    if not absent.any():
+        return "", ""
+    shown = f"{int(absent.sum())} of {len(column)} sessions have no value of {column.name}"
+    return "", f"{shown}: the median of those trained on stands in"
+
+
 def meaning(name: str, text: object) -> object:
     """Return what a cell means, so that two spellings of it can be compared: 34 and 34.0, M and male."""
     bare = str(text).strip()

@@ -52,6 +52,9 @@ def check_study(cohort: pd.DataFrame, settings: dict) -> None:
     for name in categories:
         if name == column:
             raise InputError(f"a fold leaves out a {name} that the adjustment has to know", found=f"adjust_for {name}")
+        if (absent := cohort[name].map(is_missing)).any():
+            who = ", ".join(cohort.loc[absent, "participant"].astype(str).unique()[:5])
+            raise InputError(f"adjust_for {name}: participants without a value", found=who, expected=f"a {name}")
         sizes = cohort.groupby(name)["participant"].nunique()
         log.info("adjusted for %s: %s", name, ", ".join(f"{level} ({count})" for level, count in sizes.items()))
         if len(alone := sizes[sizes < 2]):

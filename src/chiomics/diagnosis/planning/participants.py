@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from chiomics.core.errors import InputError
-from chiomics.core.features.demographics import is_category, read_variable
+from chiomics.core.features.demographics import is_category, read_variable, without_value
 from chiomics.core.features.values import is_missing
 from chiomics.diagnosis.models import complete_settings
 
@@ -62,6 +62,8 @@ def lacking_in_participants(
                 read_variable(column, file_of(name))
         except InputError as error:
             return str(error)
-        if column.map(is_missing).all():
-            return f"{file_of(name)}: no participant has a value of {name}"
+        if name != settings["groups_column"]:
+            refused, _ = without_value(ours[name], ours["group"].astype(str), settings["groups"])
+            if refused:
+                return f"{file_of(name)}: {refused}"
     return ""
