@@ -83,12 +83,32 @@ def max_hours(subjects: int, features: int, settings: Mapping, *, strong: bool =
     return seconds / 3600
 
 
+def noise_hours(subjects: int, features: int, settings: Mapping) -> float:
+    """Estimate the CPU hours of a study whose features tell next to nothing; parameters as `max_hours`.
+
+    The univariate filter leaves its error rate of them, of which every other one is taken at most.
+    """
+    settings = complete_settings(dict(settings))
+    passing = max(2, round(settings["p_threshold"] * features))
+    few = {**settings, "max_features": min(settings["max_features"] or passing, passing // 2)}
+    fit = subjects * features * FILTERS + selection_seconds(subjects, passing, few)
+    fits = 0
+    for model in list_models(settings).values():
+        permutations = settings["permutations"] * (1 + settings["folds"]) if model.main else 0
+        fits += len(model.regions) * (1 + count_repeats(settings, "nested") * settings["folds"] + permutations)
+    return fits * fit / 3600
+
+
 def say_cost(subjects: int, features: int, settings: Mapping) -> str:
     """Say about how long a large study takes and what to set; nothing of a small one."""
     hours, most = (max_hours(subjects, features, settings, strong=strong) for strong in (False, True))
     if hours < WORTH_SAYING_HOURS:
         return ""
-    said = f"yan2021: {subjects} sessions with {features} features per region take some {hours:.1f} CPU hours"
+    noise = noise_hours(subjects, features, settings)
+    said = (
+        f"yan2021: {subjects} sessions with {features} features per region take some {noise:.1f} CPU hours where few "
+    )
+    said += f"features tell the groups apart, {hours:.1f} where all do a little"
     if most > 1.5 * hours:
         said += f", up to {most:.1f} where many features tell the groups well apart"
     singly = [{key: LESS[key]} for key in ("screen", "max_features") if not settings.get(key)]
