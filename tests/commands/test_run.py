@@ -147,6 +147,28 @@ def test_the_lock_of_a_killed_run_is_lifted(line, tmp_path, capfd):
     assert (tmp_path / "results/2.txt").exists()
 
 
+@pytest.mark.parametrize("quickly", [True, False])
+def test_a_call_that_is_terminated_ends_its_snakemake_and_the_next_goes_on(line, tmp_path, capfd, quickly):
+    # as `timeout`, batch systems and containers do it, from a shell that ignores Ctrl-C for what it starts behind
+    (tmp_path / "seconds").write_text("60")
+    begin = "import signal; from pathlib import Path; from chiomics.commands import run_call"
+    begin += "" if quickly else "; signal.signal(signal.SIGINT, signal.SIG_IGN); run_call.SECONDS_TO_END = 0.5"
+    program = [sys.executable, "-c", f"{begin}; raise SystemExit(run_call.call({line!r}, Path({str(tmp_path)!r})))"]
+    with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        for _ in range(600):
+            if any((tmp_path / ".snakemake/locks").glob("*")) and (tmp_path / run_call.RECORD).exists():
+                break
+            time.sleep(0.1)
+        time.sleep(1)  # its jobs are under way
+        below = psutil.Process(run.pid).children(recursive=True)
+        run.terminate()
+        assert run.wait(30) == 128 + signal.SIGTERM
+    assert not psutil.wait_procs(below, timeout=10)[1], "nothing is left behind"
+    (tmp_path / "seconds").unlink()
+    assert run_call.call(line, tmp_path) == 0
+    assert (tmp_path / "results/2.txt").exists()
+
+
 @pytest.mark.parametrize(
     ("owner", "said"),
     [

@@ -9,8 +9,10 @@ import sys
 import numpy as np
 import pytest
 
+from chiomics.cli import main
 from chiomics.core.errors import InputError
 from chiomics.phantom import list_sessions, load_recipe
+from chiomics.phantom.dataset import refuse_other_data
 from chiomics.phantom.demographics import age_moments, draw_participant
 from chiomics.phantom.oracle import oracle_auc, oracle_table
 
@@ -38,6 +40,23 @@ from chiomics.phantom.oracle import oracle_auc, oracle_table
 def test_a_recipe_that_cannot_be_meant_is_refused(recipe):
     with pytest.raises(InputError):
         load_recipe(recipe)
+
+
+def test_data_that_nobody_simulated_are_not_written_over(tmp_path, capsys):
+    (tmp_path / "participants.tsv").write_text("participant_id\tgroup\nsub-01\tMS\n")
+    (tmp_path / "dataset_description.json").write_text('{"Name": "mine", "BIDSVersion": "1.10.0"}')
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert main(["phantom", str(tmp_path)]) == 2
+    assert "the place of the simulated cohort is taken" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "dataset_description.json").write_text('{"Name": "x", "Simulated": true}')
+    refuse_other_data(tmp_path)
+    refuse_other_data(tmp_path / "new")
+
+
+def test_a_recipe_that_is_not_there_is_named(tmp_path, capsys):
+    assert main(["phantom", str(tmp_path / "out"), "--recipe", str(tmp_path / "none.yaml")]) == 2
+    assert "none.yaml" in capsys.readouterr().err
 
 
 def test_a_completed_recipe_comes_back_equal():

@@ -58,6 +58,20 @@ def test_what_the_sidecars_say_stands_there_and_names_of_files_do_not(tmp_path):
     assert "sub-01" not in text and str(tmp_path) not in text
 
 
+def test_of_one_phase_difference_nothing_was_combined(tmp_path):
+    difference = MAP | {"InputKind": "phase_difference", "EchoTimes": [0.00246]}
+    text, bibliography = written(tmp_path, [difference])
+    assert "Input: phase difference of gradient echoes" in text
+    assert "Phase was unwrapped by a quality-guided algorithm" in text
+    assert "combined" not in text and "robinson2017" not in bibliography
+    assert "Echoes were combined by a weighted linear fit" in written(tmp_path, [MAP])[0]
+
+
+def test_lesions_that_nobody_looked_for_are_not_none(tmp_path):
+    text, _ = written(tmp_path, [MAP], anatomy=[{"Segmentation": {"Lesions": {"Source": "none"}}}])
+    assert "Lesions: not known" in text
+
+
 @pytest.mark.parametrize("inversion", INVERSIONS)
 def test_of_the_inversions_that_which_was_used_is_cited_alone(tmp_path, inversion):
     text, bibliography = written(tmp_path, [MAP | {"Inversion": inversion}])

@@ -174,7 +174,9 @@ def qsm_targets():
     targets = []
     for row in qsm_sessions():
         maps = [derivative("Chimap", rec=rec, desc=desc) for rec, desc in map_names(row) if rec != "given"]
-        targets += [path.format(**session_wildcards(row)) for path in [*maps, QSM_FIGURE]]
+        kept = [derivative("mask", desc="qsm"), derivative("dseg", desc="quality")]
+        kept += [derivative("R2starmap")] if has_r2star(row) else []
+        targets += [path.format(**session_wildcards(row)) for path in [*maps, *kept, QSM_FIGURE]]
     return targets
 
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 CONFIGURATION, RECORD, LOCKS = "chiomics_run.yaml", ".snakemake/chiomics_run.json", ".snakemake/locks"
 #: Seconds between two lines where nobody looks at a terminal.
 QUIET_SECONDS = 60.0
+#: Seconds that Snakemake has to end its jobs and lift its lock; a container has 10 before it is killed.
+SECONDS_TO_END = 6.0
 
 
 def write_configuration(directory: Path, settings: Mapping[str, Any]) -> Path:
@@ -79,15 +82,48 @@ def call(line: Sequence[str], directory: Path, *, verbose: bool = False, work_di
     with subprocess.Popen([*program, *line], env=environment, encoding="utf-8", errors="replace", **shown) as process:  # type: ignore[call-overload]
         if not planning:
             _record(directory, process.pid)
+        progress, said = None, []
+        before = signal.signal(signal.SIGTERM, _terminated)
         try:
-            progress, said = _follow(process) if not verbose else (None, [])
+            if not verbose:
+                progress, said = _follow(process)
             code = process.wait()
         except KeyboardInterrupt:  # Snakemake has it as well, and ends its jobs first
-            code = process.wait() or 130
+            process.communicate()
+            code = process.returncode or 130
+        except _Terminated:
+            _end(process)
+            code = -signal.SIGTERM
+        finally:
+            signal.signal(signal.SIGTERM, before)
     if not planning:
-        Path(directory, RECORD).unlink(missing_ok=True)
+        if not any(Path(directory, LOCKS).glob("*")):  # else the next call lifts the lock, by what is recorded
+            Path(directory, RECORD).unlink(missing_ok=True)
         code = _conclude(directory, code, progress, said, time.time() - began)
     return code
+
+
+class _Terminated(BaseException):
+    """The signal by which batch systems, `timeout` and containers end a call."""
+
+
+def _terminated(*_: object) -> None:
+    raise _Terminated
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End Snakemake and its jobs, which only this call was told to end; first as Ctrl-C does, then without asking."""
+    import psutil
+
+    jobs = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    process.send_signal(signal.SIGINT)
+    try:
+        process.communicate(timeout=SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        for one in (*jobs, process):
+            with suppress(psutil.Error):
+                one.kill()
+        process.communicate()
 
 
 def lift_stale_lock(line: Sequence[str], directory: Path) -> None:

@@ -42,7 +42,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Simulate what was asked for, with a line per subject."""
     from chiomics.phantom.bids_output import simulate_subject
-    from chiomics.phantom.dataset import write_dataset_files
+    from chiomics.phantom.dataset import refuse_other_data, write_dataset_files
 
     if arguments.atlas:
         from chiomics.phantom.atlas_output import write_phantom_atlas
@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(*write_phantom_atlas(arguments.out), sep="\n")
         return
     recipe = load_recipe(arguments.recipe)
+    refuse_other_data(arguments.out)
     if arguments.anatomy:
         _run_real(arguments, recipe)
         return

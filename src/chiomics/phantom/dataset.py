@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from chiomics.core.errors import InputError
 from chiomics.core.files import write_sidecar, write_text
+from chiomics.core.origin import dataset_is_simulated
 from chiomics.core.provenance import generated_by
 from chiomics.phantom.oracle import oracle_table
 from chiomics.phantom.recipe import Session, list_sessions, load_recipe
@@ -81,6 +83,28 @@ TRUTH_FIELDS = {
     "Chimap": {"Description": "Susceptibility of the head", "Units": "ppm", "SkullStripped": False},
     "R2starmap": {"Description": "Rate of decay of the head", "Units": "1/s", "SkullStripped": False},
 }
+
+
+def refuse_other_data(out_dir: str | Path) -> None:
+    """Stop where a folder holds a data set that nobody simulated: its participants would be written over.
+
+    Parameters
+    ----------
+    out_dir : path-like
+        Where a cohort is to be simulated.
+
+    Raises
+    ------
+    InputError
+        For a file, and a folder that is not empty and whose description does not say that its subjects are simulated.
+    """
+    folder = Path(out_dir)
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())) or dataset_is_simulated(folder):
+        return
+    raise InputError(
+        "the place of the simulated cohort is taken", file=folder, found="a file" if folder.is_file() else "other data",
+        expected="a new or empty folder, or a simulated data set, which is written over",
+    )  # fmt: skip
 
 
 def write_dataset_files(

@@ -78,11 +78,17 @@ def load_recipe(recipe: str | Path | dict | None = None) -> dict:
     Raises
     ------
     InputError
-        For an unknown key, group, nucleus, profile or value out of range.
+        For a file that cannot be read, an unknown key, group, nucleus, profile or value out of range.
     """
     file = None
     if isinstance(recipe, (str, Path)):
-        file, recipe = recipe, yaml.safe_load(Path(recipe).read_text(encoding="utf-8")) or {}
+        file = recipe
+        try:
+            recipe = yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise InputError("the recipe cannot be read", file=file, found=" ".join(str(error).split())) from error
+        if not isinstance(recipe, dict):
+            raise InputError("the recipe has no keys", file=file, expected="YAML with keys as in defaults.yaml")
     recipe = recipe or {}
     check_renamed(recipe)
     completed = _merge(deepcopy(_packaged("defaults.yaml")), recipe, file=file)

@@ -24,7 +24,7 @@ CHI_RANGE, FIELD_RANGE, R2STAR_RANGE = 0.15, 0.05, 60.0
 OUTLINES = {"voxels with χ": "tab:orange", "brain": "tab:cyan"}
 #: Height of a row of slices, inches.
 ROW = 3.25
-UNRELIABLE = "no reliable field\n1: echoes disagree\n2: turns are a guess"
+UNRELIABLE = "no reliable field\n2: echoes disagree\n3: turns are a guess"
 
 
 def write_qc_figure(

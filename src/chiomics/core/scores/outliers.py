@@ -143,5 +143,9 @@ def draw_scores(axis: Axes, scores: pd.DataFrame, *, fewest: int) -> AxesImage:
     shown = axis.imshow(scores.T, cmap="RdBu_r", vmin=-OUTLIER, vmax=OUTLIER, aspect="auto", interpolation="nearest")
     axis.plot(*np.nonzero((scores.abs() > OUTLIER).to_numpy()), "k.", markersize=2.5)
     if len(scores) < fewest:
-        axis.text(0.5, 0.5, "too few sessions to compare", transform=axis.transAxes, ha="center", fontsize=12)
+        # upright, since the picture of one session is as narrow as its column
+        axis.text(
+            0.5, 0.5, "too few sessions to compare", transform=axis.transAxes, ha="center", va="center", rotation=90,
+            fontsize=10,
+        )  # fmt: skip
     return shown

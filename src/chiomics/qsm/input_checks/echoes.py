@@ -29,8 +29,9 @@ MAX_RISE = 1.1
 #: where one echo is shifted, mirrored, halved in scale, another echo with noise, or has half its time.
 MAX_DEPARTURE = 0.15
 #: Share of its own phase by which an echo departs from the line of all echoes in proportion to the field: up to .004 on
-#: a simulated head and a real crop, .02 to .03 where one of three echo times is 5 % off.
-MAX_PROPORTION = 0.015
+#: a simulated head and a real crop, .016 on a head in voxels of 3.3 mm; .02 to .03 where one of three echo times is 5 %
+#: off.
+MAX_PROPORTION = 0.02
 #: Voxels are taken from an image until this many.
 SAMPLE = 400_000
 

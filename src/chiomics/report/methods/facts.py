@@ -68,6 +68,11 @@ def read_map_facts(sidecars: Iterable[str | Path]) -> Facts:
             *("MagneticFieldStrength", "Inversion", "DataWeights", "Reference", "ReferenceTrusted", "StageVersion"),
         ):
             facts.add(name, said.get(name))
+        used = said.get("PhaseChainParameters") or {}
+        if said.get("InputKind") != "field_map":
+            facts.add("unwrap", used.get("unwrap"))
+        if len(said.get("EchoTimes") or []) > 1:  # of one echo, or one difference, there is nothing to combine
+            facts.add("combine", used.get("combine"))
         facts.add("BrainMaskSource", _how_masked(said.get("BrainMaskSource")))
         facts.add("EchoSet", f"{said.get('EchoSet')}: {_echoes(said.get('Echoes'))}")
         facts.add(f"Parameters {said.get('Inversion')}", said.get("InversionParameters"))

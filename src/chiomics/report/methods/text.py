@@ -21,6 +21,15 @@ HOW_WRITTEN = (
 LIBRARIES = {"numpy": "numpy", "scipy": "scipy", "nibabel": "nibabel", "snakemake": "snakemake", "antspyx": "ants"}
 LIBRARIES |= {"scikit-learn": "sklearn", "torch": "torch"}
 #: By parameter of the phase chain and its value: words, and what to cite.
+#: What the source of lesions is called where nobody looked for them.
+NO_LESIONS = "not known (no FLAIR and no mask of their own)"
+#: Kinds of input as a text says them.
+KINDS = {
+    "magnitude_phase": "magnitude and phase",
+    "real_imaginary": "real and imaginary part",
+    "phase_difference": "phase difference",
+    "field_map": "field map in Hz",
+}
 PHASE = {
     ("unwrap", "quality"): ("a quality-guided algorithm", ("dymerska2021", "abdulrahman2007")),
     ("unwrap", "cosine"): ("the Laplacian in cosine transforms", ("ghiglia1994",)),
@@ -101,9 +110,14 @@ def write_methods(
 
 
 def _data(maps: Facts, sessions: int, left_out: int, cite: Citations) -> str:
-    said = f"The BIDS data set {cite('bids')} held {sessions + left_out} sessions, of which {sessions} were used"
+    number = f"{sessions + left_out} session" + "s" * (sessions + left_out != 1)
+    said = (
+        f"The BIDS data set {cite('bids')} held {number}, of which {sessions} {'was' if sessions == 1 else 'were'} used"
+    )
     said += f" and {left_out} left out (`manifest.tsv` says why)." if left_out else "."
-    kind = maps.say("InputKind").replace("_", " and ")
+    kind = maps.say("InputKind")
+    for key, words in KINDS.items():
+        kind = kind.replace(key, words)
     strength = maps.say("MagneticFieldStrength", unit=" T")
     if not kind:
         return said
@@ -115,12 +129,12 @@ def _data(maps: Facts, sessions: int, left_out: int, cite: Citations) -> str:
 
 def _maps(maps: Facts, cite: Citations) -> str:
     chain = maps.objects("PhaseChainParameters")
-    used = [
-        PHASE[name, value] for name in ("unwrap", "combine") for value in _each(chain, name) if (name, value) in PHASE
-    ]
+    unwrapped, combined = (
+        [PHASE[name, value] for value in maps.values(name) if (name, value) in PHASE] for name in ("unwrap", "combine")
+    )
     said = [f"The brain mask: {maps.say('BrainMaskSource')}."] if maps.values("BrainMaskSource") else []
-    if used:
-        said.append(f"Phase was unwrapped and echoes combined by {_list(used, cite)}.")
+    said += [f"Phase was unwrapped by {_list(unwrapped, cite)}."] if unwrapped else []
+    said += [f"Echoes were combined by {_list(combined, cite)}."] if combined else []
     if "true" in maps.values("BipolarCorrection"):
         said.append("The phase difference between odd and even echoes was removed where there was one.")
     background = [BACKGROUND[name] for name in maps.values("BackgroundRemoval") if name in BACKGROUND]
@@ -160,7 +174,10 @@ def _regions(anatomy: Facts, cite: Citations) -> str:
     elif anatomy.values("Tissue"):
         said.append(f"Tissue: {anatomy.say('Tissue')}.")
     lesions = anatomy.objects("Lesions settings")
-    said.append(f"Lesions: {anatomy.say('Lesions')}" + (f" ({_parameters(lesions[0])})." if lesions else "."))
+    said.append(
+        f"Lesions: {anatomy.say('Lesions').replace('none', NO_LESIONS)}"
+        + (f" ({_parameters(lesions[0])})." if lesions else ".")
+    )
     for name, word in (("Nuclei", "Deep grey nuclei"), ("Tracts", "Tracts")):
         route = anatomy.say(name)
         if not route:
