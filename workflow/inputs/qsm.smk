@@ -44,7 +44,12 @@ def echo_sets_of(row):
     """Return the configured echo sets that a session can serve, as echo numbers from 1; "all" always exists."""
     echoes = [1] if row["input_kind"] == "phase_difference" else list(range(1, row["n_echoes"] + 1))
     configured = config["qsm"]["echo_sets"].items()
-    return {"all": echoes} | {name: numbers for name, numbers in configured if set(numbers) <= set(echoes)}
+    return in_order({"all": echoes} | {name: numbers for name, numbers in configured if set(numbers) <= set(echoes)})
+
+
+def in_order(sets):
+    """Return echo sets in one order, that of the configuration or of a record being no cause to make maps again."""
+    return dict(sorted(sets.items(), key=lambda item: (item[0] != "all", -len(item[1]), item[0])))
 
 
 def read_made_together():
@@ -86,7 +91,7 @@ def first_sets_of(row):
     wanted = echo_sets_of(row)
     recorded = RECORDED_SETS.get(row["session"], wanted)
     kept = {name: wanted.get(name, numbers) for name, numbers in recorded.items()}
-    return {name: numbers for name, numbers in kept.items() if set(numbers) <= set(wanted["all"])}
+    return in_order({name: numbers for name, numbers in kept.items() if set(numbers) <= set(wanted["all"])})
 
 
 def added_set_of_job(wildcards):
