@@ -49,6 +49,15 @@ def test_labels_that_a_shell_would_run_are_no_sessions(bids):
             assert SAFE.fullmatch(row["session"])
 
 
+def test_a_label_that_snakemake_takes_for_a_loop_is_refused_alone(bids):
+    fine, endless = "L" * 19, "aL" * 20
+    for label in (fine, endless):
+        make_bids_tree(bids, multi_echo(label))
+    rows = {row["session"]: row for row in index_bids(bids)}
+    assert {key for key, row in rows.items() if row["status"] == "included"} == {"sub-01", f"sub-{fine}"}
+    assert "20 times or more" in rows[f"sub-{endless}"]["reason"]
+
+
 @pytest.mark.parametrize("entity", ["run", "acq", "rec", "echo"])
 def test_entities_that_a_shell_would_run_are_not_read(bids, entity):
     for number, label in enumerate(LABELS):

@@ -97,6 +97,10 @@ def name_file(path: str, size: int = 0) -> NamedFile | None:
     )
 
 
+#: Snakemake refuses such a value of a wildcard, and with it the plan of all sessions.
+_REPEATED = re.compile(r"(.+)\1{19,}$")
+
+
 def is_misnamed(file: NamedFile) -> bool:
     """Return whether an image's name is not BIDS, or names another participant or session than its folder."""
     if not file.path.endswith(IMAGES):
@@ -104,6 +108,8 @@ def is_misnamed(file: NamedFile) -> bool:
     if file.extension not in IMAGES or not file.entities:
         return True
     session = file.entities.get("ses")
+    if _REPEATED.search(file.participant) or _REPEATED.search(file.session):
+        return True
     return (
         f"sub-{file.entities.get('sub')}" != file.participant or (f"ses-{session}" if session else "") != file.session
     )
@@ -117,6 +123,11 @@ def name_problem(file: NamedFile) -> InputError:
         return InputError(
             "a participant or session has a label that is not BIDS", file=file.path, found=", ".join(odd),
             expected="letters and digits alone, e.g. sub-A01, in the folder and in the names of its files",
+        )  # fmt: skip
+    if endless := [name for name in (file.participant, file.session) if _REPEATED.search(name)]:
+        return InputError(
+            "a label ends with the same letters 20 times or more, which Snakemake takes for an endless loop",
+            file=file.path, found=endless[0], expected="another label",
         )  # fmt: skip
     if not file.entities:
         return InputError(
