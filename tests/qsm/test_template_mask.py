@@ -50,6 +50,15 @@ def test_the_neck_is_cut_and_holes_are_filled_in_any_orientation(brain, axes):
     assert overlap(mended, truth.get_fdata() > 0) > 0.985 > overlap(damaged, mask)
 
 
+def test_the_neck_of_a_childs_head_is_cut_too(brain):
+    mask, affine = brain
+    affine = np.diag([0.62, 0.62, 0.62, 1.0]) @ affine  # 0.67 of the template, 0.55 l
+    damaged = with_neck(mask)
+    mended, fits = mend_by_template(damaged, affine)
+    assert fits
+    assert overlap(mended, mask) > 0.985 > overlap(damaged, mask)
+
+
 def test_what_is_no_head_is_left_as_it_is(caplog):
     slab = np.zeros((60, 60, 12), bool)
     slab[10:50, 10:50, 2:10] = True

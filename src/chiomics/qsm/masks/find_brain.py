@@ -95,7 +95,7 @@ def find_brain(
     if mask.all():
         return FoundBrain(mask, "the whole image: it has no background")
     if method == "template":
-        mask, fits = mend_by_template(mask, affine, min_litres=volumes[0])
+        mask, fits = mend_by_template(mask, affine)
         source += ", mended by a template" if fits else ", the template did not fit"
         if not fits:
             doubts.append("the template does not fit: neck or scalp may be in the brain mask")

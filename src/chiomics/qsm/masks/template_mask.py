@@ -24,15 +24,15 @@ LOWEST = -20.0
 #: The template may miss this much of a brain, and it may hold this much that is not brain, in mm.
 OUTER_MARGIN, INNER_MARGIN = 6.0, 8.0
 #: A registration counts where the masks overlap by this Dice coefficient, and no axis is scaled by more than the range:
-#: adult heads differ by some 15 %. Smaller brains than `MIN_LITRES` litres widen the range.
-MIN_DICE, SCALES, MIN_LITRES = 0.9, (0.75, 1.35), 0.9
+#: adult heads differ by some 15 %.
+MIN_DICE, SCALES = 0.9, (0.75, 1.35)
+#: A head that the template does not fit is tried again enlarged by these factors, as a child's, and margins with it.
+GROWTHS = (1.25, 1.5)
 
 log = logging.getLogger(__name__)
 
 
-def mend_by_template(
-    mask: np.ndarray, affine: np.ndarray, *, min_litres: float = MIN_LITRES
-) -> tuple[np.ndarray, bool]:
+def mend_by_template(mask: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, bool]:
     """Limit a brain mask to what the template's brain allows, and fill what it demands.
 
     Parameters
@@ -41,8 +41,6 @@ def mend_by_template(
         Brain by intensity.
     affine : ndarray, shape (4, 4)
         Voxel to world coordinates in mm.
-    min_litres : float
-        Litres of the smallest brain that may be found.
 
     Returns
     -------
@@ -51,6 +49,16 @@ def mend_by_template(
     succeeded : bool
         Whether the template fitted; a warning in the log says why not.
     """
+    for growth in (1.0, *GROWTHS):
+        mended = _mend(mask, np.diag([growth, growth, growth, 1.0]) @ affine)
+        if mended is not None:
+            return mended, True
+    log.warning("the template does not fit the brain mask, which stays as the intensity gave it")
+    return mask, False
+
+
+def _mend(mask: np.ndarray, affine: np.ndarray) -> np.ndarray | None:
+    """Mend a mask; None where the template does not fit it."""
     # Here, since it takes seconds and a mask of the user's own needs none of it.
     from chiomics.core.space.ants_images import ants, to_ants
 
@@ -83,13 +91,11 @@ def mend_by_template(
         scales = np.linalg.svd(ants.read_transform(path[0]).parameters[:9].reshape(3, 3), compute_uv=False)
     overlap = 2 * (expected & mask & above).sum() / max((expected & above).sum() + (mask & above).sum(), 1)
     log.info("template brain: overlap %.3f, scales %s", overlap, np.round(scales, 2).tolist())
-    largest_scale = SCALES[1] * max(1.0, np.cbrt(MIN_LITRES / min_litres))
-    if overlap < MIN_DICE or not SCALES[0] <= scales.min() <= scales.max() <= largest_scale:
-        log.warning("the template does not fit the brain mask, which stays as the intensity gave it")
-        return mask, False
+    if overlap < MIN_DICE or not SCALES[0] <= scales.min() <= scales.max() <= SCALES[1]:
+        return None
     size = voxel_size(affine)
     outside = ndimage.distance_transform_edt(~expected, sampling=size)
     inside = ndimage.distance_transform_edt(expected, sampling=size)
     mended = ndimage.binary_fill_holes((mask & (outside <= OUTER_MARGIN)) | (inside > INNER_MARGIN))
     pieces, _ = ndimage.label(mended)
-    return pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:]), True
+    return pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:])
