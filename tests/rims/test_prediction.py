@@ -91,6 +91,8 @@ def test_shells_are_called_and_balls_are_not(tmp_path, model):
     ("changes", "message"),
     [
         ({"unit": 1.0}, "not in ppm"),
+        ({"unit": 0.1277}, "is the map in ppm"),  # Hz at 3 T
+        ({"unit": 0.0}, "a standard deviation of 0;"),  # a map of zeros
         ({"voxel": (1.0, 1.0, 1.0)}, "voxels of another size"),
         ({"without": ("space-gre_FLAIR",)}, "FLAIR"),
         ({"without": ("desc-lesions_dseg",)}, "lesion labels"),

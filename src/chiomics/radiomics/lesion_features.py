@@ -53,7 +53,8 @@ def label_features(
     """
     settings = load_settings(preset)
     found = {number: box for number, box in enumerate(ndimage.find_objects(labels), start=1) if box is not None}
-    spread = float(np.std(chi[chi != 0])) if found else MIN_PPM
+    known = chi[chi != 0]
+    spread = (float(np.std(known)) if known.size else 0.0) if found else MIN_PPM
     if not MIN_PPM <= spread <= MAX_PPM:
         raise InputError(
             "the susceptibility map is not in ppm",

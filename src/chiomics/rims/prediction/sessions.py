@@ -35,6 +35,10 @@ WORDS = {
     "tissue": "tissue labels", "white": "labels of normal-appearing white matter",
 }  # fmt: skip
 
+#: How far the median lesion's mean χ may lie beyond the training's range, in widths of that range: references of maps
+#: differ by less than one, and a map in another unit (Hz, rad/s) lies tens of widths away.
+FAR = 1.0
+
 log = logging.getLogger(__name__)
 Measure = Callable[..., tuple[pd.DataFrame, Any]]
 
@@ -108,7 +112,7 @@ def read_lesions_of(
     Raises
     ------
     InputError
-        For another voxel size without `resample`, or a map that is not in ppm.
+        For another voxel size without `resample`, or a map that is not in ppm or far from the training's.
     """
     files = session.files
     images = read_session(
@@ -128,6 +132,7 @@ def read_lesions_of(
     if not len(table):
         log.info("%s has no lesion", session.name)
         return None
+    _refuse_far(float(table["chi_mean"].median()), card, files["chi"])
     identity = {"participant_id": session.participant_id, "session_id": session.session_id, "run": session.run}
     named = name_lesions(table, identity).assign(simulated=False, consensus=0.0)
     found = assemble(named, features, patches, shape=tuple(card["patch"]))
@@ -138,6 +143,16 @@ def warn_outside(table: pd.DataFrame, card: Mapping[str, Any]) -> pd.Series:
     """Say for every lesion whether its mean χ lies outside what the detector was trained on."""
     low, high = card["chi_mean_range_ppb"]
     return (table["chi_mean"] < low) | (table["chi_mean"] > high)
+
+
+def _refuse_far(chi: float, card: Mapping[str, Any], file: Path) -> None:
+    """Stop where the lesions' χ (ppb) cannot be in the unit of the training."""
+    low, high = card["chi_mean_range_ppb"]
+    if not low - FAR * (high - low) <= chi <= high + FAR * (high - low):
+        raise InputError(
+            "the lesions' χ is far from that of the training: is the map in ppm?", file=file,
+            found=f"a median of {chi:.4g} ppb over lesions", expected=f"about {low:.0f} to {high:.0f} ppb, as in training",
+        )  # fmt: skip
 
 
 def _read_folder(anat: Path, root: Path, run: str) -> SessionFiles:
