@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -48,7 +49,8 @@ def test_kinds_and_veins_have_the_asked_probabilities():
     assert near(np.mean([one.vein == "central" for one in plain]), (1 - edge) * kinds["central_vein_share"])
     assert {one.kind for one in rims} == {"rim"}
     assert not any(one.vein == "edge" for one in rims)
-    for name, low, high in (("rim_contrast", *kinds["rim_contrast"]), ("rim_fraction", *kinds["rim_fraction"])):
+    ranges = {"rim_contrast": "rim_contrast", "rim_fraction": "rim_fraction"}
+    for name, (low, high) in ((name, kinds[key]) for name, key in ranges.items()):
         values = [getattr(one, name) for one in rims]
         assert low <= min(values) < low + 0.01 * (high - low) + 1e-12
         assert high - 0.01 * (high - low) < max(values) <= high
@@ -190,6 +192,16 @@ def test_subjects_differ_as_much_as_stated_and_lesions_of_one_share_it():
     assert first.white_chi - second.white_chi == pytest.approx(own.reference)
     with pytest.raises(InputError, match="no spread"):
         load_recipe({"lesion_patches": {"subject_spread": {"noise": -0.1}}})
+
+
+def test_a_lesion_between_two_slices_has_the_voxel_that_holds_most_of_it():
+    # found with this seed: 3 mm of lesion, no voxel's centre in it, and the cohort stopped
+    boxes = simulate_boxes(load_recipe({"seed": 77}), "sub-LES33")
+    box = next(islice(boxes, 47, None))
+    assert box.lesion.sum() == 1
+    assert not (box.white & box.lesion).any()
+    middle = np.array(box.lesion.shape) / 2
+    assert (np.abs(np.argwhere(box.lesion)[0] - middle) < 5).all()
 
 
 def _few(recipe, participant, noise):

@@ -250,11 +250,16 @@ def _scan(
     flair = grid.voxel_means(ndimage.gaussian_filter(flair, 0.5 / fine_voxel, truncate=3))
     flair = np.hypot(*(flair * [[[[1]]], [[[0]]]] + NOISE * rng.standard_normal((2, *size)))).astype(np.float32)
     coarse = grid.nearest(labels)
+    seen = coarse == tissue.LESION
+    if not seen.any():
+        # thinner than a slice and between the centres of two: the voxel that holds most of it
+        share = grid.voxel_means(is_lesion.astype(np.float32))
+        seen[np.unravel_index(share.argmax(), seen.shape)] = True
     return LesionBox(
         field=field,
         flair=flair,
-        lesion=coarse == tissue.LESION,
-        white=(coarse == tissue.WHITE) & (grid.nearest(vein) == 0),
+        lesion=seen,
+        white=(coarse == tissue.WHITE) & ~seen & (grid.nearest(vein) == 0),
         affine=affine,
         white_chi=properties.chi[tissue.WHITE] - properties.chi[tissue.CSF] + effects.reference,
         noise=noise,

@@ -151,7 +151,7 @@ def _refuse_far(chi: float, card: Mapping[str, Any], file: Path) -> None:
     if not low - FAR * (high - low) <= chi <= high + FAR * (high - low):
         raise InputError(
             "the lesions' χ is far from that of the training: is the map in ppm?", file=file,
-            found=f"a median of {chi:.4g} ppb over lesions", expected=f"about {low:.0f} to {high:.0f} ppb, as in training",
+            found=f"a median of {chi:.4g} ppb over lesions", expected=f"about {low:.0f} to {high:.0f} ppb",
         )  # fmt: skip
 
 
