@@ -96,13 +96,14 @@ def refuse_other_data(out_dir: str | Path) -> None:
     Raises
     ------
     InputError
-        For a file, and a folder that is not empty and whose description does not say that its subjects are simulated.
+        For a file, and a folder with participants whose description does not say that they are simulated.
     """
     folder = Path(out_dir)
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())) or dataset_is_simulated(folder):
+    held = [path.name for name in ("participants.*", "dataset_description.json", "sub-*") for path in folder.glob(name)]
+    if not folder.is_file() and (not held or dataset_is_simulated(folder)):
         return
     raise InputError(
-        "the place of the simulated cohort is taken", file=folder, found="a file" if folder.is_file() else "other data",
+        "the place of the simulated cohort is taken", file=folder, found=", ".join(sorted(held)[:3]) or "a file",
         expected="a new or empty folder, or a simulated data set, which is written over",
     )  # fmt: skip
 
