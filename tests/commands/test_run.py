@@ -147,6 +147,14 @@ def test_the_lock_of_a_killed_run_is_lifted(line, tmp_path, capfd):
     assert (tmp_path / "results/2.txt").exists()
 
 
+def test_an_input_that_vanishes_after_the_plan_is_named(line, tmp_path, capfd):
+    (tmp_path / "echo.nii.gz").touch()
+    workflow = WORKFLOW.replace('output: "results', f'input: "{tmp_path}/echo.nii.gz"\n    output: "results')
+    (tmp_path / "Snakefile").write_text(workflow.replace("touch {output}", "touch {output}; rm -f {input}"))
+    assert run_call.call(line, tmp_path) == 1
+    assert f"stopped: {tmp_path}/echo.nii.gz was there when the run was planned" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize("quickly", [True, False])
 def test_a_call_that_is_terminated_ends_its_snakemake_and_the_next_goes_on(line, tmp_path, capfd, quickly):
     # as `timeout`, batch systems and containers do it, from a shell that ignores Ctrl-C for what it starts behind

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shlex
 import signal
 import socket
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 CONFIGURATION, RECORD, LOCKS = "chiomics_run.yaml", ".snakemake/chiomics_run.json", ".snakemake/locks"
 #: Seconds between two lines where nobody looks at a terminal.
 QUIET_SECONDS = 60.0
+#: What Snakemake says of an input that a job waits for in vain.
+_VANISHED = re.compile(r"(/.*) \(missing locally")
 #: Seconds that Snakemake has to end its jobs and lift its lock; a container has 10 before it is killed.
 SECONDS_TO_END = 6.0
 
@@ -216,6 +219,10 @@ def _conclude(directory: Path, code: int, progress: Progress | None, said: Seque
     for job in progress.failed if progress is not None else ():
         if not any(session.startswith(job.folder.replace("/", "_")) for session in told if job.folder):
             print(f"failed: {job.rule} {job.folder}".rstrip() + f"; why stands in its log below {results / 'logs'}")
+    for path in dict.fromkeys(found[1] for line in said if (found := _VANISHED.match(line))):
+        print(
+            f"stopped: {path} was there when the run was planned and is not now; the next call looks at the folder anew"
+        )
     if (results / "manifest.tsv").is_file():
         print(f"sessions, and what was left out: {results / 'manifest.tsv'}")
     page = next((name for name in ("index.html", "papers", "qc") if (results / name).exists()), None)
