@@ -90,6 +90,15 @@ def test_a_named_scale_must_fit_both_ends_of_the_range() -> None:
     assert np.abs(np.angle(np.exp(1j * (radians - TRUE)))).max() < 2e-3  # the sample misses ±π by up to 1e-3
 
 
+@pytest.mark.parametrize("rule", ["auto", "radians", "symmetric"])
+def test_clipped_phase_is_refused_and_few_levels_are_not(rule):
+    for limit in (2.5, 2.9):
+        with pytest.raises(InputError, match="cut off at both ends"):
+            phase_to_radians(np.clip(TRUE, -limit, limit), rule=rule)
+    eight_bits = np.rint(TRUE / np.pi * 127) / 127 * np.pi
+    assert np.allclose(phase_to_radians(eight_bits, rule=rule)[0], eight_bits, atol=1e-3)
+
+
 def test_real_and_imaginary_give_magnitude_and_phase() -> None:
     magnitude, phase = magnitude_and_phase(2 * np.cos(TRUE), 2 * np.sin(TRUE))
     assert np.allclose(magnitude, 2, atol=1e-5)  # float32

@@ -22,6 +22,9 @@ END_SHARE = 0.002
 #: Share of a named scale that the phase must span. With noise or a wrap it spans all of it; one short echo at 1.5 T in
 #: a masked brain a quarter (±0.8 rad); turns and 0..1, taken for radians, a sixth.
 MIN_SPAN = 0.2
+#: Share of the voxels at the lowest and at the highest value from which on the phase was clipped: wrapped phase has one
+#: level's share there, .004 with eight bits; cut off at 2.9 rad it has .04. Air set to an end lies at one end alone.
+MAX_CLIPPED = 0.02
 #: Relative slack for rounding in conversion.
 SLACK = 2e-3
 #: Largest difference of the two ends of a symmetric scale, as a share of its width.
@@ -57,13 +60,20 @@ def phase_to_radians(phase: np.ndarray, *, rule: str = "auto", phase_sign: int =
     Raises
     ------
     InputError
-        Where no rule fits, the phase is constant, or a named rule contradicts the range, or is hardly filled by it.
+        Where no rule fits, the phase is constant or clipped, or a named rule contradicts the range or is hardly filled
+        by it.
     """
     if phase_sign not in (1, -1):
         raise InputError("phase_sign is not a sign", found=str(phase_sign), expected="1 or -1")
     low, high = float(phase.min()), float(phase.max())
     if low == high:
         raise InputError("the phase image is constant", found=f"{low:g} everywhere", expected="wrapped phase")
+    clipped = min(float(np.mean(phase == low)), float(np.mean(phase == high)))
+    if clipped > MAX_CLIPPED:
+        raise InputError(
+            "the phase is cut off at both ends", found=f"{100 * clipped:.0f} % or more of the voxels at {low:g} and at "
+            f"{high:g}", expected="phase as the scanner wraps it",
+        )  # fmt: skip
     if rule == "auto":
         rule = _recognise(phase, low, high)
     slope, intercept = _scaling(rule, phase, low, high)
