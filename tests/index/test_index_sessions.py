@@ -10,7 +10,7 @@ import pytest
 
 from chiomics.core.errors import InputError
 from chiomics.index import index_bids, index_files
-from tests.bids_trees import AFFINE, GRE, make_bids_tree, multi_echo
+from tests.bids_trees import AFFINE, GRE, SHAPE, make_bids_tree, multi_echo
 
 MASK = "derivatives/masks/sub-01/anat/sub-01_{}"
 
@@ -152,7 +152,8 @@ def test_structural_images_of_the_session_or_of_the_only_one(tmp_path):
 
 def test_the_longest_diffusion_series_with_inherited_gradients(tmp_path):
     spec = multi_echo() | {
-        "sub-01/dwi/{name}_dir-{AP,PA}_dwi": {},
+        "sub-01/dwi/{name}_dir-AP_dwi": {"shape": (*SHAPE, 3)},
+        "sub-01/dwi/{name}_dir-PA_dwi": {"shape": (*SHAPE, 2)},
         "sub-01/dwi/sub-01_dir-PA_dwi.bval": "0 0",
         "sub-01/dwi/sub-01_dir-PA_dwi.bvec": "0 0\n0 0\n0 0\n",
         "sub-01/dwi/sub-01_dir-AP_dwi.bval": "0 1000 1000",

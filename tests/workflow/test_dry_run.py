@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from chiomics.index import read_manifest
-from tests.bids_trees import GRE, make_bids_tree, multi_echo
+from tests.bids_trees import GRE, SHAPE, make_bids_tree, multi_echo
 from tests.core.features.tables import tidy_table
 from tests.workflow.conftest import ROOT
 
@@ -238,7 +238,7 @@ def test_an_atlas_that_comes_later_is_carried_to_the_sessions_that_were_made_wit
 
 
 def test_tracts_are_traced_where_there_are_diffusion_images(workflow, tmp_path):
-    spec = multi_echo("{01,02}") | {"sub-{01,02}/anat/{name}_T1w": {}, "sub-01/dwi/{name}_dwi": {}}
+    spec = multi_echo("{01,02}") | {"sub-{01,02}/anat/{name}_T1w": {}, "sub-01/dwi/{name}_dwi": {"shape": (*SHAPE, 2)}}
     bids = make_bids_tree(tmp_path / "bids", spec)
     for extension, text in (("bval", "0 1000"), ("bvec", "0 1\n0 0\n0 0")):
         (bids / f"sub-01/dwi/sub-01_dwi.{extension}").write_text(text)

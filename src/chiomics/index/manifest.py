@@ -30,7 +30,7 @@ COLUMNS = (
     "session", "participant_id", "session_id", "run", "status", "reason", "warnings", "input_kind", "n_echoes",
     "echo_times", "field_strength", "shape", "voxel_size", "magnitude", "phase", "real", "imaginary", "manufacturer",
     "T1w", "FLAIR", "dwi", "bval", "bvec", "T1w_mask", "brain_mask", "lesion_mask", "lesion_labels", "tissue_labels",
-    "chi_map", "voi_labels", "without", "accepted", "simulated",
+    "chi_map", "voi_labels", "without", "simulated", "accepted",
 )  # fmt: skip
 #: How a reason begins that is the operator's verdict, not a failure.
 VERDICT = "operator's verdict"

@@ -44,6 +44,7 @@ TABLES: dict[str, dict[str, tuple[str, ...]]] = {
         "voxel_size": ("along each axis; JSON list", "mm"),
         "manufacturer": ("of the scanner",),
         "without": ("what is not made of the session, for its input failed; JSON list",),
+        "simulated": ("true for a session that was simulated, empty for others",),
         "accepted": ("steps that the operator accepts though their check failed; JSON list",),
     }
     | {
