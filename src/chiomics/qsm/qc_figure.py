@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from chiomics.core.files import atomic_write
 from chiomics.core.origin import SIMULATED_MARK
 from chiomics.core.space.orientation import NearestRAS
-from chiomics.qsm.quality_map import RELIABLE
+from chiomics.qsm.quality_map import DISAGREEING, GUESSED, RELIABLE
 
 #: Display ranges in ppm, and of R2* in 1/s.
 CHI_RANGE, FIELD_RANGE, R2STAR_RANGE = 0.15, 0.05, 60.0
@@ -77,12 +77,12 @@ def write_qc_figure(
     outlines = {name: to_ras(found.astype(np.float32)) for name, found in outlines.items() if found is not None}
     bright = np.percentile(magnitude[mask], 99) * 1.2
     first, last = (f"\n{echo}" if echo else "" for echo in echoes)
-    doubt = None if quality is None else np.maximum(quality.astype(np.float32) - RELIABLE, 0)
+    doubt = None if quality is None else np.maximum(quality.astype(np.float32), RELIABLE)
     rows = [
         (f"magnitude (a.u.){first}", magnitude, 0, bright),
         (f"wrapped phase (rad){last}", phase, -np.pi, np.pi),
         *([("R2* (1/s)", r2star, 0, R2STAR_RANGE)] if r2star is not None else []),
-        *([(UNRELIABLE, doubt, 0, 2)] if doubt is not None else []),
+        *([(UNRELIABLE, doubt, RELIABLE, GUESSED)] if doubt is not None else []),
         ("local field (ppm)", local_field, -FIELD_RANGE, FIELD_RANGE),
         ("χ (ppm), all echoes" if others else "χ (ppm)", chi, -CHI_RANGE, CHI_RANGE),
         *((f"χ (ppm), echo set {name}", other, -CHI_RANGE, CHI_RANGE) for name, other in (others or {}).items()),
@@ -98,7 +98,7 @@ def write_qc_figure(
         bar = figure.colorbar(scalar, ax=axes[row], fraction=0.03, pad=0.01)
         bar.set_label(label, color="white")
         if label == UNRELIABLE:
-            bar.set_ticks([0, 1, 2])
+            bar.set_ticks([RELIABLE, DISAGREEING, GUESSED])
         bar.ax.tick_params(colors="white")
     lines = [mpl.lines.Line2D([], [], color=OUTLINES[name], label=name) for name in outlines]
     figure.legend(handles=lines, loc="outside lower center", ncols=2, labelcolor="white", frameon=False)
