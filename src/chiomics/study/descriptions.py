@@ -139,7 +139,7 @@ TABLES: dict[str, dict[str, tuple[str, ...]]] = {
 PATTERNS: dict[str, dict[str, tuple[str, ...]]] = {
     "qc/anatomy": {
         "session": _SESSION["session"],
-        "*_mm3": ("volume of a region", "mm^3"),
+        "*_mm3": ("volume of a region; voxel_mm3: of one voxel", "mm^3"),
         "*_dice": ("overlap of a nucleus with the atlas alone", "1"),
         "*_shift_mm": ("distance of its centre from the atlas' own", "mm"),
         "lesions": ("number of lesions", "1"),

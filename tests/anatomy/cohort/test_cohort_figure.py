@@ -29,6 +29,7 @@ def files():
         rows += [("lesion1", "n/a", 30.0), ("lesion2", "n/a", 12.0)] if number == ODD else []
         table = pd.DataFrame(rows, columns=["voi", "hemisphere", "volume_mm3"])
         table["kept"] = table["volume_mm3"] > 20
+        table["n_voxels"] = table["volume_mm3"] / 6
         volumes[session] = table.assign(brain_mm3=1.4e6 * scale, parenchyma_mm3=1.1e6 * scale)
         consistency[session] = pd.DataFrame(
             {"voi": ["PUT"], "hemisphere": ["L"], "dice_with_atlas": [0.9 - 0.01 * number], "distance_mm": [scale]}
@@ -48,6 +49,7 @@ def test_a_row_per_session_holds_what_its_files_hold(frame, files):
     row = frame.iloc[ODD]
     assert (row["PUT_L_mm3"], row["PUT_R_mm3"]) == pytest.approx((8000 * 1.04, 4100 * 1.04))
     assert row["NAWM_mm3"] == pytest.approx(4e5 * 1.04)
+    assert row["voxel_mm3"] == pytest.approx(6)
     assert (row["brain_mm3"], row["parenchyma_mm3"]) == pytest.approx((1.4e6 * 1.04, 1.1e6 * 1.04))
     assert (row["PUT_L_dice"], row["PUT_L_shift_mm"]) == pytest.approx((0.86, 1.04))
     assert row["overlap_T1w_to_template"] == pytest.approx(0.9 * 1.04)
@@ -88,7 +90,7 @@ def test_the_picture_shows_all_sessions_and_columns_and_dots_the_outliers(frame,
     assert [label.get_text() for label in axis.get_xticklabels()] == list(frame["session"])
     columns = [label.get_text() for label in axis.get_yticklabels()]
     assert (
-        len(columns) == len(set(columns)) == frame.shape[1] - 10
+        len(columns) == len(set(columns)) == frame.shape[1] - 11
     )  # session, outliers, warnings, accepted, six of lesions
     (dots,) = axis.lines
     assert list(zip(*dots.get_data(), strict=True)) == [(ODD, columns.index("PUT L mm3"))]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chiomics.anatomy.cohort.outliers import find_outliers, rule_of
+from chiomics.anatomy.cohort.outliers import BOUNDARY, VOXEL, find_outliers, rule_of
 from chiomics.core.scores.outliers import OUTLIER
 
 SIDES = [f"{nucleus}_{side}" for nucleus in ("HCN", "PUT", "GP", "THA", "RN", "SN", "DN") for side in "LR"]
@@ -15,6 +15,7 @@ STEPS = ("T1w_to_template", "T1w_to_GRE", "FLAIR_to_T1w")
 #: What a good session of a cohort has; of the simulated one.
 GOOD = (
     {f"{name}_mm3": 900.0 for name in SIDES}
+    | {f"RN_{side}_mm3": 280.0 for side in "LR"}
     | {f"{name}_mm3": 4000.0 for name in TRACTS}
     | {f"{name}_dice": 0.85 for name in SIDES}
     | {f"{name}_shift_mm": 1.0 for name in SIDES}
@@ -24,25 +25,26 @@ GOOD = (
     | {f"sharpness_{step}": 0.54 for step in STEPS}
 )
 SESSIONS = 24
+VOXEL_VOLUME = 6.125  # mm³, so that a red nucleus has 46 voxels
 
 
 def cohort(seed: int) -> pd.DataFrame:
     """Draw good sessions that differ as much as good ones are said to, at the most."""
     rng = np.random.default_rng(seed)
-    columns = {}
+    columns = {VOXEL: np.full(SESSIONS, VOXEL_VOLUME)}
     for name, middle in GOOD.items():
-        rule = rule_of(name)
+        rule = rule_of(name, GOOD.get(name.replace("_dice", "_mm3"), np.inf) / VOXEL_VOLUME)
         columns[name] = middle + rule.min_spread * (middle if rule.relative else 1) * rng.standard_normal(SESSIONS)
     return pd.DataFrame(columns)
 
 
 def flagged(frame: pd.DataFrame) -> np.ndarray:
-    return (find_outliers(frame, list(frame)).abs() > OUTLIER).any(axis=1).to_numpy()
+    return (find_outliers(frame, list(GOOD)).abs() > OUTLIER).any(axis=1).to_numpy()
 
 
 def test_at_most_one_of_twenty_four_good_sessions_is_flagged():
     # The mean over cohorts, since a single cohort is chance.
-    assert np.mean([flagged(cohort(seed)).sum() for seed in range(40)]) <= 1
+    assert np.mean([flagged(cohort(seed)).sum() for seed in range(20)]) <= 1
 
 
 def change(names: str, factor: float = 1.0, added: float = 0.0):
@@ -67,24 +69,57 @@ FAULTS = {
     "wrong sign": change("^(GP|RN|SN|DN)_[LR]_dice$", factor=0.4),
     "half the white matter": change("^NAWM_mm3$", factor=0.45),
     "empty nucleus": change("^THA_R_mm3$", factor=0.0),
+    "empty small nucleus": change("^RN_R_mm3$", factor=0.0),
+    "small nucleus elsewhere": change("^RN_L_dice$", factor=0.0),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_planted_fault_is_found(fault):
     found = []
-    for seed in range(10):
+    for seed in range(5):
         frame = cohort(seed)
         FAULTS[fault](frame)
         found.append(flagged(frame)[7])
     assert np.mean(found) >= 0.9, fault
 
 
+def test_the_smaller_a_region_the_more_good_sessions_may_differ():
+    red = pd.DataFrame({"RN_L_mm3": 280.0, "RN_L_dice": 0.86, VOXEL: VOXEL_VOLUME}, index=range(SESSIONS))
+    red.loc[3] = [500.0, 0.65, VOXEL_VOLUME]  # seen in a good session of the simulated cohort
+    columns = ["RN_L_mm3", "RN_L_dice"]
+    assert (find_outliers(red, columns).abs() <= OUTLIER).all(axis=None)
+    # the same of regions with a thousand times the voxels is none
+    assert (find_outliers(red.assign(**{VOXEL: VOXEL_VOLUME / 1000}), columns).abs().loc[3] > OUTLIER).all()
+    assert (find_outliers(red.drop(columns=VOXEL), columns).abs().loc[3] > OUTLIER).all()
+
+
+@pytest.mark.parametrize("voxels", [45, 2000])
+def test_the_spread_is_that_of_a_ball_whose_boundary_is_off(voxels):
+    life = rule_of("RN_L_mm3").min_spread, rule_of("RN_L_dice").min_spread
+    radius = np.cbrt(3 * voxels / (4 * np.pi))
+    axis = np.arange(-radius - 1, radius + 1, radius / 60)
+    distance = np.sqrt(np.add.outer(np.add.outer(axis**2, axis**2), axis**2))
+    ball, larger = distance < radius, distance < radius + BOUNDARY
+    volume = larger.sum() / ball.sum() - 1
+    dice = 2 * ball.sum() / (ball.sum() + larger.sum())
+    # 5 % of 45 voxels: the law is the first order in boundary over radius, 0.1 of 2.2 here
+    assert rule_of("RN_L_mm3", voxels).min_spread == pytest.approx(np.hypot(life[0], volume), rel=0.05)
+    assert rule_of("RN_L_dice", voxels).min_spread == pytest.approx(np.hypot(life[1], 1 - dice), rel=0.05)
+
+
+def test_a_region_without_a_voxel_stands_out_however_much_the_others_vary():
+    frame = pd.DataFrame({"RN_L_mm3": [*np.linspace(120, 460, 23), 0.0], VOXEL: VOXEL_VOLUME})
+    scores = find_outliers(frame, ["RN_L_mm3"])["RN_L_mm3"]
+    assert list(scores.index[scores.abs() > OUTLIER]) == [23]
+    assert not (find_outliers(frame * [0, 1], ["RN_L_mm3"]).abs() > OUTLIER).any(axis=None)  # none has it
+
+
 def test_better_than_the_others_is_no_outlier():
     frame = cohort(0)
     change("^(overlap|mutual|sharpness)_|_dice$", factor=1.5)(frame)
     change("_shift_mm$", factor=0.0)(frame)
-    scores = find_outliers(frame, list(frame)).filter(regex="^(overlap|mutual|sharpness)_|_dice$|_shift_mm$")
+    scores = find_outliers(frame, list(GOOD)).filter(regex="^(overlap|mutual|sharpness)_|_dice$|_shift_mm$")
     assert (scores.loc[7] == 0).all()
 
 

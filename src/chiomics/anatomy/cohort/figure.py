@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from chiomics.anatomy.cohort.outliers import find_outliers
+from chiomics.anatomy.cohort.outliers import VOXEL, find_outliers
 from chiomics.core.figures import figure_style, save_figure
 from chiomics.core.scores.outliers import FEWEST, OUTLIER, draw_scores
 
@@ -39,9 +39,10 @@ def tabulate_anatomy(
     Returns
     -------
     pandas.DataFrame
-        ``session``; ``<region>_mm3``; ``<nucleus>_dice`` and ``<nucleus>_shift_mm`` against the atlas; ``overlap_…``,
-        ``mutual_information_…`` and ``sharpness_…`` of each registration; lesions, missing where not known, how
-        many of them are large enough for features, their source and the share of the white matter that was looked at;
+        ``session``; ``<region>_mm3`` and ``voxel_mm3``, of one voxel; ``<nucleus>_dice`` and ``<nucleus>_shift_mm``
+        against the atlas; ``overlap_…``, ``mutual_information_…`` and ``sharpness_…`` of each registration; lesions,
+        missing where not known, how many of them are large enough for features, their source and the share of the
+        white matter that was looked at;
         ``seen_<image>_<structure>``;
         ``accepted``, the steps whose failed check the operator accepted; ``warnings``; and ``outliers``, the columns
         whose modified z-score is beyond 3.5.
@@ -54,6 +55,7 @@ def tabulate_anatomy(
         for voi, hemisphere, volume in zip(table["voi"], side, table["volume_mm3"], strict=True):
             if not voi.startswith("lesion"):
                 row[f"{voi}{'_' * bool(hemisphere)}{hemisphere}_mm3"] = volume
+        row[VOXEL] = (table["volume_mm3"] / table["n_voxels"]).median()  # of regions without a voxel: no number
         row |= {"brain_mm3": table["brain_mm3"].iloc[0], "parenchyma_mm3": table["parenchyma_mm3"].iloc[0]}
         lesions = table[is_lesion]
         row |= {"lesions": len(lesions), "lesions_mm3": float(lesions["volume_mm3"].sum())}
@@ -90,7 +92,7 @@ def _said(sidecar: dict) -> dict[str, object]:
 
 def _scored(frame: pd.DataFrame) -> list[str]:
     """List the columns that sessions are compared by."""
-    others = (IDENTITY, WARNINGS, ACCEPTED, "outliers")
+    others = (IDENTITY, VOXEL, WARNINGS, ACCEPTED, "outliers")
     return [name for name in frame.columns if name not in others and not name.startswith(("lesions", SEEN))]
 
 
