@@ -131,6 +131,35 @@ def test_a_disk_that_fails_while_an_image_is_read_blames_no_session(image, tmp_p
     assert read_failures(tmp_path / "failed") == []
 
 
+WRITE_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from chiomics.core.files import atomic_write
+with atomic_write(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    if sys.argv[2:]:
+        print(temporary.name, flush=True), sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_half_written_goes_with_the_next_write_and_that_of_a_living_one_stays(tmp_path):
+    for name in ("sub-1_T1w.json", "sub-1_Chimap.nii.gz"):
+        subprocess.run([sys.executable, "-c", WRITE_AND_DIE, tmp_path / name], check=False)
+        (left,) = tmp_path.iterdir()  # not the one before
+        assert left.name.startswith(f".{name.partition('.')[0]}.") and left.read_text() == "half"
+    call = [sys.executable, "-c", WRITE_AND_DIE, tmp_path / "a.json", "wait"]
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as alive:
+        living = alive.stdout.readline().strip()
+        elsewhere = [tmp_path / f".b.chiomics-othernode-1{end}" for end in (".json", "x.json", ".tsv")]
+        for path in elsewhere:
+            path.write_text("half")
+        os.utime(elsewhere[2], (0, 0))  # older than a day
+        write_sidecar(tmp_path / "c.json", {})
+        assert {path.name for path in tmp_path.iterdir()} == {living, *(path.name for path in elsewhere[:2]), "c.json"}
+        alive.kill()
+
+
 def as_owner(*call: str, **changed: str) -> subprocess.CompletedProcess:
     """Call a program as root who may not do more than others."""
     given_up = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.getuid() == 0 else []

@@ -98,6 +98,32 @@ def test_only_changed_participants_are_read_again(tmp_path, monkeypatch):
     assert index_bids(bids, cache=cache) == index_bids(bids)
 
 
+def test_what_a_participants_own_sidecars_hold_is_not_kept_for_the_next(tmp_path):
+    spec = multi_echo("{01,02}", 2) | {"MEGRE.json": {"Manufacturer": "root"}}
+    bids, contents = make_bids_tree(tmp_path, spec), {}
+    for name in ("sub-01", "sub-02"):
+        files = [(str(path.relative_to(bids)), path.stat().st_size) for path in sorted((bids / name).glob("anat/*"))]
+        found = reading.index_participant(files, bids_dir=str(bids), shared=["MEGRE.json"], contents=contents)
+        assert found.rows[0]["manufacturer"] == "root"
+    assert [*contents] == ["MEGRE.json"], "else memory grows with the cohort"
+
+
+def test_images_of_one_geometry_are_checked_each(tmp_path):
+    bids = make_bids_tree(tmp_path, multi_echo("01", 2))
+    one, other, third = (name_file(f"sub-01/anat/sub-01_echo-{n}_part-mag_MEGRE.nii.gz") for n in (1, 2, 3))
+    header = read_header(str(bids), one._replace(size=1))
+    assert read_header(str(bids), other._replace(size=1)) == header
+    (bids / other.path).write_bytes((bids / one.path).read_bytes()[:20])
+    with pytest.raises(InputError, match=other.path):
+        read_header(str(bids), other._replace(size=1))
+    plain = third._replace(path=third.path.removesuffix(".gz"), size=1)
+    nib.save(nib.load(bids / one.path), bids / plain.path)
+    assert read_header(str(bids), plain) == header
+    (bids / plain.path).write_bytes((bids / plain.path).read_bytes()[:-400])
+    with pytest.raises(InputError, match="cut short"):
+        read_header(str(bids), plain)
+
+
 def test_excluded_session_is_read_again(tmp_path, monkeypatch):
     bids, cache = make_bids_tree(tmp_path / "bids", multi_echo("{01,02}", 1)), tmp_path / "cache.json"
 

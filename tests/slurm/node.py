@@ -93,6 +93,8 @@ def start() -> None:
         seen = subprocess.run(["sinfo", "-h", "-o", "%T"], capture_output=True, text=True, check=False)
         if seen.stdout.strip() in ("idle", "mixed", "allocated"):
             return
+        if seen.stdout.strip().startswith("down"):
+            subprocess.run(["scontrol", "update", f"nodename={host}", "state=resume"], capture_output=True, check=False)
         time.sleep(0.5)
     raise RuntimeError(f"the node does not come up; {seen.stdout} {seen.stderr}; see {STATE}")
 

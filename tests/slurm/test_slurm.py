@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -23,30 +24,34 @@ pytestmark = [pytest.mark.slurm, pytest.mark.skipif(bool(why_not()), reason=why_
 
 def begin(folder: Path, *arguments: str) -> subprocess.Popen:
     """Start Snakemake in a folder of its own; its output goes to a file there."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "snakemake", "--directory", str(folder), *arguments]
     return subprocess.Popen(command, stdout=(folder / "said.txt").open("w"), stderr=subprocess.STDOUT)
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """Run a cohort of two sessions here and on Slurm, and jobs with faults on Slurm, all at once: each waits mostly."""
+def node():
+    """Start the one node, and stop it when all is done."""
     start()
+    yield
+    stop()
+
+
+@pytest.fixture(scope="module")
+def runs(node, tmp_path_factory):
+    """Run a cohort of two sessions here and on Slurm, and jobs with faults on Slurm, all at once: each waits mostly."""
     folder = tmp_path_factory.mktemp("slurm")
-    try:
-        for subject in ("sub-HC01", "sub-MS01"):
-            simulate_subject(load_recipe(RECIPE), subject, folder / "bids")
-        faults = ["--snakefile", str(Path(__file__).with_name("faults.smk")), *SLURM, "--retries", "0"]
-        cohort = ["--snakefile", str(ROOT / "Snakefile"), "--config", f"bids_dir={folder / 'bids'}", "one_job_below=0"]
-        started = {
-            "faults": begin(folder / "faults", *faults),
-            "remote": begin(folder / "remote", "qsm", *SLURM, *cohort),
-            "local": begin(folder / "local", "qsm", "--cores", "1", *cohort),
-        }
-        codes = {name: process.wait(timeout=900) for name, process in started.items()}
-        yield {name: (code, folder / name, (folder / name / "said.txt").read_text()) for name, code in codes.items()}
-    finally:
-        stop()
+    for subject in ("sub-HC01", "sub-MS01"):
+        simulate_subject(load_recipe(RECIPE), subject, folder / "bids")
+    faults = ["--snakefile", str(Path(__file__).with_name("faults.smk")), *SLURM, "--retries", "0"]
+    cohort = ["--snakefile", str(ROOT / "Snakefile"), "--config", f"bids_dir={folder / 'bids'}", "one_job_below=0"]
+    started = {
+        "faults": begin(folder / "faults", *faults),
+        "remote": begin(folder / "remote", "qsm", *SLURM, *cohort),
+        "local": begin(folder / "local", "qsm", "--cores", "1", *cohort),
+    }
+    codes = {name: process.wait(timeout=900) for name, process in started.items()}
+    return {name: (code, folder / name, (folder / name / "said.txt").read_text()) for name, code in codes.items()}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -77,3 +82,43 @@ def test_jobs_that_end_badly_end_with_their_cause_and_the_rest_is_done(runs):
     assert "the phase is missing" in said, "a job's log is shown"
     assert re.search(r"exceeded memory limit", said), "killed for memory"
     assert re.search(r"SLURM status is: 'TIMEOUT'", said), "over its time"
+
+
+def test_a_cancelled_job_and_a_node_that_fails_are_named_and_the_same_command_goes_on(node, tmp_path):
+    folder = tmp_path / "node"
+    command = ["--snakefile", str(Path(__file__).with_name("node_fails.smk")), *SLURM, "--retries", "0", "--jobs", "2"]
+    command += ["--slurm-no-requeue"]
+    process = begin(folder, *command)
+    wait_for(lambda: (folder / "cancelled.begun").exists() and (folder / "caught.begun").exists(), process)
+    jobs = dict(line.split(maxsplit=1)[::-1] for line in slurm("squeue", "-h", "-o", "%i %k").splitlines())
+    slurm("scancel", next(number for comment, number in jobs.items() if "cancelled" in comment))
+    wait_for(lambda: len(slurm("squeue", "-h", "-t", "running").splitlines()) == 1, process)
+    (host,) = slurm("sinfo", "-h", "-o", "%n").split()
+    slurm("scontrol", "update", f"nodename={host}", "state=down", "reason=it burns")
+    wait_for(lambda: slurm("squeue", "-h", "-t", "running") == "", process)
+    start()  # it registers again, as after a restart
+    assert process.wait(timeout=300) != 0
+    said = (folder / "said.txt").read_text()
+    assert "SLURM status is: 'CANCELLED'" in said, said[-3000:]
+    assert "NODE_FAIL" in said, said[-3000:]
+    assert sorted(path.stem for path in folder.glob("*.txt")) == ["after", "before", "said"], (
+        "the rest is done, no half"
+    )
+    before = (folder / "before.txt").stat().st_mtime_ns
+    (folder / "again").touch()
+    assert begin(folder, *command).wait(timeout=300) == 0, (folder / "said.txt").read_text()[-3000:]
+    assert (folder / "caught.txt").exists() and (folder / "cancelled.txt").exists()
+    assert (folder / "before.txt").stat().st_mtime_ns == before
+
+
+def slurm(*command: str) -> str:
+    """Call one of Slurm's programs."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def wait_for(condition, process: subprocess.Popen) -> None:
+    """Wait until something is true, for as long as a run is at work and no longer than five minutes."""
+    end = time.monotonic() + 300
+    while not condition():
+        assert process.poll() is None and time.monotonic() < end, "the run ended before its jobs were at work"
+        time.sleep(0.5)

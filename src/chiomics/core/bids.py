@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 from pathlib import Path
 
@@ -40,15 +42,24 @@ def parse_name(file_name: str) -> tuple[dict[str, str], str, str]:
     extension : str
         With its dot, e.g. ``.nii.gz``.
     """
-    stem, dot, extension = file_name.partition(".")
+    whose, _, rest = file_name.partition("_")
+    first = _ENTITY.fullmatch(whose) if rest else None
+    if first is None:
+        entities, suffix, extension = _parse_rest(file_name)
+        return dict(entities or ()), suffix, extension
+    entities, suffix, extension = _parse_rest(rest)
+    return ({} if entities is None else {first[1]: first[2], **dict(entities)}), suffix, extension
+
+
+@functools.lru_cache(maxsize=4096)
+def _parse_rest(name: str) -> tuple[tuple[tuple[str, str], ...] | None, str, str]:
+    """Split what stands behind the first pair, alike for all participants; no entities where it is not BIDS."""
+    stem, dot, extension = name.partition(".")
     *pairs, suffix = stem.split("_")
-    entities = {}
-    for pair in pairs:
-        match = _ENTITY.fullmatch(pair)
-        if match is None:
-            return {}, suffix, dot + extension
-        entities[match[1]] = match[2]
-    return entities, suffix, dot + extension
+    matches = [_ENTITY.fullmatch(pair) for pair in pairs]
+    if any(match is None for match in matches):
+        return None, suffix, dot + extension
+    return tuple((match[1], match[2]) for match in matches if match), suffix, dot + extension
 
 
 def build_name(suffix: str, extension: str = ".nii.gz", **entities: str | int | None) -> str:
@@ -82,7 +93,7 @@ def build_name(suffix: str, extension: str = ".nii.gz", **entities: str | int | 
 
 def space_named(path: str | Path) -> str:
     """Tell on which image a file says it was drawn: ``T1w``, ``FLAIR``, ``GRE``, another word as it is, or nothing."""
-    name = Path(path).name
+    name = os.fspath(path).rpartition("/")[2]
     match = re.search(r"(?:^|_)space-([A-Za-z0-9+]+)", name)
     if match and match[1].lower() in OF_SESSION:
         return ""

@@ -5,13 +5,16 @@ A crash half-way leaves nothing under the final name: everything is written besi
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import platform
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,6 +24,11 @@ from chiomics.core.errors import InputError
 
 #: Letters of paths that shells and the argument parsers of ANTs, FSL and MRtrix3 leave as they are.
 _PLAIN = re.compile(r"[A-Za-z0-9_./+=:@%~-]*")
+_TEMPORARY = re.compile(r"\..+\.chiomics-([A-Za-z0-9]+)-(\d+)(?:\.[^.]+){0,2}")
+#: Age in s from which a half-written file of another machine is nobody's: no file takes a day to write.
+LEFT_AFTER = 86_400
+#: Folders that this process has looked through for them.
+_SWEPT: set[str] = set()
 #: Levels of a YAML file of a stranger's; the reader's time grows with their square.
 DEEPEST = 50
 
@@ -89,16 +97,61 @@ def write_text(path: str | Path, text: str) -> None:
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Return a temporary name beside `path` and rename it when the block ends without an error."""
+    """Return a temporary name beside `path` and rename it when the block ends without an error.
+
+    What killed processes left in the folder is removed before, see `remove_left`.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".nii.gz") else path.suffix
-    temporary = path.with_name(f".{path.name.removesuffix(suffix)}.{os.getpid()}{suffix}")
+    remove_left(path.parent)
+    temporary = temporary_name(path)
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_name(path: Path) -> Path:
+    """Name what is written beside `path` before it gets that name: hidden, with the machine and the process at work."""
+    suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".nii.gz") else path.suffix
+    stem = path.name.removesuffix(suffix)
+    return path.with_name(f".{stem}.chiomics-{_machine()}-{os.getpid()}{suffix}")
+
+
+def remove_left(folder: Path) -> None:
+    """Remove what killed processes left half written in a folder (`temporary_name`), once in a process.
+
+    Those of this machine go as soon as their process is dead. Of another machine's nothing can be known but their age:
+    they go after a day.
+    """
+    key = os.path.abspath(folder)  # noqa: PTH100 - not resolved: links cost time
+    if key in _SWEPT:
+        return
+    _SWEPT.add(key)
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = _TEMPORARY.fullmatch(entry.name)
+            with suppress(OSError):
+                if match and _is_left(match[1], int(match[2]), entry):
+                    shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else Path(entry.path).unlink()
+
+
+def _is_left(machine: str, process: int, entry: os.DirEntry) -> bool:
+    if machine != _machine():
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFT_AFTER
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # another user's
+        return False
+    return False
+
+
+@functools.cache
+def _machine() -> str:
+    return re.sub(r"[^A-Za-z0-9]", "", platform.node())[:40] or "unnamed"
 
 
 @contextmanager

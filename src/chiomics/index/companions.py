@@ -63,7 +63,7 @@ def role_of(file: NamedFile) -> str:
     if file.extension.lower() not in READABLE or not (file.pipeline or file.datatype == "anat"):
         return ""
     stem = file.path.rpartition("/")[2].partition(".")[0]
-    for pipeline, name in _OWN_NAMES:
+    for pipeline, name in _OWN_NAMES if file.pipeline else ():
         if re.search(pipeline, file.pipeline, re.IGNORECASE) and re.fullmatch(f"(.*_)?{name}", stem):
             return "lesion_mask"
     pieces = stem.split("_")
@@ -184,6 +184,8 @@ def choose_derivative(
     InputError
         Where more than one candidate lies on the same grid.
     """
+    if not candidates:
+        return None, []
     for file in candidates:
         check_content(file)
     aside: list[str] = []
@@ -213,7 +215,7 @@ def choose_derivative(
                 except InputError as error:
                     causes[file.path] = f"; {error.problem}: set both forms to the one that is right"
     if grids and read is not None and not by_name:
-        fits = same_voxels if role in DRAWN else shared_grid
+        fits = _same_voxels if role in DRAWN else shared_grid
         fitting = {name: [file for file, header in headers if fits(header, grid)] for name, grid in grids}
         best = next((files for files in fitting.values() if files), [])
         names = " or ".join(fitting)
@@ -243,6 +245,10 @@ def choose_derivative(
             expected="one, in a pipeline folder that index.derivatives names",
         )  # fmt: skip
     return (candidates[0] if candidates else None), aside
+
+
+def _same_voxels(one: Header, other: Header) -> bool:
+    return one.raw == other.raw or same_voxels(one, other)
 
 
 def _by_space(files: list[NamedFile], grids: list[str], *, compare: bool) -> tuple[list[NamedFile], list[str]]:

@@ -26,6 +26,9 @@ _COMPLEX_OR_COLOUR = frozenset((32, 128, 1792, 2048, 2304))
 MAX_PACKED, MAX_VOXELS = 1032, 2**30
 _UNITS = {1: "metres", 3: "micrometres"}
 _TEMPLATE_CODES = frozenset((3, 4))
+#: Geometries that were parsed last: the echoes of a session, their magnitude and phase share one.
+_PARSED: dict[tuple[str, bytes], Header] = {}
+REMEMBERED = 256
 
 
 class Header(NamedTuple):
@@ -107,16 +110,33 @@ def _read_start(path: str, file: NamedFile) -> tuple[bytes, int]:
 
 
 def _parse(start: bytes, order: str, file: NamedFile, held: int) -> Header:
-    dimensions = struct.unpack_from(f"{order}8h", start, 40)
-    datatype = struct.unpack_from(f"{order}h", start, 70)[0]
-    pixdim = struct.unpack_from(f"{order}8f", start, 76)
-    qform_code, sform_code, *geometry = struct.unpack_from(f"{order}2h18f", start, 252)
-    slope, offset = struct.unpack_from(f"{order}2f", start, 112)
+    bits = struct.unpack_from(f"{order}h", start, 72)[0]
+    _check_scale(struct.unpack_from(f"{order}2f", start, 112), file)
+    said = (order, start[40:56] + start[70:72] + start[76:92] + start[123:124] + start[252:328])
+    if (header := _PARSED.get(said)) is None:
+        header = _parse_geometry(start, order, file)
+        if not header.notes:  # which name the file
+            if len(_PARSED) >= REMEMBERED:
+                _PARSED.clear()
+            _PARSED[said] = header
+    _check_claim(header, bits, held, file)
+    return header
+
+
+def _check_scale(scale: tuple[float, float], file: NamedFile) -> None:
+    slope, offset = scale
     if math.isfinite(slope) and slope != 0 and not math.isfinite(offset):
         raise InputError(
             "the header's scale is not finite", file=file.path, found=f"scl_slope {slope:g}, scl_inter {offset:g}",
             expected="two finite numbers, or a scl_slope of 0",
         )  # fmt: skip
+
+
+def _parse_geometry(start: bytes, order: str, file: NamedFile) -> Header:
+    dimensions = struct.unpack_from(f"{order}8h", start, 40)
+    datatype = struct.unpack_from(f"{order}h", start, 70)[0]
+    pixdim = struct.unpack_from(f"{order}8f", start, 76)
+    qform_code, sform_code, *geometry = struct.unpack_from(f"{order}2h18f", start, 252)
     notes: tuple[str, ...] = ()
     if sform_code > 0 and qform_code > 0 and not _spans_volume(geometry[6:18]):
         sform_code, notes = 0, (f"{file.path}: the sform spans no volume, the qform is taken",)
@@ -128,7 +148,6 @@ def _parse(start: bytes, order: str, file: NamedFile, held: int) -> Header:
         affine, qform = qform, None
     raw = start[40:56] + start[76:92] + start[252:328]
     header = _check(dimensions, datatype, start[123] & 7, affine, sform_code, raw, file)
-    _check_claim(header, struct.unpack_from(f"{order}h", start, 72)[0], held, file)
     header = header._replace(notes=notes)
     return header if qform is None else header._replace(codes=(sform_code, qform_code), qform=qform)
 

@@ -6,6 +6,7 @@ published data sets and converters use beside them (``_magnitude``, ``_phase``, 
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -101,6 +102,11 @@ def name_file(path: str, size: int = 0) -> NamedFile | None:
 _REPEATED = re.compile(r"(.+)\1{19,}$")
 
 
+@functools.lru_cache(maxsize=64)
+def _is_endless(label: str) -> bool:
+    return _REPEATED.search(label) is not None
+
+
 def is_misnamed(file: NamedFile) -> bool:
     """Return whether an image's name is not BIDS, or names another participant or session than its folder."""
     if not file.path.endswith(IMAGES):
@@ -108,7 +114,7 @@ def is_misnamed(file: NamedFile) -> bool:
     if file.extension not in IMAGES or not file.entities:
         return True
     session = file.entities.get("ses")
-    if _REPEATED.search(file.participant) or _REPEATED.search(file.session):
+    if _is_endless(file.participant) or _is_endless(file.session):
         return True
     return (
         f"sub-{file.entities.get('sub')}" != file.participant or (f"ses-{session}" if session else "") != file.session
@@ -124,7 +130,7 @@ def name_problem(file: NamedFile) -> InputError:
             "a participant or session has a label that is not BIDS", file=file.path, found=", ".join(odd),
             expected="letters and digits alone, e.g. sub-A01, in the folder and in the names of its files",
         )  # fmt: skip
-    if endless := [name for name in (file.participant, file.session) if _REPEATED.search(name)]:
+    if endless := [name for name in (file.participant, file.session) if _is_endless(name)]:
         return InputError(
             "a label ends with the same letters 20 times or more, which Snakemake takes for an endless loop",
             file=file.path, found=endless[0], expected="another label",

@@ -94,12 +94,14 @@ class _Indexer:
 
     def __init__(self, files, bids_dir, shared, contents, acquisition, minimum_slices, facts_of, filters) -> None:
         self.folders = [path for path, _ in files if path.endswith("/") and not path.startswith("derivatives/")]
-        self.beside = [path for path, _ in files if path.endswith("/") or name_file(path) is None]
         self.minimum_slices = minimum_slices
         paths = [path for path, _ in files]
-        named = [file for path, size in files if (file := name_file(path, size)) is not None]
+        read = [(path, name_file(path, size)) for path, size in files]
+        self.beside = [path for path, file in read if path.endswith("/") or file is None]
+        named = [file for _, file in read if file is not None]
         self.raw = [file for file in named if not file.pipeline]
-        self.proper = [file for file in self.raw if not is_misnamed(file)]
+        misnamed = [is_misnamed(file) for file in self.raw]
+        self.proper = [file for file, wrong in zip(self.raw, misnamed, strict=True) if not wrong]
         self.derived = [(role, file) for file in named if (role := role_of(file)) or file.pipeline]
         self.lent: dict = {}
         self.named, self.filters = named, filters
@@ -109,7 +111,7 @@ class _Indexer:
         self.gradients = (
             Sidecars(bids_dir, raw_paths, extension=".bval"), Sidecars(bids_dir, raw_paths, extension=".bvec"),
         )  # fmt: skip
-        self.result = Participant(misnamed=[file.path for file in self.raw if is_misnamed(file)])
+        self.result = Participant(misnamed=[file.path for file, wrong in zip(self.raw, misnamed, strict=True) if wrong])
         self.headers: dict[str, Header] = {}
 
     def index(self) -> Participant:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 from chiomics.core.bids import parse_name
@@ -37,7 +36,8 @@ class Sidecars:
     paths : iterable of str
         Paths relative to it; those that are not `extension` files are passed over.
     contents : dict, optional
-        Contents read so far by path, shared between participants so that files of the whole cohort are read once.
+        Contents read so far by path, shared between participants so that files of the whole cohort are read once; those
+        of the participants' own folders are not kept there, or memory would grow with the cohort.
     extension : str
         ``.json``, or ``.bval`` and ``.bvec``, which are inherited in the same way.
     """
@@ -46,7 +46,9 @@ class Sidecars:
         self, bids_dir: str, paths: Iterable[str], contents: dict[str, dict] | None = None, extension: str = ".json"
     ) -> None:
         self._bids_dir = bids_dir
-        self._contents = {} if contents is None else contents
+        self._shared = {} if contents is None else contents
+        self._own: dict[str, dict] = {}
+        self._merged: dict[str, dict] = {}
         self._by_suffix: dict[str, list[_Sidecar]] = {}
         for path in paths:
             if not path.endswith(extension):
@@ -72,23 +74,27 @@ class Sidecars:
         ]
 
     def read(self, image: NamedFile) -> dict:
-        """Return the fields that apply to an image, merged."""
-        fields: dict = {}
-        for path in self.paths(image):
-            fields.update(self._read(path))
-        return fields
+        """Return the fields that apply to an image, merged; they are the reader's own, not to be changed."""
+        if image.path not in self._merged:
+            fields: dict = {}
+            for path in self.paths(image):
+                fields.update(self._read(path))
+            self._merged[image.path] = fields
+        return self._merged[image.path]
 
     def _read(self, path: str) -> dict:
-        if path not in self._contents:
+        contents = self._own if "/" in path else self._shared
+        if path not in contents:
             # Not core.images.read_sidecar, whose module costs half a second of imports at every start of the workflow.
             try:
-                fields = _decode(Path(f"{self._bids_dir}/{path}").read_bytes(), path)
+                with open(f"{self._bids_dir}/{path}", "rb", buffering=0) as file:  # noqa: PTH123 - 100,000 of them
+                    fields = _decode(file.read(), path)
             except (OSError, ValueError, RecursionError) as error:
                 raise InputError("the sidecar cannot be read", file=path, found=str(error), expected="JSON") from error
             if not isinstance(fields, dict):
                 raise InputError("the sidecar does not hold fields", file=path, expected="a JSON object")
-            self._contents[path] = fields
-        return self._contents[path]
+            contents[path] = fields
+        return contents[path]
 
 
 def _decode(content: bytes, path: str) -> dict:

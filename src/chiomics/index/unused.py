@@ -13,6 +13,7 @@ from chiomics.index.companions import DERIVED, STRUCTURAL, role_of
 from chiomics.index.names import NamedFile
 from chiomics.index.structural import KINDS, READABLE, UNREAD
 
+_IMAGES = (*READABLE, *UNREAD)
 #: Most files that one kind of warning names; of the rest the number is said.
 MAX_LINES = 6
 _LESION_LIKE = re.compile(
@@ -41,6 +42,7 @@ _PLAIN_DSEG = re.compile(r"sub-[^_]+(?:_(?:ses|run|acq|space|res)-[^_]+)*_dseg",
 _OF_WHOM = re.compile(r"^sub-[A-Za-z0-9+]+(?:_ses-[A-Za-z0-9+]+)?")
 _FOLDER_OF_MASKS = re.compile(r"lesion|mask|seg|wmh|wml|roi|cnn", re.IGNORECASE)
 _FOLDER_LIKE = re.compile(r"lesion|mask|seg|wmh|wml|roi|cnn|anat|^t1|flair|mprage", re.IGNORECASE)
+_ENDING = re.compile(r"\.(nii(\.\w+)*|mgz|mgh|img|hdr|nrrd|mha|mnc|dcm|mif)$", re.IGNORECASE)
 _WORD = r"(?:^|[-_. /]){}(?:[-_. /]|$)"
 _KIND_LIKE = {
     "T1w": re.compile(
@@ -72,12 +74,14 @@ def unused_masks(files: list[NamedFile], row: dict, sessions: set[str]) -> list[
     used, said = {row[role] for role in (*DERIVED, *STRUCTURAL)}, " ".join(row["warnings"])
     like = "_".join(part for part in (row["participant_id"], row["session_id"]) if part)
     # fMRIPrep's kind writes the tissues as sub-01_dseg, beside the probabilities of each.
-    of_tissues = {file.pipeline for file in files if _OF_TISSUES.search(f"{file.pipeline}/{_stem(file.path)}")}
+    stems = [_stem(file.path) for file in files]
+    of_tissues = {
+        f.pipeline for f, stem in zip(files, stems, strict=True) if _OF_TISSUES.search(f"{f.pipeline}/{stem}")
+    }
     found = []
-    for file in files:
-        stem = _stem(file.path)
+    for file, stem in zip(files, stems, strict=True):
         other = file.session not in ("", row["session_id"])
-        if (other and file.session in sessions) or file.path in used or file.path in said or not _is_image(file.path):
+        if not _is_image(file.path) or (other and file.session in sessions) or file.path in used or file.path in said:
             continue
         if _may_be_lesions(stem) and not (file.pipeline in of_tissues and _PLAIN_DSEG.fullmatch(stem)):
             found.append(f"{file.path}: looks like a mask and is not used; {_cure(file, like, other)}")
@@ -121,12 +125,13 @@ def unused_structural(files: list[NamedFile], row: dict) -> list[str]:
 
 
 def _is_image(path: str) -> bool:
-    return path.lower().endswith((*READABLE, *UNREAD)) or ".nii." in path.lower()
+    lower = path.lower()
+    return lower.endswith(_IMAGES) or ".nii." in lower
 
 
 def _stem(path: str) -> str:
     name = path.rpartition("/")[2]
-    return re.sub(r"(?i)\.(nii(\.\w+)*|mgz|mgh|img|hdr|nrrd|mha|mnc|dcm|mif)$", "", name)
+    return _ENDING.sub("", name)
 
 
 def _may_be_lesions(stem: str) -> bool:

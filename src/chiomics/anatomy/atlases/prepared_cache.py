@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 from pathlib import Path
 
 from chiomics.anatomy.atlases.atlas import Atlas, read_atlas
 from chiomics.anatomy.atlases.prepare import prepare_atlas
 from chiomics.anatomy.registration.settings import Settings
+from chiomics.core.files import remove_left, temporary_name
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,9 @@ def prepare_once(folder: str | Path, out_dir: str | Path, *, settings: Settings,
         shutil.copytree(entry, out_dir, dirs_exist_ok=True)
         return read_atlas(out_dir)
     atlas = prepare_atlas(folder, out_dir, settings=settings)
-    temporary = entry.with_name(f"{entry.name}.{os.getpid()}")
+    temporary = temporary_name(entry)
     try:
+        remove_left(entry.parent)
         shutil.copytree(out_dir, temporary)
         temporary.replace(entry)
     except OSError as error:
