@@ -167,7 +167,7 @@ def test_every_rule_that_computes_says_what_it_needs(path):
 def test_environments_have_the_versions_of_the_lock(path):
     lock = (ROOT / "requirements.lock").read_text() + (ROOT / "requirements-torch.txt").read_text()
     locked = dict(re.findall(r"(?m)^([\w.-]+)==([\w.]+)", lock.lower()))
-    names = {"pytorch": "torch", "snakemake-minimal": "snakemake"}
+    names = {"python-isal": "isal", "pytorch": "torch", "snakemake-minimal": "snakemake"}
     for line in yaml.safe_load(path.read_text())["dependencies"]:
         for pin in [line] if isinstance(line, str) else line["pip"]:
             name, _, version = pin.replace("==", "=").partition("=")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from isal import igzip, isal_zlib
 
 from chiomics.core.errors import InputError
 from chiomics.core.files import atomic_write
@@ -143,16 +144,48 @@ def read_to_the_end(
     OSError, EOFError, zlib.error
         Where the content is not what was compressed.
     """
+    packed = str(path).lower().endswith((".gz", ".mgz"))
+    if packed and volumes is None and hasattr(type(image), "from_bytes"):
+        return np.asanyarray(type(image).from_bytes(unpack(path)).dataobj)
     if volumes is None:
         voxels = np.asanyarray(image.dataobj)
     else:
         voxels = np.stack([np.asanyarray(image.dataobj[..., number]) for number in volumes], axis=-1)
-    if str(path).endswith(".gz"):
+    if packed:
         opener = getattr(image.dataobj, "_opener", None)
         with nullcontext(opener) if opener is not None else gzip.open(path) as stream:
             while stream.read(2**20):
                 pass
     return voxels
+
+
+def unpack(path: str | Path) -> bytes:
+    """Decompress a gzip file, by ISA-L in a third of zlib's time, and check its length and checksum.
+
+    Parameters
+    ----------
+    path : path-like
+        One gzip member or several.
+
+    Returns
+    -------
+    bytes
+        What was compressed.
+
+    Raises
+    ------
+    OSError, EOFError
+        Where the content is not what was compressed.
+    """
+    content = Path(path).read_bytes()
+    member = isal_zlib.decompressobj(wbits=31)
+    try:
+        whole = member.decompress(content)
+        if not member.eof:
+            raise EOFError("the compressed file ends before its end was marked")
+        return igzip.decompress(content) if member.unused_data.strip(b"\0") else whole
+    except isal_zlib.error as error:  # type: ignore[misc]  # its stubs declare an instance
+        raise OSError(f"the compressed file is damaged: {error}") from error
 
 
 def check_claim(shape: tuple[int, ...], item_size: int, path: str | Path) -> None:

@@ -5,7 +5,6 @@ The order stays inside this stage: what enters and leaves it is in the order x, 
 
 from __future__ import annotations
 
-import struct
 import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,14 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chiomics.core.errors import InputError
-from chiomics.core.images import check_claim, read_to_the_end, voxel_size
+from chiomics.core.images import check_claim, read_to_the_end, unpack, voxel_size
 from chiomics.core.space.volume import Volume
 
 if TYPE_CHECKING:
     import SimpleITK
 
-#: Compressed bytes that are read beyond the length of a header, for the tables of its first block.
-HEADER_ROOM = 4096
 AXES = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
@@ -164,8 +161,6 @@ def read_image_zyx(path: str | Path) -> ImageZYX:
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
-        if (image := _checked_image(reader, path)) is not None:
-            return as_image(image)
         voxels = _plain_voxels(path) if reader.GetDimension() == 3 else None
         if voxels is None or voxels.shape[::-1] != tuple(reader.GetSize()):
             return as_image(reader.Execute())
@@ -174,38 +169,10 @@ def read_image_zyx(path: str | Path) -> ImageZYX:
     return ImageZYX(voxels, tuple(reader.GetSpacing()[::-1]), tuple(reader.GetOrigin()), tuple(reader.GetDirection()))
 
 
-def _checked_image(reader: SimpleITK.ImageFileReader, path: str | Path) -> SimpleITK.Image | None:
-    """Read a compressed NIfTI file by ITK, which takes a third to a tenth of Python's time; None where it may differ.
-
-    ITK gives zeros for what is damaged, cut short or not finite. The checksum at the end of the file tells: it has to
-    be that of the header and of the voxels that ITK gave.
-    """
-    import nibabel as nib
-
-    if not str(path).endswith(".nii.gz") or reader.GetDimension() != 3:
-        return None
-    try:
-        image = nib.load(path)
-        kind, start = image.get_data_dtype(), int(image.dataobj.offset)
-        check_claim(image.shape, kind.itemsize, path)
-        with Path(path).open("rb") as file:
-            head = zlib.decompressobj(wbits=31).decompress(file.read(start + HEADER_ROOM), start)
-            file.seek(-8, 2)
-            checksum, length = struct.unpack("<II", file.read(8))
-        if len(head) != start or length != (start + kind.itemsize * int(np.prod(image.shape))) % 2**32:
-            return None
-        found = reader.Execute()
-    except (OSError, EOFError, RuntimeError, ValueError, zlib.error, nib.filebasedimages.ImageFileError):
-        return None  # `_plain_voxels` says what is wrong
-    voxels = np.asarray(_Pixels(found))
-    same = voxels.dtype == kind and zlib.crc32(voxels.data, zlib.crc32(head)) == checksum
-    return found if same else None
-
-
 def _plain_voxels(path: str | Path) -> np.ndarray | None:
     """Read the voxels of a NIfTI file that are stored as they are meant, in their own type; None of any other file.
 
-    ITK reads what is not finite as 0, and the whole file where a part is needed.
+    ITK reads what is not finite as 0, gives zeros for what is damaged or cut short, and is half as fast.
     """
     import nibabel as nib
 
@@ -215,13 +182,17 @@ def _plain_voxels(path: str | Path) -> np.ndarray | None:
         image = nib.load(path, keep_file_open=True)
         kind = image.get_data_dtype()
         check_claim(image.shape, kind.itemsize, path)
-        # Of any other image too: ITK gives zeros for what a damaged file lacks, and says nothing.
-        voxels = read_to_the_end(image, path)
+        plain = image.ndim == 3 and image.dataobj.slope == 1 and image.dataobj.inter == 0 and kind.kind in "iuf"
+        if plain and str(path).endswith(".gz"):  # as unpacked, without a copy, which costs half as much again
+            count = int(np.prod(image.shape))
+            voxels = np.frombuffer(unpack(path), kind, count, int(image.dataobj.offset)).reshape(image.shape, order="F")
+        else:  # of any other image too: ITK gives zeros for what a damaged file lacks, and says nothing
+            voxels = read_to_the_end(image, path)
     except InputError:
         raise
     except (OSError, EOFError, zlib.error, ValueError, nib.filebasedimages.ImageFileError) as error:
         raise InputError("the image cannot be read, it may be cut short", file=path, found=str(error)) from error
-    if image.ndim != 3 or image.dataobj.slope != 1 or image.dataobj.inter != 0 or kind.kind not in "iuf":
+    if not plain:
         return None
     voxels = voxels.T
     return voxels if kind.isnative else voxels.astype(kind.newbyteorder("="))
