@@ -270,6 +270,17 @@ def test_a_code_for_a_missing_value_is_no_number_of_a_new_session(tidy, saved):
         predict(record, new.assign(value=new["value"].where(new["feature"] != name, -9999)))
 
 
+def test_a_map_in_another_unit_than_the_trainings_is_refused(tidy, saved):
+    record = read_model(saved)
+    part = next(part for part in record["predictors"] if part["kind"] == "radiomic")
+    filtered, kind, name = (part[key] for key in ("image_type", "feature_class", "name"))
+    is_it = (tidy["image_type"] == filtered) & (tidy["feature_class"] == kind) & (tidy["feature"] == name)
+    part |= {"feature": f"{part['voi']}.original_firstorder_Range", "training_low": 0.1, "training_high": 0.5}
+    predict(record, tidy.assign(value=tidy["value"].where(~is_it, 0.2)))
+    with pytest.raises(InputError, match=r"another unit.*Range of .*: 200.*expected 0\.1 to 0\.5"):
+        predict(record, tidy.assign(value=tidy["value"].where(~is_it, 200.0)))
+
+
 @pytest.mark.parametrize("change", [{"predictors": "x"}, {"predictors": [1]}, {"predictors": []}, {"adjustment": "x"}])
 def test_a_model_that_is_mangled_is_refused(saved, tmp_path, change):
     (tmp_path / "m.json").write_text(json.dumps(json.loads(saved.read_text()) | change))

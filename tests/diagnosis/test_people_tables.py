@@ -194,12 +194,20 @@ def test_a_plan_says_what_participants_lack(tmp_path):
     assert "groups found: HC" in lacking_in_participants([row | {"group": "HC"} for row in rows], SETTINGS)
 
 
+def in_ppb(table: pd.DataFrame) -> pd.DataFrame:
+    """Give the table a range, of one participant in ppb."""
+    more = table.drop_duplicates("participant").assign(feature_class="firstorder", feature="Range", value=3.0)
+    more["value"] = np.where(more["participant"] == "sub-03", 3000.0, 3.0)
+    return pd.concat([table, more])
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (lambda t: t.drop(columns="sex"), "no column sex"),
         (lambda t: t.assign(value=t["value"].astype(str).where(t.index != 7, "12a")), "row 9, column value.*12a"),
         (lambda t: t.assign(value=t["value"].where(t.index != 7, -999)), "-999 stands for a missing value"),
+        (in_ppb, r"another unit.*Range 3e.03 of sub-03, 3 of the others"),
         (lambda t: pd.concat([t, t[:1]]), "there twice"),
         (lambda t: t.assign(voi="GP"), "region DN"),
         (lambda t: t.assign(group=t["group"].where(t["participant"] > "sub-22", "HC")), "participants of group"),

@@ -149,3 +149,13 @@ def test_settings_find_the_reconstructions_and_ask_where_they_cannot(cohort: pd.
     for wrong in ({"treshold": 0.9}, {"icc": "ICC(3,k)"}, {"bootstraps": 1}):
         with pytest.raises(SettingError):
             Settings.from_config(wrong)
+
+
+def test_sessions_in_another_unit_are_refused_by_name(cohort: pd.DataFrame, tmp_path: Path) -> None:
+    named = (cohort["feature_class"] == "firstorder") & (cohort["feature"] == "Mean")
+    spread = cohort.assign(feature=cohort["feature"].where(~named, "Range"), value=cohort["value"].where(~named, 0.3))
+    read_ratings(open_features(write_cohort(spread, tmp_path)), AXIS)
+    who = cohort["participant"].iloc[0]
+    spread.loc[spread["participant"] == who, "value"] *= 1000
+    with pytest.raises(InputError, match=rf"another unit.*original_firstorder_Range 300 of {who}, 0\.3 of the others"):
+        read_ratings(open_features(write_cohort(spread, tmp_path)), AXIS)

@@ -289,6 +289,7 @@ def _block(
     values = np.full((len(sessions), len(names)), np.nan)
     values.ravel()[flat] = rows["value"][chosen][known]
     features.refuse_codes(values, sessions["participant"].to_numpy(), names.__getitem__)
+    features.refuse_units(values, sessions["participant"].to_numpy(), names)
     absent = np.flatnonzero(~np.isfinite(values).any(axis=1))
     if len(absent):
         log.warning(

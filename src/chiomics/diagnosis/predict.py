@@ -17,7 +17,7 @@ from scipy.special import expit
 from chiomics.core.errors import InputError
 from chiomics.core.features.demographics import contradictions, read_variable
 from chiomics.core.features.table import FeatureTable, open_features
-from chiomics.core.features.values import is_code_beside
+from chiomics.core.features.values import OTHER_UNIT, SPREADS, is_code_beside
 from chiomics.core.left_out import LeftOut
 from chiomics.diagnosis.cohort import FEATURE_COLUMNS, session_keys, voi_side
 from chiomics.diagnosis.estimators.adjustment_record import apply_adjustment
@@ -188,6 +188,15 @@ def _refuse_codes(raw: pd.DataFrame, parts: pd.DataFrame, features: FeatureTable
                 found=f"{name} of {'_'.join(filter(None, key))}, in training {low:.4g} to {high:.4g}",
                 expected="n/a or an empty cell where there is no value",
             )  # fmt: skip
+        if str(name).endswith(SPREADS) and low > 0:
+            apart = (column > 0) & ((column > OTHER_UNIT * high) | (column < low / OTHER_UNIT))
+            if apart.any():
+                key = column.index[apart][0]
+                raise InputError(
+                    "the values are in another unit than those of the training", file=features.files_with(key[0])[0],
+                    found=f"{name} of {'_'.join(filter(None, key))}: {column[key]:.4g} ({apart.sum()} sessions in all)",
+                    expected=f"{low:.4g} to {high:.4g}, as in training",
+                )  # fmt: skip
 
 
 def _own(features: FeatureTable, sessions: pd.DataFrame, name: str) -> pd.Series:

@@ -124,8 +124,10 @@ def read_ratings(
     _check_once(features, place, values.shape, sessions, raters, columns)
     values.ravel()[place] = table["value"].to_numpy()
     who = np.repeat(sessions["participant"].to_numpy(), len(raters))
-    named = columns[[*REGION, *FEATURE]]
-    features.refuse_codes(values.reshape(len(who), len(columns)), who, lambda n: " ".join(filter(None, named.iloc[n])))
+    flat = values.reshape(len(who), len(columns))
+    named = columns[list(REGION)].agg(" ".join, axis=1) + " " + columns[list(FEATURE)].agg("_".join, axis=1)
+    features.refuse_codes(flat, who, lambda number: named.iloc[number].strip())
+    features.refuse_units(flat, who, [name.strip() for name in named])
     if not np.isfinite(values).any():
         raise InputError("no feature has a value", found=f"{values.size} empty cells", expected="numbers")
     log.info(

@@ -14,7 +14,15 @@ from hypothesis.extra.numpy import arrays
 from chiomics.core.errors import InputError
 from chiomics.core.features.demographics import is_category, read_variable
 from chiomics.core.features.names import feature_order, image_type_of, side_of, split_feature, split_side
-from chiomics.core.features.values import MIN_OTHERS, MISSING, find_codes, is_missing, read_numbers, without_infinite
+from chiomics.core.features.values import (
+    MIN_OTHERS,
+    MISSING,
+    find_codes,
+    find_other_unit,
+    is_missing,
+    read_numbers,
+    without_infinite,
+)
 
 WRITTEN = {
     "point": "{}".format,
@@ -170,6 +178,24 @@ def test_a_code_for_a_missing_value_far_outside_is_found_and_alone_never(values,
 )  # fmt: skip
 def test_a_number_that_only_looks_like_a_code_stays_one(others, value):
     assert not find_codes(np.array([[*others, value]]).T)
+
+
+@given(
+    arrays(float, 9, elements=st.floats(0.5, 5)),
+    st.sets(st.integers(0, 8), min_size=1, max_size=8),
+    st.sampled_from([1e3, 1e-3, 1e6]),
+)
+def test_sessions_in_another_unit_are_found_whatever_the_factor_and_who_they_are(spreads, places, factor):
+    rows = np.isin(np.arange(9), list(places))
+    assert find_other_unit(spreads) is None, "regions and scanners differ by ten, not by a hundred"
+    found = find_other_unit(np.append(np.where(rows, factor, 1) * spreads, np.nan))[:-1]
+    assert (found == rows).all() or (found == ~rows).all()
+    assert found.sum() <= 4
+
+
+def test_a_spread_of_nothing_is_no_unit():
+    assert find_other_unit(np.array([0, 0, np.nan, 1, 2])) is None
+    assert find_other_unit(np.array([0, np.nan])) is None
 
 
 def test_a_code_among_the_variables_of_participants_is_refused():

@@ -27,7 +27,9 @@ from chiomics.core.features.files import (
     table_of_frame,
 )
 from chiomics.core.features.people import bare_name, check_names, find_people, of_cohort, read_people, same_person
-from chiomics.core.features.values import ALLOWED, CODES_OF_MISSING, find_codes, without_infinite
+from chiomics.core.features.values import (
+    ALLOWED, CODES_OF_MISSING, SPREADS, find_codes, find_other_unit, without_infinite,
+)  # fmt: skip
 from chiomics.core.features.wide import as_tidy
 from chiomics.core.files import atomic_write
 
@@ -222,6 +224,37 @@ class FeatureTable:
             found=f"{name_of(column)} of {first}: {code:g}, and of others {others.min():.4g} to {others.max():.4g}",
             expected="n/a or an empty cell where there is no value",
         )  # fmt: skip
+
+    def refuse_units(self, values: np.ndarray, who: Sequence[str], names: Sequence[str]) -> None:
+        """Refuse a cohort of which some sessions are in another unit than the others (`values.find_other_unit`).
+
+        Parameters
+        ----------
+        values : ndarray, shape (rows, features)
+            NaN where missing.
+        who : sequence of str, length rows
+            Participants.
+        names : sequence of str, length features
+            They end with filter, class and feature, as pyradiomics writes them.
+
+        Raises
+        ------
+        InputError
+            With the file and the first participants.
+        """
+        for column in [number for number, name in enumerate(names) if name.endswith(SPREADS)]:
+            other = find_other_unit(values[:, column])
+            if other is None:
+                continue
+            people = list(dict.fromkeys(np.asarray(who)[other]))
+            ours, theirs = (np.nanmedian(values[rows, column]) for rows in (other, ~other))
+            raise InputError(
+                "the values of some sessions are in another unit than those of the others",
+                file=self.files_with(people[0])[0],
+                found=f"{names[column]} {ours:.3g} of {', '.join(people[:5])}{', ...' * (len(people) > 5)}, "
+                f"{theirs:.3g} of the others, medians",
+                expected="one unit: multiply the image and extract again; many features grow with its square",
+            )
 
     def refuse_untold(self, names: Sequence[str], where: Mapping[str, Sequence]) -> None:
         """Refuse a cohort of which some rows have a preset, an echo set or an inversion and some have none.

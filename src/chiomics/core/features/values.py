@@ -25,6 +25,12 @@ CODES_OF_MISSING = tuple(sign * code for code in (999.0, 9999.0, 99999.0, 999999
 MIN_OTHERS = 5
 #: Such a code is no number where it lies beyond all others by more than so many times their range.
 FAR_OUTSIDE = 10.0
+#: Features that grow with the unit of the image and with nothing else than the spread of its values.
+SPREADS = tuple(f"original_firstorder_{name}" for name in (
+    "Range", "InterquartileRange", "MeanAbsoluteDeviation", "RobustMeanAbsoluteDeviation",
+))  # fmt: skip
+#: A spread that is so many times another's was measured in another unit (ppm and ppb: 1,000; regions differ by 10).
+OTHER_UNIT = 100.0
 
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?")
 _INFINITE = re.compile(r"[+-]?(inf|infinity|∞)")
@@ -138,6 +144,31 @@ def is_code_beside(value: float, low: float, high: float) -> bool:
         return False
     beyond = max(low - value, value - high)
     return (value < 0 <= low) or beyond > max(FAR_OUTSIDE * (high - low), abs(value) / 2)
+
+
+def find_other_unit(spreads: np.ndarray) -> np.ndarray | None:
+    """Find the sessions whose values are in another unit than those of the others.
+
+    Parameters
+    ----------
+    spreads : ndarray, shape (sessions,)
+        A feature of `SPREADS`; NaN where missing.
+
+    Returns
+    -------
+    ndarray of bool or None
+        The smaller part of the sessions, where a factor of `OTHER_UNIT` without any session lies between the two.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        decades = np.log10(np.where(spreads > 0, spreads, np.nan))
+    known = np.sort(decades[np.isfinite(decades)])
+    gaps = np.diff(known)
+    if not len(gaps) or gaps.max() < np.log10(OTHER_UNIT):
+        return None
+    with np.errstate(invalid="ignore"):
+        above = decades > known[gaps.argmax()]
+        below = decades <= known[gaps.argmax()]
+    return above if above.sum() <= below.sum() else below
 
 
 def _bare(text: str) -> str:
