@@ -28,7 +28,12 @@ from chiomics.core.features.files import (
 )
 from chiomics.core.features.people import bare_name, check_names, find_people, of_cohort, read_people, same_person
 from chiomics.core.features.values import (
-    ALLOWED, CODES_OF_MISSING, SPREADS, find_codes, find_other_unit, without_infinite,
+    ALLOWED,
+    CODES_OF_MISSING,
+    SPREADS,
+    find_codes,
+    find_other_unit,
+    without_infinite,
 )  # fmt: skip
 from chiomics.core.features.wide import as_tidy
 from chiomics.core.files import atomic_write
