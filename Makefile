@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 CORES ?= all
 # Processes of the tests, each about 2 GB.
 JOBS ?= auto
-PYTEST := $(BIN)/pytest -q -n $(JOBS) --maxprocesses 4 --dist loadfile
+# In the order of tests/conftest.py: xdist's own is by number of tests, which leaves the longest files to the end.
+PYTEST := $(BIN)/pytest -q -n $(JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 READY := $(VENV)/.ready
 # TORCH=no leaves the networks out; TORCH_INDEX names an index of CPU builds.
 TORCH ?= yes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from chiomics.core import stage_versions
@@ -55,3 +57,21 @@ def test_one_command_sets_a_version(tmp_path, monkeypatch, capsys):
     assert stage_versions.stage_version.__wrapped__("qsm") == "4"
     (package / "qsm/tv.py").write_text(SOURCE.replace("a + b", "a - b").replace("nor this", "a remark"))
     assert main([]) == 0
+
+
+def test_sources_are_parsed_once_until_they_change(tmp_path, monkeypatch):
+    package, parsed = tmp_path / "chiomics", []
+    (package / "qsm").mkdir(parents=True)
+    (package / "__pycache__").mkdir()
+    source = package / "qsm/tv.py"
+    source.write_text(SOURCE)
+    monkeypatch.setattr(stage_versions, "code_alone", lambda text: parsed.append(text) or code_alone(text))
+    monkeypatch.setattr(stage_versions.sys, "dont_write_bytecode", False)
+    first = digest_sources.__wrapped__("qsm", package)
+    assert digest_sources.__wrapped__("qsm", package) == first and len(parsed) == 1
+    source.write_text(SOURCE.replace("a + b", "a - b"))
+    os.utime(source, ns=(0, source.stat().st_mtime_ns + 1))  # of one size, and of one time on a coarse clock
+    assert digest_sources.__wrapped__("qsm", package) != first and len(parsed) == 2
+    (kept,) = (package / "__pycache__").iterdir()
+    kept.write_text("torn")
+    assert digest_sources.__wrapped__("qsm", package) != first and len(parsed) == 3

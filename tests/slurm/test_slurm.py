@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from chiomics.phantom import load_recipe, simulate_subject
@@ -31,10 +33,15 @@ def begin(folder: Path, *arguments: str) -> subprocess.Popen:
 
 @pytest.fixture(scope="module")
 def node():
-    """Start the one node, and stop it when all is done."""
+    """Start the one node, and stop it when all is done; a node that was down leaves processes of its job behind."""
     start()
     yield
     stop()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if any(word.endswith("node_fails.smk") for word in process.cmdline()):
+                for one in (*process.children(recursive=True), process):
+                    one.kill()
 
 
 @pytest.fixture(scope="module")

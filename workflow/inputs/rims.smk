@@ -4,7 +4,7 @@ import shutil
 
 from chiomics.core.learning.device import torch_missing
 from chiomics.rims.detectors import arms as rim_arms
-from chiomics.rims.evaluation.study import TABLES as RIM_TABLES
+from chiomics.rims.evaluation.tables import TABLES as RIM_TABLES
 
 ZHANG = config["papers"]["zhang2022"]
 RIMS_WITHOUT_TORCH = torch_missing()

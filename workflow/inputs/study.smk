@@ -108,6 +108,8 @@ def look_at_code_versions():
     """Say which sessions are of another version than the code, and make those anew that the operator asks for."""
     _, found, others = read_code_versions()
     for stage, files in others.items():
+        if not found[stage]:
+            continue
         now = stage_version(stage)
         old = [key for key, version in found[stage].items() if version != now]
         rows = [(SESSIONS | STRUCTURAL_SESSIONS)[key] for key in old]

@@ -14,7 +14,8 @@ import hashlib
 import io
 import sys
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -66,15 +67,43 @@ def digest_sources(stage: str, package: Path = PACKAGE) -> str:
     str
         16 hexadecimal digits.
     """
+    places = [package / name for name in (stage, *SHARED, *ALSO.get(stage, ()))]
+    files = [
+        file for place in places for file in ([place] if place.is_file() else sorted(place.rglob("*")))
+        if file.suffix in ENDINGS and file.is_file()
+    ]  # fmt: skip
+    state = hashlib.blake2b(digest_size=16)
+    for file in files:
+        found = file.stat()
+        state.update(f"{file.relative_to(package)}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
+    return _remembered(
+        package / "__pycache__" / f"sources_of_{stage}.txt", state.hexdigest(), lambda: _digest(files, package)
+    )
+
+
+def _digest(files: Sequence[Path], package: Path) -> str:
     found = hashlib.blake2b(digest_size=8)
-    for place in (package / name for name in (stage, *SHARED, *ALSO.get(stage, ()))):
-        files = [place] if place.is_file() else sorted(place.rglob("*"))
-        for file in files:
-            if file.suffix in ENDINGS and file.is_file():
-                content = file.read_bytes()
-                found.update(str(file.relative_to(package)).encode() + b"\0")
-                found.update(code_alone(content.decode()).encode() if file.suffix == ".py" else content)
+    for file in files:
+        content = file.read_bytes()
+        found.update(str(file.relative_to(package)).encode() + b"\0")
+        found.update(code_alone(content.decode()).encode() if file.suffix == ".py" else content)
     return found.hexdigest()
+
+
+def _remembered(path: Path, state: str, make: Callable[[], str]) -> str:
+    """Keep a digest beside Python's own compiled files, which it trusts by the same size and time of the sources.
+
+    Every job of a session asks for its stage's, and each would parse some 60 files anew.
+    """
+    with suppress(OSError, ValueError):
+        known, digest = path.read_text(encoding="ascii").split()
+        if known == state:
+            return digest
+    digest = make()
+    if path.parent.is_dir() and not sys.dont_write_bytecode:
+        with suppress(OSError):
+            write_text(path, f"{state} {digest}\n")
+    return digest
 
 
 def code_alone(source: str) -> str:

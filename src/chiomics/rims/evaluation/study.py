@@ -14,14 +14,6 @@ from chiomics.rims.evaluation.errors import error_analysis
 from chiomics.rims.evaluation.lesion_level import curves, order_of, performance, review_counts
 from chiomics.rims.evaluation.subject_level import compare_correlations, count_per_subject, subject_level
 
-#: Tables of the stage and their formats.
-TABLES = {
-    "calls": ".parquet", "predictions": ".parquet", "curves": ".parquet", "areas": ".tsv", "performance": ".tsv",
-    "differences": ".tsv", "review": ".tsv", "subject_counts": ".tsv", "subject_level": ".tsv", "correlations": ".tsv",
-    "reliability": ".tsv", "calibration": ".tsv", "prevalence": ".tsv", "error_analysis": ".tsv", "chance": ".tsv",
-    "leak_check": ".tsv", "detector_agreement": ".tsv", "training": ".tsv", "timing": ".tsv",
-}  # fmt: skip
-
 
 def evaluate(predictions: pd.DataFrame, table: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """Evaluate every arm.
@@ -38,7 +30,7 @@ def evaluate(predictions: pd.DataFrame, table: pd.DataFrame, settings: Mapping[s
     Returns
     -------
     dict of str to pandas.DataFrame
-        `TABLES` without those of the trainings themselves and of chance.
+        `tables.TABLES` without those of the trainings themselves and of chance.
     """
     calls = combine_seeds(predictions)
     found = {"calls": calls}
