@@ -26,6 +26,7 @@ from chiomics.phantom.recipe import list_sessions, load_recipe
 from chiomics.phantom.subject import simulate
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.inversions.invert import invert
+from chiomics.qsm.inversions.tv import Memory
 from chiomics.qsm.masks.brain_mask import brain_mask
 from chiomics.qsm.phase.field_noise import field_noise
 from chiomics.qsm.r2star import fit_r2star
@@ -59,8 +60,13 @@ def simulated_session() -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
+def peak_memory() -> float:
+    """Return the largest memory that this process has had, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
 class Clock:
-    """Prints wall and CPU seconds of each step and keeps the sums."""
+    """Prints wall and CPU seconds of each step and the peak of memory up to its end, and keeps the sums."""
 
     def __init__(self) -> None:
         self.wall = self.cpu = 0.0
@@ -75,7 +81,7 @@ class Clock:
     def print(self, step: str, wall: float, cpu: float) -> None:
         """Print one line and add to the sums."""
         self.wall, self.cpu = self.wall + wall, self.cpu + cpu
-        print(f"{step:28s} {wall:8.1f} {cpu:8.1f}", flush=True)
+        print(f"{step:28s} {wall:8.1f} {cpu:8.1f} {peak_memory():8.2f}", flush=True)
 
 
 def main() -> None:
@@ -93,9 +99,9 @@ def main() -> None:
     small[16, 16, 16] = 1
     invert(arguments.inversion, small, small < 2, parameters={}, magnitude=small + 1, **geometry, **resources)
 
-    before, clock = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, Clock()
+    before, clock = peak_memory(), Clock()
     settings = {"echo_times": ECHO_TIMES, "voxel_size": size, "echo_sets": ECHO_SETS}
-    print("step                          wall s    CPU s")
+    print("step                          wall s    CPU s  peak GiB")
     mask = clock("brain mask", brain_mask, magnitude, voxel_size=size)
     clock("R2*", fit_r2star, magnitude, mask, echo_times=ECHO_TIMES)
     total = clock(
@@ -107,14 +113,15 @@ def main() -> None:
         inverse_sd=total["inverse_sd"], quality=total["quality"], b0_direction=geometry["b0_direction"],
         **settings, **resources,
     )  # fmt: skip
+    memory = Memory()
     for name, field, weight in zip(local["names"], local["local_fields"], local["weights"], strict=True):
         clock(
             f"{arguments.inversion}, {name}", invert, arguments.inversion, field, local["mask"], parameters={},
-            weight=weight, noise=field_noise(field, local["mask"]), magnitude=magnitude[-1], **geometry, **resources,
+            weight=weight, noise=field_noise(field, local["mask"]), magnitude=magnitude[-1], memory=memory,
+            **geometry, **resources,
         )  # fmt: skip
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"all steps                    {clock.wall:8.1f} {clock.cpu:8.1f}")
-    print(f"{mask.sum()} brain voxels; peak {peak:.2f} GiB, of which {before:.2f} before the first step")
+    print(f"{mask.sum()} brain voxels; peak {peak_memory():.2f} GiB, of which {before:.2f} before the first step")
 
 
 if __name__ == "__main__":

@@ -203,9 +203,9 @@ def remove_background_fields(
         # The set of most echoes has the best field and is fitted in full; single echoes hold offsets of their own.
         order = sorted(range(len(fields)), key=lambda n: -len(echo_sets.get(names[n], ())))
         averaged = parameters["combine"] == "average"
-        local = np.empty(fields.shape, np.float32)
-        local[order] = remove_background_pdf(
-            fields[order],
+        in_order = order == sorted(order)
+        found = remove_background_pdf(
+            fields if in_order else fields[order],
             mask,
             inversion_weight(inverse_sd[order[0]], agreement, mask),
             mask & (agreement < parameters["min_agreement"]),
@@ -220,6 +220,7 @@ def remove_background_fields(
             workers=workers,
             backend=backend,
         )
+        local = found if in_order else found[np.argsort(order)]
     else:
         local, inner = remove_background_vsharp(
             fields,

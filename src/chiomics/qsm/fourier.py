@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
+from chiomics.core.compiled import compiled
 from chiomics.core.errors import InputError
 
 #: An array of the grid's backend: numpy.ndarray, torch.Tensor or cupy.ndarray.
@@ -82,9 +83,13 @@ class Backend:
         """Return the half-spectrum of a real volume that is zero-padded at its far ends to `shape`."""
         return self.fft.rfftn(volume, s=tuple(shape), **self.options)
 
-    def irfftn(self, spectrum: Array, shape: Sequence[int]) -> Array:
-        """Return the real volume of `shape` that a half-spectrum stands for."""
-        return self.fft.irfftn(spectrum, s=tuple(shape), **self.options)
+    def irfftn(self, spectrum: Array, shape: Sequence[int], *, overwrite: bool = False) -> Array:
+        """Return the real volume of `shape` that a half-spectrum stands for, whose memory may be used."""
+        if self.name != "numpy":
+            return self.fft.irfftn(spectrum, s=tuple(shape), **self.options)
+        # SciPy's own irfftn makes a copy of the spectrum, and fresh memory takes as long as the transform.
+        spectrum = self.fft.ifftn(spectrum, axes=(0, 1), overwrite_x=overwrite, **self.options)
+        return self.fft.irfft(spectrum, n=shape[2], axis=2, **self.options)
 
     def dot(self, a: Array, b: Array) -> float:
         """Return Re Σ conj(a)·b of two arrays of one shape, the rows in float32 and their sum in float64.
@@ -172,7 +177,7 @@ class Grid:
             )
         padded = np.zeros(self.shape, np.float32)
         padded[tuple(slice(part.stop - part.start) for part in self.box)] = volume[self.box]
-        return self.backend.asarray(padded)
+        return padded if self.backend.name == "numpy" else self.backend.asarray(padded)
 
     def extract(self, volume: Array) -> np.ndarray:
         """Return a grid volume in the image's shape, zero outside the mask."""
@@ -185,9 +190,18 @@ class Grid:
         """Return the half-spectrum of a grid volume."""
         return self.backend.rfftn(volume, self.shape)
 
-    def ifft(self, spectrum: Array) -> Array:
-        """Return the grid volume of a half-spectrum."""
-        return self.backend.irfftn(spectrum, self.shape)
+    def ifft(self, spectrum: Array, *, overwrite: bool = False) -> Array:
+        """Return the grid volume of a half-spectrum; with `overwrite` its memory may be used."""
+        return self.backend.irfftn(spectrum, self.shape, overwrite=overwrite)
+
+    def convolve(self, volume: Array, kernel: Array) -> Array:
+        """Return the convolution of a grid volume with a real half-spectrum."""
+        spectrum = self.fft(volume)
+        if self.backend.name == "numpy":
+            _multiply(spectrum.view(np.float32), kernel)
+        else:
+            spectrum *= kernel
+        return self.ifft(spectrum, overwrite=True)
 
     def slabs(self) -> list[slice]:
         """Return parts of the first axis whose arrays stay in the processor's cache; one part on a GPU."""
@@ -219,13 +233,27 @@ class Grid:
         axes.append(scipy.fft.rfftfreq(self.shape[2], self.voxel_size[2]))
         return [axis.reshape([-1 if i == j else 1 for j in range(3)]) for i, axis in enumerate(axes)]
 
-    def laplacian(self) -> Array:
-        """Return Σ|E_d|², E_d = (exp(2πi k_d) − 1)/h_d the spectrum of the forward difference per mm."""
-        terms = [
+    def laplacian_terms(self) -> list[np.ndarray]:
+        """Return |E_d|² of each axis, E_d = (exp(2πi k_d) − 1)/h_d the spectrum of the forward difference per mm."""
+        return [
             (2 - 2 * np.cos(2 * np.pi * axis * edge)) / edge**2
             for axis, edge in zip(self.frequencies(), self.voxel_size, strict=True)
         ]
+
+    def laplacian(self) -> Array:
+        """Return Σ|E_d|² on the half-spectrum."""
+        terms = self.laplacian_terms()
         return self.backend.asarray(terms[0] + terms[1] + terms[2])
+
+
+@compiled
+def _multiply(spectrum: np.ndarray, kernel: np.ndarray) -> None:
+    """Multiply a spectrum, whose real and imaginary parts take turns, by a real one; NumPy makes that complex first."""
+    for i, j in np.ndindex(kernel.shape[:2]):
+        parts, factors = spectrum[i, j], kernel[i, j]
+        for k in range(factors.size):
+            parts[2 * k] *= factors[k]
+            parts[2 * k + 1] *= factors[k]
 
 
 def fast_length(length: float) -> int:

@@ -8,8 +8,9 @@ from itertools import combinations
 
 import numpy as np
 
+from chiomics.core.compiled import compiled
 from chiomics.core.errors import InputError
-from chiomics.qsm.phase.bipolar import sum_blocks
+from chiomics.qsm.phase.bipolar import block_steps
 
 #: Share of the bright voxels that may hold one and the same value, or the value of another echo. On clean heads it is
 #: below .02 with 4096 grey levels, and below .2 for magnitudes of eight bits.
@@ -173,22 +174,15 @@ def check_departures(
     """
     if len(unwrapped) < 3:
         return None
-    rate, total = np.zeros(mask.shape, np.float32), np.full(mask.shape, 1e-20, np.float32)
-    for strength, phase, time in zip(magnitude, unwrapped, np.asarray(echo_times, np.float32), strict=True):
-        weight = strength * strength * mask * time
-        rate += weight * phase
-        total += weight * time
-    rate /= total
+    times = np.asarray(echo_times, np.float32)
     departures, proportions = [], []
-    for strength, phase, time in zip(magnitude, unwrapped, np.asarray(echo_times, np.float32), strict=True):
-        residual = phase - rate * time
-        signal = strength * mask
-        sums = sum_blocks(signal * np.cos(residual) + 1j * (signal * np.sin(residual)), voxel_size)
-        weight = np.abs(sums)
-        departures.append(float(np.sqrt((weight * np.angle(sums) ** 2).sum() / max(weight.sum(), 1e-20))))
-        line = time * sum_blocks(signal * rate, voxel_size) / np.maximum(sum_blocks(signal, voxel_size), 1e-20)
+    sums, rates, signals = _sum_departures(magnitude, unwrapped, mask, times, block_steps(voxel_size))
+    for of_echo, rate, signal, time in zip(sums, rates, signals, times, strict=True):
+        weight, angle = np.abs(of_echo), np.angle(of_echo)
+        departures.append(float(np.sqrt((weight * angle**2).sum() / max(weight.sum(), 1e-20))))
+        line = time * rate / np.maximum(signal, 1e-20)
         line -= (weight * line).sum() / max(weight.sum(), 1e-20)
-        proportions.append(float((weight * line * np.angle(sums)).sum() / max((weight * line**2).sum(), 1e-20)))
+        proportions.append(float((weight * line * angle).sum() / max((weight * line**2).sum(), 1e-20)))
     if max(departures) > MAX_DEPARTURE:
         raise InputError(
             "the phase of an echo departs from what the other echoes and the echo times predict",
@@ -206,6 +200,31 @@ def check_departures(
     )
     log.warning("%s", text)
     return text
+
+
+@compiled
+def _sum_departures(
+    magnitude: np.ndarray, unwrapped: np.ndarray, mask: np.ndarray, times: np.ndarray, steps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sum m·exp(i·residual), m·rate and m of each echo over blocks, about the line of all echoes through the origin."""
+    echoes, (nx, ny, nz) = len(times), mask.shape
+    blocks = (echoes, (nx - 1) // steps[0] + 1, (ny - 1) // steps[1] + 1, (nz - 1) // steps[2] + 1)
+    sums, rates, signals = np.zeros(blocks, np.complex128), np.zeros(blocks), np.zeros(blocks)
+    for i, j, k in np.ndindex(mask.shape):
+        if not mask[i, j, k]:
+            continue
+        above, below = 0.0, 1e-20
+        for echo in range(echoes):
+            weight = magnitude[echo, i, j, k] ** 2 * times[echo]
+            above += weight * unwrapped[echo, i, j, k]
+            below += weight * times[echo]
+        rate, bi, bj, bk = np.float32(above / below), i // steps[0], j // steps[1], k // steps[2]
+        for echo in range(echoes):
+            signal, residual = magnitude[echo, i, j, k], unwrapped[echo, i, j, k] - rate * times[echo]
+            sums[echo, bi, bj, bk] += signal * complex(np.cos(residual), np.sin(residual))
+            rates[echo, bi, bj, bk] += signal * rate
+            signals[echo, bi, bj, bk] += signal
+    return sums, rates, signals
 
 
 def _refuse_copies(volumes: np.ndarray, bright: np.ndarray, name: str, files: Sequence[str]) -> None:

@@ -18,11 +18,14 @@ returned.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import PADDING, Array, Grid, add_adjoint_difference, forward_difference
+from chiomics.qsm.inversions.tv_passes import divide_spectra, split_data, split_gradient
 from chiomics.qsm.phase.field_noise import scaled_regularisation
 
 #: μ of the data splitting. FANSI has 1. With 20 iterations on simulated heads, 1 is as good on a true local field and
@@ -46,6 +49,8 @@ def tv(
     outside: float = 0.1,
     gradient_penalty: float = 100.0,
     iterations: int = 12,
+    further_iterations: int = 4,
+    memory: Memory | None = None,
     padding: float = PADDING,
     workers: int = 1,
     backend: str = "numpy",
@@ -74,6 +79,10 @@ def tv(
         ρ/λ in 1/ppm: differences below its inverse, 0.01 ppm, are noise.
     iterations : int
         Alternations.
+    further_iterations : int
+        Alternations where `memory` holds the inversion of a similar field.
+    memory : Memory, optional
+        Of the maps of one session: an empty one is given this inversion's end; from one that is not, it starts.
     padding : float
         Of `Grid`, in mm.
     workers : int
@@ -96,7 +105,8 @@ def tv(
         regularisation=scaled_regularisation(regularisation, noise),
         outside=outside,
         gradient_penalty=gradient_penalty,
-        iterations=iterations,
+        iterations=iterations if memory is None or memory.state is None else further_iterations,
+        memory=memory,
     )
     return grid.extract(chi)
 
@@ -114,67 +124,167 @@ def total_variation(
     relaxation: float = RELAXATION,
     data_penalty: float = DATA_PENALTY,
     data_step: Callable[[Array, slice], Array] | None = None,
+    memory: Memory | None = None,
 ) -> Array:
     """Return the minimiser on a grid; see :func:`tv` for the parameters.
 
     `data_step` is the proximal step of another data term than the squares: it takes D*χ + t, for the planes of a slice
     of the first axis, to s.
     """
-    xp, mu = grid.backend.xp, data_penalty
-    rho = gradient_penalty * regularisation
-    damping = mu * kernel * kernel
-    damping += rho * grid.laplacian()
-    damping[0, 0, 0] = 1
-    data_step = data_step or _squares(field, weight, mu)
-    limits = outside + (1 - outside) * grid.mask
-    limits *= regularisation / rho
-    # Each split variable and its dual are one volume, w = z + u (or s + t): u = clip(w), z = w - u.
-    splits = [xp.zeros_like(field) for _ in range(3)]
+    xp, rho = grid.backend.xp, gradient_penalty * regularisation
+    settings = _Settings(data_penalty, rho, 1 / gradient_penalty, outside)
+    kind = _CompiledPasses if grid.backend.name == "numpy" else _ArrayPasses
+    passes = kind(grid, field, weight, kernel, settings, data_step)
     divergence = xp.zeros_like(field)
-    data_target = field * (weight > 0)
-    data_split = None
-    for _ in range(iterations):
-        spectrum = grid.fft(data_target)
-        spectrum *= kernel
-        spectrum *= mu
-        spectrum += grid.fft(divergence)
-        spectrum /= damping
-        spectrum[0, 0, 0] = 0
-        chi = grid.ifft(spectrum)
-        spectrum *= kernel
-        data_target = grid.ifft(spectrum)
+    known = memory is not None and memory.state is not None
+    if known:
+        state = memory.state.for_field(field)
+        data_target = xp.zeros_like(field)
+        passes.split_data(data_target, state.data, 0)
+        passes.split_gradient(data_target, state.gradient, divergence, 0)
+    else:
+        # From s = φ, without duals, a step that is not over-relaxed takes ∇χ for z and D*χ for s.
+        state = _State([xp.zeros_like(field) for _ in range(3)], field + 0, field)
+        data_target = field * (weight > 0)
+    for iteration in range(iterations):
+        spectrum, of_field = passes.divide(grid.fft(data_target), grid.fft(divergence))
+        del data_target
+        chi = grid.ifft(spectrum, overwrite=True)
         del spectrum
-        first = data_split is None
-        if first:
-            data_split = data_target + 0
-        for part in grid.slabs():
-            target, split = data_target[part], data_split[part]
-            if not first:
-                target -= data_step(split, part)
-                target *= relaxation
-                split += target
-            target[...] = data_step(split, part)
-            target *= 2
-            target -= split
+        data_target = grid.ifft(of_field, overwrite=True)
+        del of_field
+        alpha = relaxation if iteration or known else 1
+        passes.split_data(data_target, state.data, alpha)
+        passes.split_gradient(chi, state.gradient, divergence, alpha)
+    if memory is not None and memory.state is None:
+        memory.state = state
+    return chi
+
+
+class _Settings(NamedTuple):
+    """Penalties μ and ρ of the splittings, λ/ρ inside the mask and its share outside."""
+
+    mu: float
+    rho: float
+    limit: float
+    outside: float
+
+
+@dataclass
+class _State:
+    """The split variables with their duals, w = z + u of the differences and s + t of the field: z = w − clip(w)."""
+
+    gradient: list[Array]
+    data: Array
+    field: Array
+
+    def for_field(self, field: Array) -> _State:
+        """Return a copy from which the inversion of a similar field can go on."""
+        return _State([split + 0 for split in self.gradient], self.data + (field - self.field), field)
+
+
+@dataclass
+class Memory:
+    """Where an inversion leaves the end of its first call, from which further calls with similar fields start."""
+
+    state: _State | None = None
+
+
+class _ArrayPasses:
+    """What an iteration does between its transforms, in operations of the backend's arrays."""
+
+    def __init__(
+        self,
+        grid: Grid,
+        field: Array,
+        weight: Array,
+        kernel: Array,
+        settings: _Settings,
+        data_step: Callable[[Array, slice], Array] | None,
+    ) -> None:
+        self.grid, self.kernel, self.settings = grid, kernel, settings
+        self.data_step = data_step or _squares(field, weight, settings.mu)
+        self.damping = settings.mu * kernel * kernel
+        self.damping += settings.rho * grid.laplacian()
+        self.damping[0, 0, 0] = 1
+        self.limits = settings.limit * (settings.outside + (1 - settings.outside) * grid.mask)
+
+    def divide(self, data: Array, divergence: Array) -> tuple[Array, Array]:
+        """Return the spectra of χ and D*χ from those of s − t and of ρ·∇ᵀ(z − u), whose memory is used."""
+        data *= self.kernel
+        data *= self.settings.mu
+        data += divergence
+        data /= self.damping
+        data[0, 0, 0] = 0
+        return data, self.kernel * data
+
+    def split_data(self, target: Array, split: Array, relaxation: float) -> None:
+        """Bring s + t up to date and turn D*χ into s − t."""
+        for part in self.grid.slabs():
+            here, both = target[part], split[part]
+            here -= self.data_step(both, part)
+            here *= relaxation
+            both += here
+            here[...] = self.data_step(both, part)
+            here *= 2
+            here -= both
+
+    def split_gradient(self, chi: Array, splits: list[Array], divergence: Array, relaxation: float) -> None:
+        """Bring z + u up to date and write ρ·∇ᵀ(z − u)."""
+        xp = self.grid.backend.xp
         divergence[...] = 0
-        for part in grid.slabs():
-            for axis, edge in enumerate(grid.voxel_size):
-                step = forward_difference(chi, axis, part, grid.backend)
+        for part in self.grid.slabs():
+            for axis, edge in enumerate(self.grid.voxel_size):
+                step = forward_difference(chi, axis, part, self.grid.backend)
                 split = splits[axis][part]
-                limit = limits[part] * edge
-                if first:
-                    split += step
-                else:
-                    step -= split
-                    step += xp.clip(split, -limit, limit)
-                    step *= relaxation
-                    split += step
+                limit = self.limits[part] * edge
+                step -= split
+                step += xp.clip(split, -limit, limit)
+                step *= relaxation
+                split += step
                 step = xp.clip(split, -limit, limit)
                 step *= -2
                 step += split
-                step *= rho / edge**2
+                step *= self.settings.rho / edge**2
                 add_adjoint_difference(divergence, step, axis, part)
-    return chi
+
+
+class _CompiledPasses:
+    """The same for NumPy, compiled, each in one pass over the memory."""
+
+    def __init__(
+        self,
+        grid: Grid,
+        field: Array,
+        weight: Array,
+        kernel: Array,
+        settings: _Settings,
+        data_step: Callable[[Array, slice], Array] | None,
+    ) -> None:
+        self.grid, self.field, self.weight, self.kernel = grid, field, weight, kernel
+        self.settings = _Settings(*(np.float32(value) for value in settings))
+        self.edges = np.array(grid.voxel_size, np.float32)
+        self.penalties = tuple(term.astype(np.float32).ravel() for term in grid.laplacian_terms())
+        # Another data term comes as array operations.
+        self.other = None if data_step is None else _ArrayPasses(grid, field, weight, kernel, settings, data_step)
+
+    def divide(self, data: Array, divergence: Array) -> tuple[Array, Array]:
+        """Return the spectra of χ and D*χ from those of s − t and of ρ·∇ᵀ(z − u), whose memory is used."""
+        divide_spectra(data, divergence, self.kernel, self.penalties, self.settings.mu, self.settings.rho)
+        return data, divergence
+
+    def split_data(self, target: Array, split: Array, relaxation: float) -> None:
+        """Bring s + t up to date and turn D*χ into s − t."""
+        if self.other is not None:
+            self.other.split_data(target, split, relaxation)
+            return
+        split_data(target, split, self.weight, self.field, self.settings.mu, np.float32(relaxation))
+
+    def split_gradient(self, chi: Array, splits: list[Array], divergence: Array, relaxation: float) -> None:
+        """Bring z + u up to date and write ρ·∇ᵀ(z − u)."""
+        _, rho, limit, outside = self.settings
+        inside = self.grid.mask
+        split_gradient(chi, *splits, inside, divergence, self.edges, limit, outside, rho, np.float32(relaxation))
 
 
 def _squares(field: Array, weight: Array, mu: float) -> Callable[[Array, slice], Array]:

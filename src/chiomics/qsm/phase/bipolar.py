@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from chiomics.core.compiled import compiled
+
 #: Relative slack within which echo spacings count as equal.
 SPACING_SLACK = 0.02
 #: RMS of c in rad above which the read-out is bipolar. Monopolar: .02 to .06 on the simulated cohorts and the real data
@@ -84,17 +86,25 @@ def _curvature(
     magnitude: np.ndarray, phase: np.ndarray, mask: np.ndarray, start: int, voxel_size: Sequence[float]
 ) -> np.ndarray:
     """Sum m·exp(i·c) over blocks, c from three echoes."""
-    bend = phase[start] - 2 * phase[start + 1] + phase[start + 2]
-    strength = magnitude[start + 1] * np.sqrt(magnitude[start] * magnitude[start + 2]) * mask
-    return sum_blocks(strength * np.cos(bend) + 1j * (strength * np.sin(bend)), voxel_size)
+    three = slice(start, start + 3)
+    return _sum_curvature(magnitude[three], phase[three], mask, block_steps(voxel_size))
 
 
-def sum_blocks(volume: np.ndarray, voxel_size: Sequence[float]) -> np.ndarray:
-    """Sum over blocks of about 8 mm; voxel size in mm."""
-    for axis, edge in enumerate(voxel_size):
-        starts = np.arange(0, volume.shape[axis], max(1, round(BLOCK / edge)))
-        volume = np.add.reduceat(volume, starts, axis=axis)
-    return volume
+def block_steps(voxel_size: Sequence[float]) -> np.ndarray:
+    """Return the voxels along each axis of a block of about 8 mm; voxel size in mm."""
+    return np.array([max(1, round(BLOCK / edge)) for edge in voxel_size])
+
+
+@compiled
+def _sum_curvature(magnitude: np.ndarray, phase: np.ndarray, mask: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    nx, ny, nz = mask.shape
+    sums = np.zeros(((nx - 1) // steps[0] + 1, (ny - 1) // steps[1] + 1, (nz - 1) // steps[2] + 1), np.complex128)
+    for i, j, k in np.ndindex(mask.shape):
+        if mask[i, j, k]:
+            bend = phase[0, i, j, k] - 2 * phase[1, i, j, k] + phase[2, i, j, k]
+            strength = magnitude[1, i, j, k] * np.sqrt(magnitude[0, i, j, k] * magnitude[2, i, j, k])
+            sums[i // steps[0], j // steps[1], k // steps[2]] += strength * complex(np.cos(bend), np.sin(bend))
+    return sums
 
 
 def _rms(values: np.ndarray, weight: np.ndarray) -> float:

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 
 from chiomics.core.compiled import compiled
 from chiomics.core.errors import InputError
+from chiomics.qsm.phase.smoothing import gaussian_filter
 from chiomics.qsm.phase.unwrap_laplacian import wrap
 from chiomics.qsm.phase.unwrap_quality import unwrap_quality
 
@@ -67,11 +67,11 @@ def remove_offset(
     times = np.asarray(echo_times, np.float32)
     first = phase[0] - rate * times[0]
     offset = smooth_angle(first, magnitude[0] * magnitude[1] * mask, voxel_size=voxel_size, smoothing=smoothing[0])
-    phase = wrap(phase - offset)
+    phase = np.array(phase, np.float32)
+    _subtract(phase, offset)
     for width in smoothing[1:]:
         rest, weight = _intercept(magnitude, phase, np.asarray(rate, np.float32), mask, times)
-        phase -= smooth_angle(rest, weight, voxel_size=voxel_size, smoothing=width)
-        wrap(phase)
+        _subtract(phase, smooth_angle(rest, weight, voxel_size=voxel_size, smoothing=width))
     return phase
 
 
@@ -147,11 +147,17 @@ def smooth_angle(angle: np.ndarray, weight: np.ndarray, *, voxel_size: Sequence[
     """
     sigma = smoothing / np.asarray(voxel_size, float)
     weight = weight.astype(np.float32)
-    parts = (
-        ndimage.gaussian_filter(weight * part, sigma, mode="constant", truncate=3)
-        for part in (np.sin(angle), np.cos(angle))
-    )
-    return np.arctan2(*parts)
+    return np.arctan2(*(gaussian_filter(weight * part, sigma) for part in (np.sin(angle), np.cos(angle))))
+
+
+@compiled
+def _subtract(phase: np.ndarray, offset: np.ndarray) -> None:
+    """Subtract one angle from the wrapped phase of every echo, in place."""
+    for echo in range(len(phase)):
+        for i, j in np.ndindex(offset.shape[:2]):
+            for k in range(offset.shape[2]):
+                angle = phase[echo, i, j, k] - offset[i, j, k]
+                phase[echo, i, j, k] = angle - TURN * np.rint(angle / TURN)
 
 
 @compiled
