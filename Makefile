@@ -73,7 +73,7 @@ format: install
 # The documentation as a site, in an environment of its own: build/docs/index.html. A warning is an error.
 docs: build/docs-env/.ready
 	NO_MKDOCS_2_WARNING=1 build/docs-env/bin/mkdocs build --strict
-	@echo "Open in a browser: build/docs/index.html    (with search: $(PYTHON) -m http.server --directory build/docs)"
+	@echo "Open in a browser: build/docs/index.html"
 
 build/docs-env/.ready: requirements-docs.lock
 	$(PYTHON) -m venv --clear build/docs-env

@@ -24,6 +24,14 @@ def test_every_picture_is_in_the_gallery_and_said_to_be_simulated(image):
     assert found[2].startswith("Simulated")
 
 
+def test_the_search_runs_from_a_folder_and_without_another_server():
+    text = (ROOT / "mkdocs.yml").read_text()
+    assert re.search(r"^  - offline\b", text, re.MULTILINE)
+    script = re.search(r"polyfills: \[(.*)\]", text)[1]
+    # the plugin fetches one from a server where none has this name
+    assert "iframe-worker" in script and (ROOT / "docs" / script).is_file()
+
+
 def test_the_lock_holds_hashes_and_no_address():
     text = (ROOT / "requirements-docs.lock").read_text()
     assert "://" not in text

@@ -11,6 +11,8 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import NoReturn
 
 from chiomics.core.command_line import HelpFormatter, subcommands_of
 from chiomics.core.errors import OF_THE_DISK, InputError
@@ -36,7 +38,24 @@ class _Parser(argparse.ArgumentParser):
         commands = subcommands_of(self)
         if words and words[0] in commands and self._has_both():
             return commands[words[0]].parse_known_args(words[1:], namespace)
-        return super().parse_known_args(words, namespace)
+        if not words and commands and not self._has_both():
+            self.print_help(sys.stderr)
+            self.exit(2)
+        found, unknown = super().parse_known_args(words, namespace)
+        if unknown:  # of this command, whose usage line and options are the ones to show
+            self.error(self._say_unknown(unknown[0]))
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """End with the usage, the message and where more is said."""
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: error: {message}\n{self.prog} --help says more\n")
+
+    def _say_unknown(self, word: str) -> str:
+        if not word.startswith("-"):
+            return f"{word}: one word too many"
+        near = get_close_matches(word.partition("=")[0], self._option_string_actions, n=1)
+        return f"there is no option {word}" + (f"; did you mean {near[0]}?" if near else "")
 
     def _has_both(self) -> bool:
         return bool(subcommands_of(self)) and len(super()._get_positional_actions()) > 1

@@ -28,13 +28,18 @@ def parsers(parser=None, path=""):
 EVERY = dict(parsers())
 
 
+def words_of(line: str) -> list[str]:
+    """Return the words of an example's call of chiomics."""
+    words = shlex.split(line.replace('eval "$(', "").replace(')"', ""), comments=True)
+    return words[: words.index("|")] if "|" in words else words
+
+
 @pytest.mark.parametrize("path", EVERY)
 def test_every_command_has_an_example_that_its_parser_takes(path):
     examples = examples_of(EVERY[path])
     assert examples
     for line in examples:
-        words = shlex.split(line.replace('eval "$(', "").replace(')"', ""), comments=True)
-        words = words[: words.index("|")] if "|" in words else words
+        words = words_of(line)
         assert words[: 1 + len(path.split())] == ["chiomics", *path.split()], line
         build_parser().parse_args(words[1:])
 
@@ -45,6 +50,42 @@ def test_every_command_says_what_it_is_for_and_every_argument_what_it_means(path
     assert "Research use only, not for diagnosis." in " ".join(text.split())
     for action in EVERY[path]._actions:
         assert action.help or subcommands_of(EVERY[path]), f"{path}: {action.dest}"
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_an_option_that_a_command_does_not_have_is_refused_by_that_command(path, capsys):
+    words = words_of(examples_of(EVERY[path])[0])
+    with pytest.raises(SystemExit):
+        build_parser().parse_args([*words[1:], "--hlep"])
+    said = capsys.readouterr().err
+    command = " ".join(("chiomics", path, *(word for word in words[2:3] if word in subcommands_of(EVERY[path]))))
+    assert said.startswith(f"usage: {command} "), said
+    assert "there is no option --hlep; did you mean --help?" in said and f"{command} --help says more" in said
+
+
+@pytest.mark.parametrize("words", [[], ["diagnosis"], ["rims"], ["flair"]])
+def test_a_command_of_commands_alone_shows_them(words, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert "example:" in said and all(
+        name in said for name in subcommands_of(EVERY.get(" ".join(words), build_parser()))
+    )
+
+
+def test_a_word_too_many_is_named(capsys):
+    with pytest.raises(SystemExit):
+        main(["run", "a", "b", "group", "extra"])
+    assert "extra: one word too many" in capsys.readouterr().err
+
+
+def test_arguments_are_shown_in_one_style():
+    for path, parser in EVERY.items():
+        for action in parser._actions:
+            shown = action.metavar or action.dest
+            if not action.option_strings and not subcommands_of(parser):
+                assert shown.isupper() or shown.startswith("{"), f"{path}: {shown}"
 
 
 def ask(shell: str, lines: list[str], folder) -> list[set[str]]:

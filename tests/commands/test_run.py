@@ -105,6 +105,21 @@ def test_words_that_mean_nothing_are_refused_with_those_that_do(tmp_path, capsys
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("qsm.inversion=[tkd]", "inversions? All valid names"),
+        ("anatomy.lesions.threshold=1.5", "anatomy.lesions, threshold"),
+        ("bids_dir=/x", "the BIDS folder is given twice"),
+    ],
+)
+def test_a_wrong_setting_is_answered_in_one_line_before_anything_is_written(tmp_path, capsys, setting, said):
+    assert main(["qsm", str(tmp_path), str(tmp_path / "out"), "--config", setting]) == 2
+    written = capsys.readouterr()
+    assert said in written.err and len(written.err.splitlines()) == 1 and not written.out
+    assert not (tmp_path / "out").exists()
+
+
 def test_results_do_not_go_into_a_file(tmp_path, capsys):
     (tmp_path / "file").touch()
     for place in ("file", "file/below"):
@@ -274,7 +289,7 @@ def test_usage_puts_what_must_be_given_first(capsys):
             main([*command, "--help"])
         usage = capsys.readouterr().out.splitlines()[0]
         assert usage.endswith("[options]"), usage
-    assert "image mask" in usage
+    assert "IMAGE MASK" in usage
 
 
 def test_the_site_asks_for_a_run(tmp_path, capsys):

@@ -1,16 +1,40 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import pytest
 
 from chiomics.core.errors import SettingError
-from chiomics.core.settings import Keys, Limits, Size, check_key, check_value, order_keys, read_settings
+from chiomics.core.settings import Given, Keys, Limits, Size, check_key, check_value, order_keys, read_settings
 
 
 @dataclass(frozen=True)
 class Example:
     iterations: int = 3
     weights: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Checked:
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.share > 1:
+            raise SettingError("share of it", found=str(self.share), expected="1 at most")
+
+
+@dataclass(frozen=True)
+class Section:
+    inner: Annotated[dict, Given(f"{__name__}:Checked")] = field(default_factory=dict)
+
+
+def test_a_value_that_a_sections_own_check_refuses_is_named_with_its_section():
+    with pytest.raises(SettingError, match=r"^outer\.inner, share of it; found 2; expected 1 at most$"):
+        read_settings(Section, {"inner": {"share": 2}}, where="outer")
+
+
+def test_a_blank_that_yaml_wants_is_named_where_a_key_holds_a_colon():
+    with pytest.raises(SettingError, match=r"a blank behind the colon \(iterations: 3\)"):
+        read_settings(Example, {"iterations:3": None}, where="a.section")
 
 
 def test_a_misspelt_key_is_named_with_the_one_that_was_meant():

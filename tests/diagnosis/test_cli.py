@@ -71,7 +71,15 @@ def test_files_that_are_not_there(folder, capsys, missing):
     model = folder / ("none.json" if missing == "model" else "model.json")
     path = features(folder)[0] if missing == "model" else str(folder / "none.parquet")
     assert main(["diagnosis", "predict", str(model), path]) == 2
-    assert "none." in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "none." in said and "Errno" not in said
+    assert ("the model cannot be read; found no such file or directory" in said) == (missing == "model")
+
+
+def test_a_file_that_is_no_model_is_told_by_what_it_lacks(folder, tmp_path, capsys):
+    (tmp_path / "empty.json").write_text("{}", encoding="utf-8")
+    assert main(["diagnosis", "predict", str(tmp_path / "empty.json"), features(folder)[0]]) == 2
+    assert "no model of the diagnosis; found no format; expected the key format" in capsys.readouterr().err
 
 
 def test_tables_under_other_names_come_by_a_map(folder, tmp_path, capsys):

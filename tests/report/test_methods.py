@@ -84,6 +84,21 @@ def test_of_the_inversions_that_which_was_used_is_cited_alone(tmp_path, inversio
     assert len(text.split("## References")[1].strip().splitlines()) == len(cited)
 
 
+def test_every_reference_has_a_doi_of_its_own_that_fits_its_place(tmp_path):
+    dois = {key: one["doi"] for key, one in read_references().items()}
+    assert len(set(dois.values())) == len(dois)
+    for key, one in read_references().items():
+        assert re.fullmatch(r"10\.\d{4,5}/[\w./()-]+", one["doi"]), key
+        page = one["pages"].partition("--")[0]
+        if one["doi"].startswith("10.1364/"):  # the society's DOIs hold journal, volume and page
+            assert one["doi"].endswith(f".{one['volume']}.{int(page):06d}"), key
+        if re.fullmatch(r"10\.(3389|1016/j\.nicl)\b.*", one["doi"]):  # and these the article's number
+            assert one["doi"].endswith(f".{page}"), key
+    text, bibliography = written(tmp_path, [MAP])
+    assert f"<https://doi.org/{dois['robinson2017']}>" in text
+    assert f"doi = {{{dois['robinson2017']}}}" in bibliography
+
+
 def test_every_inversion_has_its_papers_and_every_entry_of_the_bibliography_closes(tmp_path):
     assert set(INVERSIONS) == set(Inversion.__args__)
     lesions = {"Lesions": {"Source": "lesions.nii.gz"}, "Tissue": {"Source": "T1w", "Settings": {"method": "em"}}}

@@ -221,7 +221,8 @@ def test_the_command_says_what_it_is_not(tmp_path, model, capsys):
     assert "Research use only" in said.err
     assert "2 of 4 lesions" in said.out
     assert pd.read_csv(tmp_path / "out" / "burden.tsv", sep="\t")["session_id"].tolist() == ["ses-2"]
-    assert main(["rims", "predict", str(tmp_path / "none.safetensors"), str(folder)]) == 2
+    assert main(["rims", "predict", str(tmp_path / "none.safetensors"), str(tmp_path)]) == 2
+    assert "no such detector" in capsys.readouterr().err, "the folder is empty too, and not the cause to see first"
 
 
 def test_what_speaks_for_a_rim_lies_on_it(tmp_path, model):

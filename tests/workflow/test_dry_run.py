@@ -310,6 +310,10 @@ def test_a_table_that_cannot_serve_stops_the_plan_with_its_row(workflow, tmp_pat
     assert stopped.returncode != 0
     said = stopped.stdout + stopped.stderr
     assert "no paper can start from these tables" in said and "row 4, column value" in said
+    asked = workflow().run("yan2021", config=config, options=("--dry-run",))
+    said = asked.stdout + asked.stderr
+    assert asked.returncode != 0 and "row 4, column value" in said
+    assert "InputFunctionException" not in said and "Platform" not in said, "the cause alone"
 
 
 def test_wide_tables_are_imported_by_a_map_of_their_columns(workflow, tmp_path):

@@ -33,9 +33,9 @@ def lacking_for(paper):
 def paper_targets(paper):
     """Return a paper's files, or stop with what the cohort lacks for it."""
     if paper not in PAPERS:
-        raise WorkflowError(f"{paper}: this cohort cannot serve it: {why_left_out(paper)}")
+        raise BadInput(f"{paper}: this cohort cannot serve it: {why_left_out(paper)}")
     if config["papers"][paper]["include"] != True and (lacking := lacking_for(paper)):
-        raise WorkflowError(f"{paper}: this cohort cannot serve it: {lacking}")
+        raise BadInput(f"{paper}: this cohort cannot serve it: {lacking}")
     return PAPER_RECORDS[paper].targets()
 
 
@@ -52,8 +52,18 @@ def paper_files(wildcards):
             if paper not in served:
                 logger.info(f"{paper} is left out: {lacking_for(paper)}")
         if PAPERS and not served:
-            raise WorkflowError("no paper can start from these tables: " + "; ".join(sorted(set(LACKING.values()))))
+            raise BadInput("no paper can start from these tables: " + "; ".join(sorted(set(LACKING.values()))))
     return [path for paper in served for path in paper_targets(paper)]
+
+
+def look_at_papers_asked_for():
+    """Stop with what the cohort lacks for a paper that is asked for, before Snakemake wraps it in words of its own."""
+    asked = workflow.dag_settings.targets or {"all"}
+    for paper in PAPER_RECORDS:
+        if paper in asked:
+            paper_targets(paper)
+    if "all" in asked:
+        paper_files(None)
 
 
 def settings_asked_for(name):
@@ -78,6 +88,7 @@ if config["radiomics"]["presets"] is None:
     config["radiomics"]["presets"] = settings_asked_for("presets") or PAPER_RECORDS["fiscone2023"].presets
 
 if workflow.is_main_process:
+    BEFORE_PLANS.append(look_at_papers_asked_for)
     log_skipped_echo_sets()
     for paper in PAPER_RECORDS:
         if paper not in PAPERS:

@@ -58,7 +58,9 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         summary="write the script that lets a shell complete this command",
         example=SHELLS.values(),
     )
-    parser.add_argument("shell", choices=tuple(SHELLS), help="whose script is written")
+    parser.add_argument(
+        "shell", choices=tuple(SHELLS), metavar=f"{{{','.join(SHELLS)}}}", help="whose script is written"
+    )
     parser.set_defaults(command=run)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from chiomics.core.errors import InputError
 from chiomics.core.figures import save_figure
 from chiomics.core.tables import write_frame
 from chiomics.radiomics.lesion_features import label_features
@@ -50,8 +51,10 @@ def predict_folder(
     Raises
     ------
     InputError
-        At the first session that cannot be used.
+        For a detector that is not there, and at the first session that cannot be used.
     """
+    if not Path(model).is_file():
+        raise InputError("there is no such detector", file=model, expected=".safetensors, its .json beside it")
     return predict_sessions(model, find_sessions(folder), out, resample=resample, device=device)
 
 

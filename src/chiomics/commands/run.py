@@ -30,7 +30,10 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     )
     add_folders(parser)
     parser.add_argument(
-        "level", choices=("participant", "group"), help="every session's maps, regions and features; or everything"
+        "level",
+        choices=("participant", "group"),
+        metavar="{participant,group}",
+        help="every session's maps, regions and features; or everything",
     )
     suggest(
         parser.add_argument(
@@ -78,11 +81,17 @@ def run_targets(arguments: argparse.Namespace, targets: list[str]) -> int:
 
     if not arguments.bids_dir.is_dir():
         raise InputError("the BIDS folder does not exist", file=arguments.bids_dir)
+    given = nested(arguments.config)
+    if "bids_dir" in given:
+        raise InputError(
+            "the BIDS folder is given twice", found=f"{arguments.bids_dir} and --config bids_dir={given['bids_dir']}",
+            expected="BIDS_DIR alone",
+        )  # fmt: skip
     settings = configuration(
         arguments.bids_dir,
         participants=arguments.participant_label,
         sessions=arguments.session_label,
-        settings=from_here(nested(arguments.config)),
+        settings=from_here(given),
     )
     return call_workflow(arguments, targets, settings, work_dir=arguments.work_dir)
 
@@ -125,10 +134,12 @@ def call_workflow(
     """
     from chiomics.commands import run_call
     from chiomics.commands.run_snakemake import find_snakefile, merged, read_configuration, snakemake_line
+    from chiomics.configuration import complete_configuration
     from chiomics.core.errors import InputError
 
     for path in reversed([*below, *([arguments.configfile] if arguments.configfile else [])]):
         settings = merged(read_configuration(path), settings)
+    complete_configuration(settings)  # a word that is misspelt is answered in one line
     directory = arguments.output_dir.resolve()
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -158,7 +169,7 @@ def add_sessions(parser: argparse.ArgumentParser) -> None:
     """Add the choice of sessions of a BIDS folder."""
     parser.add_argument("--participant-label", nargs="+", metavar="LABEL", help="only these")
     parser.add_argument("--session-label", nargs="+", metavar="LABEL", help="only these sessions of theirs")
-    parser.add_argument("--work-dir", type=Path, help="for temporary files; the system's by default")
+    parser.add_argument("--work-dir", type=Path, metavar="DIR", help="for temporary files; the system's by default")
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

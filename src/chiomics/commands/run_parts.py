@@ -35,7 +35,8 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         summary="repeat a study on a table of features, without images",
         example="chiomics paper yan2021 /data/study --features features.csv",
     )
-    paper.add_argument("paper", choices=PAPERS[:2], help="the study; the others need images")
+    studies = f"{{{','.join(PAPERS[:2])}}}"
+    paper.add_argument("paper", choices=PAPERS[:2], metavar=studies, help="the study; the others need images")
     paper.add_argument("output_dir", type=Path, metavar="OUT", help="where results/ is made")
     paper.add_argument(
         "--features", type=Path, required=True, metavar="TABLE", help=".parquet, .tsv or .csv; a quoted * for several"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import chiomics
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, say_cause
 
 #: Stages that make something of every session, as targets of the workflow, in their order.
 STAGES = ("qsm", "anatomy", "radiomics")
@@ -158,7 +158,7 @@ def read_configuration(path: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError("the configuration cannot be read", file=path, found=" ".join(str(error).split())) from error
+        raise InputError("the configuration cannot be read", file=path, found=say_cause(error)) from error
     if found is not None and not isinstance(found, dict):
         raise InputError("the configuration has no keys", file=path, expected="key: value, see config/README.md")
     return found or {}

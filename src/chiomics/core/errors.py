@@ -42,5 +42,23 @@ class InputError(ValueError):
         super().__init__("; ".join(parts))
 
 
+def say_cause(error: Exception) -> str:
+    """Say in one line why a file could not be read, without the number of the system's error.
+
+    Parameters
+    ----------
+    error : Exception
+        Of the reader or of the system.
+
+    Returns
+    -------
+    str
+        E.g. ``no such file or directory``.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class SettingError(InputError):
     """A setting that cannot be used: the configuration's fault, and no reason to leave a session out."""

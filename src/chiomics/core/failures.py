@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from chiomics.core.errors import InputError, SettingError
+from chiomics.core.errors import InputError, SettingError, say_cause
 
 logger = logging.getLogger(__name__)
 
@@ -234,7 +234,10 @@ def read_failures(
                     found.append(Failure(session, stage, f"{reason}; delete {path} to try again"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
-                "the record of a failed job cannot be read", file=path, found=str(error), expected="delete it to go on"
+                "the record of a failed job cannot be read",
+                file=path,
+                found=say_cause(error),
+                expected="delete it to go on",
             ) from error
     return found
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, say_cause
 
 #: Letters of paths that shells and the argument parsers of ANTs, FSL and MRtrix3 leave as they are.
 _PLAIN = re.compile(r"[A-Za-z0-9_./+=:@%~-]*")
@@ -33,12 +33,12 @@ _SWEPT: set[str] = set()
 DEEPEST = 50
 
 
-def read_sidecar(path: str | Path) -> dict:
-    """Read a JSON file, naming it where it does not parse."""
+def read_sidecar(path: str | Path, *, what: str = "sidecar") -> dict:
+    """Read a JSON file, naming it and what it is where it does not parse."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError("the sidecar cannot be read", file=path, found=str(error), expected="JSON") from error
+        raise InputError(f"the {what} cannot be read", file=path, found=say_cause(error), expected="JSON") from error
 
 
 def read_yaml(path: str | Path) -> Any:
@@ -67,7 +67,7 @@ def read_yaml(path: str | Path) -> Any:
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         if isinstance(error, InputError):
             raise
-        found = " ".join(str(error).split())[:300]
+        found = say_cause(error)[:300]
         raise InputError("the file cannot be read", file=path, found=found, expected="YAML of plain values") from error
 
 

@@ -154,10 +154,12 @@ def read_model(path: str | Path) -> dict:
     InputError
         Where the file is no model, of an unknown version, or incomplete.
     """
-    record = read_sidecar(path)
-    found = (record.get("format"), record.get("format_version")) if isinstance(record, dict) else type(record).__name__
-    if found != (FORMAT, FORMAT_VERSION):
-        raise InputError("no model that can be read", file=path, found=str(found), expected=f"{FORMAT}, version 1")
+    record = read_sidecar(path, what="model")
+    said = {key: record.get(key) for key in ("format", "format_version")} if isinstance(record, dict) else {}
+    if said != {"format": FORMAT, "format_version": FORMAT_VERSION}:
+        found = ", ".join(f"{key} {value}" for key, value in said.items() if value is not None) or "no format"
+        expected = f"the key format with {FORMAT}, and format_version {FORMAT_VERSION}"
+        raise InputError("this is no model of the diagnosis", file=path, found=found, expected=expected)
     needed = {"definition", "intercept", "predictors", "positive", "intended_use", "adjustment", "model", "training"}
     if needed - set(record):
         raise InputError("the model is incomplete", file=path, expected=", ".join(sorted(needed - set(record))))

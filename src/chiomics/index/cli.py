@@ -19,9 +19,13 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         example="chiomics index /data/BIDS --participants 01 02 --output manifest.tsv",
     )
     parser.add_argument("bids_dir", type=Path, metavar="BIDS_DIR", help="the BIDS folder")
-    parser.add_argument("--output", type=Path, default=Path("results/manifest.tsv"), help="default: %(default)s")
+    parser.add_argument(
+        "--output", type=Path, metavar="TSV", default=Path("results/manifest.tsv"), help="default: %(default)s"
+    )
     parser.add_argument("--on-bad-session", choices=("exclude", "fail"), default="exclude", help="default: %(default)s")
-    parser.add_argument("--acquisition", help="which of several GRE acquisitions, e.g. acq-highres or MEGRE")
+    parser.add_argument(
+        "--acquisition", metavar="NAME", help="which of several GRE acquisitions, e.g. acq-highres or MEGRE"
+    )
     parser.add_argument(
         "--derivatives", nargs="+", default="all", metavar="NAME",
         help="folders below derivatives/ to look into; none for no folder; default: all but truth",
@@ -29,8 +33,10 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--minimum-slices", type=int, default=20, metavar="N", help="fewest voxels along any axis; default: %(default)s"
     )
-    parser.add_argument("--participants", nargs="+", metavar="LABEL", help="only these")
-    parser.add_argument("--sessions", nargs="+", metavar="LABEL", help="only these sessions of theirs")
+    parser.add_argument("--participants", "--participant-label", nargs="+", metavar="LABEL", help="only these")
+    parser.add_argument(
+        "--sessions", "--session-label", nargs="+", metavar="LABEL", help="only these sessions of theirs"
+    )
     parser.add_argument("--qc-exclude", type=Path, metavar="TSV", help="default: qc_exclude.tsv in BIDS_DIR, if there")
     parser.add_argument("--qc-accept", type=Path, metavar="TSV", help="default: qc_accept.tsv in BIDS_DIR, if there")
     parser.add_argument(

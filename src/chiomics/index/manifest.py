@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from chiomics.core.cells import plain_cell
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, say_cause
 from chiomics.core.failures import OPTIONAL
 
 LISTS = (
@@ -125,7 +125,7 @@ def read_manifest(path: str | Path) -> list[dict]:
     try:
         return parse_manifest(Path(path).read_text(encoding="utf-8"), path)
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise InputError("the manifest cannot be read", file=path, found=str(error)) from error
+        raise InputError("the manifest cannot be read", file=path, found=say_cause(error)) from error
 
 
 def parse_manifest(text: str, path: str | Path | None = None) -> list[dict]:

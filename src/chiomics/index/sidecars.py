@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from chiomics.core.bids import parse_name
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, say_cause
 from chiomics.index.names import NamedFile
 
 #: Key in the fields of a sidecar that is not UTF-8; its value is a warning.
@@ -90,7 +90,9 @@ class Sidecars:
                 with open(f"{self._bids_dir}/{path}", "rb", buffering=0) as file:  # noqa: PTH123 - 100,000 of them
                     fields = _decode(file.read(), path)
             except (OSError, ValueError, RecursionError) as error:
-                raise InputError("the sidecar cannot be read", file=path, found=str(error), expected="JSON") from error
+                raise InputError(
+                    "the sidecar cannot be read", file=path, found=say_cause(error), expected="JSON"
+                ) from error
             if not isinstance(fields, dict):
                 raise InputError("the sidecar does not hold fields", file=path, expected="a JSON object")
             contents[path] = fields

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, say_cause
 from chiomics.index.manifest import COLUMNS, VERDICT, exclude
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
     try:
         text = _decode(Path(path).read_bytes(), path)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError("the table cannot be read", file=path, found=str(error), expected="UTF-8 TSV") from error
+        raise InputError("the table cannot be read", file=path, found=say_cause(error), expected="UTF-8 TSV") from error
     written = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     quoting: Any = csv.QUOTE_MINIMAL if any(line.startswith('"') for line in written) else csv.QUOTE_NONE
     lines = [line for line in csv.reader(written, delimiter="\t", quoting=quoting) if any(line)]

@@ -18,10 +18,10 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         about="Simulate subjects whose susceptibility, lesions and group effects are known, as a BIDS folder.",
         example="chiomics phantom /data/simulated --participant sub-MS01",
     )
-    parser.add_argument("out", type=Path, help="BIDS folder to write")
-    parser.add_argument("--recipe", type=Path, help="YAML recipe; default: the demonstration cohort")
+    parser.add_argument("out", type=Path, metavar="OUT", help="BIDS folder to write")
+    parser.add_argument("--recipe", type=Path, metavar="YAML", help="recipe; default: the demonstration cohort")
     parser.add_argument("--participant", action="append", metavar="ID", help="simulate this subject only; repeatable")
-    parser.add_argument("--threads", type=int, default=1, help="threads of the FFTs (default 1)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the FFTs (default 1)")
     parser.add_argument(
         "--atlas",
         action="store_true",
@@ -30,10 +30,11 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     real = parser.add_argument_group("a real head instead of the cohort, in MNI space unless --to-mni is given")
     real.add_argument("--anatomy", type=Path, metavar="T1W", help="T1w image that gives the tissue")
     real.add_argument(
-        "--labels", type=Path, help="deep grey nuclei: 11 HCN, 12 PUT, 13 GP, 14 THA, 15 RN, 16 SN, 17 DN; right + 100"
-    )
-    real.add_argument("--lesions", type=Path, help="lesion mask")
-    real.add_argument("--brain", type=Path, help="brain mask")
+        "--labels", type=Path, metavar="IMAGE",
+        help="deep grey nuclei: 11 HCN, 12 PUT, 13 GP, 14 THA, 15 RN, 16 SN, 17 DN; right + 100",
+    )  # fmt: skip
+    real.add_argument("--lesions", type=Path, metavar="MASK", help="lesion mask")
+    real.add_argument("--brain", type=Path, metavar="MASK", help="brain mask")
     real.add_argument("--tracts", type=Path, metavar="DIR", help="folder of *hemi-<L|R>_label-<tract>_mask.nii.gz")
     real.add_argument("--to-mni", type=Path, metavar="TXT", help="4 x 4 matrix from the images' world to MNI mm")
     parser.set_defaults(command=run)

@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 
 from chiomics.core.bids import build_name
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, say_cause
 from chiomics.core.settings.renamed import check_renamed
 from chiomics.phantom.demographics import GROUPS, draw_participant, known_demographics
 from chiomics.phantom.head.nuclei import NUCLEI
@@ -86,7 +86,7 @@ def load_recipe(recipe: str | Path | dict | None = None) -> dict:
         try:
             recipe = yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {}
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise InputError("the recipe cannot be read", file=file, found=" ".join(str(error).split())) from error
+            raise InputError("the recipe cannot be read", file=file, found=say_cause(error)) from error
         if not isinstance(recipe, dict):
             raise InputError("the recipe has no keys", file=file, expected="YAML with keys as in defaults.yaml")
     recipe = recipe or {}

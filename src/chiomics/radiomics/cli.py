@@ -21,8 +21,10 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         about="Extract radiomic features that equal those of pyradiomics 3.0.1.",
         example="chiomics radiomics chi.nii.gz nuclei.nii.gz --labels 1 2 --gray-levels 32 64 -o features.tsv",
     )
-    parser.add_argument("image", type=Path, help="image, NIfTI or any other format that SimpleITK reads")
-    parser.add_argument("mask", type=Path, help="label image on the same voxels")
+    parser.add_argument(
+        "image", type=Path, metavar="IMAGE", help="image, NIfTI or any other format that SimpleITK reads"
+    )
+    parser.add_argument("mask", type=Path, metavar="MASK", help="label image on the same voxels")
     parser.add_argument(
         "--preset", default="fiscone107", help="fiscone107 (default), yan874, zhang527 or a pyradiomics parameter file"
     )
@@ -38,7 +40,9 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         "--isolated-voxels", choices=("pyradiomics", "ibsi"), default="pyradiomics", help="default: %(default)s"
     )
     parser.add_argument("--wide", action="store_true", help="one row per label, one column per feature")
-    parser.add_argument("-o", "--output", type=Path, help=".tsv, .csv or .parquet; the standard output by default")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="TABLE", help=".tsv, .csv or .parquet; the standard output by default"
+    )
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
     parser.set_defaults(command=run)
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from chiomics.core.figures import TWO_COLUMNS, keep_head_free, mark_simulated
 from chiomics.core.files import atomic_write
-from chiomics.core.scores.outliers import OUTLIER, draw_scores, modified_scores
+from chiomics.core.scores.outliers import NARROWEST, OUTLIER, draw_scores, modified_scores
 from chiomics.radiomics.features.discretise import FlatRegionError, count_edges, width_edges
 
 #: What the picture of a cohort shows.
@@ -146,7 +146,8 @@ def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", si
     scores = scores[sorted(scores.columns)]
     classes = [name.split("_")[0] for name in scores.columns]
     height = min(2.5 + 0.11 * scores.shape[1], 60)
-    figure, axis = plt.subplots(figsize=(min(4 + 0.16 * scores.shape[0], 40), height), layout="constrained")
+    width = min(max(4 + 0.16 * scores.shape[0], NARROWEST), 40)
+    figure, axis = plt.subplots(figsize=(width, height), layout="constrained")
     shown = draw_scores(axis, scores, fewest=FEWEST_SESSIONS)
     axis.set_yticks(range(len(classes)), [name.split("_", 1)[1] for name in scores.columns], fontsize=5)
     axis.set_xticks(range(len(scores)), scores.index, rotation=90, fontsize=6)

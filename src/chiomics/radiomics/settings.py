@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 
-from chiomics.core.errors import SettingError
+from chiomics.core.errors import SettingError, say_cause
 from chiomics.core.settings import Given, Keys, Limits, Size, check_key
 from chiomics.radiomics.parameter_types import load_yaml
 
@@ -94,7 +94,7 @@ def read_parameters(path: str | Path, *, where: str) -> dict[str, Any]:
     try:
         content = load_yaml(Path(path))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingError(f"{where} cannot be read", file=path, found=" ".join(str(error).split())) from error
+        raise SettingError(f"{where} cannot be read", file=path, found=say_cause(error)) from error
     if not isinstance(content, dict):
         raise SettingError(f"{where} has no sections", file=path, found=type(content).__name__)
     return content

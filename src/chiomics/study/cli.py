@@ -18,7 +18,9 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         "that hold others than the cohort now has, as the last run found it. Nothing is deleted.",
         example="chiomics prune /data/chiomics/results",
     )
-    parser.add_argument("results", type=Path, nargs="?", default=Path("results"), help="default: %(default)s")
+    parser.add_argument(
+        "results", type=Path, nargs="?", default=Path("results"), metavar="RESULTS", help="default: %(default)s"
+    )
     parser.add_argument("--move", action="store_true", help="move studies that are out of date to the attic")
     parser.set_defaults(command=run)
 

@@ -10,6 +10,8 @@ from chiomics.anatomy.cohort import figure as cohort_figure
 from chiomics.anatomy.cohort.figure import draw_cohort, tabulate_anatomy
 from chiomics.core.figures import save_figure
 from chiomics.core.origin import SIMULATED_MARK
+from chiomics.core.scores.outliers import FEWEST
+from tests.core.figure_boxes import overlaps, text_boxes
 
 NUMBER, ODD = 9, 4
 
@@ -112,3 +114,17 @@ def test_lesions_that_are_not_known_are_no_zero(files):
     assert frame.loc["sub-1", "lesions"] == 0
     assert (frame.loc["sub-0", "warnings"], frame.loc["sub-0", "seen_FLAIR_white_matter"]) == ("a | b", 0.5)
     assert frame.loc["sub-0", "seen_DWI_brain"] == 0.3
+
+
+@pytest.mark.parametrize("number", [1, 4, NUMBER])
+def test_texts_of_a_small_cohorts_picture_lie_beside_each_other(frame, tmp_path, monkeypatch, number):
+    drawn = []
+
+    def keep(figure, *paths, **options):
+        drawn.append(figure)
+        save_figure(figure, *paths, **options)
+
+    monkeypatch.setattr(cohort_figure, "save_figure", keep)
+    draw_cohort(frame.iloc[:number], tmp_path / "a.png", simulated=True, left_out=["sub-99: no T1w"])
+    assert not overlaps(drawn[0])
+    assert ("too few sessions to compare" in dict(text_boxes(drawn[0]))) == (number < FEWEST)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from chiomics.anatomy.cohort.outliers import VOXEL, find_outliers
 from chiomics.core.figures import figure_style, save_figure
-from chiomics.core.scores.outliers import FEWEST, OUTLIER, draw_scores
+from chiomics.core.scores.outliers import FEWEST, NARROWEST, OUTLIER, draw_scores
 
 #: Column that names the session.
 IDENTITY = "session"
@@ -113,7 +113,7 @@ def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool | str,
     columns = _scored(frame)
     scores = find_outliers(frame, columns)
     with figure_style():
-        size = (min(3.5 + 0.17 * len(frame), 40), min(2.0 + 0.13 * len(columns), 40))
+        size = (min(max(3.5 + 0.17 * len(frame), NARROWEST), 40), min(2.0 + 0.13 * len(columns), 40))
         figure, axes = plt.subplots(figsize=size, layout="constrained")
         shown = draw_scores(axes, scores, fewest=FEWEST)
         axes.set_yticks(range(len(columns)), [name.replace("_", " ") for name in columns], fontsize=5)

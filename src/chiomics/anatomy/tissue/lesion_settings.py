@@ -33,11 +33,11 @@ class LesionSettings:
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:
-            raise SettingError("lesions: threshold", found=str(self.threshold), expected="a number between 0 and 1")
+            raise SettingError("threshold of lesions", found=str(self.threshold), expected="a number between 0 and 1")
         if not 0 <= self.min_volume < float("inf"):
-            raise SettingError("lesions: min_volume", found=str(self.min_volume), expected="mm³, 0 or more")
+            raise SettingError("min_volume of lesions", found=str(self.min_volume), expected="mm³, 0 or more")
         if not 0 <= self.prior_weight <= 5:
-            raise SettingError("lesions: prior_weight", found=str(self.prior_weight), expected="0 to 5")
+            raise SettingError("prior_weight of lesions", found=str(self.prior_weight), expected="0 to 5")
         for name in ("split", "adapt_to_load"):
             if not isinstance(getattr(self, name), bool):
-                raise SettingError(f"lesions: {name}", found=str(getattr(self, name)), expected="true or false")
+                raise SettingError(f"{name} of lesions", found=str(getattr(self, name)), expected="true or false")

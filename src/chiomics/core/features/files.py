@@ -17,7 +17,7 @@ import pyarrow.csv
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, say_cause
 from chiomics.core.features.columns import own_name
 from chiomics.core.features.heads import read_head, text_encoding
 from chiomics.core.features.names import split_feature
@@ -115,7 +115,7 @@ def open_table(path: str | Path) -> RawTable:
     try:
         rows, first = (_open_parquet(path), 1) if path.suffix.casefold() == ".parquet" else _read_text(path)
     except (OSError, UnicodeError, csv.Error, pa.ArrowException) as error:
-        raise InputError("the table cannot be read", file=path, found=str(error)[:300]) from error
+        raise InputError("the table cannot be read", file=path, found=say_cause(error)[:300]) from error
     header = tuple(rows.schema.names)
     repeated = [name for name, times in Counter(header).items() if times > 1]
     repeated += [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, say_cause
 
 #: How far above a session's table the results of a study begin: results/sub-01/ses-1/radiomics.
 LEVELS = 4
@@ -174,7 +174,7 @@ def _manifest_rows(manifest: str | Path) -> list[dict[str, str]]:
         header, *lines = [line.split("\t") for line in Path(manifest).read_text(encoding="utf-8").split("\n")[:-1]]
         rows = [dict(zip(header, line, strict=True)) for line in lines]
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise InputError("the manifest cannot be read", file=manifest, found=str(error)) from error
+        raise InputError("the manifest cannot be read", file=manifest, found=say_cause(error)) from error
     if not {"session", "status", "participant_id", LAST_OF_INDEX}.issubset(header):
         raise InputError("the file is not a manifest", file=manifest, found=", ".join(header)[:80])
     return rows

@@ -14,7 +14,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, say_cause
 from chiomics.core.files import atomic_write, read_sidecar, write_sidecar
 
 if TYPE_CHECKING:
@@ -60,8 +60,10 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
         content = Path(path).read_bytes()
         arrays = safetensors.numpy.load(content)
     except (OSError, SafetensorError) as error:
-        raise InputError("the weights cannot be read", file=path, found=str(error), expected="safetensors") from error
-    card = read_sidecar(card_path(path))
+        raise InputError(
+            "the weights cannot be read", file=path, found=say_cause(error), expected="safetensors"
+        ) from error
+    card = read_sidecar(card_path(path), what="card of the weights")
     if card.get("weights_sha256") != hashlib.sha256(content).hexdigest():
         raise InputError("the weights are not those that the card describes", file=card_path(path))
     return {name: array.copy() for name, array in arrays.items()}, card

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 OUTLIER = 3.5
 #: Makes the median absolute deviation of normal values their standard deviation.
 MAD_TO_SD = 1.4826
+#: Least width of a picture of scores, inches: that of one session has a title and a mark as well.
+NARROWEST = 6.5
 #: Fewer sessions have no spread to speak of.
 FEWEST = 5
 
@@ -143,9 +145,6 @@ def draw_scores(axis: Axes, scores: pd.DataFrame, *, fewest: int) -> AxesImage:
     shown = axis.imshow(scores.T, cmap="RdBu_r", vmin=-OUTLIER, vmax=OUTLIER, aspect="auto", interpolation="nearest")
     axis.plot(*np.nonzero((scores.abs() > OUTLIER).to_numpy()), "k.", markersize=2.5)
     if len(scores) < fewest:
-        # upright, since the picture of one session is as narrow as its column
-        axis.text(
-            0.5, 0.5, "too few sessions to compare", transform=axis.transAxes, ha="center", va="center", rotation=90,
-            fontsize=10,
-        )  # fmt: skip
+        text = "too few sessions to compare"
+        axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize=10)
     return shown

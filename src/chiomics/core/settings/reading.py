@@ -64,7 +64,13 @@ def read_settings(kind: type[T], given: Mapping[str, Any] | None, *, where: str)
     for key, value in given.items():
         check_key(key, hints, where=where or "the configuration")
         values[key] = _tuples(check_value(hints[key], value, where=f"{where}.{key}" if where else str(key)))
-    return kind(**values)
+    try:
+        return kind(**values)
+    except SettingError as error:  # of values that its own checks refuse: they do not know where it stands
+        if not where or where in error.problem:
+            raise
+        problem = f"{where}, {error.problem}"
+        raise SettingError(problem, file=error.file, found=error.found, expected=error.expected) from error
 
 
 def complete_section(kind: type, given: Mapping[str, Any] | None, *, where: str) -> dict[str, Any]:
@@ -124,6 +130,8 @@ def check_key(key: str, known: Iterable[str], *, where: str) -> None:
         return
     near = get_close_matches(str(key), known, n=1, cutoff=0.5)
     hint = f"{near[0]}? All valid names: " if near else ""
+    if ":" in str(key):
+        hint = f"a blank behind the colon ({str(key).replace(':', ': ', 1)}), as YAML wants it, and one of {hint}"
     raise SettingError(f"{where} has no such key", found=str(key), expected=hint + ", ".join(known))
 
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import yaml
 
-FIELDS = ("short", "author", "title", "journal", "year", "volume", "pages")
+FIELDS = ("short", "author", "title", "journal", "year", "volume", "pages", "doi")
 
 
 @cache
@@ -64,5 +64,8 @@ def list_references(keys: Iterable[str]) -> list[str]:
         one = read_references()[key]
         people = one["author"].replace(" and others", " et al.").replace(" and ", ", ")
         place = one["volume"] + (f":{one['pages'].replace('--', '–')}" if one["pages"] else "")
-        lines.append(f"- {people} {one['title'] + '. ' if one['title'] else ''}{one['journal']} {one['year']};{place}.")
+        lines.append(
+            f"- {people} {one['title'] + '. ' if one['title'] else ''}{one['journal']} {one['year']};{place}."
+            + f" <https://doi.org/{one['doi']}>"
+        )
     return lines
