@@ -118,7 +118,7 @@ def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool | str,
         shown = draw_scores(axes, scores, fewest=FEWEST)
         axes.set_yticks(range(len(columns)), [name.replace("_", " ") for name in columns], fontsize=5)
         axes.set_xticks(range(len(frame)), frame[IDENTITY], rotation=90, fontsize=6)
-        label = "modified z-score over sessions, 0 on the good side; dots: beyond 3.5"
+        label = "modified z-score over sessions,\n0 on the good side; dots: beyond 3.5"
         figure.colorbar(shown, ax=axes, label=label, extend="both", shrink=0.5, aspect=40)
         axes.set_title("Regions and registrations of every session")
         if left_out:
