@@ -305,8 +305,9 @@ def test_header_gives_what_nibabel_gives(
     read = read_header(str(folder), name_file(path, 1))
     expected = nib.load(folder / path)
     assert read.shape == expected.shape
-    # Quaternions are stored in float32, whose rounding grows where their real part is small.
-    np.testing.assert_allclose(read.affine, expected.affine[:3], atol=2e-3)
+    # Quaternions are stored in float32, and their real part is the root of what is left to 1: twice the root of 2^-23,
+    # times the largest voxel size, 3.9 mm.
+    np.testing.assert_allclose(read.affine, expected.affine[:3], atol=2.8e-3)
     np.testing.assert_allclose(read.voxel_size, nib.affines.voxel_sizes(expected.affine), rtol=2e-3)
 
 

@@ -136,3 +136,25 @@ def test_a_mask_in_the_space_of_the_gradient_echo_lies_on_the_voxels_of_a_map_of
     chi, mask = MASKS.format("Chimap.nii.gz"), MASKS.format("space-GRE_label-lesion_mask.nii.gz")
     (row,) = index_bids(make_bids_tree(tmp_path, {chi: FINE, mask: FINE, ANAT.format("T1w"): FINE}))
     assert (row["input_kind"], row["lesion_mask"]) == ("chi_map", mask)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gtv", "MSles", "lesmask", "black-holes", "T1blackholes", "infarct", "FLAIRseg", "segFLAIR",
+        "manseg", "segm2", "reader2", "expert1", "delineation", "outline", "drawn", "tracing",
+        "annotated", "label-enhancing", "labelmap", "prediction", "lst-lpa", "samseg", "desc-v2_JS",
+        "final",
+    ],
+)  # fmt: skip
+def test_no_drawing_in_anat_is_left_aside_without_a_word(tmp_path, name):
+    row = index_one(tmp_path, {ANAT.format("{T1w,FLAIR}"): FINE, ANAT.format(name): FINE})
+    (said,) = row["warnings"]
+    assert said.startswith(ANAT.format(f"{name}.nii.gz") + ":") and "not used" in said
+    assert "_label-lesion_mask.nii.gz" in said
+
+
+def test_what_bids_calls_by_name_is_no_lost_mask(tmp_path):
+    names = ("PDw", "T2starw", "angio", "acq-mt_MTR", "T1map", "inplaneT2", "UNIT1", "inv-1_MP2RAGE", "defacemask")
+    row = index_one(tmp_path, {ANAT.format(name): FINE for name in ("T1w", "FLAIR", *names)})
+    assert not [said for said in row["warnings"] if "mask:" in said or "a mask" in said]

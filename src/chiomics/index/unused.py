@@ -18,13 +18,14 @@ _IMAGES = (*READABLE, *UNREAD)
 MAX_LINES = 6
 _LESION_LIKE = re.compile(
     r"l(?:e|é|ä|ae)sion|plaque|tumou?r|wmh|wml|wmsa|hyperint|seg-lst|label-L_|bianca|flames|(?:^|/)ples_|"
-    r"(?:^|[-_. ])les(?:[-_. ]|$)",
+    r"black-?hole|infarct|delineat|(?:^|[-_. ])(?:m?s?les|lesmask|[gc]tv|prl|strokes?)(?:[-_. ]|$)",
     re.IGNORECASE,
 )
 #: Names of masks and labels in general, unless they say of what other structure.
 _MASK_LIKE = re.compile(
-    r"(?:^|[-_. ])(?:masks?\d*|rois?\d*|seg\d*|segmentation|labels?|dseg|hard_seg|out_CNN|"
-    r"prob(?:_[01]|ability|map|seg)?|manual|consensus|rater[-_]?\w?|ground[-_ ]?truth|gt|contours?|annotations?)$",
+    r"(?:^|[-_. ])(?:masks?\d*|rois?\d*|[a-z\d]*segm?\d*|seg[a-z\d]+|segmentation|label(?:s|map)?|hard_seg|out_CNN|"
+    r"prob(?:_[01]|ability|map|seg)?|manual|consensus|(?:rater|reader|expert|obs)[-_]?\w?|ground[-_ ]?truth|gt|"
+    r"contours?|annot\w*|outlines?|draw(?:n|ing)|trac(?:ed|ing)|enhanc\w*|pred(?:iction)?s?|lst(?:[-_]\w+)?)$",
     re.IGNORECASE,
 )
 _OTHER_STRUCTURE = re.compile(
@@ -39,6 +40,13 @@ _OF_TISSUES = re.compile(
 )
 _PLAIN_DSEG = re.compile(r"sub-[^_]+(?:_(?:ses|run|acq|space|res)-[^_]+)*_dseg", re.IGNORECASE)
 #: Whose image it is, by names that may hold such words themselves (a study of WMH calls its participants sub-WMH01).
+#: Suffixes of BIDS 1.10 for anat/, beside which gradient echoes are looked at by their own rules.
+_OF_BIDS = re.compile(
+    r"2pe|angio|bf|chimap|conf|df|dic|defacemask|flair|flash|fluo|gre|irt1|inplanet[12]|mese|megre|mp2rage|mpe|mpm|"
+    r"(?:m0|mtr|mtv|mwf|pd|pdt2|[rt][12]|[rt]2star|[rt]b1|s0)map|mtr|mtsat|mts|nlo|oct|pc|pdt2|pdw?|photo|pli|sem|spim|sr|"
+    r"t1rho|[rt]?t[12]w|t2starw?|tem|unet1|unit1|uct|vfa|swi|part-mag|part-phase|minip",
+    re.IGNORECASE,
+)
 _OF_WHOM = re.compile(r"^sub-[A-Za-z0-9+]+(?:_ses-[A-Za-z0-9+]+)?")
 _FOLDER_OF_MASKS = re.compile(r"lesion|mask|seg|wmh|wml|roi|cnn", re.IGNORECASE)
 _FOLDER_LIKE = re.compile(r"lesion|mask|seg|wmh|wml|roi|cnn|anat|^t1|flair|mprage", re.IGNORECASE)
@@ -85,6 +93,11 @@ def unused_masks(files: list[NamedFile], row: dict, sessions: set[str]) -> list[
             continue
         if _may_be_lesions(stem) and not (file.pipeline in of_tissues and _PLAIN_DSEG.fullmatch(stem)):
             found.append(f"{file.path}: looks like a mask and is not used; {_cure(file, like, other)}")
+        elif not other and _is_of_no_kind(file):
+            found.append(
+                f"{file.path}: not used, BIDS has no {file.suffix or 'such name'} in anat/; if it is a mask: "
+                + _cure(file, like, other)
+            )
     return _some(found)
 
 
@@ -137,6 +150,13 @@ def _stem(path: str) -> str:
 def _may_be_lesions(stem: str) -> bool:
     stem = _OF_WHOM.sub("", stem)
     return bool(_LESION_LIKE.search(stem) or (_MASK_LIKE.search(stem) and not _OTHER_STRUCTURE.search(stem)))
+
+
+def _is_of_no_kind(file: NamedFile) -> bool:
+    """Say whether a raw image's name tells nobody what it is."""
+    raw = not file.pipeline and file.datatype == "anat"
+    is_named = any(_KIND_LIKE[kind].search(_stem(file.path)) for kind in _KIND_LIKE) or _OF_BIDS.fullmatch(file.suffix)
+    return raw and not is_named and not role_of(file)
 
 
 def _is_mask(file: NamedFile) -> bool:
