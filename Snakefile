@@ -70,9 +70,9 @@ rule all:
     default_target: True
     input:
         [f"{COHORT}/participants.tsv"] if SIMULATED else [],
-        rules.qsm.input,
+        qsm_targets(),
         rules.anatomy.input,
-        rules.radiomics.input,
+        radiomics_targets(),
         lesion_tables(),
         paper_files,
         rules.site.input,

@@ -1,4 +1,4 @@
-"""Tissue and lesions of a session with T1w and FLAIR but without GRE, on the grid of its T1w."""
+"""Tissue, and with a FLAIR or a mask lesions, of a session with T1w but without GRE, on the grid of its T1w."""
 
 from tempfile import TemporaryDirectory
 

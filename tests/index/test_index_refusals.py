@@ -289,9 +289,9 @@ def test_summary_counts_equal_problems_once(tmp_path):
 def test_empty_cohorts(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         index_bids(tmp_path / "absent")
-    make_bids_tree(tmp_path, {"sub-01/anat/{name}_T1w": {}, "sub-01/anat/GRE_echo1.nii.gz": {}})
+    make_bids_tree(tmp_path, {"sub-01/anat/{name}_FLAIR": {}, "sub-01/anat/GRE_echo1.nii.gz": {}})
     rows = index_bids(tmp_path)
-    assert "found T1w and 1 images whose name is not BIDS (sub-01/anat/GRE_echo1.nii.gz)" in rows[0]["reason"]
+    assert "found FLAIR and 1 images whose name is not BIDS (sub-01/anat/GRE_echo1.nii.gz)" in rows[0]["reason"]
     with pytest.raises(EmptyCohortError, match=r"no session can be used: 1 excluded .* expected part-mag"):
         check_cohort(rows)
     make_bids_tree(tmp_path / "other", {"notes/scan.nii.gz": {}})

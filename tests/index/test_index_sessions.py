@@ -35,10 +35,10 @@ def test_sessions_runs_and_echoes_of_some(tmp_path):
     assert [row["n_echoes"] for row in rows] == [3, 4, 4, 2, 2]
     assert [row["session_id"] for row in rows][::2] == ["", "ses-b", "ses-1"]
     assert [row["run"] for row in rows] == ["", "", "", "02", "1"]
-    others = {row["session"]: row["reason"] for row in every if row["status"] == "excluded"}
+    others = {row["session"]: row["reason"] for row in every if row["status"] == "structural"}
     assert list(others) == ["sub-03_ses-2", "sub-10"]
-    assert all(reason.startswith("no input for a χ map; found T1w; expected part-mag") for reason in others.values())
-    assert all("a FLAIR of this session: with T1w and FLAIR anatomy" in reason for reason in others.values())
+    said = "no input for a χ map; found T1w; serves anatomy alone, with tissue (without a FLAIR lesions are not known)"
+    assert all(reason.startswith(said) and "expected part-mag" in reason for reason in others.values())
 
 
 def test_a_row_for_every_session_of_the_folder(tmp_path):
@@ -206,6 +206,14 @@ def test_ambiguous_derivative_excludes(tmp_path):
     assert "several files could be the brain_mask; found derivatives/a/" in row["reason"]
     assert "index.derivatives" in row["reason"]
     assert index_bids(tmp_path, derivatives=["b"])[0]["brain_mask"].startswith("derivatives/b/")
+
+
+def test_a_brain_mask_with_its_axes_in_another_order_is_on_the_grid(tmp_path):
+    x, y, z = SHAPE
+    turned = AFFINE @ np.array([[0.0, -1, 0, x - 1], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
+    spec = multi_echo() | {MASK.format("desc-brain_mask"): {"affine": turned, "shape": (z, x, y)}}
+    (row,) = index_bids(make_bids_tree(tmp_path, spec))
+    assert (row["brain_mask"], row["warnings"]) == (MASK.format("desc-brain_mask.nii.gz"), [])
 
 
 def test_mask_on_another_grid_is_not_used(tmp_path):

@@ -231,15 +231,17 @@ def test_a_mask_whose_header_cannot_be_used_does_not_cost_the_session(tmp_path):
 
 def test_t1w_and_flair_without_gre_serve_the_anatomy_alone(tmp_path):
     spec = {"sub-02/anat/sub-02_T1w": FINE, "sub-02/anat/sub-02_FLAIR": THICK, "sub-03/anat/sub-03_T1w": FINE}
-    spec |= {"derivatives/own/sub-02/anat/sub-02_label-lesion_mask": THICK}
-    _, both, t1w_alone = index_bids(make_bids_tree(tmp_path, multi_echo() | spec))
+    spec |= {"derivatives/own/sub-02/anat/sub-02_label-lesion_mask": THICK, "sub-04/anat/sub-04_FLAIR": THICK}
+    _, both, t1w_alone, flair_alone = index_bids(make_bids_tree(tmp_path, multi_echo() | spec))
     assert both["status"] == "structural"
     assert "serves anatomy alone" in both["reason"]
     assert (both["T1w"], both["FLAIR"]) == ("sub-02/anat/sub-02_T1w.nii.gz", "sub-02/anat/sub-02_FLAIR.nii.gz")
     assert both["lesion_mask"] == "derivatives/own/sub-02/anat/sub-02_label-lesion_mask.nii.gz"
     assert (both["shape"], both["voxel_size"]) == (list(FINE["shape"]), [1.0, 1.0, 1.0])
-    assert (t1w_alone["status"], t1w_alone["T1w"]) == ("excluded", "")
-    assert "serves" not in t1w_alone["reason"]
+    assert (t1w_alone["status"], t1w_alone["T1w"]) == ("structural", "sub-03/anat/sub-03_T1w.nii.gz")
+    assert "serves anatomy alone, with tissue (without a FLAIR lesions are not known)" in t1w_alone["reason"]
+    assert (flair_alone["status"], flair_alone["FLAIR"]) == ("excluded", "")
+    assert "a T1w of this session" in flair_alone["reason"] and "serves" not in flair_alone["reason"]
 
 
 def test_a_session_in_the_name_of_a_derived_mask_counts(tmp_path):

@@ -6,6 +6,7 @@ korbinian90/MriResearchTools.jl; `real-bids` from neurolabusc/dcm_qa_philips_enh
 
 from __future__ import annotations
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -106,3 +107,18 @@ def test_a_given_mask_in_which_nothing_was_drawn_is_passed_over_with_a_word(tmp_
     found = read_image(outputs["mask"])[0] > 0
     # The made-up brain has a sharp edge and nothing but air around it: only the smoothing of the mask may differ.
     assert 2 * (found & head.mask).sum() / (found.sum() + head.mask.sum()) > 0.95
+
+
+@pytest.mark.parametrize("order", ["LAS", "PIR", "SAL"])
+def test_a_given_mask_with_its_axes_in_another_order_is_put_onto_the_echoes(tmp_path, order) -> None:
+    head = Head()
+    tilt = nib.eulerangles.euler2mat(0.2, -0.1, 0.3)
+    affine = nib.affines.from_matvec(tilt @ np.diag(VOXEL_SIZE), [9, -20, 4])
+    write_image(tmp_path / "mag.nii.gz", head.magnitude[0], affine)
+    drawn = nib.Nifti1Image(head.mask.astype(np.uint8), affine)
+    way = nib.orientations.ornt_transform(nib.io_orientation(affine), nib.orientations.axcodes2ornt(order))
+    nib.save(drawn.as_reoriented(way), tmp_path / "m.nii")
+    files = EchoFiles("magnitude_phase", [0.006], 3.0, magnitude=[str(tmp_path / "mag.nii.gz")])
+    outputs = {"mask": str(tmp_path / "mask.nii.gz"), "sidecar": str(tmp_path / "mask.json")}
+    mask_brain(files, given_mask=str(tmp_path / "m.nii"), method="intensity", **outputs)
+    np.testing.assert_array_equal(read_image(outputs["mask"])[0] > 0, head.mask)

@@ -137,9 +137,12 @@ def test_without_gre_the_same_tissue_and_lesions_are_found_on_the_t1w(mapped, co
         target.mkdir(parents=True, exist_ok=True)
         for path in (cohort / "bids/sub-MS01/anat").glob(f"*_{suffix}.*"):
             shutil.copy(path, target / path.name.replace("MS01", "01"))
+    (tmp_path / "alone/sub-02/anat").mkdir(parents=True)  # and one with nothing but the T1w
+    for path in (tmp_path / "alone/sub-01/anat").glob("*_T1w.*"):
+        shutil.copy(path, tmp_path / "alone/sub-02/anat" / path.name.replace("01", "02"))
     run = workflow(tmp_path / "alone")
     check(run.run("anatomy", config=configuration(cohort)))
-    (row,) = read_manifest(run.folder / "results/manifest.tsv")
+    row, t1w_alone = read_manifest(run.folder / "results/manifest.tsv")
     assert row["status"] == "structural"
     assert row["reason"].startswith("no input for a χ map; found FLAIR, T1w; serves anatomy alone")
     anat, with_gre = run.folder / "results/sub-01/anat", mapped.folder / "results/sub-MS01/anat/sub-MS01_segmentation"
@@ -160,10 +163,26 @@ def test_without_gre_the_same_tissue_and_lesions_are_found_on_the_t1w(mapped, co
     assert table["volume_mm3"].sum() * 1e-3 == pytest.approx(found["VolumeMlOnT1w"], rel=1e-6)
     assert found["VolumeMlOnT1w"] == pytest.approx(found["VolumeMl"], rel=0.1)
     assert not (np.asarray(lesions.dataobj).astype(bool) & np.asarray(normal.dataobj).astype(bool)).any()
-    assert (run.folder / "results/qc/anatomy_T1w.tsv").is_file()
+    assert t1w_alone["status"] == "structural"
+    stem = str(run.folder / "results/sub-02/anat/sub-02_space-T1w_desc-{}_dseg.nii.gz")
+    bare, none, white = (voxels(Path(stem.format(name))) for name in ("tissue", "lesions", "nawm"))
+    # Where there are no lesions the FLAIR tells nothing of the tissue; without it white matter is normal-appearing.
+    np.testing.assert_array_equal(bare[where], np.asarray(tissue.dataobj)[where])
+    assert not none.any()
+    assert np.count_nonzero(white) >= np.count_nonzero(np.asarray(normal.dataobj))
+    alone = read_sidecar(run.folder / "results/sub-02/anat/sub-02_space-T1w_anatomy.json")
+    assert alone["Segmentation"]["Lesions"] == {
+        "Source": "none",
+        "Reason": "no FLAIR and no mask: lesions are not known",
+    }
+    assert len(pd.read_csv(run.folder / "results/qc/anatomy_T1w.tsv", sep="\t")["session"].unique()) == 2
     assert run.plan("anatomy", config=configuration(cohort)) == {}
-    # Of all targets such a session lacks its page alone.
-    assert run.plan(config=configuration(cohort)) == {"show_session": 1, "show_cohort": 1, "write_methods": 1, "all": 1}
+    refused = run.run("qsm", config=configuration(cohort))
+    assert (
+        refused.returncode and "no χ map can be made; sub-01: no input for a χ map; found FLAIR, T1w" in refused.stderr
+    )
+    # Of all targets such sessions lack their pages alone.
+    assert run.plan(config=configuration(cohort)) == {"show_session": 2, "show_cohort": 1, "write_methods": 1, "all": 1}
 
 
 def test_one_job_and_two_give_the_same_regions(mapped, cohort, workflow):

@@ -185,6 +185,17 @@ def qsm_targets():
     return targets
 
 
+def map_or_reason(targets):
+    """Return targets that start from a map; where no session has one, a function that says why to whoever asks for them."""
+
+    def say_reason(wildcards):
+        reasons = [f"{key}: {row['reason']}" for key, row in STRUCTURAL_SESSIONS.items()]
+        more = f"; {len(reasons) - 1} more in {MANIFEST}" if len(reasons) > 1 else ""
+        raise WorkflowError(f"no χ map can be made; {reasons[0]}{more}")
+
+    return say_reason if STRUCTURAL_SESSIONS and not SESSIONS else targets
+
+
 def of_echo_set(suffix, extension=".nii.gz", **entities):
     """Name a file of one echo set, with the set as a wildcard, and INVERSION as another."""
     path = derivative(suffix, extension, desc="ECHOSET", **entities)

@@ -183,7 +183,7 @@ for group, one_job, tracing, images in anatomy_groups():
 
 
 rule map_structural:
-    """Tissue and lesions of a session with T1w and FLAIR but without GRE, on the T1w's own grid."""
+    """Tissue, and with a FLAIR or a mask lesions, of a session with T1w but without GRE, on the T1w's own grid."""
     input:
         unpack(structural_files),
     output:

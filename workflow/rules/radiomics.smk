@@ -8,7 +8,7 @@ Definitions are those of pyradiomics 3.0.1 (van Griethuysen et al. 2017); preset
 rule radiomics:
     """Extract the features of every session, and compare the sessions."""
     input:
-        radiomics_targets(),
+        map_or_reason(radiomics_targets()),
 
 
 rule sessions:

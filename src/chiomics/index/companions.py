@@ -215,7 +215,9 @@ def choose_derivative(
                 except InputError as error:
                     causes[file.path] = f"; {error.problem}: set both forms to the one that is right"
     if grids and read is not None and not by_name:
-        fits = _same_voxels if role in DRAWN else shared_grid
+        # The jobs put the axes in order; a map of χ is read together with all that lies on it, as it is.
+        on_echoes = role == "brain_mask" and all(name != OF_MAP for name, _ in grids)
+        fits = _same_voxels if role in DRAWN or on_echoes else shared_grid
         fitting = {name: [file for file, header in headers if fits(header, grid)] for name, grid in grids}
         best = next((files for files in fitting.values() if files), [])
         names = " or ".join(fitting)

@@ -36,7 +36,7 @@ COLUMNS = (
 VERDICT = "operator's verdict"
 #: How a reason begins where a session holds nothing that a χ map can come from; no failure either.
 NO_INPUT = "no input for a χ map"
-#: Status of a session without such input whose T1w and FLAIR the anatomy stage serves on their own.
+#: Status of a session without such input whose T1w, and FLAIR if there is one, the anatomy stage serves.
 STRUCTURAL_ALONE = "structural"
 #: How a warning begins where a session's own lesions cannot be used: no others take their place.
 REFUSED_LESIONS = "the given lesions are refused: "
@@ -157,7 +157,9 @@ def summarise(rows: list[dict]) -> str:
     alone = [row["session"] for row in rows if row["status"] == STRUCTURAL_ALONE]
     lines = [
         f"{len(rows)} sessions of {len(people)} participants: {len(included)} included, "
-        f"{len(rows) - len(included) - len(alone)} excluded" + f", {len(alone)} with T1w and FLAIR alone" * bool(alone)
+        f"{len(rows) - len(included) - len(alone)} excluded"
+        + f", {len(alone)} with structural images alone"
+        * bool(alone)
     ]
     if alone:
         lines.append(f"  {len(alone)} served by anatomy alone, for there is {NO_INPUT}: {_some(alone)}")

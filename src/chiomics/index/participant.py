@@ -174,24 +174,26 @@ class _Indexer:
         row = empty_row(self._name, session, "")
         serves = ""
         if self.facts_of is None and self._fill_structural(row):
-            serves = "serves anatomy alone, with tissue and lesions on the T1w's grid; "
-        kinds = {KINDS.get(file.suffix.lower()) for file in files} & set(STRUCTURAL)
-        if not serves and len(kinds) == 1:
-            missing = next(iter(set(STRUCTURAL) - kinds))
-            expected += f"; or a {missing} of this session: with T1w and FLAIR anatomy makes tissue and lesions"
+            lesions = row["FLAIR"] or row["lesion_mask"] or row["lesion_labels"]
+            made = "tissue and lesions" if lesions else "tissue (without a FLAIR lesions are not known)"
+            serves = f"serves anatomy alone, with {made} on the T1w's grid; "
+        elif "FLAIR" in {KINDS.get(file.suffix.lower()) for file in files}:
+            expected += "; or a T1w of this session: with T1w and FLAIR anatomy makes tissue and lesions"
         exclude(row, f"{NO_INPUT}; found {found}; {serves}expected {expected}")
         if serves:
             row["status"] = STRUCTURAL_ALONE
         return row
 
     def _fill_structural(self, row: dict) -> bool:
-        """Fill the row of a session that has a T1w and a FLAIR of its own and no GRE, with what is drawn on them."""
+        """Fill the row of a session with a T1w of its own and no GRE, with its own FLAIR and what is drawn on them."""
         filled = empty_row(row["participant_id"], row["session_id"], row["run"])
         self._fill_companions(filled, None)
         own = {suffix: file for suffix in STRUCTURAL if filled[suffix] and (file := name_file(filled[suffix]))}
-        if any(suffix not in own or own[suffix].session != row["session_id"] for suffix in STRUCTURAL):
+        own = {suffix: file for suffix, file in own.items() if file.session == row["session_id"]}
+        if "T1w" not in own:
             return False
-        grids = [(suffix, self._header(own[suffix])) for suffix in STRUCTURAL]
+        filled |= {suffix: "" for suffix in STRUCTURAL if suffix not in own}
+        grids = [(suffix, self._header(own[suffix])) for suffix in STRUCTURAL if suffix in own]
         header = grids[0][1]
         filled |= {"input_kind": STRUCTURAL_ALONE, "shape": list(header.shape), "voxel_size": list(header.voxel_size)}
         candidates = {role: self._candidates(role, row, only_run=True) for role in DERIVED}

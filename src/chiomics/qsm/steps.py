@@ -17,6 +17,7 @@ from chiomics.core.images import read_image, voxel_size, write_image
 from chiomics.core.provenance import generated_by, path_in_dataset, source_uris
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import EmptyMaskError, read_mask
+from chiomics.core.space.orientation import in_order_of
 from chiomics.core.space.volume import Volume
 from chiomics.core.stage_versions import stage_version
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
@@ -83,8 +84,9 @@ def mask_brain(
             log.warning("brain mask from %s: %s", source, doubt)
     else:
         source = path_in_dataset(given_mask)
-        brain, notes = drawn.volume.voxels, {key: value for key, value in drawn.notes.items() if key != "File"}
-        check_same_grid(Volume(magnitude[0], affine), drawn.volume, file=given_mask, what="brain mask and echoes")
+        placed = in_order_of(drawn.volume, affine)
+        check_same_grid(Volume(magnitude[0], affine), placed, file=given_mask, what="brain mask and echoes")
+        brain, notes = placed.voxels, {key: value for key, value in drawn.notes.items() if key != "File"}
         check_given_mask(brain, magnitude, affine, file=given_mask)
     if picture is not None:
         Path(picture).unlink(missing_ok=True)  # of an earlier run that ended here

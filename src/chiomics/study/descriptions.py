@@ -33,7 +33,7 @@ _REGION = {
 TABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "manifest": _SESSION
     | {
-        "status": ("included, excluded, or structural: a T1w or FLAIR alone",),
+        "status": ("included, excluded, or structural: a T1w, and perhaps a FLAIR, alone",),
         "reason": ("why the session is excluded",),
         "warnings": ("what was decided, or looks odd; JSON list",),
         "input_kind": ("what a map comes from, e.g. magnitude_phase; chi_map: one of the user's own",),

@@ -1,4 +1,4 @@
-"""Images in the nearest right-anterior-superior order of their axes, in which pictures show them."""
+"""Images with their axes in another order: the right-anterior-superior one of pictures, or that of another image."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 
 from chiomics.core.images import voxel_size
+from chiomics.core.space.volume import Volume
 
 
 class NearestRAS:
@@ -34,3 +35,22 @@ class NearestRAS:
     def __call__(self, voxels: np.ndarray) -> np.ndarray:
         """Bring an image on that grid to the new order."""
         return np.asarray(nib.orientations.apply_orientation(voxels, self._codes))
+
+
+def in_order_of(image: Volume, affine: np.ndarray) -> Volume:
+    """Permute and flip the axes of an image to the order in which another one stores them; no value is interpolated.
+
+    Parameters
+    ----------
+    image : Volume
+        On the same axes as the other image, in any order and direction.
+    affine : ndarray, shape (4, 4)
+        Of the other image, voxel to world coordinates in mm.
+
+    Returns
+    -------
+    Volume
+    """
+    codes = nib.orientations.io_orientation(np.linalg.inv(affine) @ image.affine)
+    moved = image.affine @ nib.orientations.inv_ornt_aff(codes, image.voxels.shape)
+    return Volume(np.ascontiguousarray(nib.orientations.apply_orientation(image.voxels, codes)), moved)
