@@ -49,7 +49,7 @@ def own_brain(image: Volume) -> Volume | None:
     if not VOLUMES[0] <= brain.sum() * image.voxel_volume * 1e-6 <= VOLUMES[1]:
         return None
     (box,) = ndimage.find_objects(brain.astype(np.uint8))
-    steps = tuple(slice(None, None, max(int(PROFILE_RESOLUTION / edge), 1)) for edge in image.voxel_size)
+    steps = tuple(slice(None, None, max(int(PROFILE_RESOLUTION / size), 1)) for size in image.voxel_size)
     inner, seen = np.pad(brain[box], 1)[steps], np.pad(voxels[box], 1)[steps]
     sampling = image.voxel_size * [step.step for step in steps]
     depth = ndimage.distance_transform_edt(np.pad(inner, 1), sampling=sampling)[1:-1, 1:-1, 1:-1]
