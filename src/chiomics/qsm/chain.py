@@ -40,6 +40,12 @@ __all__ = ["PRESETS", "estimate_total_fields", "phase_difference_as_echo", "pres
 #: 2 mm, 2 % at 7 T and 1 mm.
 DOUBTFUL_SHARE = 0.05
 
+#: Degree of the polynomial that is fitted along with the background of two echoes of a bipolar read-out. On a made-up
+#: head whose two echoes differ by a ramp of 1 rad from its middle to its ends and a parabola of a third of that, the
+#: error of the local field is 53 % without and 38 % with it, of four times that 148 and 43 %, and without any
+#: alternation 37.0 and 37.9 %.
+BIPOLAR_DEGREE = 2
+
 log = logging.getLogger(__name__)
 
 
@@ -78,8 +84,9 @@ def estimate_total_fields(
     overrides : mapping, optional
         Single parameters of the preset, replaced.
     bipolar : bool or "auto"
-        Whether the read-out alternates; "auto" tells it from three echoes at one spacing, see `find_bipolar`. Of two
-        echoes nothing is removed: a ramp along the read-out, which it is, goes with the background.
+        Whether the read-out alternates; "auto" tells it from three echoes at one spacing, see `find_bipolar`. Two
+        echoes cannot tell. A ramp along the read-out goes with their background; with True the background is fitted
+        along with a polynomial (`BIPOLAR_DEGREE`), which takes what is no ramp as well.
     workers : int
         Threads.
 
@@ -106,7 +113,11 @@ def estimate_total_fields(
     brain = np.ascontiguousarray(mask[bounds])
     found = find_bipolar(magnitude, phase, brain, echo_times=times, voxel_size=voxel_size)
     corrected = _corrects_bipolar(bipolar, found, len(phase))
-    if corrected:
+    if bipolar is True and len(phase) == 2 and parameters["background"] == "pdf":
+        # Two echoes cannot tell the alternation from field; but it is smooth, and goes with the background.
+        parameters["offset_degree"] = max(parameters["offset_degree"], BIPOLAR_DEGREE)
+        corrected = True
+    elif corrected:
         phase = remove_bipolar(magnitude, phase, brain, echo_times=times, voxel_size=voxel_size)
     estimate = _fit_echo_sets if parameters["combine"] == "fit" else _field_of_each_echo
     fields, inverse_sd, quality, doubtful, names, doubt = estimate(
@@ -345,7 +356,7 @@ def _corrects_bipolar(asked: bool | str, found: Bipolar, echoes: int) -> bool:
     if asked == "auto" and found.found:
         log.warning("bipolar read-out: odd and even echoes differ (%.2f rad), removed", found.alternation)
     elif asked is True and echoes == 2:
-        log.warning("bipolar read-out of two echoes: its ramp is left to the background removal")
+        log.warning("bipolar read-out of two echoes: what alternates is left to the background removal")
     elif asked is False and found.found:
         log.warning("odd and even echoes differ (%.2f rad), and `bipolar: false` keeps that", found.alternation)
     return found.found if asked == "auto" else bool(asked) and echoes != 2
