@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--inversion", default="tv")
     arguments = parser.parse_args()
     session = simulated_session()
-    magnitude, phase, size = session["magnitude"], session["phase"], session["voxel_size"].tolist()
+    magnitude, phase, size = session.pop("magnitude"), session.pop("phase"), session["voxel_size"].tolist()
     geometry = {"voxel_size": size, "b0_direction": b0_direction(session["affine"])}
     resources = {"workers": arguments.workers, "backend": arguments.backend}
     small = np.zeros((32, 32, 32), np.float32)
@@ -108,11 +108,13 @@ def main() -> None:
         "unwrapping, total fields", estimate_total_fields, magnitude, phase, mask,
         field_strength=3.0, workers=arguments.workers, **settings,
     )  # fmt: skip
+    del phase  # as in the workflow, a step holds what it reads alone
     local = clock(
         "background", remove_background_fields, total["fields"], total["mask"], names=total["names"],
         inverse_sd=total["inverse_sd"], quality=total["quality"], b0_direction=geometry["b0_direction"],
         **settings, **resources,
     )  # fmt: skip
+    del total
     memory = Memory()
     for name, field, weight in zip(local["names"], local["local_fields"], local["weights"], strict=True):
         clock(

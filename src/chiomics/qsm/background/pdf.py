@@ -166,9 +166,10 @@ def remove_background_pdf(
             _, sources, chi = coarse.fit(fine.block_field(total, factors), *effort)
             # What is smooth is not the sources but what the scale multiplies.
             sources /= coarse.scale + (coarse.scale == 0)
-            sources = fine.scale * interpolate(sources, factors, grid)
-            chi = interpolate(chi, factors, grid) * grid.mask
-            rest = fine.go_on(total, sources, chi, further_fine_iterations if index else fine_iterations)
+            rest = total - fine.outer_field(fine.scale * interpolate(sources, factors, grid))
+            tissue = fine.field(interpolate(chi, factors, grid) * grid.mask)
+            del total, sources, chi  # before the iterations take their memory
+            rest = fine.go_on(rest, tissue, further_fine_iterations if index else fine_iterations)
         local_fields[index] = grid.extract(rest) + (local_fields[0] if index else 0)
     log.info("PDF: %d voxels filled from the fitted sources", int(fine.fill.sum()))
     return local_fields
@@ -212,10 +213,8 @@ class _Problem:
             sources += more
         return rest, sources, chi
 
-    def go_on(self, total: Array, sources: Array, chi: Array, iterations: int) -> Array:
-        """Return the local field, from sources and χ of the tissue that a coarser grid has found."""
-        rest = total - self.outer_field(sources)
-        tissue = self.field(chi)
+    def go_on(self, rest: Array, tissue: Array, iterations: int) -> Array:
+        """Return the local field, from what a coarser grid's sources leave of the total, and the tissue's field."""
         self.fill_from(tissue, rest)
         if iterations:
             rest -= self.outer_field(self.solve((rest - tissue) * self.grid.mask, iterations)[0])
