@@ -192,6 +192,31 @@ def test_a_call_that_is_terminated_ends_its_snakemake_and_the_next_goes_on(line,
     assert (tmp_path / "results/2.txt").exists()
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_says_that_it_stopped_and_the_next_call_goes_on(line, tmp_path, times):
+    (tmp_path / "seconds").write_text("60")
+    begin = "import signal; from pathlib import Path; from chiomics.commands import run_call"
+    begin += "; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a shell's background ignores it
+    program = [sys.executable, "-c", f"{begin}; raise SystemExit(run_call.call({line!r}, Path({str(tmp_path)!r})))"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(program, start_new_session=True, **pipes) as run:
+        for _ in range(600):
+            if any((tmp_path / ".snakemake/locks").glob("*")) and (tmp_path / run_call.RECORD).exists():
+                break
+            time.sleep(0.1)
+        time.sleep(1)  # its jobs are under way
+        below = psutil.Process(run.pid).children(recursive=True)
+        for _ in range(times):  # a terminal sends it to all of its foreground
+            os.killpg(run.pid, signal.SIGINT)
+            time.sleep(0.3)
+        said, _ = run.communicate(timeout=60)
+        assert run.returncode == 128 + signal.SIGINT
+    assert "stopped by Ctrl-C; the same command goes on from here" in said and "Traceback" not in said
+    assert not psutil.wait_procs(below, timeout=10)[1], "nothing is left behind"
+    (tmp_path / "seconds").unlink()
+    assert run_call.call(line, tmp_path) == 0
+
+
 @pytest.mark.parametrize(
     ("owner", "said"),
     [

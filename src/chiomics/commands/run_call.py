@@ -85,15 +85,20 @@ def call(line: Sequence[str], directory: Path, *, verbose: bool = False, work_di
     with subprocess.Popen([*program, *line], env=environment, encoding="utf-8", errors="replace", **shown) as process:  # type: ignore[call-overload]
         if not planning:
             _record(directory, process.pid)
-        progress, said = None, []
+        progress: Progress | None = None if verbose else Progress(usual=read_usual_seconds())
+        said: list[str] = []
         before = signal.signal(signal.SIGTERM, _terminated)
         try:
-            if not verbose:
-                progress, said = _follow(process)
+            if progress is not None:
+                _follow(process, progress, said)
             code = process.wait()
         except KeyboardInterrupt:  # Snakemake has it as well, and ends its jobs first
-            process.communicate()
-            code = process.returncode or 130
+            print("stopping: running steps are ended; Ctrl-C again ends them at once", file=sys.stderr, flush=True)
+            try:
+                process.communicate()
+            except KeyboardInterrupt:
+                _end(process)
+            code = -signal.SIGINT
         except _Terminated:
             _end(process)
             code = -signal.SIGTERM
@@ -178,12 +183,20 @@ def _record(directory: Path, pid: int) -> None:
     write_text(Path(directory, RECORD), json.dumps(owner))
 
 
-def _follow(process: subprocess.Popen) -> tuple[Progress, list[str]]:
-    """Show one line for all that Snakemake says; returns the state, and its last lines."""
-    progress, last, shown = Progress(usual=read_usual_seconds()), [], 0.0
+def _follow(process: subprocess.Popen, progress: Progress, last: list[str]) -> None:
+    """Show one line for all that Snakemake says; keeps the state, and its last lines."""
     terminal = sys.stderr.isatty()
+    try:
+        _show_progress(process, progress, last, terminal=terminal)
+    finally:  # the last line is no more true, and another one may follow
+        if terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _show_progress(process: subprocess.Popen, progress: Progress, last: list[str], *, terminal: bool) -> None:
+    shown = 0.0
     for line in process.stdout:  # type: ignore[union-attr]
-        last = [*last[-199:], line.rstrip("\n")]
+        last[:] = [*last[-199:], line.rstrip("\n")]
         changed = progress.feed(line)
         due = time.monotonic() - shown > (0.2 if terminal else QUIET_SECONDS)
         if changed and (due or not shown):
@@ -194,9 +207,6 @@ def _follow(process: subprocess.Popen) -> tuple[Progress, list[str]]:
                 print(f"\r\x1b[K{text[: width - 1]}", end="", file=sys.stderr, flush=True)
             else:
                 print(text, file=sys.stderr, flush=True)
-    if terminal:
-        print("\r\x1b[K", end="", file=sys.stderr)
-    return progress, last
 
 
 def _conclude(directory: Path, code: int, progress: Progress | None, said: Sequence[str], took: float) -> int:
@@ -205,11 +215,12 @@ def _conclude(directory: Path, code: int, progress: Progress | None, said: Seque
     with without_words():
         failures = [failure for failure in read_failures(results / "qc/failed") if not _optional(failure.stage)]
     if progress is not None and not progress.planned:
-        if code:  # it stopped before it had a plan: its own words say why
+        if code > 0:  # it stopped before it had a plan: its own words say why
             start = max((n for n, line in enumerate(said) if line.startswith("Building DAG")), default=-1)
             print("\n".join(line for line in said[start + 1 :] if line.strip()), file=sys.stderr)
             return code
-        print("everything was there already")
+        if not code:
+            print("everything was there already")
     elif progress is not None:
         made = ", ".join(f"{what} {done} of {number}" for what, (done, number) in progress.made().items())
         print(f"{sum(progress.finished.values())} steps in {say_seconds(took)}" + (f": {made}" if made else ""))
@@ -233,7 +244,8 @@ def _conclude(directory: Path, code: int, progress: Progress | None, said: Seque
     if logs:  # by their names the first: steps that ask Snakemake for its graph leave logs of their own
         print(f"all that Snakemake said: {logs[0]}; each step's own words: below {results / 'logs'}")
     if code < 0:
-        print(f"stopped by {signal.Signals(-code).name}; the same command goes on from here")
+        name = "Ctrl-C" if -code == signal.SIGINT else signal.Signals(-code).name
+        print(f"stopped by {name}; the same command goes on from here")
         return 128 - code
     if code or failures:
         print("not all is done; the same command goes on from here")

@@ -6,6 +6,7 @@ Skipped where either is missing: ``apt-get install chromium`` and ``pip install 
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 
 import nibabel as nib
@@ -14,9 +15,11 @@ import pytest
 from chiomics.core.errors import InputError
 from chiomics.index.rim_ratings import read_rim_ratings
 from chiomics.index.tables import apply_acceptances, apply_verdicts
+from chiomics.report.site.cohort import show_cohort
+from chiomics.report.site.figures import FIGURES
 from chiomics.report.site.preview import CHI_STEP
 
-from .conftest import AFFINE, HOSTILE, NUCLEUS, PLACE, row_of
+from .conftest import AFFINE, HOSTILE, NUCLEUS, PAGES, PLACE, row_of
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -151,6 +154,35 @@ def test_verdicts_are_kept_shown_and_exported_as_the_index_reads_them(page, site
     page.evaluate("chiomics.verdicts.clear()")
     page.set_input_files("#read", whole)
     page.wait_for_function("document.getElementById('counts').textContent.includes('1 fail')")
+
+
+def test_all_columns_of_the_cohort_fit_a_common_screen_and_names_stay_on_a_narrow_one(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    long = "a job failed on this input; the registration T1w to GRE failed; found overlap 0.3; expected 0.9 or more"
+    facts = []
+    for number in range(8):
+        figures = {figure.key: 1234.5 if figure.digits == 0 else 1.234 for figure in FIGURES}
+        figures |= {"noise": 99.0, "overlap": 0.1, "information": 0.1, "sharpness": 0.1} if number == 5 else {}
+        one = row_of(f"sub-NMOSD0{number}") | {
+            "page": "site/a.html", "figures": figures, "group": "NMOSD", "trusted": True, "given": {}, "lesions": [],
+            "status": "excluded" if number == 3 else "included", "reason": long * (number == 3), "simulated": False,
+        }  # fmt: skip
+        (tmp_path / f"{number}.json").write_text(json.dumps(one))
+        facts.append(f"{number}.json")
+    show_cohort(
+        facts, {name: f"results/{path}" for name, path in PAGES.items()}, name="a cohort", papers=[],
+        papers_left_out=[], pictures=[], outliers={}, predicted=None, lacks=[], simulated="3 of 8",
+    )  # fmt: skip
+    page.set_viewport_size({"width": 1400, "height": 900})
+    open_page(page, tmp_path / "results", "index.html")
+    assert page.locator("#cohort td.wide").count() == 2, "a long reason, and long outliers"
+    box = page.locator(".scroll")
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert page.is_disabled("#earlier") and page.is_disabled("#later"), "one page holds all"
+    page.set_viewport_size({"width": 800, "height": 900})
+    box.evaluate("box => { box.scrollLeft = 300; }")
+    place = page.locator("#cohort tbody th").first.bounding_box()
+    assert place["x"] >= box.bounding_box()["x"] - 0.5
 
 
 def test_ratings_of_rims_are_exported_as_the_index_reads_them(page, site, tmp_path):

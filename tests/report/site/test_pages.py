@@ -7,11 +7,14 @@ import json
 import re
 from html.parser import HTMLParser
 
+import matplotlib.pyplot as plt
+import nibabel as nib
 import numpy as np
 import pytest
 
 from chiomics.report.site.cohort import read_outliers, show_cohort
 from chiomics.report.site.figures import FIGURES
+from chiomics.report.site.lesions import SIDE, draw_planes
 from chiomics.report.site.markdown import to_html
 from chiomics.report.site.pages import for_script
 from chiomics.report.site.session import failed_steps, given_verdict
@@ -98,6 +101,20 @@ def test_steps_are_named_as_the_index_reads_them(reason, steps):
 def test_the_operators_earlier_verdict_is_kept():
     row = row_of("sub-01", status="excluded", reason="operator's verdict: moved", accepted=["all"])
     assert given_verdict(row) == {"accepted": ["all"], "verdict": "fail", "note": "moved"}
+
+
+def test_a_lesion_that_is_the_brightest_of_a_head_is_no_flat_white(tmp_path):
+    shape, peak = (60, 60, 60), np.array([30, 30, 30])
+    distance = np.linalg.norm(np.moveaxis(np.indices(shape), 0, -1) - peak, axis=-1)
+    head = np.where(distance < 28, 100.0, 0.0) + np.where(distance < 4, 100 * (1 - distance / 4), 0)
+    for name, voxels in (("chi", 0.001 * head - 0.1), ("flair", head)):
+        nib.save(nib.Nifti1Image(voxels.astype(np.float32), np.eye(4)), tmp_path / f"{name}.nii")
+    size = draw_planes(tmp_path / "chi.nii", tmp_path / "flair.nii", peak[None].astype(float), tmp_path / "planes.png")
+    picture = plt.imread(tmp_path / "planes.png")[..., 0]
+    assert picture.shape == (SIDE, size["width"]) == (SIDE, 6 * SIDE)
+    flair = picture[:, 3 * SIDE :]
+    assert (flair > 0.999).mean() < 0.01, "its slope from edge to centre is seen"
+    assert flair.max() > 0.95 and 0.4 < flair[SIDE // 2, SIDE // 4] < 0.7, "tissue at half of the brightest"
 
 
 def test_ten_thousand_sessions_fit_on_one_page(tmp_path, monkeypatch):

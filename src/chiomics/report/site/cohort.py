@@ -118,7 +118,8 @@ def _count(sessions: Sequence[dict]) -> str:
         return "This run started from a table of features: it has no sessions of its own."
     partly = sum(bool(session["without"]) for session in sessions if session["status"] == "included")
     said = ", ".join(f"{number} {status}" for status, number in sorted(counts.items(), key=lambda item: -item[1]))
-    return f"{len(sessions)} sessions: {said}; {partly} of the included ones lack something, which their pages name."
+    lack = f"; {partly} of the included ones lack something, which their pages name" if partly else ""
+    return f"{len(sessions)} session{'s' * (len(sessions) != 1)}: {said}{lack}."
 
 
 def _as_table(columns: Sequence[dict], rows: Sequence[Sequence]) -> str:

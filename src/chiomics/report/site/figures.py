@@ -39,7 +39,7 @@ FIGURES = (
     Figure("mask_ml", "volume with values", "ml", 0, Rule("both", min_spread=40.0)),
     Figure("reference_sd", "SD in the reference", "ppb", 1, Rule("high", min_spread=1.0, floor=5.0)),
     Figure("coverage", "least coverage of white matter", "", 3, Rule("low", min_spread=0.02, floor=0.97)),
-    Figure("overlap", "least overlap of registrations", "", 3, Rule("low", min_spread=0.01, floor=0.96)),
+    Figure("overlap", "least overlap of brains", "", 3, Rule("low", min_spread=0.01, floor=0.96)),
     Figure("information", "least mutual information", "", 3, Rule("low", min_spread=0.02)),
     Figure("sharpness", "least sharpness", "", 3, Rule("low", min_spread=0.02)),
     Figure("lesions", "lesions", "", 0),

@@ -13,8 +13,8 @@ from scipy.ndimage import map_coordinates
 from chiomics.core.files import atomic_write
 from chiomics.core.images import read_image
 
-#: Pixels and mm along the side of a plane, and the range of χ in ppm.
-SIDE, WIDTH, CHI_RANGE = 76, 38.0, 0.06
+#: Pixels and mm along the side of a plane, the range of χ in ppm, and which share of the FLAIR's pixels is below white.
+SIDE, WIDTH, CHI_RANGE, FLAIR_PERCENTILE = 76, 38.0, 0.06, 99.5
 
 
 def draw_planes(chi: str, flair: str | None, centres: np.ndarray, path: str | Path) -> dict[str, int]:
@@ -36,16 +36,13 @@ def draw_planes(chi: str, flair: str | None, centres: np.ndarray, path: str | Pa
     dict of str to int
         Width of the picture and height of a row, in pixels.
     """
-    shown = [(read_image(chi), (-CHI_RANGE, CHI_RANGE))]
+    drawn = [_window(_planes(*read_image(chi), centres, outside=-CHI_RANGE), -CHI_RANGE, CHI_RANGE)]
     if flair:
-        image = read_image(flair)
-        inside = image[0][image[0] > 0]
-        shown.append((image, (0.0, float(np.percentile(inside, 99.9)) if inside.size else 1.0)))
-    rows = []
-    for centre in centres:
-        planes = [_plane(*image, centre, axis, window) for image, window in shown for axis in (2, 1, 0)]
-        rows.append(np.hstack(planes))
-    picture = np.vstack(rows)
+        planes = _planes(*read_image(flair), centres, outside=0.0)
+        # by what is drawn, not by the whole head: lesions are the brightest of a brain and would be flat white
+        top = float(np.percentile(planes, FLAIR_PERCENTILE))
+        drawn.append(_window(planes, 0.0, top if top > 0 else 1.0))
+    picture = np.hstack(drawn)
     with atomic_write(path) as temporary:
         matplotlib.image.imsave(
             temporary, picture, cmap="gray", vmin=0, vmax=1, format="png", metadata={"Software": None}
@@ -53,9 +50,17 @@ def draw_planes(chi: str, flair: str | None, centres: np.ndarray, path: str | Pa
     return {"width": picture.shape[1], "height": SIDE}
 
 
-def _plane(
-    voxels: np.ndarray, affine: np.ndarray, centre: np.ndarray, axis: int, window: tuple[float, float]
-) -> np.ndarray:
+def _planes(voxels: np.ndarray, affine: np.ndarray, centres: np.ndarray, *, outside: float) -> np.ndarray:
+    """Sample the three planes of every lesion, side by side, a lesion per row."""
+    rows = [[_plane(voxels, affine, centre, axis, outside) for axis in (2, 1, 0)] for centre in centres]
+    return np.vstack([np.hstack(row) for row in rows])
+
+
+def _window(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.clip((values - low) / (high - low), 0, 1)
+
+
+def _plane(voxels: np.ndarray, affine: np.ndarray, centre: np.ndarray, axis: int, outside: float) -> np.ndarray:
     """Sample a plane in world coordinates: left on the left, up and front upwards."""
     across, up = (other for other in range(3) if other != axis)
     steps = (np.arange(SIDE) - (SIDE - 1) / 2) * WIDTH / SIDE
@@ -64,8 +69,7 @@ def _plane(
     points[up] -= steps[:, None]
     inverse = np.linalg.inv(affine)
     index = np.einsum("ij,jrc->irc", inverse[:3, :3], points) + inverse[:3, 3][:, None, None]
-    low, high = window
-    return np.clip((map_coordinates(voxels, index, order=1, cval=low) - low) / (high - low), 0, 1)
+    return map_coordinates(voxels, index, order=1, cval=outside)
 
 
 def describe_lesions(
