@@ -41,5 +41,8 @@ def say_left_out(table: pd.DataFrame) -> str:
     counts = table.groupby("what", sort=False).size()
     reasons = table.groupby(["what", "reason"], sort=False).size()
     said = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in counts.items())
-    lines = [f"- {count} {key[0]}: {key[1]}" for key, count in zip(reasons.index.to_list(), reasons, strict=True)]
+    lines = [
+        f"- {count} {key[0]}{'s' if count > 1 else ''}: {key[1]}"
+        for key, count in zip(reasons.index.to_list(), reasons, strict=True)
+    ]
     return f"Left out: {said}, each with its reason in `left_out.tsv`.\n\n" + "\n".join(lines) + "\n"

@@ -17,6 +17,7 @@ from chiomics.report.site.figures import FIGURES
 from chiomics.report.site.lesions import SIDE, draw_planes
 from chiomics.report.site.markdown import to_html
 from chiomics.report.site.pages import for_script
+from chiomics.report.site.paper import show_paper
 from chiomics.report.site.session import failed_steps, given_verdict
 
 from .conftest import HOSTILE, PAGES, row_of
@@ -77,6 +78,15 @@ def test_a_paper_page_has_readme_tables_and_figures(site):
     assert '<a href="../../papers/some2020/table1.tsv">the table</a>' in text
     assert re.search(r'<img [^>]*src="../../papers/some2020/figure1.svg"', text)
     assert "3 of 3 rows" in text
+
+
+def test_long_names_of_columns_may_break_and_stay_escaped(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "table1.tsv").write_text("as_published_auc_low\t<b>_x\n1\t2\n")
+    (tmp_path / "README.md").write_text("# A study\n")
+    show_paper(["README.md", "table1.tsv"], "site/papers/some.html", title="Some", simulated=False)
+    text = (tmp_path / "site/papers/some.html").read_text()
+    assert ">as_<wbr>published_<wbr>auc_<wbr>low<" in text and "&lt;b&gt;_<wbr>x" in text and "<b>" not in text
 
 
 def test_markdown_is_escaped_and_keeps_its_form():
