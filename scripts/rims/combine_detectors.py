@@ -20,10 +20,11 @@ tables["predictions"] = predictions
 for name, paths in (("training", files.curves), ("timing", files.timing)):
     parts = [pd.read_csv(path, sep="\t") for path in paths if Path(path).stat().st_size > 1]
     tables[name] = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"arm": []})
+forests = lesions.without_images()
 quick = {**settings, "trees": settings["permutation_trees"]}
 checked = [
     check_chance(
-        lesions, lambda known, seed, arm=arm: train(arm, known, quick, seed=seed), settings, arm=arm,
+        forests, lambda known, seed, arm=arm: train(arm, known, quick, seed=seed), settings, arm=arm,
         permutations=settings["permutations"], repeats=settings["leak_repeats"],
     )
     for arm in ("reference", "aprl_rf")

@@ -144,7 +144,7 @@ def test_training_subjects_fill_the_strata_and_have_their_rims():
     for participant in list(subjects)[:12]:
         lesions = draw_patch_lesions(recipe, participant, subjects[participant])
         assert sum(lesion.rim for lesion in lesions) == subjects[participant]
-        assert all(lesion.diameter >= MS["rim_min_diameter"] for lesion in lesions if lesion.rim)
+        assert all(lesion.diameter >= recipe["lesion_patches"]["rim_min_diameter"] for lesion in lesions if lesion.rim)
 
 
 def test_boxes_are_the_same_again_and_hold_one_lesion_with_its_truth():
@@ -172,6 +172,24 @@ def test_the_noise_of_the_field_is_as_stated_and_changes_nothing_else():
     assert difference.std() == pytest.approx(loud.noise, rel=0.02)  # 23,000 voxels: 0.5 % standard error
 
 
+def test_only_hyperintense_lesions_are_uneven():
+    even, uneven = (load_recipe({"lesion_patches": {"hyperintense_texture": share}}) for share in (0.0, 0.5))
+    wanted = {"iso", "hyperintense", "rim"}
+    drawn = {name: draw_patch_lesions(even, name, rims) for name, rims in list_patch_subjects(even).items()}
+    kinds = {name: [lesion.appearance.kind for lesion in lesions] for name, lesions in drawn.items()}
+    # the subject who needs the fewest lesions to show every kind
+    count, participant = min(
+        (max(map(own.index, wanted)) + 1, name) for name, own in kinds.items() if wanted <= set(own)
+    )
+    pairs = list(zip(*(islice(simulate_boxes(each, participant), count) for each in (even, uneven)), strict=True))
+    assert {one.truth["kind"] for one, _ in pairs} == wanted
+    for one, other in pairs:
+        same = np.array_equal(one.field, other.field)
+        assert same == (one.truth["kind"] != "hyperintense")
+    with pytest.raises(InputError, match="no spread"):
+        load_recipe({"lesion_patches": {"hyperintense_texture": -0.1}})
+
+
 def test_subjects_differ_as_much_as_stated_and_lesions_of_one_share_it():
     recipe = load_recipe()
     spread = recipe["lesion_patches"]["subject_spread"]
@@ -196,7 +214,7 @@ def test_subjects_differ_as_much_as_stated_and_lesions_of_one_share_it():
 
 def test_a_lesion_between_two_slices_has_the_voxel_that_holds_most_of_it():
     # found with this seed: 3 mm of lesion, no voxel's centre in it, and the cohort stopped
-    boxes = simulate_boxes(load_recipe({"seed": 77}), "sub-LES33")
+    boxes = simulate_boxes(load_recipe({"seed": 77, "lesion_patches": {"rim_min_diameter": 5.0}}), "sub-LES33")
     box = next(islice(boxes, 47, None))
     assert box.lesion.sum() == 1
     assert not (box.white & box.lesion).any()

@@ -1,7 +1,5 @@
 """What is known of simulated lesions beforehand: who wins, where the false calls are, what noise does."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,13 +7,12 @@ import pytest
 from chiomics.core.learning.curves import average_precision
 from chiomics.core.scores.concordance import auc
 from chiomics.phantom import load_recipe
-from chiomics.phantom.lesions.patches import draw_effects, list_patch_subjects, simulate_boxes
+from chiomics.phantom.lesions.patches import list_patch_subjects, simulate_boxes
 from chiomics.qsm.inversions.tv import tv
 from chiomics.rims.detectors.arms import ARMS
 from chiomics.rims.detectors.lesions import Lesions
 from chiomics.rims.detectors.training import run_training, train
 from chiomics.rims.evaluation.chance import check_chance, leak_check
-from chiomics.rims.evaluation.thresholds import f1_threshold
 from chiomics.rims.lesions.contrasts import MEASURES
 from chiomics.rims.lesions.patches import scale_flair
 from chiomics.rims.lesions.table import measure_lesions
@@ -24,7 +21,7 @@ from tests.rims.cohorts import make_settings
 pytestmark = pytest.mark.slow
 
 FOLDS = 5
-#: Subjects that are scanned again with five times the noise: 324 lesions, 37 rims.
+#: Subjects that are scanned again with five times the noise: 385 lesions, 37 rims.
 SUBJECTS_WITH_NOISE = 16
 
 
@@ -68,6 +65,7 @@ def test_mean_chi_is_no_detector_of_rims_and_nine_measures_are(lesions):
 
 
 def test_images_alone_teach_a_network_more_than_mean_chi(lesions):
+    # measured: .61 and .16
     pytest.importorskip("torch", reason="PyTorch is not installed")
     folds = range(3)
     learnt = evaluate(lesions, "ablation_plain", folds, augmentation={"affine": 0.5, "blur": 0.0})
@@ -75,30 +73,32 @@ def test_images_alone_teach_a_network_more_than_mean_chi(lesions):
     assert area(learnt, average_precision) >= area(baseline, average_precision) + 0.2
 
 
-def test_false_calls_are_evenly_bright_lesions_and_veins_along_the_edge(lesions):
-    # of one forest, at the threshold with the highest F1 over all folds
-    found = pd.concat(evaluate(lesions, "reference"))
-    limit = f1_threshold(found["label"].to_numpy(), found["probability"].to_numpy())
-    known = lesions.table.merge(found.drop(columns="label"), on=["participant_id", "session_id", "run", "lesion"])
-    without = known[known["kind"] != "rim"]
-    false = without["probability"] >= limit
-    hard = (without["kind"] == "hyperintense") | (without["vein"] == "edge")
-    assert false[hard].mean() > false[~hard].mean()
+@pytest.mark.parametrize("arm", ["reference", "mean_chi"])
+def test_false_calls_are_bright_lesions_and_veins_along_the_edge(lesions, arm):
+    # as many calls as there are rims in each fold; each kind against iso lesions without a vein along the edge.
+    # The forest on two seeds of the cohort: iso 1 and 0.1 %, hyperintense 5 and 3, edge 5 to 9 and 6.
+    parts = [
+        p.assign(call=p["probability"] >= np.sort(p["probability"])[-int(p["label"].sum())])
+        for p in evaluate(lesions, arm)
+    ]
+    known = lesions.table.merge(pd.concat(parts), on=["participant_id", "session_id", "run", "lesion"])
+    false = known["call"].astype(float).groupby(np.where(known["vein"] == "edge", "edge", known["kind"])).mean()
+    assert false["hyperintense"] > 2 * false["iso"]
+    assert false["edge"] > 2 * false["iso"]
 
 
-def test_a_split_of_lesions_flatters_where_subjects_differ_in_the_zero_of_their_maps(lesions):
-    # by an SD of 20 ppb in place of the recipe's: internal capsule against fluid, Straub et al. 2017
-    recipe = load_recipe()
-    factor = 0.020 / recipe["lesion_patches"]["subject_spread"]["reference"]
-    zero = {subject: draw_effects(recipe, subject).reference for subject in np.unique(lesions.subjects)}
-    shift = 1000 * (factor - 1) * lesions.table["participant_id"].map(zero)
-    moved = {name: lesions.table[name] + shift for name in ("chi_mean", "chi_p90", "chi_max")}
-    other, settings = replace(lesions, table=lesions.table.assign(**moved)), make_settings(folds=FOLDS, trees=50)
+def test_a_split_of_lesions_flatters_and_permuted_labels_give_half(lesions):
+    # by the zero of their maps subjects can be told apart; one pair of splits differs from the next by more than the
+    # leak, so that 40 are drawn
+    settings = make_settings(folds=FOLDS, trees=25)
     chance = check_chance(
-        other, lambda known, seed: train("reference", known, settings, seed=seed), settings, arm="reference",
-        permutations=0, repeats=10,
+        lesions.without_images(), lambda known, seed: train("reference", known, settings, seed=seed), settings,
+        arm="reference", permutations=5, repeats=40,
     )  # fmt: skip
     assert leak_check(chance).set_index("measure").loc["ap", "low"] > 0
+    # 117 rims among about 500 others of subjects who have some: the SE of one AUC is about .03; three of the mean's
+    permuted = chance.query("scheme == 'permuted'")["auc"]
+    assert permuted.mean() == pytest.approx(0.5, abs=3 * 0.03 / np.sqrt(5))
 
 
 def test_noise_costs_performance(lesions):

@@ -294,8 +294,9 @@ def _check(recipe: dict, file: str | Path | None) -> None:
     check_drawn_from("lesion_patches", patches)
     if patches["profile"] not in packaged_profiles():
         refuse("unknown lesion_patches.profile", patches["profile"], ", ".join(packaged_profiles()))
-    for key, value in patches["subject_spread"].items():
+    spreads = {f"subject_spread.{key}": value for key, value in patches["subject_spread"].items()}
+    for key, value in (spreads | {"hyperintense_texture": patches["hyperintense_texture"]}).items():
         if value < 0:
-            refuse(f"lesion_patches.subject_spread.{key} is no spread", value, "0 or more")
+            refuse(f"lesion_patches.{key} is no spread", value, "0 or more")
     if abs(sum(share for *_, share in patches["rim_counts"]) - 1) > 1e-6:
         refuse("the shares in lesion_patches.rim_counts do not sum to 1", patches["rim_counts"], "[from, to, share]")

@@ -83,7 +83,7 @@ class Zhang2022Settings:
     bootstraps: Annotated[int, Limits(10)] = 500
     permutations: Annotated[int, Limits(0)] = 20
     permutation_trees: Count = 100
-    leak_repeats: Annotated[int, Limits(2)] = 10
+    leak_repeats: Annotated[int, Limits(2)] = 40
     seed: Annotated[int, Limits(0)] = 2022
 
 

@@ -154,7 +154,7 @@ def draw_patch_lesions(recipe: dict, participant_id: str, rims: int) -> list[Les
     list of Lesion
         Drawn again until enough of them are large enough for a rim.
     """
-    drawn = {key: recipe["lesion_patches"][key] for key in ("mean_count", "drawn_from")}
+    drawn = {key: recipe["lesion_patches"][key] for key in ("mean_count", "drawn_from", "rim_min_diameter")}
     parameters = {**recipe["lesions"]["MS"], **drawn, "rim_share": 0.0}
     rng = random_stream(recipe, participant_id, "patch lesions")
     for _ in range(10_000):
@@ -238,7 +238,9 @@ def _scan(
     chi = tissue.lookup(properties.chi)[labels] - np.float32(properties.chi[tissue.WHITE])
     is_lesion = labels == tissue.LESION
     chi[~is_lesion] += properties.texture_sd[tissue.WHITE] * texture[~is_lesion]
-    chi[is_lesion] += own_shift + looks.shift + looks.rim_contrast * rim[is_lesion]
+    # what is hyperintense throughout is so unevenly; an iso lesion and a rim's have no shift
+    uneven = 1 + settings["hyperintense_texture"] * texture[is_lesion]
+    chi[is_lesion] += own_shift + looks.shift * uneven + looks.rim_contrast * rim[is_lesion]
     chi += vein * (properties.chi[tissue.VEIN] - properties.chi[tissue.WHITE] - chi)
     physics = {"voxel_size": fine_voxel, "b0_direction": b0_direction(affine), "padding": 1.3}
     field = grid.to_acquisition(dipole_field(chi, **physics))

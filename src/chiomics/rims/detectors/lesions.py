@@ -55,6 +55,10 @@ class Lesions:
             self.patches[rows], self.masks[rows],
         )  # fmt: skip
 
+    def without_images(self) -> Lesions:
+        """Return the lesions with empty patches, for detectors that read none: taking rows then copies no images."""
+        return replace(self, patches=self.patches[..., :0], masks=self.masks[..., :0])
+
     def relabel(self, labels: np.ndarray) -> Lesions:
         """Return the same lesions with other labels."""
         return replace(self, table=self.table.assign(consensus=np.asarray(labels, float)))
