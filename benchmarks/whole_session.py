@@ -26,7 +26,6 @@ from chiomics.phantom.recipe import list_sessions, load_recipe
 from chiomics.phantom.subject import simulate
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.inversions.invert import invert
-from chiomics.qsm.inversions.tv import Memory
 from chiomics.qsm.masks.brain_mask import brain_mask
 from chiomics.qsm.phase.field_noise import field_noise
 from chiomics.qsm.r2star import fit_r2star
@@ -115,11 +114,10 @@ def main() -> None:
         **settings, **resources,
     )  # fmt: skip
     del total
-    memory = Memory()
     for name, field, weight in zip(local["names"], local["local_fields"], local["weights"], strict=True):
         clock(
             f"{arguments.inversion}, {name}", invert, arguments.inversion, field, local["mask"], parameters={},
-            weight=weight, noise=field_noise(field, local["mask"]), magnitude=magnitude[-1], memory=memory,
+            weight=weight, noise=field_noise(field, local["mask"]), magnitude=magnitude[-1],
             **geometry, **resources,
         )  # fmt: skip
     print(f"all steps                    {clock.wall:8.1f} {clock.cpu:8.1f}")

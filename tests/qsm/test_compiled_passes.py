@@ -1,4 +1,4 @@
-"""Compiled passes do what SciPy or operations of arrays do, and an inversion goes on where another one ended."""
+"""Compiled passes do what SciPy or operations of arrays do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chiomics.qsm.background.descent import CompiledDescent, Descent
 from chiomics.qsm.dipole import dipole_field, dipole_kernel
 from chiomics.qsm.fourier import Grid
 from chiomics.qsm.inversions import tv as tv_module
-from chiomics.qsm.inversions.tv import Memory, total_variation, tv
+from chiomics.qsm.inversions.tv import total_variation
 from chiomics.qsm.masks.near_distance import near_distance
 from chiomics.qsm.phase.smoothing import gaussian_filter
 
@@ -19,14 +19,14 @@ SHAPE, VOXEL_SIZE, B0 = (24, 20, 18), (1.0, 1.5, 2.0), (0.1, -0.3, 0.95)
 
 @pytest.fixture(scope="module")
 def ball() -> dict:
-    """A ball of tissue with three sources, and its field as three sets of echoes give it: with noise of their own."""
+    """A ball of tissue with three sources, and its field with noise."""
     rng = np.random.default_rng(3)
     x, y, z = np.meshgrid(*((np.arange(n) - n / 2) * h for n, h in zip(SHAPE, VOXEL_SIZE, strict=True)), indexing="ij")
     mask = x**2 + y**2 + z**2 < 110
     chi = 0.1 * ((x - 3) ** 2 + y**2 + z**2 < 12) - 0.06 * ((x + 4) ** 2 + (y - 2) ** 2 + z**2 < 14) + 0.05 * (z > 4)
     field = dipole_field(chi * mask, voxel_size=VOXEL_SIZE, b0_direction=B0) * mask
-    noisy = [(field + 0.002 * rng.standard_normal(SHAPE) * mask).astype(np.float32) for _ in range(3)]
-    return {"mask": mask, "fields": noisy, "weight": (0.5 + rng.random(SHAPE)).astype(np.float32) * mask}
+    noisy = (field + 0.002 * rng.standard_normal(SHAPE) * mask).astype(np.float32)
+    return {"mask": mask, "field": noisy, "weight": (0.5 + rng.random(SHAPE)).astype(np.float32) * mask}
 
 
 def test_smoothing_is_scipys() -> None:
@@ -53,7 +53,7 @@ def test_near_distances_are_those_of_a_distance_transform(voxel_size: tuple) -> 
 def test_compiled_total_variation_is_that_of_array_operations(ball: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twelve iterations enlarge float32 rounding to some 1e-6 of the largest value."""
     grid = Grid(ball["mask"], voxel_size=VOXEL_SIZE)
-    given = [grid.embed(ball["fields"][0]), grid.embed(ball["weight"]), dipole_kernel(grid, B0)]
+    given = [grid.embed(ball["field"]), grid.embed(ball["weight"]), dipole_kernel(grid, B0)]
     settings = {"regularisation": 2e-4, "outside": 0.1, "gradient_penalty": 100.0, "iterations": 12}
     compiled = total_variation(grid, *given, **settings)
     monkeypatch.setattr(tv_module, "_CompiledPasses", tv_module._ArrayPasses)
@@ -75,28 +75,3 @@ def test_compiled_descent_is_that_of_array_operations() -> None:
         results.append([*sizes, a, b, c, d])
     for found, expected in zip(*results, strict=True):
         np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-6)
-
-
-def test_an_inversion_goes_on_where_its_memory_ended(ball: dict) -> None:
-    """Of the same field, twelve iterations and four more from their end are sixteen: to rounding."""
-    settings = {"voxel_size": VOXEL_SIZE, "b0_direction": B0, "weight": ball["weight"]}
-    memory = Memory()
-    tv(ball["fields"][0], ball["mask"], memory=memory, **settings)
-    more = tv(ball["fields"][0], ball["mask"], memory=memory, further_iterations=4, **settings)
-    expected = tv(ball["fields"][0], ball["mask"], iterations=16, **settings)
-    np.testing.assert_allclose(more, expected, atol=2e-5 * np.abs(expected).max())
-
-
-def test_a_map_from_memory_does_not_hang_on_other_maps(ball: dict) -> None:
-    """A set's map starts from that of all echoes alone, and ends nearer to the minimum than twelve without do."""
-    first, second, third = ball["fields"]
-    settings = {"voxel_size": VOXEL_SIZE, "b0_direction": B0, "weight": ball["weight"]}
-    memory, other = Memory(), Memory()
-    for memories in (memory, other):
-        tv(first, ball["mask"], memory=memories, **settings)
-    tv(second, ball["mask"], memory=other, **settings)
-    alone = tv(third, ball["mask"], memory=memory, **settings)
-    np.testing.assert_array_equal(tv(third, ball["mask"], memory=other, **settings), alone)
-    minimum = tv(third, ball["mask"], iterations=200, **settings)
-    cold = tv(third, ball["mask"], iterations=12, **settings)
-    assert np.linalg.norm(alone - minimum) < np.linalg.norm(cold - minimum)

@@ -23,7 +23,6 @@ from chiomics.core.stage_versions import stage_version
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import EchoFiles
 from chiomics.qsm.inversions.invert import complete_parameters, invert
-from chiomics.qsm.inversions.tv import Memory
 from chiomics.qsm.masks.find_brain import VOLUMES, check_given_mask, find_brain
 from chiomics.qsm.phase.field_noise import field_noise
 from chiomics.qsm.phase.phase_sign import WRONG_BELOW, check_phase_sign
@@ -294,8 +293,6 @@ def invert_dipole(
     }
     echoes = files.read_magnitude()[0]
     magnitude = np.sqrt(np.mean(np.square(echoes), axis=0))
-    # The sets' fields are alike: those after the first, of all echoes, start from its inversion.
-    memories = {inversion: Memory() for inversion in settings["inversions"]}
     for echo_set, field_path in local_fields.items():
         field, field_info = read_image(field_path)[0], read_sidecar(sidecars[echo_set])
         weight = read_image(weights[echo_set])[0] if settings["data_weights"] else None
@@ -309,7 +306,7 @@ def invert_dipole(
                 inversion, field, inside, parameters=parameters,
                 voxel_size=size, b0_direction=field_info["B0Direction"],
                 weight=weight, noise=noise, magnitude=magnitude, csf_mask=fluid, workers=workers,
-                backend=settings["backend"], memory=memories[inversion],
+                backend=settings["backend"],
             )  # fmt: skip
             reference = find_reference(chi, inside, voxel_size=size, method=settings["reference"], region=fluid)
             contrast, warning = check_phase_sign(chi, echoes[-1], inside, voxel_size=size)

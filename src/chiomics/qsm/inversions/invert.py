@@ -16,7 +16,7 @@ from chiomics.core.settings import check_key, check_value
 INVERSIONS = ("ilsqr", "star", "tv", "medi", "l1", "tkd", "l2")
 #: What an inversion is given by the session or by the workflow, and no configuration sets.
 GIVEN = ("local_field", "mask", "voxel_size", "b0_direction", "weight", "noise", "magnitude", "csf_mask", "workers",
-         "padding", "backend", "memory")  # fmt: skip
+         "padding", "backend")  # fmt: skip
 
 
 def invert(name: str, local_field: np.ndarray, mask: np.ndarray, *, parameters: Mapping, **given: object) -> np.ndarray:

@@ -18,7 +18,6 @@ returned.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -49,8 +48,6 @@ def tv(
     outside: float = 0.1,
     gradient_penalty: float = 100.0,
     iterations: int = 12,
-    further_iterations: int = 4,
-    memory: Memory | None = None,
     padding: float = PADDING,
     workers: int = 1,
     backend: str = "numpy",
@@ -79,10 +76,6 @@ def tv(
         ρ/λ in 1/ppm: differences below its inverse, 0.01 ppm, are noise.
     iterations : int
         Alternations.
-    further_iterations : int
-        Alternations where `memory` holds the inversion of a similar field.
-    memory : Memory, optional
-        Of the maps of one session: an empty one is given this inversion's end; from one that is not, it starts.
     padding : float
         Of `Grid`, in mm.
     workers : int
@@ -105,8 +98,7 @@ def tv(
         regularisation=scaled_regularisation(regularisation, noise),
         outside=outside,
         gradient_penalty=gradient_penalty,
-        iterations=iterations if memory is None or memory.state is None else further_iterations,
-        memory=memory,
+        iterations=iterations,
     )
     return grid.extract(chi)
 
@@ -124,7 +116,6 @@ def total_variation(
     relaxation: float = RELAXATION,
     data_penalty: float = DATA_PENALTY,
     data_step: Callable[[Array, slice], Array] | None = None,
-    memory: Memory | None = None,
 ) -> Array:
     """Return the minimiser on a grid; see :func:`tv` for the parameters.
 
@@ -136,16 +127,10 @@ def total_variation(
     kind = _CompiledPasses if grid.backend.name == "numpy" else _ArrayPasses
     passes = kind(grid, field, weight, kernel, settings, data_step)
     divergence = xp.zeros_like(field)
-    known = memory is not None and memory.state is not None
-    if known:
-        state = memory.state.for_field(field)
-        data_target = xp.zeros_like(field)
-        passes.split_data(data_target, state.data, 0)
-        passes.split_gradient(data_target, state.gradient, divergence, 0)
-    else:
-        # From s = φ, without duals, a step that is not over-relaxed takes ∇χ for z and D*χ for s.
-        state = _State([xp.zeros_like(field) for _ in range(3)], field + 0, field)
-        data_target = field * (weight > 0)
+    # Each split variable and its dual are one volume: w = z + u of the differences, z = w − clip(w), and s + t of the
+    # field. From s = φ, without duals, a step that is not over-relaxed takes ∇χ for z and D*χ for s.
+    gradient, data = [xp.zeros_like(field) for _ in range(3)], field + 0
+    data_target = field * (weight > 0)
     for iteration in range(iterations):
         spectrum, of_field = passes.divide(grid.fft(data_target), grid.fft(divergence))
         del data_target
@@ -153,11 +138,9 @@ def total_variation(
         del spectrum
         data_target = grid.ifft(of_field, overwrite=True)
         del of_field
-        alpha = relaxation if iteration or known else 1
-        passes.split_data(data_target, state.data, alpha)
-        passes.split_gradient(chi, state.gradient, divergence, alpha)
-    if memory is not None and memory.state is None:
-        memory.state = state
+        alpha = relaxation if iteration else 1
+        passes.split_data(data_target, data, alpha)
+        passes.split_gradient(chi, gradient, divergence, alpha)
     return chi
 
 
@@ -168,26 +151,6 @@ class _Settings(NamedTuple):
     rho: float
     limit: float
     outside: float
-
-
-@dataclass
-class _State:
-    """The split variables with their duals, w = z + u of the differences and s + t of the field: z = w − clip(w)."""
-
-    gradient: list[Array]
-    data: Array
-    field: Array
-
-    def for_field(self, field: Array) -> _State:
-        """Return a copy from which the inversion of a similar field can go on."""
-        return _State([split + 0 for split in self.gradient], self.data + (field - self.field), field)
-
-
-@dataclass
-class Memory:
-    """Where an inversion leaves the end of its first call, from which further calls with similar fields start."""
-
-    state: _State | None = None
 
 
 class _ArrayPasses:
