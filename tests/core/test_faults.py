@@ -72,6 +72,21 @@ def test_a_file_that_vanished_is_named_and_its_session_is_tried_again_when_it_is
     assert read_failures(tmp_path) == []
 
 
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_a_file_that_changes_under_its_job_fails_the_job_and_leaves_no_record(image, tmp_path, ends_well):
+    other = (NOISE + 1)[:, :, :8]
+    with pytest.raises(InputError, match=r"image\.nii\.gz.*changed|changed.*image\.nii\.gz") as failed:  # noqa: SIM117
+        with remembered_failure(tmp_path, "sub-1", inputs=[image]):
+            load_voxels(image)
+            nib.save(nib.Nifti1Image(other, np.eye(4)), image)
+            if not ends_well:
+                raise InputError("the image is cut short", file=image)  # as a file that is half copied
+    assert "the same command again" in str(failed.value)
+    assert read_failures(tmp_path) == [], "else the whole file would be left out for what the half one held"
+    with remembered_failure(tmp_path, "sub-1", inputs=[image]):
+        np.testing.assert_array_equal(load_voxels(image)[0], other)
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """Return a folder on a disk of its own of 128 kB."""

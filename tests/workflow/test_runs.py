@@ -7,6 +7,7 @@ neurolabusc/dcm_qa_me.
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from chiomics.core.files import read_sidecar, write_sidecar
 from chiomics.index import read_manifest
 from chiomics.phantom import load_recipe, simulate_subject
 from chiomics.qsm.phase.phase_scale import phase_to_radians
+from tests.workflow.conftest import Workflow
 
 ACQUISITION = {"voxel_size": [3.2, 3.2, 3.4], "shape": [64, 72, 42], "echo_times": [0.006, 0.014, 0.022]}
 RECIPE = {"groups": {"HC": 1, "MS": 1, "NMOSD": 0}, "acquisition": ACQUISITION}
@@ -42,6 +44,23 @@ def bids(simulated, tmp_path) -> Path:
     return Path(shutil.copytree(simulated, tmp_path / "my bids"))
 
 
+@pytest.fixture(scope="module")
+def mapped(simulated, tmp_path_factory):
+    """Both subjects mapped with the defaults, once, from an input that cannot be written where this user may mount."""
+    folder = tmp_path_factory.mktemp("mapped")
+    place = folder / "read only"
+    place.mkdir()
+    mount = ["mount", "--bind", "-o", "ro", str(simulated), str(place)]
+    mounted = os.getuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    run = Workflow(folder / "out", place if mounted else simulated)
+    try:
+        check(run.run("qsm"))
+        yield run
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
 def chi_map(folder: Path, subject: str = "sub-MS01", echo_set: str = "all") -> np.ndarray:
     path = folder / "results" / subject / "anat" / f"{subject}_rec-tv_desc-{echo_set}_Chimap.nii.gz"
     return nib.load(path).get_fdata()
@@ -51,7 +70,14 @@ def check(done: subprocess.CompletedProcess) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
+def state(folder: Path) -> dict[str, tuple[int, int]]:
+    """Tell the sizes and times of all files and folders."""
+    found = {path: path.stat() for path in (folder, *folder.rglob("*"))}
+    return {str(path): (status.st_size, status.st_mtime_ns) for path, status in found.items()}
+
+
 def test_one_job_and_single_steps_give_the_same_numbers_and_nothing_runs_twice(workflow, bids):
+    given = state(bids)
     config = {"qsm": {"echo_sets": {"1TE": [3], "ends": [1, 3]}}}
     together, apart = workflow(bids, "together"), workflow(bids, "apart")
     check(together.run("qsm", config=config))
@@ -73,19 +99,20 @@ def test_one_job_and_single_steps_give_the_same_numbers_and_nothing_runs_twice(w
     assert sidecar["Echoes"] == [3]
     assert sidecar["ReferenceVoxels"] > 0
     assert not list(apart.folder.glob("results/sub-*/anat/*desc-total*")), "intermediate files are left behind"
+    assert state(bids) == given, "nothing is written beside the input"
+    for path in bids.glob("sub-MS01/anat/*echo-3_*.json"):  # as between the index and the job, by its time
+        before = path.stat()
+        write_sidecar(path, read_sidecar(path) | {"EchoTime": 0.023})
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert together.plan("qsm", config=config)["reconstruct_qsm"] == 1, "what another echo time gave is made anew"
 
 
-def test_another_inversion_recomputes_the_inversion_only(workflow, bids):
-    run = workflow(bids)
-    check(run.run("qsm", config={"one_job_below": 0}))
-    jobs = run.plan("qsm", config={"one_job_below": 0, "qsm": {"inversions": ["tkd"]}})
-    assert jobs == {"invert_dipole": 2, "plot_qsm": 2, "qsm": 1}
-
-
-def test_a_killed_run_goes_on_and_gives_the_same_numbers(workflow, bids):
+def test_a_killed_run_goes_on_and_gives_the_same_numbers_and_another_inversion_recomputes_itself(workflow, bids):
     config = {"one_job_below": 0}
     whole, killed = workflow(bids, "whole"), workflow(bids, "killed")
     check(whole.run("qsm", config=config))
+    jobs = whole.plan("qsm", config=config | {"qsm": {"inversions": ["tkd"]}})
+    assert jobs == {"invert_dipole": 2, "plot_qsm": 2, "qsm": 1}
     process = subprocess.Popen(
         killed.command("qsm", config=config),
         stdout=subprocess.DEVNULL,
@@ -129,8 +156,8 @@ def test_a_truncated_image_is_named(workflow, bids):
     path = bids / "sub-HC01/anat/sub-HC01_echo-1_part-phase_MEGRE.nii.gz"
     path.write_bytes(path.read_bytes()[:-2000])
     run = workflow(bids)
-    assert run.run("qsm").returncode != 0
-    assert run.plan("qsm") == {}
+    assert run.run("results/sub-HC01/anat/sub-HC01_rec-tv_desc-all_Chimap.nii.gz").returncode != 0
+    assert run.plan("qsm")["reconstruct_qsm"] == 1, "the other session alone"
     reason = read_sidecar(run.folder / "results/qc/failed/sub-HC01.json")["failures"][0]["reason"]
     assert path.name in reason
     assert "cut short" in reason
@@ -141,6 +168,7 @@ def test_a_mask_of_the_user_is_taken(workflow, bids):
     given = bids / "derivatives/mine/sub-MS01/anat/sub-MS01_desc-brain_mask.nii.gz"
     given.parent.mkdir(parents=True)
     shutil.copy(truth, given)
+    shutil.rmtree(bids / "sub-HC01")
     run = workflow(bids)
     check(run.run("qsm"))
     written = run.folder / "results/sub-MS01/anat/sub-MS01_desc-brain_mask.nii.gz"
@@ -149,10 +177,9 @@ def test_a_mask_of_the_user_is_taken(workflow, bids):
     assert sidecar["BrainMaskSource"] == "derivatives/mine/sub-MS01/anat/sub-MS01_desc-brain_mask.nii.gz"
 
 
-def test_the_wrong_phase_sign_is_noticed(workflow, bids):
+def test_the_wrong_phase_sign_is_noticed(mapped, workflow, bids):
     shutil.rmtree(bids / "sub-HC01")
-    right, wrong = workflow(bids, "right"), workflow(bids, "wrong")
-    check(right.run("qsm"))
+    right, wrong = mapped, workflow(bids, "wrong")
     check(wrong.run("qsm", config={"qsm": {"phase_sign": -1}}))
     sidecars = [read_sidecar(next(run.folder.glob("results/sub-MS01/anat/*_Chimap.json"))) for run in (right, wrong)]
     assert sidecars[0]["PhaseSignWarning"] is None
@@ -160,9 +187,16 @@ def test_the_wrong_phase_sign_is_noticed(workflow, bids):
     assert "opposite sign" in next(wrong.folder.glob("results/logs/sub-MS01/*_reconstruct_qsm.log")).read_text()
 
 
-def test_the_report_builds(workflow, bids):
-    run = workflow(bids)
-    check(run.run("qsm"))
+def test_an_input_that_cannot_be_written_is_read(mapped):
+    if not mapped.bids_dir.is_mount():
+        pytest.skip("a read-only mount takes a root that may mount")
+    with pytest.raises(OSError, match="Read-only"):
+        (mapped.bids_dir / "written.txt").touch()
+    assert all(chi_map(mapped.folder, subject).any() for subject in SUBJECTS)
+
+
+def test_the_report_builds(mapped):
+    run = mapped
     check(run.run("qsm", options=("--report", str(run.folder / "report.html"))))
     page = (run.folder / "report.html").read_text()
     assert "ppm of B0" in page and "results/index.html" in page
@@ -218,9 +252,7 @@ def test_a_phase_difference_is_mapped(workflow, tmp_path, shared_data):
     assert sidecar["ReferenceTrusted"] is False
 
 
-def test_real_and_imaginary_give_what_magnitude_and_phase_give(workflow, simulated, tmp_path):
-    run = workflow(simulated, "polar")
-    check(run.run("qsm"))
+def test_real_and_imaginary_give_what_magnitude_and_phase_give(mapped, workflow, simulated, tmp_path):
     anat = tmp_path / "bids/sub-MS01/anat"
     anat.mkdir(parents=True)
     for echo, echo_time in enumerate(ACQUISITION["echo_times"], start=1):
@@ -235,7 +267,7 @@ def test_real_and_imaginary_give_what_magnitude_and_phase_give(workflow, simulat
             write_sidecar(tmp_path / f"bids/{stem}{part}_MEGRE.json", fields)
     cartesian = workflow(tmp_path / "bids", "cartesian")
     check(cartesian.run("qsm"))
-    first, second = chi_map(run.folder), chi_map(cartesian.folder)
+    first, second = chi_map(mapped.folder), chi_map(cartesian.folder)
     # Rounding to float32 moves single voxels over the thresholds of masks, and with them the reference: by under 1 ppb,
     # where tissues span ±100 ppb.
     assert np.median(np.abs(first - second)[first != 0]) < 1e-3

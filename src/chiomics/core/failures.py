@@ -34,6 +34,10 @@ _OF_THE_MACHINE = frozenset((
 _FULL = 2**20
 
 
+class ChangedError(InputError):
+    """An input changed under a job."""
+
+
 def last_read() -> str:
     """Name the image that this process read last; empty where it read none."""
     images = sys.modules.get("chiomics.core.images")
@@ -136,13 +140,19 @@ def remembered_failure(
 
     An error that nobody foresaw is recorded too, with its traceback in the log and the image that was read last: one
     session must not stop the cohort. Settings that cannot be used, and a machine without memory or disk or with a disk
-    that fails, are not the session's fault and leave no record, whatever the error is called that they ended in.
+    that fails, are not the session's fault and leave no record, whatever the error is called that they ended in. Nor
+    does an input that changes under the job: the job fails even where it came to its end, since what it made may hold
+    the old voxels with a time that says that it is newer than the new ones.
     """
+    inputs = [Path(file).absolute() for file in inputs]
+    before = [_fingerprint(file) for file in inputs]
     try:
         yield
-    except (SettingError, MemoryError):
+        _check_unchanged(before)
+    except (SettingError, MemoryError, ChangedError):
         raise
     except InputError as error:
+        _check_unchanged(before)
         if _is_of_the_machine(error, failed_dir):
             raise
         record_failure(
@@ -150,6 +160,7 @@ def remembered_failure(
         )  # fmt: skip
         raise
     except Exception as error:
+        _check_unchanged(before)
         if _is_of_the_machine(error, failed_dir):
             raise
         logger.exception("%s: an unexpected error", session)
@@ -160,6 +171,17 @@ def remembered_failure(
             failed_dir, session, reason, inputs=inputs, settings=settings, stage=stage, accepted=accepted
         )  # fmt: skip
         raise
+
+
+def _check_unchanged(before: Iterable[dict]) -> None:
+    """Refuse what was made of files that changed meanwhile; one that has gone is the reader's own error."""
+    for entry in before:
+        now = _fingerprint(Path(entry["path"]))
+        if entry != now and None not in (entry["size"], now["size"]):
+            raise ChangedError(
+                "the file changed while a job was at work on it, which did not count", file=entry["path"],
+                expected="the same command again, once the file is whole",
+            )  # fmt: skip
 
 
 def _is_of_the_machine(error: BaseException, failed_dir: str | Path) -> bool:
