@@ -70,10 +70,10 @@ rule all:
     default_target: True
     input:
         [f"{COHORT}/participants.tsv"] if SIMULATED else [],
-        qsm_targets(),
+        when_asked(qsm_targets),
         rules.anatomy.input,
-        radiomics_targets(),
-        lesion_tables(),
+        when_asked(radiomics_targets),
+        when_asked(lesion_tables),
         paper_files,
         rules.site.input,
 

@@ -58,6 +58,9 @@ use rule * from chiomics as chiomics_*
 for rule in workflow.rules:
     for file in rule.output:
         print("FOLDER", rule.name, file.regex().pattern)
+    for file in rule.input:
+        if "sub-0" in str(getattr(file, "_file", file)):
+            print("LISTED", rule.name, file)
 """
 
 
@@ -68,6 +71,8 @@ def folders_by_rule(folder, bids):
     (folder / "config.yaml").write_text(json.dumps({"chiomics": {"bids_dir": str(bids)}}))
     done = run(folder, "--list-rules")
     assert done.returncode == 0, done.stderr
+    listed = re.findall(r"^LISTED (\S+)", done.stdout + done.stderr, flags=re.MULTILINE)
+    assert not listed, "lists of all sessions are read at the start of every job of every session"
     found = dict(re.findall(r"^FOLDER (\S+) (.+)$", done.stdout + done.stderr, flags=re.MULTILINE))
     return {name: pattern for name, pattern in found.items() if re.search(r"reconstruct_qsm|map_anatomy", name)}
 

@@ -93,13 +93,16 @@ def lesion_sessions():
     return [row for row in anatomy_sessions() if "rims" not in row["without"]]
 
 
-def gathered_parts():
-    """Return the sets of lesions that make up the cohort, by kind of file: simulated ones, or the user's sessions."""
+def gathered_files(key):
+    """Return one kind of file of the sets of lesions that make up the cohort: simulated ones, or the user's sessions."""
     if SIMULATED:
-        parts = [simulated_lesions(number) for number in range(len(lesion_batches()))]
-        return {key: [part[key] for part in parts] for key in LESION_FILES}
-    sessions = [session_wildcards(row) for row in lesion_sessions()]
-    return {key: [session_lesions()[key].format(**names) for names in sessions] for key in LESION_FILES}
+        return [simulated_lesions(number)[key] for number in range(len(lesion_batches()))]
+    return [session_lesions()[key].format(**session_wildcards(row)) for row in lesion_sessions()]
+
+
+def gathered_parts():
+    """Return the sets of lesions that make up the cohort, by kind of file."""
+    return {key: when_asked(partial(gathered_files, key)) for key in LESION_FILES}
 
 
 def lesion_tables():

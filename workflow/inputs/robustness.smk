@@ -131,3 +131,13 @@ PAPER_RECORDS["fiscone2023"] = Paper(
     echo_sets=FISCONE_ECHO_SETS,
     from_features=True,
 )
+
+
+def brain_volumes():
+    """Return the tables that hold the volume of the brain, of sessions with a T1w."""
+    return [VOLUMES.format(**session_wildcards(row)) for row in sessions_with_t1w()]
+
+
+def brain_masks():
+    """Return the brain masks of the sessions without a T1w."""
+    return [path for row in sessions_without_t1w() for path in brain_mask_of_row(row)]

@@ -8,7 +8,7 @@ session; larger ones take two, and a third where tracts are traced on diffusion 
 rule anatomy:
     """Map the anatomy of every session, and of the cohort."""
     input:
-        anatomy_targets(),
+        when_asked(anatomy_targets),
 
 
 rule fetch_atlas:

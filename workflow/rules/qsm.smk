@@ -8,7 +8,7 @@ the same files (`qsm_groups`); most cohorts are one group, and their rules have 
 rule qsm:
     """Make the susceptibility maps and pictures of every session."""
     input:
-        map_or_reason(qsm_targets()),
+        map_or_reason(when_asked(qsm_targets)),
 
 
 if any(map(finds_brain_alone, SESSIONS.values())):

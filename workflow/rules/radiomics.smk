@@ -8,13 +8,13 @@ Definitions are those of pyradiomics 3.0.1 (van Griethuysen et al. 2017); preset
 rule radiomics:
     """Extract the features of every session, and compare the sessions."""
     input:
-        map_or_reason(radiomics_targets()),
+        map_or_reason(when_asked(radiomics_targets)),
 
 
 rule sessions:
     """Make maps, regions and features of every session and nothing that compares sessions, for plans of a part of them."""
     input:
-        feature_tables(),
+        when_asked(feature_tables),
 
 
 rule extract_features:

@@ -83,9 +83,9 @@ rule show_paper:
 rule write_methods:
     """Write the methods of this run for a manuscript, with citations of what was really used."""
     input:
-        maps=methods_maps(),
-        anatomy=methods_anatomy(),
-        features=methods_features(),
+        maps=when_asked(methods_maps),
+        anatomy=when_asked(methods_anatomy),
+        features=when_asked(methods_features),
     output:
         text="results/methods.md",
         bibliography="results/methods.bib",

@@ -7,7 +7,7 @@ Methods stand in src/chiomics/rims/lesions and src/chiomics/phantom/lesions/patc
 rule rims:
     """Tabulate the lesions of every session, and gather those that the detectors are trained on."""
     input:
-        rims_targets(),
+        when_asked(rims_targets),
 
 
 rule simulate_lesions:

@@ -94,8 +94,8 @@ rule describe_tracts:
     input:
         features=robustness_features,
         optimal="results/robustness/optimal_gray_level.tsv",
-        brain_volumes=[VOLUMES.format(**session_wildcards(row)) for row in sessions_with_t1w()],
-        brain_masks=[path for row in sessions_without_t1w() for path in brain_mask_of_row(row)],
+        brain_volumes=when_asked(brain_volumes),
+        brain_masks=when_asked(brain_masks),
     output:
         distributions="results/robustness/distributions.parquet",
         tables=[f"results/robustness/{name}" for name in TRACT_TABLES],
