@@ -243,7 +243,7 @@ STRUCTURAL_SESSIONS = {row["session"]: row for row in ROWS if row["status"] == S
 
 
 def when_asked(list_files):
-    """Give the files of all sessions to a rule as a function: a list would be read at the start of each session's job."""
+    """Make a function of what lists the files of all sessions, since a list is read at the start of each session's job."""
 
     def files_when_asked(wildcards):
         return list_files()
