@@ -144,8 +144,8 @@ def remembered_failure(
     does an input that changes under the job: the job fails even where it came to its end, since what it made may hold
     the old voxels with a time that says that it is newer than the new ones.
     """
-    inputs = [Path(file).absolute() for file in inputs]
-    before = [_fingerprint(file) for file in inputs]
+    inputs = list(inputs)
+    before = [_fingerprint(Path(file).absolute()) for file in inputs]
     try:
         yield
         _check_unchanged(before)
