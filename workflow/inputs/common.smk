@@ -242,15 +242,6 @@ MISSING_ATLASES = {kind for row in SESSIONS.values() for kind in row["without"] 
 STRUCTURAL_SESSIONS = {row["session"]: row for row in ROWS if row["status"] == STRUCTURAL_ALONE}
 
 
-def when_asked(list_files):
-    """Make a function of what lists the files of all sessions, since a list is read at the start of each session's job."""
-
-    def files_when_asked(wildcards):
-        return list_files()
-
-    return files_when_asked
-
-
 @cache
 def derivative(suffix, extension=".nii.gz", datatype="anat", **entities):
     """Name a derivative, with the wildcards folder, subject and run for the session."""

@@ -6,6 +6,15 @@ from snakemake.common import overwrite_function_params
 from snakemake.resources import Resource
 
 
+def when_asked(list_files):
+    """Make a function of what lists the files of all sessions, since a list is read at the start of each session's job."""
+
+    def files_when_asked(wildcards):
+        return list_files()
+
+    return files_when_asked
+
+
 def function_of(item):
     """Return the function behind an input, a parameter or a resource of a rule, none where it is no function."""
     item = getattr(item, "_file", item)
