@@ -148,11 +148,11 @@ def test_a_bad_session_is_left_out_or_stops_the_run(workflow, tmp_path):
 
 
 def test_an_empty_cohort_is_an_error_at_its_cause(workflow, tmp_path):
-    done = workflow(make_bids_tree(tmp_path / "bids", {"sub-01/anat/{name}_T1w": {}})).run(options=("--dry-run",))
+    done = workflow(make_bids_tree(tmp_path / "bids", {"sub-01/anat/{name}_FLAIR": {}})).run(options=("--dry-run",))
     assert done.returncode != 0
     said = done.stdout + done.stderr
     assert "no session can be used" in said
-    assert "found T1w; expected part-mag and part-phase MEGRE" in said
+    assert "found FLAIR; expected part-mag and part-phase MEGRE" in said
 
 
 def test_a_folder_that_is_not_there_is_an_error_at_its_cause(workflow, tmp_path):

@@ -12,8 +12,8 @@ def test_the_mark_follows_each_session(workflow, tmp_path):
         multi_echo("01")
         | {
             "sub-02/anat/{name}_echo-{1,2,3}_part-{mag,phase}_MEGRE": GRE | simulated,
-            "sub-03/anat/{name}_T1w": simulated,
-            "sub-04/anat/{name}_T1w": {},
+            "sub-03/anat/{name}_FLAIR": simulated,
+            "sub-04/anat/{name}_FLAIR": {},
         },
     )
     run = workflow(tmp_path / "raw")

@@ -238,7 +238,8 @@ def _conclude(directory: Path, code: int, progress: Progress | None, said: Seque
         print(f"sessions, and what was left out: {results / 'manifest.tsv'}")
     page = next((name for name in ("index.html", "papers", "qc") if (results / name).exists()), None)
     if page:
-        print(f"look at: {results / page}")
+        pages = "" if page == "index.html" else f"; pages of all of it: chiomics site {shlex.quote(str(directory))}"
+        print(f"look at: {results / page}{pages}")
     began = time.time() - took - 1
     logs = sorted(path for path in Path(directory, ".snakemake/log").glob("*.log") if path.stat().st_mtime >= began)
     if logs:  # by their names the first: steps that ask Snakemake for its graph leave logs of their own
