@@ -29,6 +29,8 @@ CONFIG = Path(__file__).parents[3] / "config/config.yaml"
 SUBJECT = "sub-MS01"
 #: Noise of the second scan, as a share of the 99th percentile: that of the simulated T1w.
 NOISE = 0.01
+#: Further scans: of the 134 voxels of the lesions at 2.5 mm four gave 0.951 to 0.966.
+REPEATS = 3
 #: Least voxels of a class that is compared: the overlap of a handful of voxels says nothing.
 FEWEST = 30
 
@@ -102,14 +104,16 @@ def plain(laboratory) -> Volume:
 
 @pytest.fixture(scope="module")
 def repeated(laboratory, plain) -> dict[int, float]:
-    """Overlap of each class with a second scan's."""
-    rng = np.random.default_rng(0)
-    second = dict(laboratory.images)
-    for name in ("T1w", "FLAIR", "magnitude"):
-        voxels = second[name].voxels
-        noise = NOISE * np.percentile(voxels, 99) * rng.standard_normal(voxels.shape)
-        second[name] = second[name].like(np.abs(voxels + noise).astype(np.float32))
-    return overlaps(plain, laboratory.labels("repeated", second))
+    """Return the least overlap of each class with those of further scans: one draw of the noise may flatter by a point."""
+    rng, found = np.random.default_rng(0), []
+    for number in range(REPEATS):
+        scan = dict(laboratory.images)
+        for name in ("T1w", "FLAIR", "magnitude"):
+            voxels = scan[name].voxels
+            noise = NOISE * np.percentile(voxels, 99) * rng.standard_normal(voxels.shape)
+            scan[name] = scan[name].like(np.abs(voxels + noise).astype(np.float32))
+        found.append(overlaps(plain, laboratory.labels(f"repeated {number}", scan)))
+    return {label: min(each[label] for each in found) for label in found[0]}
 
 
 def overlaps(one: Volume, other: Volume) -> dict[int, float]:
@@ -123,9 +127,9 @@ def overlaps(one: Volume, other: Volume) -> dict[int, float]:
 
 
 def check(found: dict[int, float], repeated: dict[int, float]) -> None:
-    """Refuse what moves a class more than a second scan does."""
+    """Refuse what moves a class more than further scans do."""
     assert len(repeated) >= 3  # fluid, grey and white matter at least
-    # One percentage point beside the second scan's, which is one draw of its noise.
+    # One percentage point beside the further scans', which are three draws of their noise.
     assert all(found[label] >= repeated[label] - 0.01 for label in repeated), (found, repeated)
 
 
