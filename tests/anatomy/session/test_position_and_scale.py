@@ -104,7 +104,7 @@ def plain(laboratory) -> Volume:
 
 @pytest.fixture(scope="module")
 def repeated(laboratory, plain) -> dict[int, float]:
-    """Return the least overlap of each class with those of further scans: one draw of the noise may flatter by a point."""
+    """Return the least overlap of each class with those of further scans: one draw of noise may flatter by a point."""
     rng, found = np.random.default_rng(0), []
     for number in range(REPEATS):
         scan = dict(laboratory.images)
