@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -20,7 +21,9 @@ PACKED = gzip.compress(WHOLE)
 )
 def test_what_was_packed_comes_back(tmp_path, content):
     (tmp_path / "image.gz").write_bytes(content)
-    assert unpack(tmp_path / "image.gz") == WHOLE
+    assert unpack(tmp_path / "image.gz", len(WHOLE)) == WHOLE
+    assert unpack(tmp_path / "image.gz", 2 * len(WHOLE)) == WHOLE
+    assert unpack(tmp_path / "image.gz", 999) == WHOLE[:999]
 
 
 @pytest.mark.parametrize(
@@ -37,4 +40,14 @@ def test_what_was_packed_comes_back(tmp_path, content):
 def test_damage_is_an_error(tmp_path, content):
     (tmp_path / "image.gz").write_bytes(content)
     with pytest.raises((OSError, EOFError)):
-        unpack(tmp_path / "image.gz")
+        unpack(tmp_path / "image.gz", len(WHOLE))
+
+
+def test_what_follows_the_voxels_takes_no_memory(tmp_path):
+    """A file of a megabyte may unpack to a gigabyte."""
+    (tmp_path / "image.gz").write_bytes(gzip.compress(WHOLE + bytes(200_000_000), 1))
+    tracemalloc.start()
+    assert unpack(tmp_path / "image.gz", len(WHOLE)) == WHOLE
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held < 20_000_000  # a few pieces of 1 MiB

@@ -24,6 +24,8 @@ from chiomics.core.files import atomic_write
 MAX_PACKED = 1032
 #: Voxels of a volume beyond which a header is taken for broken or hostile: a whole head at 0.2 mm has 0.7e9.
 MAX_VOXELS = 2**30
+#: Bytes behind the voxels that a format's reader looks at: the footer of MGH.
+MAX_FOOTER = 2**16
 #: The file that was opened last, which the record of an unexpected error names.
 LAST_READ = ""
 
@@ -146,7 +148,7 @@ def read_to_the_end(
     """
     packed = str(path).lower().endswith((".gz", ".mgz"))
     if packed and volumes is None and hasattr(type(image), "from_bytes"):
-        return np.asanyarray(type(image).from_bytes(unpack(path)).dataobj)
+        return np.asanyarray(type(image).from_bytes(unpack(path, size_of(image))).dataobj)
     if volumes is None:
         voxels = np.asanyarray(image.dataobj)
     else:
@@ -159,33 +161,41 @@ def read_to_the_end(
     return voxels
 
 
-def unpack(path: str | Path) -> bytes:
+def size_of(image: nib.spatialimages.SpatialImage) -> int:
+    """Return the bytes of an image's header, voxels, and what may stand behind them and be needed (`MAX_FOOTER`)."""
+    return int(image.dataobj.offset) + math.prod(image.shape) * image.get_data_dtype().itemsize + MAX_FOOTER
+
+
+def unpack(path: str | Path, size: int) -> bytes:
     """Decompress a gzip file, by ISA-L in a third of zlib's time, and check its length and checksum.
 
     Parameters
     ----------
     path : path-like
         One gzip member or several.
+    size : int
+        Bytes that are wanted; what follows is read, for the checksum, and not kept: it may be of any length.
 
     Returns
     -------
     bytes
-        What was compressed.
+        What was compressed, up to `size`.
 
     Raises
     ------
     OSError, EOFError
         Where the content is not what was compressed.
     """
-    content = Path(path).read_bytes()
-    member = isal_zlib.decompressobj(wbits=31)
     try:
-        whole = member.decompress(content)
-        if not member.eof:
-            raise EOFError("the compressed file ends before its end was marked")
-        return igzip.decompress(content) if member.unused_data.strip(b"\0") else whole
+        with igzip.open(path) as stream:
+            whole = stream.read(size)
+            while stream.read(2**20):
+                pass
     except isal_zlib.error as error:  # type: ignore[misc]  # its stubs declare an instance
         raise OSError(f"the compressed file is damaged: {error}") from error
+    if not whole:
+        raise EOFError("the compressed file is empty")
+    return whole
 
 
 def check_claim(shape: tuple[int, ...], item_size: int, path: str | Path) -> None:

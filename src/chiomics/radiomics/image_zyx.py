@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chiomics.core.errors import InputError
-from chiomics.core.images import check_claim, read_to_the_end, unpack, voxel_size
+from chiomics.core.images import check_claim, read_to_the_end, size_of, unpack, voxel_size
 from chiomics.core.space.volume import Volume
 
 if TYPE_CHECKING:
@@ -185,7 +185,9 @@ def _plain_voxels(path: str | Path) -> np.ndarray | None:
         plain = image.ndim == 3 and image.dataobj.slope == 1 and image.dataobj.inter == 0 and kind.kind in "iuf"
         if plain and str(path).endswith(".gz"):  # as unpacked, without a copy, which costs half as much again
             count = int(np.prod(image.shape))
-            voxels = np.frombuffer(unpack(path), kind, count, int(image.dataobj.offset)).reshape(image.shape, order="F")
+            voxels = np.frombuffer(unpack(path, size_of(image)), kind, count, int(image.dataobj.offset)).reshape(
+                image.shape, order="F"
+            )
         else:  # of any other image too: ITK gives zeros for what a damaged file lacks, and says nothing
             voxels = read_to_the_end(image, path)
     except InputError:
