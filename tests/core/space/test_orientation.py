@@ -8,7 +8,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from chiomics.core.space.orientation import NearestRAS
+from chiomics.core.space.orientation import NearestRAS, closest_canonical, in_order_of
+from chiomics.core.space.volume import Volume
 
 SHAPE = (4, 5, 6)
 SIZES = (0.8, 1.0, 2.5)
@@ -40,3 +41,13 @@ def test_every_stored_orientation_comes_to_the_same_image(axes):
     np.testing.assert_allclose(to_ras.affine, straight_affine, atol=1e-9)  # sums of a few numbers of some mm
     np.testing.assert_allclose(to_ras.voxel_size, SIZES, rtol=1e-12)
     assert nib.aff2axcodes(to_ras.affine) == ("R", "A", "S")
+
+
+@pytest.mark.parametrize("axes", ORIENTATIONS)
+def test_canonical_order_and_back_is_the_image_as_stored(axes):
+    image = Volume(*stored(axes))
+    straight = closest_canonical(image)
+    np.testing.assert_array_equal(straight.voxels, stored("RAS")[0])
+    back = in_order_of(straight, image.affine)
+    np.testing.assert_array_equal(back.voxels, image.voxels)
+    np.testing.assert_allclose(back.affine, image.affine, atol=1e-9)  # sums of a few numbers of some mm

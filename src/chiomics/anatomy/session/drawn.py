@@ -21,6 +21,7 @@ from chiomics.core.bids import SPACES, space_named
 from chiomics.core.errors import InputError
 from chiomics.core.space.grids import same_voxels
 from chiomics.core.space.masks import read_labels, read_mask
+from chiomics.core.space.orientation import closest_canonical
 from chiomics.core.space.transforms import Chain
 from chiomics.core.space.volume import Volume
 
@@ -77,7 +78,8 @@ def read_lesions(
     path : Path
         A mask, probabilities, or lesions by number.
     spaces : mapping of str to (Volume, Chain)
-        ``T1w``, ``FLAIR`` and ``GRE``, those that there are, each with its way to the anatomical image.
+        ``T1w``, ``FLAIR`` and ``GRE``, those that there are, each with its way to the anatomical image and its axes in
+        the order of `chiomics.core.space.orientation.closest_canonical`, to which the labels are brought.
     numbered : bool
         Whether the labels count as single lesions; else the mask is split into its lesions.
     settings : LesionSettings
@@ -97,8 +99,8 @@ def read_lesions(
     """
     read = read_labels if numbered else read_mask
     drawn = read(path, role="lesion", threshold=settings.threshold)
-    space, chain, notes, warnings = place(drawn.volume, path, spaces, order=LESION_ORDER, drawn_on=drawn_on)
-    labels = drawn.volume
+    labels = closest_canonical(drawn.volume)
+    space, chain, notes, warnings = place(labels, path, spaces, order=LESION_ORDER, drawn_on=drawn_on)
     if not numbered:
         labels = split_lesions(labels.like(labels.voxels.astype(np.float32)), settings=settings)
     count = len(np.unique(labels.voxels[labels.voxels > 0]))

@@ -2,7 +2,8 @@
 
 The anatomical image is the T1w; a session without one is read from its magnitude, whose tissue is the template's, and
 one without GRE stays on the grid of its T1w. The result is a folder of images and chains, named in
-`chiomics.anatomy.files`.
+`chiomics.anatomy.files`. All images are worked on with their axes to the right, anterior and superior, and written in
+the order in which they came: how an image is stored must not change its labels.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ from chiomics.core.errors import InputError, SettingError
 from chiomics.core.files import write_sidecar
 from chiomics.core.provenance import path_in_dataset
 from chiomics.core.settings import read_settings
+from chiomics.core.space.grids import same_voxels
 from chiomics.core.space.masks import read_labels, read_mask
+from chiomics.core.space.orientation import closest_canonical, in_order_of
 from chiomics.core.space.structural import read_structural
 from chiomics.core.space.volume import Volume
 
@@ -120,7 +123,7 @@ def segment_session(
         (kept.DWI, unweighted),
     ):  # fmt: skip
         if image is not None:
-            image.write(out_dir / name)
+            session.as_stored(image).write(out_dir / name)
     write_sidecar(out_dir / kept.SIDECAR, session.notes)
     refused = {name: session.notes.get(name, {}).get("Refused") for name in ("T1w", "FLAIR", "Lesions", "DWI")}
     return {NAMES_OF_LOSSES.get(name, name): reason for name, reason in refused.items() if reason}
@@ -153,15 +156,31 @@ class _Session:
     def __post_init__(self) -> None:
         self.notes: dict = {"Registrations": {}, "Warnings": [], "Accepted": self.checks.accepted_failures}
         self.notes["RegistrationSettings"] = asdict(self.registering) | {"seed": SEED}
+        self.stored: list[Volume] = []
         self.t1w = self._read("T1w", self.files.T1w)
         self.affine: Chain | None = None
-        self.gre = self.files.read_magnitude() if self.files.has_gre or not self.has_t1w else None
-        self.gre_brain = None if self.gre is None else self.files.read_brain(self.gre)
+        self.gre = self.gre_brain = None
+        if self.files.has_gre or not self.has_t1w:
+            magnitude = self.files.read_magnitude()
+            self.gre_brain = closest_canonical(self.files.read_brain(magnitude))
+            self.gre = self.canonical(magnitude)
 
     @property
     def has_t1w(self) -> bool:
         """Whether there is a T1w that can be read."""
         return self.t1w is not None
+
+    def canonical(self, image: Volume) -> Volume:
+        """Bring an image of the session to the order of axes that it is worked on in, and remember its own."""
+        self.stored.append(image)
+        return closest_canonical(image)
+
+    def as_stored(self, image: Volume) -> Volume:
+        """Bring a result to the order of axes of the session's image on the same voxels, where there is one."""
+        for stored in self.stored:
+            if same_voxels(image, stored):
+                return stored.like(in_order_of(image, stored.affine).voxels)
+        return image
 
     def warn(self, text: str) -> None:
         """Say something in the log, the sidecar and on the page."""
@@ -181,14 +200,14 @@ class _Session:
             self.warn(f"the {name} is not used: {_worded(error)}")
             return None
         self.notes[name] = {"File": path_in_dataset(path), **notes}
-        return image
+        return self.canonical(image)
 
     def with_t1w(self) -> tuple[Volume, Volume, Chain]:
         """Correct and extract the T1w and register it to the GRE, where there is one."""
         raw, given = self.t1w, None
         if self.files.T1w_mask:
             try:
-                given = read_mask(self.files.T1w_mask, role="brain").volume
+                given = closest_canonical(read_mask(self.files.T1w_mask, role="brain").volume)
             except InputError as error:
                 self.warn(f"the brain mask of the T1w is not used: {_worded(error)}")
         roughly = correct_bias(raw, settings=self.registering.bias)
@@ -263,7 +282,7 @@ class _Session:
             return None
         self.notes["DWI"] = {"File": path_in_dataset(path)}
         try:
-            image = read_unweighted(path, table)
+            image = self.canonical(read_unweighted(path, table))
             chain = register(
                 image, anatomy, settings=self.registering, kind="rigid", fixed_mask=brain, out_dir=folder
             )  # fmt: skip
@@ -352,13 +371,14 @@ class _Session:
         if path is not None:
             try:
                 drawn = read_labels(path)
-                space, chain, notes, warnings = place(drawn.volume, path, spaces, order=TISSUE_ORDER)
-                labels = resample(drawn.volume, anatomy, chain, interpolation="nearest")
+                volume = closest_canonical(drawn.volume)
+                space, chain, notes, warnings = place(volume, path, spaces, order=TISSUE_ORDER)
+                labels = resample(volume, anatomy, chain, interpolation="nearest")
                 tissue = tissue_from_labels(labels)
             except InputError as error:
                 self.warn(f"the tissue labels are not used: {_worded(error)}")
             else:
-                labels.write(self.out_dir / kept.LABELS)
+                self.as_stored(labels).write(self.out_dir / kept.LABELS)
                 self.notes["Tissue"] = {"Source": path.name, "DrawnOn": space, **notes, **drawn.notes}
                 for text in warnings:
                     self.warn(text)

@@ -37,6 +37,22 @@ class NearestRAS:
         return np.asarray(nib.orientations.apply_orientation(voxels, self._codes))
 
 
+def closest_canonical(image: Volume) -> Volume:
+    """Permute and flip the axes of an image to the nearest right-anterior-superior order; no value is interpolated.
+
+    Parameters
+    ----------
+    image : Volume
+        With its axes in any order and direction.
+
+    Returns
+    -------
+    Volume
+    """
+    order = NearestRAS(image.affine, image.voxels.shape[:3])
+    return Volume(np.ascontiguousarray(order(image.voxels)), order.affine)
+
+
 def in_order_of(image: Volume, affine: np.ndarray) -> Volume:
     """Permute and flip the axes of an image to the order in which another one stores them; no value is interpolated.
 
