@@ -50,6 +50,8 @@ EXAMPLES = {
     "run": (
         "chiomics qsm run --phase ph_e*.nii.gz --magnitude mag_e*.nii.gz --te 0.006 0.012 0.018 --field-strength 3 "
         "-o chi.nii.gz",
+        "chiomics qsm run --phase phasediff.nii.gz --phase-difference --phase-scale auto --magnitude mag_e*.nii.gz "
+        "--te 0.00492 0.00738 --field-strength 3 -o chi.nii.gz",
         "chiomics qsm run --phase ph4d.nii.gz --magnitude mag4d.nii.gz --params params.json --mask mask.nii.gz "
         "--preset published -o chi.nii.gz --local-field local.nii.gz",
     ),
@@ -114,6 +116,10 @@ def _add_inputs(parser: argparse.ArgumentParser, step: str) -> None:
         parser.add_argument(
             "--phase-sign", type=int, choices=(1, -1), default=1, help="-1 where the phase falls with the field"
         )
+        parser.add_argument(
+            "--phase-difference", action="store_true",
+            help="the one phase image is the second echo's less the first's; --te names both times",
+        )  # fmt: skip
         mask = "brain; found on the magnitude where it is not given" if step == "run" else "brain"
     else:
         kind = "total" if step == "background" else "local"

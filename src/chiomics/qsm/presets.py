@@ -53,6 +53,9 @@ ONE_ECHO: dict[str, dict] = {
     "default": {"offset_degree": 3, "refinements": 4, "quality_scale": 0.25, "min_agreement": 0.3, "min_quality": 0.0}
 }
 
+#: A phase difference and a field map are the one echo that holds no offset of the coil.
+WITHOUT_OFFSET: dict[str, dict] = {"default": {"offset_degree": 0, "refinements": 2, "min_quality": 0.5}}
+
 
 def preset(name: str, overrides: Mapping | None = None, *, echoes: int | None = None) -> dict:
     """Return a preset's parameters with single ones replaced.

@@ -26,6 +26,7 @@ from chiomics.qsm.inversions.invert import complete_parameters, invert
 from chiomics.qsm.masks.find_brain import VOLUMES, check_given_mask, find_brain
 from chiomics.qsm.phase.field_noise import field_noise
 from chiomics.qsm.phase.phase_sign import WRONG_BELOW, check_phase_sign
+from chiomics.qsm.presets import WITHOUT_OFFSET
 from chiomics.qsm.qc_figure import write_qc_figure
 from chiomics.qsm.quality_map import NAMES
 from chiomics.qsm.r2star import fit_r2star
@@ -134,13 +135,7 @@ def unwrap_phase(
     """
     echoes = files.read()
     brain = read_image(mask)[0] > 0
-    # A phase difference and a field map are the one echo that holds no offset.
-    without_offset = files.kind in ("phase_difference", "field_map")
-    own = (
-        {"offset_degree": 0, "refinements": 2, "min_quality": 0.5}
-        if without_offset and settings["preset"] == "default"
-        else {}
-    )
+    own = WITHOUT_OFFSET.get(settings["preset"], {}) if files.kind in ("phase_difference", "field_map") else {}
     total = estimate_total_fields(
         echoes.magnitude, echoes.phase, brain,
         echo_times=echoes.echo_times, field_strength=echoes.field_strength, voxel_size=echoes.voxel_size,

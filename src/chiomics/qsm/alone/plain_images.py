@@ -152,7 +152,9 @@ def find_geometry(path: str | Path, affine: np.ndarray, acquisition: Acquisition
     return Geometry(affine, size, direction / length)
 
 
-def check_echo_numbers(magnitude: Sequence[Path], phase: Sequence[Path], echo_times: Sequence[float]) -> None:
+def check_echo_numbers(
+    magnitude: Sequence[Path], phase: Sequence[Path], echo_times: Sequence[float], *, difference: bool = False
+) -> None:
     """Stop where magnitudes, phases and echo times are not as many, or the times are not in seconds.
 
     Parameters
@@ -161,6 +163,8 @@ def check_echo_numbers(magnitude: Sequence[Path], phase: Sequence[Path], echo_ti
         A file per echo, or one that is 4-D.
     echo_times : sequence of float
         Should be in s.
+    difference : bool
+        Whether the phase is that of the second echo less that of the first; one of the two magnitudes will do.
 
     Raises
     ------
@@ -175,7 +179,14 @@ def check_echo_numbers(magnitude: Sequence[Path], phase: Sequence[Path], echo_ti
     for paths in (magnitude, phase):
         shapes = [load_voxels(path)[0].shape for path in paths]
         counts.append(shapes[0][3] if len(shapes) == 1 and len(shapes[0]) == 4 else len(shapes))
-    if {*counts} != {len(echo_times)}:
+    if difference:
+        if counts[0] not in (1, 2) or counts[1] != 1 or len(echo_times) != 2 or echo_times[1] <= echo_times[0]:
+            raise InputError(
+                "a phase difference is one image between two echoes", file=phase[0],
+                found=f"{counts[0]} magnitudes, {counts[1]} phases, echo times {list(echo_times)}",
+                expected="one phase, the magnitudes of both echoes or of one, and both echo times, ascending",
+            )  # fmt: skip
+    elif {*counts} != {len(echo_times)}:
         raise InputError(
             "echoes and echo times differ in number", file=phase[0],
             found=f"{counts[0]} magnitudes, {counts[1]} phases, {len(echo_times)} echo times",

@@ -24,6 +24,7 @@ from chiomics.qsm.echo_files import Echoes, EchoFiles
 from chiomics.qsm.inversions.invert import complete_parameters, invert
 from chiomics.qsm.masks.find_brain import find_brain
 from chiomics.qsm.phase.field_noise import field_noise
+from chiomics.qsm.presets import WITHOUT_OFFSET
 from chiomics.qsm.r2star import fit_r2star
 from chiomics.qsm.reference import csf_mask, find_reference
 
@@ -168,7 +169,8 @@ def run_chain(arguments: argparse.Namespace, begin: Begin) -> None:
     local = remove_background_fields(
         total["fields"], total["mask"], names=total["names"], inverse_sd=total["inverse_sd"], quality=total["quality"],
         echo_times=echoes.echo_times, voxel_size=geometry.voxel_size, b0_direction=geometry.b0_direction,
-        echo_sets=sets, preset_name=preset, workers=arguments.threads, backend=arguments.backend,
+        echo_sets=sets, preset_name=preset, overrides=_own_choices(arguments, preset), workers=arguments.threads,
+        backend=arguments.backend,
     )  # fmt: skip
     inversion, weighted = OF_PRESET[preset]
     inversion = arguments.inversion or inversion
@@ -239,9 +241,12 @@ def _read_echoes(arguments: argparse.Namespace) -> tuple[Echoes, plain.Geometry]
     ):
         if value is None:
             raise InputError(f"the {what} must be given", expected=f"{option}, or --params FILE")
-    plain.check_echo_numbers(arguments.magnitude, arguments.phase, acquisition.echo_times)
+    plain.check_echo_numbers(
+        arguments.magnitude, arguments.phase, acquisition.echo_times, difference=arguments.phase_difference
+    )
     files = EchoFiles(
-        "magnitude_phase", acquisition.echo_times, acquisition.field_strength,
+        "phase_difference" if arguments.phase_difference else "magnitude_phase",
+        acquisition.echo_times, acquisition.field_strength,
         magnitude=[str(path) for path in arguments.magnitude], phase=[str(path) for path in arguments.phase],
         phase_scale=arguments.phase_scale, phase_sign=arguments.phase_sign,
     )  # fmt: skip
@@ -260,8 +265,14 @@ def _total_field(
     sets = {"all": list(range(1, len(echoes.echo_times) + 1))}
     return estimate_total_fields(
         echoes.magnitude, echoes.phase, mask, echo_times=echoes.echo_times, field_strength=echoes.field_strength,
-        voxel_size=geometry.voxel_size, echo_sets=sets, preset_name=preset, workers=arguments.threads,
+        voxel_size=geometry.voxel_size, echo_sets=sets, preset_name=preset, overrides=_own_choices(arguments, preset),
+        workers=arguments.threads,
     ), sets  # fmt: skip
+
+
+def _own_choices(arguments: argparse.Namespace, preset: str) -> dict:
+    """Return what the kind of input changes in the preset."""
+    return WITHOUT_OFFSET.get(preset, {}) if arguments.phase_difference else {}
 
 
 def _acquisition(arguments: argparse.Namespace) -> plain.Acquisition:
