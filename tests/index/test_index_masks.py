@@ -88,6 +88,25 @@ def test_the_folder_of_freesurfer_is_named_with_the_names_that_are_read(tmp_path
     assert (row["tissue_labels"], row["warnings"]) == (path.relative_to(tmp_path).as_posix(), [])
 
 
+@pytest.mark.parametrize(
+    ("name", "role"), [("sub-01_desc-aparcaseg_dseg", "tissue_labels"), ("seg", "lesion_mask"), ("sub-01_WMH_mask", "")]
+)
+@pytest.mark.parametrize(("side", "ending"), [(256, "mgz"), (256, "nii.gz"), (255, "mgz")])
+def test_labels_on_freesurfers_own_grid_are_laid_on_the_t1w_by_position(tmp_path, name, role, side, ending):
+    """Its conformed grid, which no image of the user has, lies in the world of the T1w; no other grid is known to."""
+    path = tmp_path / f"derivatives/samseg/sub-01/anat/{name}.{ending}"
+    path.parent.mkdir(parents=True)
+    affine = np.array([[-1.0, 0, 0, 128], [0, 0, 1, -128], [0, -1, 0, 128], [0, 0, 0, 1]])
+    kind = nib.MGHImage if ending == "mgz" else nib.Nifti1Image
+    nib.save(kind(np.zeros((side, side, 256), np.uint8), affine), path)
+    row = index_one(tmp_path, {ANAT.format("T1w"): FINE})
+    used = bool(role) and side == 256 and ending == "mgz"
+    assert {row["tissue_labels"], row["lesion_mask"]} == {"", path.relative_to(tmp_path).as_posix() if used else ""}
+    (said,) = row["warnings"]
+    assert ("laid by position on the T1w" in said) == used
+    assert not used or row[role]
+
+
 @pytest.mark.parametrize("path", ["sourcedata/sub-01/anat/sub-01_T1w.nii.gz", "sourcedata/sub-01/mri/brainmask.nii.gz"])
 def test_what_sourcedata_holds_beside_masks_of_lesions_is_no_matter(tmp_path, path):
     put_file(tmp_path, path)

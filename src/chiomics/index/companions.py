@@ -23,6 +23,8 @@ ON_GRE_GRID = frozenset(("brain_mask", "chi_map", "voi_labels"))
 DRAWN = frozenset(("lesion_mask", "lesion_labels", "tissue_labels"))
 #: What the grid is called of a session whose gradient echo is a map of χ.
 OF_MAP = "χ map"
+#: Voxels along each side of the grid, of 1 mm, that FreeSurfer conforms its T1w to.
+CONFORMED = 256
 #: Of one program's lesions in several spaces, which are taken.
 SPACE_ORDER = ("FLAIR", "T1w", "GRE")
 _VOI = frozenset(("voi", "vois"))
@@ -219,6 +221,12 @@ def choose_derivative(
         on_echoes = role == "brain_mask" and all(name != OF_MAP for name, _ in grids)
         fits = _same_voxels if role in DRAWN or on_echoes else shared_grid
         fitting = {name: [file for file, header in headers if fits(header, grid)] for name, grid in grids}
+        if role in DRAWN and "T1w" in fitting and not any(fitting.values()):
+            fitting["T1w"] = [file for file, header in headers if _conformed(file, header)]
+            aside += [
+                f"{file.path}: on FreeSurfer's own grid, {CONFORMED}³ at 1 mm; laid by position on the T1w"
+                for file in fitting["T1w"]
+            ]
         best = next((files for files in fitting.values() if files), [])
         names = " or ".join(fitting)
         aside += [
@@ -247,6 +255,12 @@ def choose_derivative(
             expected="one, in a pipeline folder that index.derivatives names",
         )  # fmt: skip
     return (candidates[0] if candidates else None), aside
+
+
+def _conformed(file: NamedFile, header: Header) -> bool:
+    """Tell FreeSurfer's conformed grid, whose world is that of the T1w; nothing but FreeSurfer writes mgz."""
+    on_it = tuple(header.shape) == (CONFORMED,) * 3 and all(abs(side - 1) < 1e-3 for side in header.voxel_size)
+    return on_it and file.extension.lower() == ".mgz"
 
 
 def _same_voxels(one: Header, other: Header) -> bool:
