@@ -36,8 +36,7 @@ write_frame(departed, folder / "departures.tsv")
 sizes = prepared.table.drop_duplicates("participant")["group"].value_counts().to_dict()
 readme = write_readme(
     study, tables, fair_performance(tables["performance"], study, settings), departed, settings,
-    attention=attention, not_run=left_out_of_wang(settings) if study == "wang2020" else {}, sizes=sizes,
-    files=wing.FILES, **about,
+    attention=attention, not_run=left_out_of_wang(settings) if study == "wang2020" else {}, sizes=sizes, **about,
 )  # fmt: skip
 write_text(snakemake.output.readme, readme)
 log.info("%d tables in %s", len(found), folder)

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from chiomics.core.figures import save_figures
-from chiomics.core.papers import read_departures
+from chiomics.core.papers import read_captions, read_departures
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.cohort import choose_sessions
 from chiomics.flair.study.combine import fair_performance, summarise_study
@@ -86,12 +86,13 @@ def test_all_files_of_a_cohort_that_knows_nothing_of_its_patients(study, setting
         study, tables, fair_performance(tables["performance"], study, settings),
         read_departures(f"chiomics.flair.{study}", settings | {"test": 2}), settings, attention=attention,
         not_run=left_out_of_wang(settings) if study == "wang2020" else {}, sizes={"ms": 12, "NMO": 12},
-        files=wing.FILES, source="a cohort", simulated=False,
+        source="a cohort", simulated=False,
     )  # fmt: skip
     assert "nan" not in said.lower().replace("nmo", "").split()
     figures = import_module(f"chiomics.flair.{study}.figures").paper_figures(
         prepared, tables, curves, scores, {"rows": np.array([], int)}, settings
     )
+    assert {*found, *figures, "departures"} == set(read_captions(f"chiomics.flair.{study}")), "what each file shows"
     save_figures(figures, tmp_path, simulated=False)
     assert all((tmp_path / f"{name}.png").stat().st_size > 3000 for name in figures)
 

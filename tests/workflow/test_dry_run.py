@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from chiomics.core.papers import read_captions
 from chiomics.index import read_manifest
 from tests.bids_trees import GRE, SHAPE, make_bids_tree, multi_echo
 from tests.core.features.tables import tidy_table
@@ -20,6 +21,11 @@ from tests.workflow.conftest import ROOT
 
 FIVE_ECHOES = {"EchoTime": [0.004, 0.012, 0.02, 0.028, 0.036], "MagneticFieldStrength": 3}
 SINGLE = {"EchoTime": 0.02, "MagneticFieldStrength": 3}
+WINGS = {
+    "fiscone2023": "chiomics.robustness.fiscone2023", "yan2021": "chiomics.diagnosis.yan2021",
+    "zhang2022": "chiomics.rims.zhang2022", "wang2020": "chiomics.flair.wang2020",
+    "seok2023": "chiomics.flair.seok2023",
+}  # fmt: skip
 STEPS = {"mask_brain", "unwrap_phase", "remove_background", "invert_dipole", "plot_qsm"}
 
 
@@ -28,6 +34,17 @@ def test_the_embedded_cohort_is_simulated_and_mapped(workflow):
     assert jobs["simulate_subject"] == jobs["reconstruct_qsm"] == jobs["map_anatomy"] >= 24
     assert jobs["extract_features"] == 2 * jobs["map_anatomy"], "a job for each preset of fiscone2023 and yan2021"
     assert jobs["write_fiscone2023"] == jobs["combine_evaluations"] == 1
+
+
+def test_every_figure_and_table_of_a_paper_that_is_planned_has_its_words(workflow):
+    demo = yaml.safe_load((ROOT / "config/demo.yaml").read_text())
+    listed = workflow().run("all", config=demo, options=("--summary",)).stdout
+    planned = re.findall(r"^results/papers/(\w+)/(\w+)\.(?:png|tsv)\t", listed, flags=re.MULTILINE)
+    for paper, wing in WINGS.items():
+        names = {name for key, name in planned if key == paper}
+        said = set(read_captions(wing))
+        assert len(names) > 5 and names <= said, names - said
+        assert {name for name in said - names if name.startswith("figure")} == set(), "a figure that no one draws"
 
 
 def test_a_smaller_cohort_by_its_recipe(workflow):

@@ -153,6 +153,7 @@ def lacking_for_yan2021():
 
 PAPER_RECORDS["yan2021"] = Paper(
     title="Yan 2021",
+    wing="chiomics.diagnosis.yan2021",
     lacking=lacking_for_yan2021,
     targets=yan2021_targets,
     workflow_figure="figure3",

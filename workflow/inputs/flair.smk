@@ -235,11 +235,13 @@ def flair_paper_targets(study):
 
 PAPER_RECORDS["wang2020"] = Paper(
     title="Wang 2020",
+    wing="chiomics.flair.wang2020",
     lacking=partial(lacking_for_flair, "wang2020"),
     targets=partial(flair_paper_targets, "wang2020"),
 )
 PAPER_RECORDS["seok2023"] = Paper(
     title="Seok 2023",
+    wing="chiomics.flair.seok2023",
     lacking=partial(lacking_for_flair, "seok2023"),
     targets=partial(flair_paper_targets, "seok2023"),
 )

@@ -169,6 +169,11 @@ def site_title(wildcards):
     return PAPER_RECORDS[wildcards.paper].title
 
 
+def site_wing(wildcards):
+    """Return the package of the paper of a page, which knows what its files show."""
+    return PAPER_RECORDS[wildcards.paper].wing
+
+
 def methods_maps():
     """Return the sidecars of all maps that this workflow makes."""
     return [

@@ -121,6 +121,7 @@ def lacking_for_zhang2022():
 
 PAPER_RECORDS["zhang2022"] = Paper(
     title="Zhang 2022",
+    wing="chiomics.rims.zhang2022",
     lacking=lacking_for_zhang2022,
     targets=zhang2022_targets,
     workflow_figure="figureS4",

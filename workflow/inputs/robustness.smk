@@ -124,6 +124,7 @@ def cohort_features(wildcards=None, presets=None):
 
 PAPER_RECORDS["fiscone2023"] = Paper(
     title="Fiscone 2023",
+    wing="chiomics.robustness.fiscone2023",
     lacking=lacking_for_fiscone2023,
     targets=fiscone2023_targets,
     workflow_figure="figure1",

@@ -75,6 +75,7 @@ rule show_paper:
         "../../envs/report.yaml"
     params:
         title=site_title,
+        wing=site_wing,
         simulated=FROM_SIMULATED,
     script:
         "../../scripts/report/show_paper.py"

@@ -30,6 +30,8 @@ class Paper:
     ----------
     title : str
         First author and year.
+    wing : str
+        Its package, whose folder ``published`` holds what the paper prints and what this study's files show.
     lacking : callable
         Gives what the cohort lacks for it in one sentence, an empty string where it lacks nothing.
     targets : callable
@@ -45,6 +47,7 @@ class Paper:
     """
 
     title: str
+    wing: str
     lacking: Callable[[], str]
     targets: Callable[[], list[str]]
     workflow_figure: str | None = None
@@ -99,6 +102,23 @@ def read_departures(wing: str, facts: Mapping[str, object]) -> pd.DataFrame:
     lists = {key: ", ".join(map(str, value)) for key, value in facts.items() if isinstance(value, (list, tuple))}
     rows, said = read_published(wing, "departures"), {**facts, **lists}
     return rows.assign(here=[str(text).format_map(said) for text in rows["here"]])
+
+
+def read_captions(wing: str) -> dict[str, str]:
+    """Read what the tables and figures of a paper's folder show, by their names without endings.
+
+    Parameters
+    ----------
+    wing : str
+        The paper's package; its folder ``published`` holds the table ``captions``.
+    """
+    captions = read_published(wing, "captions")
+    return dict(zip(captions["file"], captions["caption"], strict=True))
+
+
+def captions_table(wing: str) -> str:
+    """Lay those captions out for a README."""
+    return markdown_table(["File", "What"], [[f"`{name}`", what] for name, what in read_captions(wing).items()]) + "\n"
 
 
 def departures_table(departures: pd.DataFrame) -> str:

@@ -99,6 +99,7 @@ def site(tmp_path_factory):
             ["results/papers/some2020/README.md"],
             "results/site/papers/some2020.html",
             title="Some 2020",
+            captions={"figure1": "what <i>stands</i> out", "table1": "regions and their values"},
             simulated=True,
         )
         write_methods(

@@ -77,14 +77,16 @@ def test_a_paper_page_has_readme_tables_and_figures(site):
     assert "<strong>Two</strong> of <code>three</code>" in text
     assert '<a href="../../papers/some2020/table1.tsv">the table</a>' in text
     assert re.search(r'<img [^>]*src="../../papers/some2020/figure1.svg"', text)
-    assert "3 of 3 rows" in text
+    assert "<caption>Regions and their values. 3 of 3 rows.</caption>" in text
+    assert "<figcaption>figure1: what &lt;i&gt;stands&lt;/i&gt; out</figcaption>" in text
+    assert 'alt="Some 2020, figure1: what &lt;i&gt;stands&lt;/i&gt; out"' in text
 
 
 def test_long_names_of_columns_may_break_and_stay_escaped(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "table1.tsv").write_text("as_published_auc_low\t<b>_x\n1\t2\n")
     (tmp_path / "README.md").write_text("# A study\n")
-    show_paper(["README.md", "table1.tsv"], "site/papers/some.html", title="Some", simulated=False)
+    show_paper(["README.md", "table1.tsv"], "site/papers/some.html", title="Some", captions={}, simulated=False)
     text = (tmp_path / "site/papers/some.html").read_text()
     assert ">as_<wbr>published_<wbr>auc_<wbr>low<" in text and "&lt;b&gt;_<wbr>x" in text and "<b>" not in text
 

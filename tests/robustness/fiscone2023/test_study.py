@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from chiomics.core.features.table import open_features
+from chiomics.core.papers import read_captions
 from chiomics.robustness.counts import reported_setting
 from chiomics.robustness.fiscone2023.readme import SLAB, write_readme
 from chiomics.robustness.fiscone2023.study import analyse_agreement, describe_tracts
@@ -195,6 +196,8 @@ def test_inversions_are_one_more_axis(cohort: pd.DataFrame, tmp_path: Path) -> N
 def test_the_papers_tables_hold_these_coefficients(tables: dict[str, pd.DataFrame]) -> None:
     setting = reported_setting(tables["optimal_gray_level.tsv"], SETTINGS)
     found = paper_tables(tables, setting, SETTINGS)
+    said = {name for name in read_captions("chiomics.robustness.fiscone2023") if name.startswith("table")}
+    assert {*found, "tableS1"} == said, "what each table shows"
     assert set(found) == {"table1", "table2", *(f"tableS{number}" for number in range(2, 19))}
     icc = choose(tables["icc.parquet"], cohort="all", n_gray_levels=64, feature="Mean").set_index(["voi", "hemisphere"])
     mean = found["table1"].set_index("feature").loc["Mean"]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.left_out import say_left_out
-from chiomics.core.papers import departures_table, frame_readme, markdown_table, read_departures
+from chiomics.core.papers import captions_table, departures_table, frame_readme, markdown_table, read_departures
 from chiomics.diagnosis.estimators.site import say_site
 from chiomics.diagnosis.figure_style import rows_of
 from chiomics.diagnosis.yan2021.published_values import WING
@@ -29,18 +29,8 @@ participants that were drawn, not of other scanners, sites or ways to outline th
 hold for this cohort's shares of the groups. No result here supports a diagnosis.
 """
 FILES = """\
-| File | What |
-|---|---|
-| `table1` to `table4` | the paper's tables, published values beside; `tables.md` shows them for reading |
-| `selection_counts.tsv` | features left by each step, beside the published counts |
-| `enrolment.tsv` | numbers of Figure 1 |
-| `left_out.tsv` | who and what is not in the study, each with the reason |
-| `figure1` to `figure5` | the paper's figures: enrolment, nuclei on χ, workflow, and the ROC curves |
-| `figureS1` | AUC of permuted labels: what each scheme finds where there is nothing |
-| `figureS2`, `figureS3` | counts and stability of the selection |
-| `figureS4`, `figureS5` | calibration, decision curves |
-| `clear_checklist.tsv` | the CLEAR checklist (Kocak et al. 2023), filled in: {clear} |
-| `models/` | fitted models for `chiomics diagnosis predict MODEL FEATURES`, research use only |
+`tables.md` shows the tables for reading. The CLEAR checklist: {clear}. `models/` holds fitted models for
+`chiomics diagnosis predict MODEL FEATURES`, research use only.
 
 The tidy tables behind them lie in `../../diagnosis`: `performance.tsv` has all three confidence intervals, calibration
 and events per variable, `delong.tsv` every pair of models, `confounding.tsv` the hybrid gain without sex and EDSS.
@@ -95,7 +85,7 @@ def write_readme(
         "Demographic variables that differ by design": _confounding(tables["confounding"]),
         "What is not as in the paper": departures_table(read_departures(WING, facts)),
         "Limitations": LIMITATIONS,
-        "Files": FILES.format(clear=clear),
+        "Files": [captions_table(WING), FILES.format(clear=clear)],
     }  # fmt: skip
     return frame_readme(TITLE, sections, simulated=simulated)
 

@@ -12,23 +12,6 @@ from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.demographics import describe_cohort
 from chiomics.flair.study.trainings import TITLES
 
-#: What the folder holds.
-FILES = {
-    "table1.tsv": "participants, with the paper's tests and better ones",
-    "table2.tsv": "performance over the test draws, published values beside, four intervals",
-    "table_s1.tsv": "AUC and accuracy by input, of models without a network, and on permuted labels",
-    "table_s2.tsv": "error rate of every patient over the draws",
-    "attention_summary.tsv": "Grad-CAM scored against lesions, random weights and erasure",
-    "confounders.tsv": "the network within ages, at equal lesion load and by scanner; scanners left out",
-    "figure1.png": "Grad-CAM of patients of both groups",
-    "figure2.png": "five slices of two MS and two NMOSD patients",
-    "figure3.png": "the network",
-    "figureS1.png": "AUC beside lesion load and permuted labels, with intervals",
-    "figureS2.png": "scores of the maps, and of erasure",
-    "figureS3.png": "calibration",
-    "departures.tsv": "what the paper leaves open or gets wrong, and what is done here",
-}
-
 
 def paper_tables(
     prepared: Prepared, tables: Mapping[str, pd.DataFrame], attention: pd.DataFrame, settings: Mapping[str, Any]

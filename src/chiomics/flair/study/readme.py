@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from chiomics.core.papers import departures_table, frame_readme, markdown_table
+from chiomics.core.papers import captions_table, departures_table, frame_readme
 from chiomics.flair.study.paper_files import to_markdown
 from chiomics.flair.study.trainings import TITLES
 from chiomics.flair.study.verdict import say_verdict
@@ -50,7 +50,6 @@ def write_readme(
     attention: pd.DataFrame,
     not_run: Mapping[str, str],
     sizes: Mapping[str, int],
-    files: Mapping[str, str],
     source: str,
     simulated: bool | str,
 ) -> str:
@@ -74,8 +73,6 @@ def write_readme(
         Arms without results, and why.
     sizes : mapping of str to int
         Participants by group.
-    files : mapping of str to str
-        What each file of the folder is.
     source : str
         Name of the cohort.
     simulated : bool or str
@@ -103,7 +100,7 @@ def write_readme(
         "What is not as in the paper": departures_table(departures),
         "Limitations": LIMITS,
         "Files": [
-            markdown_table(["File", "What"], [[f"`{name}`", what] for name, what in files.items()]),
+            captions_table(f"chiomics.flair.{study}"),
             citation + "\n",
         ],
     }

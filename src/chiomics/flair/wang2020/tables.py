@@ -21,24 +21,6 @@ PUBLISHED_NETWORK = {
     "edge": 100, "widths": PUBLISHED_WIDTHS, "widths_3d": PUBLISHED_WIDTHS, "views": (0, 1),
     "compression": "stem", "dropout": 0.15,
 }  # fmt: skip
-#: What the folder holds.
-FILES = {
-    "table1.tsv": "participants and lesion volumes, with tests",
-    "table2.tsv": "performance of every arm, published values beside; `table2_tests.tsv` tests between arms",
-    "table3.tsv": "parameters and training time",
-    "table_s1.tsv": "the reference arm by input and learning rate, and on permuted labels",
-    "table_s2.tsv": "error rate of every case over the repeats",
-    "confounders.tsv": "the network within ages, at equal lesion load and by scanner; scanners left out",
-    "figure1.png": "FLAIR of a patient of each group",
-    "figure2.png": "preprocessing",
-    "figure3.png": "the two-view network",
-    "figure4.png": "accuracy over epochs, training and validation",
-    "figureS1.png": "AUC of every arm beside lesion load and permuted labels",
-    "figureS2.png": "cases that are called wrongly most often",
-    "figureS3.png": "calibration",
-    "figureS4.png": "Grad-CAM of the 3-D network, scored",
-    "departures.tsv": "what the paper leaves open or gets wrong, and what is done here",
-}
 
 
 def paper_tables(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from chiomics.report.site.markdown import to_html
@@ -13,7 +13,9 @@ from chiomics.report.site.pages import link_between, render
 MAX_ROWS = 300
 
 
-def show_paper(files: Sequence[str], page: str, *, title: str, simulated: bool | str) -> None:
+def show_paper(
+    files: Sequence[str], page: str, *, title: str, captions: Mapping[str, str], simulated: bool | str
+) -> None:
     """Write the page of a study from the files of its folder.
 
     Parameters
@@ -24,6 +26,8 @@ def show_paper(files: Sequence[str], page: str, *, title: str, simulated: bool |
         HTML.
     title : str
         Of the study.
+    captions : mapping of str to str
+        What each table and figure shows, by its name without ending.
     simulated : bool or str
         Whether the numbers come from simulated subjects, or how many of them.
     """
@@ -36,9 +40,15 @@ def show_paper(files: Sequence[str], page: str, *, title: str, simulated: bool |
     drawn |= {path.stem: path for path in found if path.suffix == ".svg"}  # sharp at any size, where there is one
     render(
         "paper.html", page, root="../../", title=title, simulated=simulated, readme=to_html(text, folder=folder),
-        tables=[_read_table(path, page) for path in found if path.suffix == ".tsv"],
-        figures=[{"name": name, "link": link_between(page, path)} for name, path in drawn.items()],
+        tables=[_read_table(path, page) | _said(path, captions) for path in found if path.suffix == ".tsv"],
+        figures=[{"link": link_between(page, path)} | _said(path, captions) for path in drawn.values()],
     )  # fmt: skip
+
+
+def _said(path: Path, captions: Mapping[str, str]) -> dict:
+    """Return name and caption of a file, and both as one; a file that someone else laid there has none."""
+    caption = captions.get(path.stem, "")
+    return {"name": path.stem, "caption": caption, "said": f"{path.stem}: {caption}" if caption else path.stem}
 
 
 def _order(path: Path) -> tuple:
@@ -51,6 +61,6 @@ def _read_table(path: Path, page: str) -> dict:
     with path.open(encoding="utf-8", newline="") as lines:
         columns, *rows = csv.reader(lines, delimiter="\t")
     return {
-        "name": path.stem, "link": link_between(page, path), "columns": columns, "rows": rows[:MAX_ROWS],
+        "link": link_between(page, path), "columns": columns, "rows": rows[:MAX_ROWS],
         "total": len(rows),
     }  # fmt: skip

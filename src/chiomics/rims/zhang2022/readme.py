@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from chiomics.core.papers import departures_table, frame_readme, markdown_table, read_departures
+from chiomics.core.papers import captions_table, departures_table, frame_readme, read_departures
 from chiomics.rims.detectors.arms import ARMS, BASELINE
 from chiomics.rims.evaluation.agreement import CONSENSUS
 from chiomics.rims.evaluation.chance import LEAK_MEASURES
@@ -22,14 +22,6 @@ divided by .1: chance is .05), and F1 at a stated threshold. Threshold `publishe
 is evaluated on and is too good; `inner` was chosen on other subjects. A detector that does not beat the mean χ of the
 lesion has learnt nothing about rims, and one that does not beat the forest on nine measures does not need to be deep.
 """
-FILES = {
-    "table1.tsv` to `table3.tsv": "the paper's tables, printed values and those recomputed from its counts beside ours",
-    "text_numbers.tsv": "numbers of the paper's text beside ours",
-    "figure1` to `figure8": "examples, annotation, rims per subject, network, DeepSMOTE, curves, counts, calls",
-    "figureS1` to `figureS3": "calibration and prevalence, chance and leak, errors by kind of lesion",
-    "figureS4": "the rules that led here",
-    "departures.tsv": "what the paper leaves open or gets wrong, and what is done here",
-}
 BEHIND = """\
 The tidy tables behind them lie in `../../rims`: `performance.tsv` and `differences.tsv` (intervals of the bootstrap
 over subjects), `review.tsv` (lesions to review where few rims may be missed), `subject_level.tsv` and
@@ -89,7 +81,7 @@ def write_readme(
             _trained(tables),
         ],
         "What is not as in the paper": departures_table(departures),
-        "Files": [markdown_table(["File", "What"], [[f"`{name}`", what] for name, what in FILES.items()]), BEHIND],
+        "Files": [captions_table(WING), BEHIND],
     }
     return frame_readme(
         TITLE, sections, simulated=simulated, lead=say_order(tables["areas"], facts, settings["left_out"])

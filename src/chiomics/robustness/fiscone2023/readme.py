@@ -9,7 +9,7 @@ import pandas as pd
 
 from chiomics.core.features.columns import SESSION
 from chiomics.core.left_out import say_left_out
-from chiomics.core.papers import departures_table, frame_readme, read_departures
+from chiomics.core.papers import captions_table, departures_table, frame_readme, read_departures
 from chiomics.robustness.bootstrap import MIN_PARTICIPANTS, NOT_ESTIMABLE
 from chiomics.robustness.fiscone2023.published_values import WING
 from chiomics.robustness.fiscone2023.volumes import BY_MASK
@@ -18,11 +18,10 @@ from chiomics.robustness.tables import ALL, TRACTS
 
 TITLE = "Robustness of QSM-based radiomic features (Fiscone et al. 2023)"
 FILES = """\
-`table1`, `table2` and `tableS1` to `tableS18` keep the paper's numbers; the supplement was not at hand, so its tables
-follow what the text says of them. `table1.md` has the marks. `published.tsv` sets every number that the paper prints
-beside this cohort's. The tidy tables behind all of them lie in `../../robustness`: coefficients (`icc.parquet`),
-counts, optimal grey level, subsets (`groups.tsv`), sides, robust features (`whitelist.tsv`), missing values,
-distributions and volumes.
+Tables and figures keep the paper's numbers; the supplement was not at hand, so its tables follow what the text says of
+them. `table1.md` has the marks. Figures 5 and S2 to S5 take maps of controls and an atlas of tracts. The tidy tables
+behind all of them lie in `../../robustness`: coefficients (`icc.parquet`), counts, optimal grey level, subsets
+(`groups.tsv`), sides, robust features (`whitelist.tsv`), missing values, distributions and volumes.
 
 Fiscone C, Rundo L, Lugaresi A, et al. Assessing robustness of quantitative susceptibility-based MRI radiomic features
 in patients with multiple sclerosis. Scientific Reports 13 (2023). doi:10.1038/s41598-023-42914-4
@@ -59,7 +58,7 @@ def write_readme(
         "Cohort and question": [_cohort(tables, settings, source), say_left_out(tables["left_out.tsv"].fillna(""))],
         "Findings": _findings(tables, setting, settings),
         "What is not as in the paper": departures_table(read_departures(WING, facts)),
-        "Files": FILES,
+        "Files": [captions_table(WING), FILES],
     }
     return frame_readme(TITLE, sections, simulated=simulated)
 
