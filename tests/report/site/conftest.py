@@ -11,6 +11,7 @@ import pytest
 from chiomics.core.images import write_image
 from chiomics.report.methods.text import write_methods
 from chiomics.report.site.cohort import show_cohort
+from chiomics.report.site.figures import FIGURES
 from chiomics.report.site.paper import show_paper
 from chiomics.report.site.session import Session, show_session
 
@@ -119,3 +120,23 @@ def write_page(session: Session, name: str) -> str:
     stem = f"results/site/{name}/{name}"
     show_session(session, f"{stem}.html", f"{stem}.json", f"{stem}_volumes", with_volumes=True, simulated=True)
     return f"{stem}.json"
+
+
+def write_many_sessions(number: int, patch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Write the pages of a cohort of so many sessions into the working folder; returns their places."""
+    rng = np.random.default_rng(0)
+    facts = []
+    for place in range(number):
+        folder = f"sub-{place:05d}/ses-1"
+        session = folder.replace("/", "_")
+        pictures = [f"qc/{folder}/{session}_{kind}.png" for kind in ("qsm", "anatomy")]
+        figures = {figure.key: float(rng.normal(100, 10)) for figure in FIGURES}
+        row = row_of(session, lesions=[], simulated=False, figures=figures, trusted=True)
+        facts.append(row | {"page": f"site/{folder}/{session}.html", "given": {"steps": [], "pictures": pictures}})
+    patch.setattr("chiomics.report.site.cohort.read_sidecar", lambda fact: fact)
+    pages = {name: f"results/{path}" for name, path in PAGES.items()}
+    show_cohort(
+        facts, pages, name="many", papers=[], papers_left_out=[], pictures=[], outliers={}, predicted=None, lacks=[],
+        simulated=False,
+    )  # fmt: skip
+    return pages

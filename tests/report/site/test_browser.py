@@ -19,7 +19,7 @@ from chiomics.report.site.cohort import show_cohort
 from chiomics.report.site.figures import FIGURES
 from chiomics.report.site.preview import CHI_STEP
 
-from .conftest import AFFINE, HOSTILE, NUCLEUS, PAGES, PLACE, row_of
+from .conftest import AFFINE, HOSTILE, NUCLEUS, PAGES, PLACE, row_of, write_many_sessions
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -88,6 +88,20 @@ def test_the_cohort_sorts_filters_and_leads_to_a_session(page, site):
     assert page.title().startswith("sub-02")
 
 
+def test_ten_thousand_sessions_are_shown_within_two_seconds(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pages = write_many_sessions(10_000, monkeypatch)
+    tools = page.context.new_cdp_session(page)
+    tools.send("Performance.enable", {"timeDomain": "threadTicks"})  # of the processor: a busy machine counts no more
+    open_page(page, tmp_path, pages["index"])
+    assert page.inner_text("#count") == "10000 of 10000 sessions, 1 to 100 on this page"
+    taken = {one["name"]: one["value"] for one in tools.send("Performance.getMetrics")["metrics"]}
+    assert 0.05 < taken["TaskDuration"] < 2
+    page.click("#cohort thead th[data-key=noise] button")
+    page.fill("input[type=search]", "sub-09999")
+    assert shown_sessions(page) == ["sub-09999_ses-1"]
+
+
 def test_no_text_from_data_runs(page, site):
     for name in ("index.html", "site/sub-04/sub-04.html", "site/verdicts.html", "site/papers/some2020.html"):
         open_page(page, site, name)
@@ -117,6 +131,22 @@ def test_the_viewer_shows_the_value_that_the_map_holds(page, site):
     page.click("button:has-text('Nuclei')")
     page.wait_for_function("chiomics.viewer.shown.volumes.length === 2")
     assert page.locator("#legend li").all_inner_texts() == ["right globus pallidus (GP_R)"]
+
+
+@pytest.mark.parametrize(("width", "beside", "columns"), [(1400, True, 1), (1000, False, 2), (400, False, 1)])
+def test_no_column_of_a_session_is_left_empty(page, site, width, beside, columns):
+    page.set_viewport_size({"width": width, "height": 900})
+    open_page(page, site, "site/sub-01/sub-01.html")
+    places = page.evaluate(
+        """() => ['.viewer > div', '.panel', '.panel > *'].map((name) =>
+        [...document.querySelectorAll(name)].map((part) => part.getBoundingClientRect().toJSON()))"""
+    )
+    viewer, panel = places[0][0], places[1][0]
+    assert (panel["left"] >= viewer["right"]) == beside and (panel["top"] >= viewer["bottom"]) != beside
+    assert len({round(part["left"]) for part in places[2]}) == columns
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # The verdict stands below the picture, where what steers it is the longer of both.
+    assert viewer["top"] < page.locator("#verdict").bounding_box()["y"] < viewer["bottom"]
 
 
 def test_a_lesion_leads_to_its_place_in_the_volumes(page, site):

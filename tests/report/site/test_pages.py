@@ -20,7 +20,7 @@ from chiomics.report.site.pages import for_script
 from chiomics.report.site.paper import show_paper
 from chiomics.report.site.session import failed_steps, given_verdict
 
-from .conftest import HOSTILE, PAGES, row_of
+from .conftest import HOSTILE, PAGES, row_of, write_many_sessions
 
 
 class Reader(HTMLParser):
@@ -131,30 +131,7 @@ def test_a_lesion_that_is_the_brightest_of_a_head_is_no_flat_white(tmp_path):
 
 def test_ten_thousand_sessions_fit_on_one_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    facts = []
-    for number in range(10_000):
-        figures = {figure.key: float(rng.normal(100, 10)) for figure in FIGURES}
-        folder = f"sub-{number:05d}/ses-1"
-        session = folder.replace("/", "_")
-        pictures = [f"qc/{folder}/{session}_{kind}.png" for kind in ("qsm", "anatomy")]
-        facts.append(
-            row_of(
-                session,
-                lesions=[],
-                simulated=False,
-                figures=figures,
-                trusted=True,
-                page=f"site/{folder}/{session}.html",
-            )
-            | {"given": {"accepted": [], "steps": [], "pictures": pictures}}
-        )
-    monkeypatch.setattr("chiomics.report.site.cohort.read_sidecar", lambda fact: fact)
-    pages = {name: f"results/{path}" for name, path in PAGES.items()}
-    show_cohort(
-        facts, pages, name="many", papers=[], papers_left_out=[], pictures=[], outliers={}, predicted=None, lacks=[],
-        simulated=False,
-    )  # fmt: skip
+    pages = write_many_sessions(10_000, monkeypatch)
     size = sum((tmp_path / pages[name]).stat().st_size for name in ("index", "data"))
     assert size <= 5_000_000
     with (tmp_path / pages["table"]).open(newline="") as lines:
