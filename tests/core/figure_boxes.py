@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -41,6 +41,33 @@ def overlaps(figure: Figure) -> list[tuple[str, str]]:
         if min(a.x1, b.x1) - max(a.x0, b.x0) > 0.5 and min(a.y1, b.y1) - max(a.y0, b.y0) > 0.5:
             found.append((one[:60], other[:60]))
     return found
+
+
+def crowded_ticks(figure: Figure) -> list[tuple[str, str]]:
+    """List neighbours among the labels of an axis' ticks that lie on one another; slanted ones may."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    with figure_style():
+        figure.draw_without_rendering()
+    found = []
+    for axis in (axis for axis in figure.axes if axis.get_visible() and axis.axison):
+        whole = axis.get_tightbbox(renderer)
+        for labels in (axis.get_xticklabels(), axis.get_yticklabels()):
+            boxes = [(label.get_text(), label.get_window_extent(renderer)) for label in labels if label.get_text()]
+            boxes = [(text, box) for text, box in boxes if whole.overlaps(box)]
+            slanted = bool(labels) and labels[0].get_rotation() % 90
+            for (one, a), (other, b) in [] if slanted else pairwise(boxes):
+                if min(a.x1, b.x1) - max(a.x0, b.x0) > 0.5 and min(a.y1, b.y1) - max(a.y0, b.y0) > 0.5:
+                    found.append((one, other))
+    return found
+
+
+def beyond_page(figure: Figure) -> list[str]:
+    """List the texts that the edge of the page cuts, of a figure that is saved as it is."""
+    page = figure.bbox
+    return [
+        text for text, box in text_boxes(figure)
+        if box.x0 < page.x0 - 0.5 or box.y0 < page.y0 - 0.5 or box.x1 > page.x1 + 0.5 or box.y1 > page.y1 + 0.5
+    ]  # fmt: skip
 
 
 def width(figure: Figure) -> float:

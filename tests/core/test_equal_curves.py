@@ -64,3 +64,13 @@ def test_curves_that_differ_anywhere_stay_as_they_are():
     figure = drawn([perfect(RIGHT), (RIGHT, step), (RIGHT, np.clip(step + 0.02, 0, 1)), (RIGHT, RIGHT * np.nan)])
     assert {line.get_linestyle() for line in figure.axes[0].get_lines()[:4]} == {"-"}
     assert not any(EQUAL_NOTE in text.get_text() for text in figure.texts)
+
+
+def test_the_parts_of_flat_boxes_are_no_curves():
+    with figure_style():
+        figure = blank(height=2.0)
+        axis = figure.subplots()
+        axis.boxplot([[1, 1, 1, 1], [1, 2, 3, 4]])
+        add_note(figure, "A note.")
+    assert {line.get_linestyle() for line in axis.get_lines() if len(line.get_xdata()) > 1} == {"-"}
+    assert not any(EQUAL_NOTE in text.get_text() for text in figure.texts)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chiomics.core.figures import NUCLEUS_COLOURS, TRACT_COLOURS
+from chiomics.diagnosis import figure_style
 
 #: What colour-blind eyes see of linear RGB, at full severity (Machado, Oliveira and Fernandes 2009, Table 1).
 VISION = {
@@ -25,6 +26,8 @@ VISION = {
 TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.072175], [0.0193339, 0.119192, 0.9503041]]
 )
+#: Of the curves of the study of MS against NMOSD, on white.
+CURVES = figure_style.model_colours([*figure_style.NUCLEUS_COLOURS, "demographics", "hybrid"])
 WHITE = np.array([0.95047, 1, 1.08883])
 
 
@@ -71,11 +74,22 @@ def test_the_measure_is_the_published_one():
 
 
 @pytest.mark.parametrize("vision", VISION)
-@pytest.mark.parametrize("colours", [NUCLEUS_COLOURS, TRACT_COLOURS], ids=["nuclei", "tracts"])
+@pytest.mark.parametrize("colours", [NUCLEUS_COLOURS, TRACT_COLOURS, CURVES], ids=["nuclei", "tracts", "curves"])
 def test_no_two_regions_look_alike(colours, vision):
     seen = {name: lab_of(colour, VISION[vision]) for name, colour in colours.items()}
     nearest = min((difference(seen[one], seen[other]), one, other) for one, other in itertools.combinations(seen, 2))
     assert nearest[0] >= 15, nearest  # ten is plain side by side; lines of a pixel need more
+
+
+def test_curves_are_seen_on_white():
+    for colour in CURVES.values():
+        assert lab_of(colour, VISION["normal"])[0] < 75, colour
+
+
+def test_models_of_other_names_have_colours_of_their_own():
+    for colours in (figure_style.model_colours, figure_style.outline_colours):
+        names = ["GP", "PUT", "left caudate", "internal pallidum", "red nucleus"]
+        assert len(set(colours(names).values())) == len(names)
 
 
 def test_regions_are_seen_on_dark_images():

@@ -22,6 +22,7 @@ from chiomics.flair.study.networks.attention import summarise_attention
 from chiomics.flair.study.networks.training import CURVE, labels_of, split_of
 from chiomics.flair.study.readme import write_readme
 from chiomics.flair.study.trainings import left_out_of_wang, list_trainings
+from tests.core.figure_boxes import PAGE, crowded_ticks, overlaps, width
 from tests.flair.prepared import SEOK, WANG, small_cohort
 
 GROUPS = {"groups": ["ms", "NMO"], "positive": "NMO"}
@@ -93,6 +94,10 @@ def test_all_files_of_a_cohort_that_knows_nothing_of_its_patients(study, setting
         prepared, tables, curves, scores, {"rows": np.array([], int)}, settings
     )
     assert {*found, *figures, "departures"} == set(read_captions(f"chiomics.flair.{study}")), "what each file shows"
+    for name, figure in figures.items():
+        assert not overlaps(figure) and not crowded_ticks(figure) and width(figure) <= PAGE, name
+    scores_of = figures["figureS1"].axes[0]
+    assert scores_of.get_xlim()[0] <= scores_of.dataLim.x0, "no bar is cut"
     save_figures(figures, tmp_path, simulated=False)
     assert all((tmp_path / f"{name}.png").stat().st_size > 3000 for name in figures)
 

@@ -75,6 +75,8 @@ EQUAL_NOTE = "Curves that lie on one another are dashed in turn."
 CLOSE = 0.003
 #: Points along each curve that are compared.
 POINTS = 400
+#: What matplotlib calls the lines of box plots and of error bars, which are no curves.
+PART_OF_BOXES = "_nolegend_"
 #: Length of a dash in line widths.
 DASH = 4.0
 
@@ -244,7 +246,9 @@ def part_equal_curves(figure: Figure) -> bool:
 
 def _course(axis: Axes, line: Line2D) -> np.ndarray | None:
     """Return points at equal distances along a solid curve, in parts of the panel; None for other lines."""
-    if line.get_linestyle() != "-" or not line.get_visible() or line.get_transform() != axis.transData:
+    if line.get_label() == PART_OF_BOXES or line.get_linestyle() != "-" or not line.get_visible():
+        return None
+    if line.get_transform() != axis.transData:
         return None
     x, y = (np.asarray(values, float) for values in line.get_data())
     x, y = np.asarray(STEP_LOOKUP_MAP[line.get_drawstyle()](x, y))

@@ -17,7 +17,7 @@ from chiomics.core.figures import add_note, blank, figure_style, letter
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.orientation import NearestRAS
 from chiomics.core.space.volume import Volume
-from chiomics.diagnosis.figure_style import model_colours
+from chiomics.diagnosis.figure_style import outline_colours
 
 #: Display range of χ in ppm.
 CHI_RANGE = (-0.1, 0.2)
@@ -90,7 +90,7 @@ def draw_outlines(
     to_ras = NearestRAS(affine, chi.shape)
     chi, masks, size = to_ras(chi), {name: to_ras(mask) for name, mask in masks.items()}, to_ras.voxel_size
     window = _window(np.any(list(masks.values()), axis=0), size)
-    colours = model_colours(nuclei)
+    colours = outline_colours(nuclei)
     slices = _slices(masks)
     extent = [0, (window[0].stop - window[0].start) * size[0], 0, (window[1].stop - window[1].start) * size[1]]
     with figure_style():

@@ -55,7 +55,7 @@ def draw_scores(fair: pd.DataFrame, performance: pd.DataFrame, *, published: dic
         axis.axvline(0.5, color="0.6", linewidth=0.6, zorder=0)
         axis.set_yticks(range(len(ordered)), [TITLES[arm] for arm in ordered["arm"]])
         axis.set_ylim(-0.6, len(ordered) - 0.4)
-        axis.set_xlim(min(0.3, float(np.nanmin(ordered["low"])) - 0.03), 1.01)
+        axis.set_xlim(min(0.3, axis.dataLim.x0 - 0.03), 1.01)
         axis.set_xlabel("AUC")
         add_note(
             figure,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ def draw_curves(tables: Mapping[str, pd.DataFrame], share: float) -> Figure:
             axis.plot([0, right], chance, color="0.6", linestyle=":", linewidth=0.9, label="chance")
             axis.set(xlabel=across, ylabel=up, xlim=(0, right), ylim=(0, 1.02))
             title = "AUC / 0.1, chance 0.05" if curve == "roc" else "AUC"
-            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), title=title, borderaxespad=0)
+            _legend_below(axis, title=title)
             letter(axis, name)
         folds = int(areas["folds"].max())
         add_note(
@@ -115,7 +116,7 @@ def draw_calibration(tables: Mapping[str, pd.DataFrame]) -> Figure:
         for axis, name in zip((raw, undone, over), "abc", strict=True):
             letter(axis, name)
             if axis is not over:
-                axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), borderaxespad=0, fontsize=6)
+                _legend_below(axis, fontsize=6)
         add_note(figure, "Ten bins of equally many lesions. Dotted in c: the paper's share of 4.25 %.")
     return figure
 
@@ -133,7 +134,7 @@ def draw_chance(chance: pd.DataFrame) -> Figure:
             value = own.loc[own["scheme"] == "subject_split", "auc"].mean()
             axis.axvline(value, color=COLOURS[0], linewidth=1.4, label=f"true labels: {value:.3f}")
             axis.set(xlabel="AUC", xlim=(0, 1), title=ARMS[arm].title)
-            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), borderaxespad=0)
+            _legend_below(axis)
             axis.yaxis.get_major_locator().set_params(integer=True)
         axes[0].set_ylabel("permutations")
         found = leak_check(chance)
@@ -145,7 +146,7 @@ def draw_chance(chance: pd.DataFrame) -> Figure:
         last.axhline(0, color="0.6", linewidth=0.7)
         last.set(title="lesions split − subjects split", xlim=(-0.5, len(arms) - 0.5))
         last.set_xticks(range(len(arms)), [textwrap.fill(ARMS[arm].title, 14) for arm in arms], fontsize=6)
-        last.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), borderaxespad=0)
+        _legend_below(last, lines=3)
         add_note(
             figure, "Where lesions are split at random a detector is tested on subjects that it knows, which flatters "
             "it as far as lesions of a subject resemble each other. Right: mean over "
@@ -184,6 +185,14 @@ def draw_errors(errors: pd.DataFrame, arm: str, *, rule: str) -> Figure:
         figure.axes[-1].set_xlabel("share of the lesions")
         add_note(figure, f"{ARMS[arm].title}, threshold `{rule}`; in brackets the number of lesions.")
     return figure
+
+
+def _legend_below(axis: Axes, *, fontsize: float = 7, lines: int = 2, **options: Any) -> None:
+    """Put the legend under so many lines of labels, at a distance that does not shrink with the panel."""
+    axis.legend(
+        loc="upper center", bbox_to_anchor=(0.5, 0), fontsize=fontsize, borderaxespad=(10 + 11 * lines) / fontsize,
+        **options,
+    )  # fmt: skip
 
 
 def _regression(axis: Axes, x: np.ndarray, y: np.ndarray, top: float) -> None:
