@@ -54,12 +54,12 @@ def test_the_load_alone_moves_the_odds(monkeypatch):
     monkeypatch.setattr(lesions, "coefficients_of_model", lambda: (model, 0.0))
     monkeypatch.setattr(lesions, "USUAL_LOAD", 0.1)  # ml: 0.5 ml are then many
     given = (np.zeros(shape), np.zeros(shape), brain, np.zeros((3, *shape)), voxel)
-    plain, _ = lesion_probability(*given, settings=LesionSettings(adapt_to_load=False))
-    heavy, sure = lesion_probability(*given)
+    plain, *_ = lesion_probability(*given, settings=LesionSettings(adapt_to_load=False))
+    heavy, sure, _ = lesion_probability(*given)
     assert heavy[18:21, 18:21, 18:21].min() >= 0.5 > plain[18:21, 18:21, 18:21].max()
     assert sure[4:8, 4:8, 4:8].min() > 0 > sure[18:21, 18:21, 18:21].max()  # no seed: it is not a new lesion
     monkeypatch.setattr(lesions, "USUAL_LOAD", 100.0)
-    light, _ = lesion_probability(*given)
+    light, *_ = lesion_probability(*given)
     assert (light <= plain).all()
-    spared, _ = lesion_probability(*given, places={"caps": np.ones(shape, np.float32)})
+    spared, *_ = lesion_probability(*given, places={"caps": np.ones(shape, np.float32)})
     assert (spared <= light).all()

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from chiomics.anatomy.tissue.lesion_features import NAMES
 from chiomics.anatomy.tissue.lesion_settings import LesionSettings
-from chiomics.anatomy.tissue.lesions import coefficients_of_model, segment_lesions
+from chiomics.anatomy.tissue.lesions import DOUBTFUL_NOISE, coefficients_of_model, segment_lesions
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.space.volume import Volume
 
@@ -197,3 +197,19 @@ def test_a_real_patient(shared_data, tmp_path):
     lesions = segment_lesions(flair, t1w, found.mask, priors)
     truth = Volume.read(folder / "patient26_lesions.nii.gz").voxels > 0
     assert dice(lesions.mask.voxels, truth) >= 0.55  # a threshold on FLAIR that is tuned on this very mask gives 0.57
+
+
+def test_noise_of_the_flair_is_measured_in_white_matter_whatever_the_lesions():
+    """White matter is 0.8 above fluid; large lesions must not pass for noise."""
+    many = tuple(((x, y, z), 9.0) for x in (-30, 30) for y in (-25, 25) for z in (-10, 20))
+    for noise, lesions in ((0.03, LESIONS), (0.12, LESIONS), (0.03, many)):
+        found = segment(head(noise=noise, lesions=lesions))
+        # Borders of lesions and of white matter add a little: a hundredth at most.
+        assert found.noise == pytest.approx(noise / 0.8, abs=0.01)
+        assert (found.noise > DOUBTFUL_NOISE) == (noise > 0.1)
+
+
+def test_a_flair_in_whose_noise_lesions_drown_is_refused():
+    with pytest.raises(InputError, match="too noisy") as refused:
+        segment(head(noise=0.2))
+    assert "25%" in str(refused.value)

@@ -33,7 +33,7 @@ from chiomics.anatomy.session.drawn import TISSUE_ORDER, check_lesions, place, r
 from chiomics.anatomy.session.gre_to_template import register_gre_to_template, template_chi
 from chiomics.anatomy.tissue.label_maps import tissue_from_labels
 from chiomics.anatomy.tissue.lesion_prior import flair_caps, lesion_density
-from chiomics.anatomy.tissue.lesions import LesionSettings, segment_lesions
+from chiomics.anatomy.tissue.lesions import DOUBTFUL_NOISE, LesionSettings, segment_lesions
 from chiomics.anatomy.tissue.tissue import FLUID, GREY, WHITE, TissueSettings, segment_tissue
 from chiomics.anatomy.tissue.ventricles import mark_ventricles, template_ventricles
 from chiomics.core.errors import InputError, SettingError
@@ -331,11 +331,18 @@ class _Session:
         places = {"lesions": lesion_density(), "caps": flair_caps()}
         priors |= {name: resample(place, flair, back) for name, place in places.items()}
         t1w, inside = resample(anatomy, flair, from_flair.inverse()), _carry_mask(brain, flair, from_flair.inverse())
-        found = segment_lesions(flair, t1w, inside, priors, settings=settings)
+        try:
+            found = segment_lesions(flair, t1w, inside, priors, settings=settings)
+        except InputError as error:
+            return self._without_lesions(f"lesions are not looked for: {_worded(error)}", nothing)
         self.notes["Lesions"] = {
             "Source": "automatic, from FLAIR and T1w", "Settings": vars(settings),
-            "Lesions": int(found.labels.voxels.max(initial=0)),
+            "Lesions": int(found.labels.voxels.max(initial=0)), "NoiseOfFLAIR": round(found.noise, 4),
         }  # fmt: skip
+        if found.noise > DOUBTFUL_NOISE:
+            self.warn(
+                f"the FLAIR is noisy ({found.noise:.0%} of white matter's contrast to fluid): its lesions are in doubt"
+            )
         return found.probability, found.labels, seen_by(flair), from_flair
 
     def _without_lesions(

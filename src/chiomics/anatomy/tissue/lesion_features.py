@@ -62,7 +62,7 @@ def lesion_features(
     InputError
         Where the priors leave no white matter in the brain, or the tissue has not the contrast of FLAIR and T1w.
     """
-    white = brain & (priors[WHITE] > SURE_WHITE)
+    white = surely_white(brain, priors)
     if white.sum() < MIN_VOXELS:
         raise InputError(
             "the priors leave no white matter inside the brain mask",
@@ -124,3 +124,8 @@ def lesion_features(
         contrast_near * fluid_around,
     )
     return np.stack(columns, axis=1).astype(np.float32), brightness
+
+
+def surely_white(brain: np.ndarray, priors: np.ndarray) -> np.ndarray:
+    """Return where the template is sure of white matter; parameters as for `lesion_features`."""
+    return brain & (priors[WHITE] > SURE_WHITE)

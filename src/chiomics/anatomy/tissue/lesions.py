@@ -23,9 +23,10 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from chiomics.anatomy.tissue.lesion_features import NAMES, lesion_features
+from chiomics.anatomy.tissue.lesion_features import NAMES, lesion_features, surely_white
 from chiomics.anatomy.tissue.lesion_settings import LesionSettings
 from chiomics.anatomy.tissue.lesion_split import CORNERS, split_lesions
+from chiomics.core.errors import InputError
 from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.volume import Volume
 
@@ -49,6 +50,11 @@ DENSITY_FLOOR, CAPS_WEIGHT = 0.05, 3.0
 USUAL_LOAD, LOAD_RANGE, HALF_CAPS, SEED_FACTOR = 1.5, (-2.0, 2.5), 5.0, 1.3
 #: Beside clear evidence (at most this far, mm) a voxel's own counts this many times: partial volume at small lesions.
 HOLD_REACH, HOLD_GAIN = 2.0, 2.0
+#: Noise of the FLAIR, as a share of white matter less fluid, from which on lesions are in doubt, and from which on they
+#: are not told from it. With noise added to a simulated patient's FLAIR to 0.10, 0.13, 0.18 and 0.23 the overlap (Dice)
+#: with the lesions of the clean one fell to 0.81, 0.74, 0.55 and 0.31, and at 0.34 they had fourteen times the volume.
+#: The one real patient at hand has 0.07, and at 0.14 an overlap of 0.80 with his lesions as they are.
+DOUBTFUL_NOISE, MAX_NOISE = 0.13, 0.22
 
 log = logging.getLogger(__name__)
 
@@ -63,10 +69,13 @@ class LesionMap:
         From 0 to 1, float32. It is an order of evidence, calibrated on simulated subjects only.
     labels : Volume
         One label per lesion, int32, the largest first.
+    noise : float
+        Robust SD of the FLAIR's noise in white matter, as a share of white matter less fluid.
     """
 
     probability: Volume
     labels: Volume
+    noise: float = 0.0
 
     @property
     def mask(self) -> Volume:
@@ -105,25 +114,22 @@ def segment_lesions(
     Raises
     ------
     InputError
-        Where grids differ, the priors do not lie on the brain, or the images have not the contrast of FLAIR and T1w.
+        Where grids differ, the priors do not lie on the brain, the images have not the contrast of FLAIR and T1w, or
+        the FLAIR is too noisy to tell lesions.
     """
     settings = settings or LesionSettings()
     check_same_grid(flair, t1w, brain_mask, *(priors[name] for name in PRIORS))
     probability = np.zeros(flair.voxels.shape, np.float32)
     sure = np.full(flair.voxels.shape, -np.inf, np.float32)
-    brain = brain_mask.voxels > 0
+    brain, noise = brain_mask.voxels > 0, 0.0
     if brain.any():
         (box,) = ndimage.find_objects(brain.astype(np.uint8))
         places = {name: priors[name].voxels[box] for name in ("lesions", "caps") if name in priors}
-        probability[box], sure[box] = lesion_probability(
-            flair.voxels[box],
-            t1w.voxels[box],
-            brain[box],
-            np.stack([priors[name].voxels[box] for name in PRIORS]),
-            flair.voxel_size,
-            places=places,
-            settings=settings,
+        tissue = np.stack([priors[name].voxels[box] for name in PRIORS])
+        probability[box], sure[box], brightness = lesion_probability(
+            flair.voxels[box], t1w.voxels[box], brain[box], tissue, flair.voxel_size, places=places, settings=settings
         )
+        noise = _check_noise(brightness, surely_white(brain[box], tissue))
     found = probability >= settings.threshold
     found = _with_seed(found, sure >= np.log(settings.threshold / (1 - settings.threshold)))
     kept = _without_small(found, settings.min_volume / flair.voxel_volume)
@@ -134,7 +140,20 @@ def segment_lesions(
         kept.sum() * flair.voxel_volume / 1e3,
         brain.sum() * flair.voxel_volume / 1e3,
     )
-    return LesionMap(flair.like(probability), labels)
+    return LesionMap(flair.like(probability), labels, noise)
+
+
+def _check_noise(brightness: np.ndarray, white: np.ndarray) -> float:
+    """Return the robust SD of noise in white matter, by each voxel's six neighbours; refuse what hides lesions."""
+    neighbours = ndimage.convolve(brightness, ndimage.generate_binary_structure(3, 1) / 6, mode="nearest")
+    odd = (brightness - (neighbours - brightness / 6))[white]  # of noise alone its variance is 7/6 of a voxel's
+    noise = 1.4826 * float(np.median(np.abs(odd - np.median(odd)))) / np.sqrt(7 / 6)
+    if noise > MAX_NOISE:
+        raise InputError(
+            "the FLAIR is too noisy to tell lesions",
+            found=f"a noise of {noise:.0%} of white matter's contrast to fluid", expected=f"at most {MAX_NOISE:.0%}",
+        )  # fmt: skip
+    return noise
 
 
 def lesion_probability(
@@ -146,7 +165,7 @@ def lesion_probability(
     *,
     places: Mapping[str, np.ndarray] | None = None,
     settings: LesionSettings | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return each voxel's probability of lesion.
 
     Parameters
@@ -164,6 +183,8 @@ def lesion_probability(
         From 0 to 1.
     sure : ndarray of float32, shape (x, y, z)
         Log odds without what the patient's load added.
+    brightness : ndarray of float32, shape (x, y, z)
+        Of `lesion_features.lesion_features`.
     """
     settings, places = settings or LesionSettings(), places or {}
     features, brightness = lesion_features(flair, t1w, brain, priors, voxel_size)
@@ -175,12 +196,12 @@ def lesion_probability(
     caps = np.float32(CAPS_WEIGHT) * places["caps"] if "caps" in places else np.float32(0)
     probability = _from_odds(odds - caps, brightness, voxel_size)
     if not settings.adapt_to_load:
-        return probability, odds - caps
+        return probability, odds - caps, brightness
     load = float((probability >= CERTAIN).sum() * np.prod(voxel_size)) * 1e-3
     added = float(np.clip(np.log(max(load, 1e-3) / USUAL_LOAD), *LOAD_RANGE))
     odds = odds - caps / np.float32(1 + load / HALF_CAPS) + np.float32(added)
     log.info("lesions: %.2f ml at first sight, which add %.2f to the log odds", load, added)
-    return _from_odds(odds, brightness, voxel_size), odds - np.float32(SEED_FACTOR * max(added, 0.0))
+    return _from_odds(odds, brightness, voxel_size), odds - np.float32(SEED_FACTOR * max(added, 0.0)), brightness
 
 
 def _from_odds(odds: np.ndarray, brightness: np.ndarray, voxel_size: np.ndarray) -> np.ndarray:
