@@ -3,10 +3,10 @@
 from chiomics.core.logs import start_log
 from chiomics.core.tables import write_frame
 from chiomics.radiomics.qc import largest_scores, outliers, plot_heat_map
-from chiomics.radiomics.session import read_sessions
+from chiomics.radiomics.tables import SessionTables
 
 log = start_log(snakemake.log[0])
-scores, described = largest_scores(read_sessions(snakemake.input.features))
+scores, described = largest_scores(SessionTables(snakemake.input.features))
 plot_heat_map(scores, snakemake.output.figure, title=described, simulated=snakemake.params.simulated)
 listed = outliers(scores)
 write_frame(listed, snakemake.output.outliers)

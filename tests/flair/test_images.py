@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -174,10 +175,18 @@ def test_files_come_back_and_sizes_are_checked(tmp_path, cohort: dict[str, Prepa
     found = Prepared.read(paths)
     assert found.table["participant"].tolist() == own.table["participant"].tolist()
     assert all(np.array_equal(found.images[name], own.images[name]) for name in own.images)
+    rows = np.array([2, 0])
+    Prepared.read_tables(paths).take(rows).write_with_images(tmp_path / "some.npz", paths, rows)
+    some, at_once = Prepared.read([tmp_path / "some.npz"]), found.take(rows)
+    pd.testing.assert_frame_equal(some.table, at_once.table)
+    np.testing.assert_array_equal(some.cells, at_once.cells)
+    assert all(np.array_equal(some.images[name], at_once.images[name]) for name in own.images)
     cut = {name: images[..., :16] for name, images in own.images.items()}
     replace(own, images=cut).write(paths[1])
     with pytest.raises(InputError, match="several sizes"):
         Prepared.read(paths)
+    with pytest.raises(InputError, match="several sizes"):
+        Prepared.read_tables(paths).write_with_images(tmp_path / "all.npz", paths, range(3))
     paths[1].write_bytes(b"no images")
     with pytest.raises(InputError, match="not a file of prepared images"):
         Prepared.read(paths)

@@ -14,7 +14,7 @@ from chiomics.core.features.simulated import says_simulated
 from chiomics.core.origin import SIMULATED_MARK
 from chiomics.radiomics import extract, qc
 from chiomics.radiomics.session import COLUMNS, extract_session, read_sessions, region_values, write_session
-from chiomics.radiomics.tables import widen
+from chiomics.radiomics.tables import SessionTables, widen, write_wide
 from chiomics.radiomics.vois import arrange, find_vois, split_side
 
 SHAPE = (40, 36, 24)
@@ -187,6 +187,32 @@ def test_many_sessions_open_as_one(session, tmp_path):
     assert again.read_bytes() == paths[0].read_bytes()
 
 
+def test_sessions_one_after_another_give_what_they_give_together(session, tmp_path):
+    """The scores and the wide table; the second session lacks a region, the third a preset."""
+    frame, rng = session["frame"], np.random.default_rng(3)
+    parts = [frame, frame[frame["voi"] != "DOT"], frame[frame["preset"] == "fiscone107"], frame]
+    parts = [
+        part.assign(participant=f"sub-0{number}", value=part["value"] * rng.normal(1, 0.1, len(part)))
+        for number, part in enumerate(parts)
+    ]
+    paths = [tmp_path / f"sub-0{number}_features.parquet" for number in range(len(parts))]
+    for part, path in zip(parts, paths, strict=True):
+        write_session(part, path)
+    scores, said = qc.largest_scores(SessionTables(paths))
+    whole, said_of_whole = qc.largest_scores([pd.concat(parts)])
+    pd.testing.assert_frame_equal(scores, whole)
+    assert said == said_of_whole
+    rows = write_wide(SessionTables(paths), tmp_path / "apart.tsv")
+    wide = widen(pd.concat(parts).reset_index(drop=True))
+    assert rows == len(wide)
+    found = pd.read_csv(tmp_path / "apart.tsv", sep="\t")
+    assert list(found) == list(wide)
+    heads = [name for name in wide if name in COLUMNS or name in IDENTITY]
+    np.testing.assert_array_equal(found.drop(columns=heads), wide.drop(columns=heads))
+    for name in ("participant", "voi", "echo_set", "n_gray_levels", "bin_width"):
+        pd.testing.assert_series_equal(found[name], wide[name], check_dtype=False)
+
+
 def test_wide_table_has_a_column_per_feature(session):
     wide = widen(session["frame"][session["frame"]["preset"] == "fiscone107"])
     assert wide.shape[0] == 8 * 2 * 2
@@ -242,7 +268,7 @@ def test_histograms_and_heat_map_are_drawn(session, tmp_path):
         frame.assign(participant=f"sub-{k:02d}", value=frame["value"] * (1 + 0.1 * rng.normal())) for k in range(8)
     ])  # fmt: skip
     cohort.loc[(cohort["participant"] == "sub-03") & (cohort["feature"] == "Mean"), "value"] *= 50
-    scores, description = qc.largest_scores(cohort)
+    scores, description = qc.largest_scores([cohort])
     assert scores.shape == (8, 107) and "16" in description
     listed = qc.outliers(scores)
     assert tuple(listed.iloc[0][["session", "feature"]]) == ("sub-03", "firstorder_Mean")

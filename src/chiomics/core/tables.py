@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -36,11 +37,47 @@ def write_frame(frame: pd.DataFrame, path: str | Path, *, missing: str = "") -> 
         if path.suffix == ".parquet":
             frame.to_parquet(temporary, index=False, compression="zstd")
         else:
-            frame = frame.copy(deep=False)
-            for place, kind in enumerate(frame.dtypes):
-                if str(kind) in ("object", "category", "string"):
-                    cells = frame.iloc[:, place].astype(object)
-                    cells = cells.map(lambda cell: neutral_cell(cell) if isinstance(cell, str) else cell)
-                    frame.isetitem(place, cells.to_numpy())
-            separator = "\t" if path.suffix == ".tsv" else ","
-            frame.to_csv(temporary, sep=separator, index=False, na_rep=missing, lineterminator="\n")
+            _as_text(frame).to_csv(temporary, sep=_separator(path), na_rep=missing, index=False, lineterminator="\n")
+
+
+def write_frames(frames: Iterable[pd.DataFrame], path: str | Path, *, missing: str = "") -> int:
+    """Write the parts of one table as text, one after another, so that they never lie in memory together.
+
+    Parameters
+    ----------
+    frames : iterable of pandas.DataFrame
+        With the same columns.
+    path : path-like
+        Ends in ``.tsv`` or ``.csv``.
+    missing : str
+        As of `write_frame`.
+
+    Returns
+    -------
+    int
+        Rows.
+    """
+    path, rows = Path(path), 0
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        for number, frame in enumerate(frames):
+            text = _as_text(frame)
+            text.to_csv(
+                stream, sep=_separator(path), na_rep=missing, header=not number, index=False, lineterminator="\n"
+            )
+            rows += len(frame)
+    return rows
+
+
+def _separator(path: Path) -> str:
+    return "\t" if path.suffix == ".tsv" else ","
+
+
+def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Make cells harmless that a spreadsheet would run."""
+    frame = frame.copy(deep=False)
+    for place, kind in enumerate(frame.dtypes):
+        if str(kind) in ("object", "category", "string"):
+            cells = frame.iloc[:, place].astype(object)
+            cells = cells.map(lambda cell: neutral_cell(cell) if isinstance(cell, str) else cell)
+            frame.isetitem(place, cells.to_numpy())
+    return frame

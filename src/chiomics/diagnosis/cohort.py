@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.features.columns import FEATURE, SESSION
 from chiomics.core.features.demographics import SITES, contradictions, is_category, read_variable, without_value
+from chiomics.core.features.matrix import Matrix, read_matrix
 from chiomics.core.features.names import feature_order
 from chiomics.core.features.people import same_person
+from chiomics.core.features.rows import Rows
 from chiomics.core.features.table import FeatureTable, open_features
 from chiomics.core.left_out import LeftOut
 from chiomics.diagnosis.contracts import COHORT_COLUMNS
@@ -28,6 +29,8 @@ from chiomics.diagnosis.contracts import COHORT_COLUMNS
 FEATURE_COLUMNS = FEATURE
 #: Columns that the configuration has to make unique, with their keys.
 UNIQUE = ("inversion", "n_gray_levels", "bin_width")
+#: Columns that tell two values of a session apart.
+OF_COLUMN = ("voi", "hemisphere", "inversion", "voxel_size", "n_gray_levels", "bin_width", *FEATURE)
 SHAPE = ("shape", "shape2D")
 NEITHER_GROUP = "the group is none of those compared"
 
@@ -106,11 +109,10 @@ def build_cohort(
         left_out.add("column", column, why)
     variables = _variables(features, settings)
     everybody = _everybody(features, variables, settings, left_out)
-    rows = _one_setting(features, settings, regions, everybody)
-    sessions = _with_features(features, everybody, rows, settings, regions, left_out)
+    matrix = _one_setting(features, settings, regions, everybody)
+    sessions = _with_features(features, everybody, matrix, settings, regions, left_out)
     _check_groups(sessions, settings)
-    place = pd.Series(range(len(sessions)), index=sessions["key"])
-    blocks = [_block(features, rows, region, sessions, place, left_out) for region in regions]
+    blocks = [_block(features, matrix, region, sessions, left_out) for region in regions]
     left_out.warn()
     people = _read_participants(features, sessions.drop(columns="key"), settings, variables)
     return pd.concat([people, *blocks], axis=1)
@@ -150,8 +152,7 @@ def _variables(features: FeatureTable, settings: dict) -> dict[str, str]:
 
 def _everybody(features: FeatureTable, variables: dict[str, str], settings: dict, left_out: LeftOut) -> pd.DataFrame:
     """List all sessions of the tables with their group and variables; those of other groups are left out."""
-    table = features.read([*SESSION, "group", *variables.values()], value=False)
-    frame = table.to_pandas(strings_to_categorical=False).drop_duplicates().astype(str)
+    frame = features.combinations(list(dict.fromkeys([*SESSION, "group", *variables.values()])))
     frame = frame.rename(columns={own: name for name, own in variables.items()})
     frame.insert(0, "key", session_keys(frame))
     if wrong := contradictions(frame, "key", ["group", *variables]):
@@ -173,10 +174,8 @@ def _everybody(features: FeatureTable, variables: dict[str, str], settings: dict
     return frame.loc[frame["group"].isin(settings["groups"])].reset_index(drop=True)
 
 
-def _one_setting(
-    features: FeatureTable, settings: dict, regions: Sequence[str], everybody: pd.DataFrame
-) -> dict[str, np.ndarray | list]:
-    """Read the rows of one map and one discretisation, as configured, and refuse to guess between several."""
+def _one_setting(features: FeatureTable, settings: dict, regions: Sequence[str], everybody: pd.DataFrame) -> Matrix:
+    """Read the values of one map and one discretisation, as configured, and refuse to guess between several."""
     keep: dict[str, list] = {"voi": sorted({voi_side(name)[0] for name in regions})}
     keep["participant"] = sorted(set(everybody["participant"])) or [""]
     features.refuse_untold(("preset", "echo_set"), keep)
@@ -186,12 +185,11 @@ def _one_setting(
     for name in UNIQUE:
         if settings[name] is not None:
             keep[name] = [settings[name]]
-    columns = [*SESSION, "voi", "hemisphere", "inversion", "voxel_size", "n_gray_levels", "bin_width", *FEATURE]
-    table = features.read(list(dict.fromkeys(columns)), keep=keep)
-    rows = {name: _decode(table[name]) for name in columns if name not in ("n_gray_levels", "bin_width")}
-    shape = np.isin(rows["feature_class"][0], [n for n, word in enumerate(rows["feature_class"][1]) if word in SHAPE])
-    levels, widths = (table[name].to_numpy() for name in ("n_gray_levels", "bin_width"))
-    used = np.ones(len(table), dtype=bool)
+    matrix = read_matrix(Rows(features, [*SESSION, *OF_COLUMN], keep=keep), SESSION, OF_COLUMN)
+    heads = matrix.columns
+    shape = heads["feature_class"].isin(SHAPE).to_numpy()
+    levels, widths = (heads[name].to_numpy() for name in ("n_gray_levels", "bin_width"))
+    used = np.ones(len(heads), dtype=bool)
     for name, values in (("n_gray_levels", levels), ("bin_width", widths)):
         if settings[name] is not None and np.isfinite(values[~shape]).any():
             used &= shape | np.isfinite(values)
@@ -209,33 +207,27 @@ def _one_setting(
         shown = "; ".join(f"n_gray_levels {a:g}, bin_width {b:g}" for a, b in found).replace("nan", "not given")
         raise SettingError("several discretisations in one study: name n_gray_levels or bin_width", found=shown)
     for name in ("inversion", "voxel_size"):
-        codes, words = rows[name]
-        several = sorted(words[code] or "not given" for code in np.unique(codes[used]))
+        several = sorted(word or "not given" for word in heads.loc[used, name].unique())
         if len(several) > 1:
             kind, way = (SettingError, "") if name == "inversion" else (InputError, " of the images")
             raise kind(f"several values of {name}{way}: name one", found=", ".join(several), expected="one in a study")
-    rows = {name: (codes[used], words) for name, (codes, words) in rows.items()}
-    values = table["value"].to_numpy()[used]
-    if not np.isfinite(values).any():
-        raise InputError("no feature has a value", found=f"{len(values)} empty cells", expected="numbers")
-    return rows | {"value": values}
+    matrix = matrix if used.all() else matrix.take(used)
+    if not np.isfinite(matrix.values).any():
+        said = "no feature has a value"
+        raise InputError(said, found=f"{np.count_nonzero(matrix.there)} empty cells", expected="numbers")
+    return matrix
 
 
 def _with_features(
     features: FeatureTable,
     everybody: pd.DataFrame,
-    rows: dict,
+    matrix: Matrix,
     settings: dict,
     regions: Sequence[str],
     left_out: LeftOut,
 ) -> pd.DataFrame:
     """Keep the sessions that have any row of the regions, in order."""
-    shape = tuple(len(rows[name][1]) for name in SESSION)
-    found, code = np.unique(np.ravel_multi_index([rows[name][0] for name in SESSION], shape), return_inverse=True)
-    places = np.unravel_index(found, shape)
-    heads = {name: np.array(rows[name][1], dtype=object)[place] for name, place in zip(SESSION, places, strict=True)}
-    rows["key"] = (code, list(session_keys(pd.DataFrame(heads))))
-    usable = {rows["key"][1][one] for one in np.unique(code[np.isfinite(rows["value"])])}
+    usable = set(session_keys(matrix.rows)[np.isfinite(matrix.values).any(axis=1)])
     here = everybody["key"].isin(usable)
     reason = f"no value of {', '.join(regions)} with preset {settings['preset']}, echo set {settings['echo_set']}"
     for number, row in enumerate(everybody.loc[~here].itertuples()):
@@ -255,39 +247,35 @@ def _check_groups(sessions: pd.DataFrame, settings: dict) -> None:
 
 
 def _block(
-    features: FeatureTable, rows: dict, region: str, sessions: pd.DataFrame, place: pd.Series, left_out: LeftOut
+    features: FeatureTable, matrix: Matrix, region: str, sessions: pd.DataFrame, left_out: LeftOut
 ) -> pd.DataFrame:
     """Lay the features of a region out, one row per session; what never varies is left out."""
     voi, sides = voi_side(region)
-    chosen = _is(rows["voi"], (voi,)) & _is(rows["hemisphere"], sides)
-    if not chosen.any():
-        found = sorted({f"{rows['voi'][1][a]} {rows['hemisphere'][1][b]}".strip()
-                        for a, b in set(zip(rows["voi"][0], rows["hemisphere"][0], strict=True))})  # fmt: skip
+    heads = matrix.columns
+    chosen = np.flatnonzero((heads["voi"] == voi) & heads["hemisphere"].isin(sides))
+    if not len(chosen):
+        found = sorted({f"{name} {side}".strip() for name, side in zip(heads["voi"], heads["hemisphere"], strict=True)})
         raise InputError(
             f"no session has features of the region {region}",
             found=", ".join(found), expected=f"side {' or '.join(side or 'empty' for side in sides)}",
         )  # fmt: skip
-    parts = pd.DataFrame({name: rows[name][0][chosen] for name in FEATURE})
-    number = parts.groupby(list(FEATURE), sort=False).ngroup().to_numpy()
-    heads = parts.drop_duplicates().to_numpy()
-    words = [tuple(rows[name][1][code] for name, code in zip(FEATURE, head, strict=True)) for head in heads]
-    order = sorted(range(len(words)), key=lambda n: feature_order(*words[n]))
-    codes, keys = rows["key"]
-    row = place.reindex(keys).to_numpy()[codes[chosen]]
-    known = np.isfinite(row)
-    row, column = row[known].astype(int), np.argsort(order)[number[known]]
-    names = [f"{region}." + "_".join(words[n]) for n in order]
-    flat = row * len(names) + column
-    if len(twice := np.flatnonzero(np.bincount(flat, minlength=1) > 1)):
-        who, what = sessions["key"].iloc[twice[0] // len(names)], names[twice[0] % len(names)]
-        files = features.files_with(sessions["participant"].iloc[twice[0] // len(names)])
-        raise InputError(
-            f"a feature of a session is there twice, {len(twice)} times in all", file=" and ".join(files[:3]),
-            found=f"{who}, {what}",
-            expected="one value per session, region and feature",
-        )  # fmt: skip
+    words = list(zip(*(heads[name].to_numpy()[chosen] for name in FEATURE), strict=True))
+    order = sorted(set(words), key=lambda one: feature_order(*one))
+    names = [f"{region}." + "_".join(one) for one in order]
+    place = {one: number for number, one in enumerate(order)}
+    row_of = {key: number for number, key in enumerate(session_keys(matrix.rows))}
+    rows = np.array([row_of[key] for key in sessions["key"]])
     values = np.full((len(sessions), len(names)), np.nan)
-    values.ravel()[flat] = rows["value"][chosen][known]
+    there = np.zeros(values.shape, dtype=bool)
+    for column, one in zip(chosen, words, strict=True):
+        number, here = place[one], matrix.there[rows, column]
+        twice = here & there[:, number]
+        if column in matrix.twice:
+            twice |= rows == matrix.twice[column]
+        if twice.any():
+            _refuse_twice(features, sessions.iloc[twice.argmax()], names[number])
+        values[here, number] = matrix.values[rows[here], column]
+        there[:, number] |= here
     features.refuse_codes(values, sessions["participant"].to_numpy(), names.__getitem__)
     features.refuse_units(values, sessions["participant"].to_numpy(), names)
     absent = np.flatnonzero(~np.isfinite(values).any(axis=1))
@@ -309,6 +297,14 @@ def _block(
         why = ", ".join(sorted({row[3] for row in left_out.rows if row[0] == "feature" and row[2] == region}))
         raise InputError(f"the region {region} has no feature that can be used", found=why, expected="values that vary")
     return pd.DataFrame(values[:, kept], columns=[name for name, keep in zip(names, kept, strict=True) if keep])
+
+
+def _refuse_twice(features: FeatureTable, session: pd.Series, name: str) -> None:
+    files = features.files_with(session["participant"])
+    raise InputError(
+        "a feature of a session is there twice", file=" and ".join(files[:3]), found=f"{session['key']}, {name}",
+        expected="one value per session, region and feature",
+    )  # fmt: skip
 
 
 def _useless(values: np.ndarray) -> list[tuple[int, str]]:
@@ -349,17 +345,6 @@ def session_keys(frame: pd.DataFrame) -> pd.Series:
         extra = frame[name].astype(str)
         parts = parts.where(extra == "", parts + "_" + extra)
     return parts
-
-
-def _decode(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
-    whole = column.combine_chunks()
-    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
-    return whole.indices.to_numpy(), whole.dictionary.to_pylist()
-
-
-def _is(column: tuple[np.ndarray, list[str]], wanted: Sequence[str]) -> np.ndarray:
-    codes, words = column
-    return np.array([word in wanted for word in words], dtype=bool)[codes] if words else np.zeros(0, dtype=bool)
 
 
 def _asked(settings: dict, regions: Sequence[str]) -> str:

@@ -199,7 +199,7 @@ def read_definition(paths: Iterable[str | Path], settings: dict) -> dict:
     features = open_features(list(paths))
     keep = {name: [settings[name]] for name in ("preset", "echo_set") if features.distinct(name)}
     keep["group"] = list(settings["groups"])
-    table = features.read([*UNIQUE, "feature_class"], keep=keep).to_pandas()
+    table = features.combinations([*UNIQUE, "feature_class"], keep=keep)
     table = table.loc[~table["feature_class"].isin(SHAPE), list(UNIQUE)].drop_duplicates()
     definition = {"preset": settings["preset"], "echo_set": settings["echo_set"]}
     for name in UNIQUE:

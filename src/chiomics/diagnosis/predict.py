@@ -58,7 +58,7 @@ def predict(record: dict, features: FeatureTable | pd.DataFrame, left_out: LeftO
     features = open_features(features) if isinstance(features, pd.DataFrame) else features
     tidy = _rows(features, record)
     sessions = _sessions(features, tidy, _variables(record))
-    for key in sorted(set(session_keys(features.read(SESSION, value=False).to_pandas())) - set(session_keys(sessions))):
+    for key in sorted(set(session_keys(features.combinations(SESSION))) - set(session_keys(sessions))):
         left_out.add("session", key, "it has no row of the model's regions")
     found = {
         part["feature"]: _feature(features, tidy, part, record)

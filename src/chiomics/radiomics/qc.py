@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,7 +11,7 @@ import pandas as pd
 
 from chiomics.core.figures import TWO_COLUMNS, keep_head_free, mark_simulated
 from chiomics.core.files import atomic_write
-from chiomics.core.scores.outliers import NARROWEST, OUTLIER, draw_scores, modified_scores
+from chiomics.core.scores.outliers import NARROWEST, OUTLIER, draw_scores, modified_scores, name_sessions
 from chiomics.radiomics.features.discretise import FlatRegionError, count_edges, width_edges
 
 #: What the picture of a cohort shows.
@@ -82,13 +82,13 @@ def plot_histograms(
     _save(figure, path, simulated=simulated)
 
 
-def largest_scores(features: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+def largest_scores(tables: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, str]:
     """Reduce a cohort's features to one score per session and feature: the largest over the volumes of interest.
 
     Parameters
     ----------
-    features : pandas.DataFrame
-        Tables of `chiomics.radiomics.session` as one.
+    tables : iterable of pandas.DataFrame
+        Of one or more sessions each, as of `chiomics.radiomics.tables.SessionTables`; gone through twice.
 
     Returns
     -------
@@ -98,28 +98,64 @@ def largest_scores(features: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     description : str
         Which those are.
     """
-    first = {key: features[key].iloc[0] for key in ("preset", "inversion", "echo_set")}
-    chosen = features[np.logical_and.reduce([features[key] == value for key, value in first.items()])]
-    chosen = chosen[chosen["image_type"] == "original"]
-    whole = ~chosen["hemisphere"].isin(["L", "R"])
-    chosen = chosen[whole] if whole.any() else chosen
-    setting = "n_gray_levels" if chosen["n_gray_levels"].notna().any() else "bin_width"
-    settings = np.sort(chosen[setting].unique())
-    middle = settings[len(settings) // 2]
-    chosen = chosen[chosen[setting] == middle]
-    session = chosen[["participant", "session", "run"]].agg(lambda names: "_".join(filter(None, names)), axis=1)
-    feature = chosen["feature_class"] + "_" + chosen["feature"]
-    wide = chosen.assign(key=session, name=feature).pivot_table(
-        index="key", columns=["name", "voi", "hemisphere"], values="value", dropna=False, observed=True
-    )
-    scores = modified_scores(wide, constant=0.0)
-    farthest = scores.T.groupby(level="name", sort=False).agg(_farthest).T
+    first: dict[str, str] = {}
+    found: set[tuple[bool, str, float]] = set()
+    for table in tables:
+        if not first and len(table):
+            first = {key: table[key].iloc[0] for key in ("preset", "inversion", "echo_set")}
+        chosen = _first_map(table, first)
+        for setting in ("n_gray_levels", "bin_width"):
+            known = pd.DataFrame({"whole": _is_whole(chosen), "size": chosen[setting].astype(float)}).dropna()
+            found |= {(whole, setting, size) for whole, size in known.drop_duplicates().itertuples(index=False)}
+    whole = any(one for one, _, _ in found)
+    setting = "n_gray_levels" if any(one[:2] == (whole, "n_gray_levels") for one in found) else "bin_width"
+    sizes = sorted(size for *one, size in found if one == [whole, setting])
+    middle = sizes[len(sizes) // 2]
+    scores = modified_scores(_by_session(tables, first, whole, setting, middle), constant=0.0)
+    names = dict.fromkeys(scores.columns.get_level_values("name"))
+    farthest = pd.DataFrame({name: _farthest(scores[name].to_numpy()) for name in names}, index=scores.index)
     return farthest, f"{first['preset']}, {first['inversion']}, {first['echo_set']}, {setting} {middle:g}"
 
 
-def _farthest(scores: pd.Series) -> float:
-    scores = scores.dropna()
-    return scores.loc[scores.abs().idxmax()] if len(scores) else np.nan
+def _first_map(table: pd.DataFrame, first: Mapping[str, str]) -> pd.DataFrame:
+    same = np.logical_and.reduce([table["image_type"] == "original", *(table[key] == first[key] for key in first)])
+    return table[same]
+
+
+def _is_whole(table: pd.DataFrame) -> np.ndarray:
+    return ~table["hemisphere"].isin(["L", "R"]).to_numpy()
+
+
+def _by_session(
+    tables: Iterable[pd.DataFrame], first: Mapping[str, str], whole: bool, setting: str, size: float
+) -> pd.DataFrame:
+    """Lay one setting out: a row per session, a column per feature and region."""
+    places: dict[tuple[str, ...], int] = {}
+    rows: dict[str, np.ndarray] = {}
+    for table in tables:
+        chosen = _first_map(table, first)
+        chosen = chosen[(_is_whole(chosen) == whole) & (chosen[setting].astype(float) == size).to_numpy()]
+        session, *others = (chosen[key].astype(str) for key in ("participant", "session", "run"))
+        for other in others:
+            session = session.where(other == "", session + "_" + other)
+        for key, part in chosen.groupby(session.to_numpy(), sort=False):
+            name = part["feature_class"].astype(str) + "_" + part["feature"].astype(str)
+            heads = zip(name, part["voi"], part["hemisphere"], strict=True)
+            place = [places.setdefault(head, len(places)) for head in heads]
+            row = rows.get(key, np.zeros(0))
+            rows[key] = np.append(row, np.full(len(places) - len(row), np.nan))
+            rows[key][place] = part["value"]
+    values = np.full((len(rows), len(places)), np.nan)
+    for line, row in zip(values, rows.values(), strict=True):
+        line[: len(row)] = row
+    columns = pd.MultiIndex.from_tuples(places, names=["name", "voi", "hemisphere"])
+    return pd.DataFrame(values, index=pd.Index(rows, name="key"), columns=columns).sort_index().sort_index(axis=1)
+
+
+def _farthest(scores: np.ndarray) -> np.ndarray:
+    """Return of each row the score that is farthest from 0; NaN where none is known."""
+    place = np.where(np.isnan(scores), -1, np.abs(scores)).argmax(axis=1)
+    return np.take_along_axis(scores, place[:, None], axis=1)[:, 0]
 
 
 def outliers(scores: pd.DataFrame) -> pd.DataFrame:
@@ -150,7 +186,7 @@ def plot_heat_map(scores: pd.DataFrame, path: str | Path, *, title: str = "", si
     figure, axis = plt.subplots(figsize=(width, height), layout="constrained")
     shown = draw_scores(axis, scores, fewest=FEWEST_SESSIONS)
     axis.set_yticks(range(len(classes)), [name.split("_", 1)[1] for name in scores.columns], fontsize=5)
-    axis.set_xticks(range(len(scores)), scores.index, rotation=90, fontsize=6)
+    name_sessions(axis, scores.index)
     for k in range(1, len(classes)):
         if classes[k] != classes[k - 1]:
             axis.axhline(k - 0.5, color="k", linewidth=0.6)

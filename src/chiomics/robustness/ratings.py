@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from chiomics.core.errors import InputError
 from chiomics.core.features.columns import FEATURE, REGION, SESSION
+from chiomics.core.features.matrix import Matrix, read_matrix
+from chiomics.core.features.rows import Rows
 from chiomics.core.features.table import FeatureTable
 
 #: What tells the columns of `Ratings.values` apart: those of a region at a setting lie side by side.
 COLUMN_KEYS = ("preset", "n_gray_levels", "bin_width", *REGION, *FEATURE)
-#: Keys are counted in a table of all combinations up to this size, and sorted beyond it.
-MAX_TABLE = 200_000_000
+#: Those of them that are numbers.
+NUMBERS_OF_COLUMNS = ("n_gray_levels", "bin_width")
 
 log = logging.getLogger(__name__)
 
@@ -103,26 +104,24 @@ def read_ratings(
             expected=axis.column,
         )
     keep = {**(keep or {}), **axis.where, axis.column: axis.values}
-    columns = list(dict.fromkeys((*SESSION, "group", *COLUMN_KEYS, axis.column)))
-    table = features.read(columns, keep=keep, group_column=group_column)
-    if not len(table):
+    # The rater comes first, so that the columns of one lie side by side.
+    of_session, of_column = (*SESSION, "group"), (axis.column, *(name for name in COLUMN_KEYS if name != axis.column))
+    rows = Rows(features, [*of_session, *of_column], keep=keep, group_column=group_column)
+    matrix = read_matrix(rows, of_session, of_column, in_order=axis.values)
+    if not len(matrix.values):
         wanted = [f"{name} {' or '.join(map(str, values))}" for name, values in keep.items() if len(values)]
         found = features.say_found()
         raise InputError(f"no feature is on the axis {axis.name}", found=found, expected=", ".join(wanted) or "rows")
-    coded = {name: _encode(table[name]) for name in table.column_names if name != "value"}
-    raters = tuple(axis.values) or tuple(coded[axis.column][1])
-    rater = np.array([raters.index(name) for name in coded[axis.column][1]])[coded[axis.column][0]]
-    session, sessions = _combine(coded, (*SESSION, "group"))
-    column, columns = _combine(coded, COLUMN_KEYS)
+    sessions = matrix.rows
     if (twice := sessions.duplicated(list(SESSION))).any():
         who = sessions.loc[twice, "participant"].iloc[0]
         groups = ", ".join(sorted(set(sessions.loc[sessions["participant"] == who, "group"])))
         file = " and ".join(features.files_with(who))
         raise InputError("a session has two groups", file=file, found=f"{who}: {groups or 'none'}", expected="one")
-    values = np.full((len(sessions), len(raters), len(columns)), np.nan)
-    place = (session.astype(np.int64) * len(raters) + rater) * len(columns) + column
-    _check_once(features, place, values.shape, sessions, raters, columns)
-    values.ravel()[place] = table["value"].to_numpy()
+    if matrix.twice:
+        _refuse_twice(features, matrix, axis)
+    raters = tuple(axis.values) or tuple(dict.fromkeys(matrix.columns[axis.column]))
+    values, columns = _by_rater(matrix, axis.column, raters)
     who = np.repeat(sessions["participant"].to_numpy(), len(raters))
     flat = values.reshape(len(who), len(columns))
     named = columns[list(REGION)].agg(" ".join, axis=1) + " " + columns[list(FEATURE)].agg("_".join, axis=1)
@@ -138,56 +137,33 @@ def read_ratings(
     return Ratings(values, sessions, raters, columns)
 
 
-def _encode(column: pa.ChunkedArray) -> tuple[np.ndarray, list]:
-    """Turn a column into codes and what they stand for, sorted: text without nulls, or numbers with NaN last."""
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    whole = column.unify_dictionaries().combine_chunks()
-    number = pa.types.is_integer(whole.dictionary.type) or pa.types.is_floating(whole.dictionary.type)
-    nothing = np.inf if number else ""
-    found = [nothing if value is None or value != value else value for value in whole.dictionary.to_pylist()] + [
-        nothing
-    ]
-    codes = whole.indices.fill_null(len(found) - 1).to_numpy(zero_copy_only=False)
-    used = np.bincount(codes, minlength=len(found)) > 0
-    kept = sorted({value for value, use in zip(found, used, strict=True) if use})
-    lookup = np.array([kept.index(value) if use else -1 for value, use in zip(found, used, strict=True)])
-    return lookup.astype(np.int32)[codes], [np.nan if value == np.inf else value for value in kept]
-
-
-def _combine(coded: dict[str, tuple[np.ndarray, list]], keys: Sequence[str]) -> tuple[np.ndarray, pd.DataFrame]:
-    """Return a number to each combination of several columns, in the order of their codes, and list them."""
-    shape = [len(coded[key][1]) for key in keys]
-    flat = np.ravel_multi_index([coded[key][0] for key in keys], shape)
-    if np.prod(shape, dtype=float) <= MAX_TABLE:
-        present = np.zeros(np.prod(shape), dtype=bool)
-        present[flat] = True
-        found, numbers = np.flatnonzero(present), (np.cumsum(present, dtype=np.int32) - 1)[flat]
+def _by_rater(matrix: Matrix, column: str, raters: tuple[str, ...]) -> tuple[np.ndarray, pd.DataFrame]:
+    """Bring values to sessions by raters by columns, and name the columns."""
+    heads = matrix.columns[list(COLUMN_KEYS)]
+    columns = heads.drop_duplicates().sort_values(list(COLUMN_KEYS), kind="stable").reset_index(drop=True)
+    place = heads.merge(columns.reset_index(names="place"), on=list(COLUMN_KEYS), how="left")["place"].to_numpy()
+    rater = np.array([raters.index(name) for name in matrix.columns[column]])
+    shape = (len(matrix.values), len(raters), len(columns))
+    flat = rater * len(columns) + place
+    if np.array_equal(flat, np.arange(shape[1] * shape[2])):  # every rater has every column: nothing has to be moved
+        values = matrix.values.reshape(shape)
     else:
-        found, numbers = np.unique(flat, return_inverse=True)
-    places = np.unravel_index(found, shape)
-    heads = {key: np.array(coded[key][1])[place] for key, place in zip(keys, places, strict=True)}
-    return numbers, pd.DataFrame(heads)
+        values = np.full(shape, np.nan)
+        values.reshape(len(values), -1)[:, flat] = matrix.values
+    for name in NUMBERS_OF_COLUMNS:
+        if np.isfinite(columns[name]).all() and (columns[name] == columns[name].round()).all():
+            columns[name] = columns[name].astype(np.int64)
+    return values, columns
 
 
-def _check_once(
-    features: FeatureTable,
-    place: np.ndarray,
-    shape: tuple[int, ...],
-    sessions: pd.DataFrame,
-    raters: Sequence[str],
-    columns: pd.DataFrame,
-) -> None:
-    seen = np.zeros(np.prod(shape), dtype=bool)
-    seen[place] = True
-    if np.count_nonzero(seen) == len(place):
-        return
-    ordered = np.sort(place)
-    session, rater, column = np.unravel_index(ordered[1:][np.diff(ordered) == 0][0], shape)
-    names = [*sessions.iloc[session][list(SESSION)], raters[rater], *columns.iloc[column]]
+def _refuse_twice(features: FeatureTable, matrix: Matrix, axis: Axis) -> None:
+    place, session = next(iter(matrix.twice.items()))
+    column = matrix.columns.iloc[place]
+    names = [*matrix.rows.iloc[session][list(SESSION)], column[axis.column]]
+    names += [column[name] for name in COLUMN_KEYS if name != axis.column]
     raise InputError(
         "a feature of a session is there twice",
-        file=" and ".join(features.files_with(sessions["participant"].iloc[session])),
+        file=" and ".join(features.files_with(matrix.rows["participant"].iloc[session])),
         found=", ".join(str(name) for name in names if name == name and name != ""),
         expected="one value per session, reconstruction, region and feature",
     )

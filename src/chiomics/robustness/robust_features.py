@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from chiomics.core.features.columns import REGION, SESSION
+from chiomics.core.features.rows import Rows, different
 from chiomics.core.features.table import FeatureTable
 from chiomics.robustness.counts import SETTING, SHAPE
 from chiomics.robustness.ratings import Axis, Ratings
@@ -167,7 +168,14 @@ def _reasons(features: FeatureTable, axis: Axis, keep: dict) -> dict[tuple, str]
     if "reason" not in features.columns:
         return {}
     columns = [*SESSION, axis.column, "preset", *REGION, "reason"]
-    table = features.read(columns, keep={**keep, **axis.where, axis.column: axis.values})
-    table = table.filter(np.isnan(table["value"].to_numpy()))
-    frame = table.select(columns).to_pandas().astype(str).drop_duplicates(columns[:-1])
-    return dict(zip(map(tuple, frame[columns[:-1]].to_numpy()), frame["reason"], strict=True))
+    rows = Rows(features, columns, keep={**keep, **axis.where, axis.column: axis.values})
+    parts = []
+    for part in rows:
+        lacking = np.isnan(part["value"])
+        parts.append(different([part[name][lacking] for name in columns]))
+    found = different(list(np.concatenate(parts, axis=1)))
+    words = [np.array(rows.words[name].known, dtype=object)[codes] for name, codes in zip(columns, found, strict=True)]
+    reasons: dict[tuple, str] = {}
+    for *what, why in zip(*words, strict=True):
+        reasons.setdefault(tuple(what), why)
+    return reasons

@@ -10,7 +10,7 @@ import pytest
 from chiomics.core.errors import InputError
 from chiomics.radiomics import extract
 from chiomics.radiomics.lesion_features import label_features
-from chiomics.rims.lesions.files import FILES, assemble, join_lesions, read_lesions, usable, write_lesions
+from chiomics.rims.lesions.files import FILES, assemble, gather_lesions, read_lesions, usable, write_lesions
 from chiomics.rims.lesions.places import GREY, VENTRICLES, is_infratentorial, place_lesions
 from chiomics.rims.lesions.session import SessionImages, read_session, tabulate_session
 from chiomics.rims.lesions.table import name_lesions
@@ -173,11 +173,20 @@ def test_files_come_back_as_they_went_and_must_belong_together(images, tmp_path)
     features, _ = label_features(images.chi, images.labels, spacing=VOXEL)
     lesions = assemble(name_lesions(table, KEYS), features, patches)
     paths = {key: tmp_path / name for key, name in FILES.items()}
-    write_lesions(join_lesions([lesions, lesions]), paths)
+    (tmp_path / "own").mkdir()
+    own = {key: tmp_path / "own" / name for key, name in FILES.items()}
+    write_lesions(lesions, own)
+    gathered = gather_lesions([own, own], paths)
     read = read_lesions(paths)
+    assert isinstance(gathered.patches, np.memmap), "on the disk until a lesion of them is asked for"
+    np.testing.assert_array_equal(gathered.patches, read.patches)
+    pd.testing.assert_frame_equal(gathered.table, pd.concat([lesions.table] * 2, ignore_index=True))
     np.testing.assert_array_equal(read.patches[:4], lesions.patches)
     np.testing.assert_array_equal(read.masks[4:], lesions.masks)
     assert read.features.shape == (8, 4 + 527)
+    np.save(own["masks"], lesions.masks[:, :16])
+    with pytest.raises(InputError, match="several sizes"):
+        gather_lesions([paths, own], {key: tmp_path / f"again_{name}" for key, name in FILES.items()})
     np.save(paths["masks"], lesions.masks)
     with pytest.raises(InputError, match="do not belong together"):
         read_lesions(paths)

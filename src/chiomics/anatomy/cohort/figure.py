@@ -12,7 +12,7 @@ import pandas as pd
 
 from chiomics.anatomy.cohort.outliers import VOXEL, find_outliers
 from chiomics.core.figures import figure_style, save_figure
-from chiomics.core.scores.outliers import FEWEST, NARROWEST, OUTLIER, draw_scores
+from chiomics.core.scores.outliers import FEWEST, NARROWEST, OUTLIER, draw_scores, name_sessions
 
 #: Column that names the session.
 IDENTITY = "session"
@@ -117,7 +117,7 @@ def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool | str,
         figure, axes = plt.subplots(figsize=size, layout="constrained")
         shown = draw_scores(axes, scores, fewest=FEWEST)
         axes.set_yticks(range(len(columns)), [name.replace("_", " ") for name in columns], fontsize=5)
-        axes.set_xticks(range(len(frame)), frame[IDENTITY], rotation=90, fontsize=6)
+        name_sessions(axes, frame[IDENTITY])
         label = "modified z-score over sessions,\n0 on the good side; dots: beyond 3.5"
         figure.colorbar(shown, ax=axes, label=label, extend="both", shrink=0.5, aspect=40)
         axes.set_title("Regions and registrations of every session")

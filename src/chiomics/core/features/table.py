@@ -16,8 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from chiomics.core.errors import InputError
-from chiomics.core.features.canonical import Words, check_filled, read_values, regions_and_sides, whole_names
-from chiomics.core.features.columns import COLUMNS, FEATURE, NUMBERS, REGION, REQUIRED
+from chiomics.core.features.columns import COLUMNS, REQUIRED
 from chiomics.core.features.files import (
     LEFT_OUT_KEY,
     Source,
@@ -26,15 +25,15 @@ from chiomics.core.features.files import (
     refuse_transposed,
     table_of_frame,
 )
-from chiomics.core.features.people import bare_name, check_names, find_people, of_cohort, read_people, same_person
+from chiomics.core.features.people import find_people, of_cohort, read_people, same_person
+from chiomics.core.features.rows import Rows, different
 from chiomics.core.features.values import (
     ALLOWED,
     CODES_OF_MISSING,
     SPREADS,
     find_codes,
     find_other_unit,
-    without_infinite,
-)  # fmt: skip
+)
 from chiomics.core.features.wide import as_tidy
 from chiomics.core.files import atomic_write
 
@@ -89,11 +88,32 @@ class FeatureTable:
             return []
         key = (column, tuple(sorted((name, tuple(values)) for name, values in (where or {}).items())))
         if key not in self._distinct:
-            found = self.read([column], keep=where, value=False)[column]
-            used = np.unique(found.combine_chunks().indices.to_numpy()) if len(found) else []
-            words = found.chunk(0).dictionary.to_pylist() if len(found) else []
-            self._distinct[key] = sorted(words[code] for code in used if words[code])
+            self._distinct[key] = sorted(filter(None, self.combinations([column], keep=where)[column].unique()))
         return self._distinct[key]
+
+    def combinations(
+        self, columns: Sequence[str], *, keep: Mapping[str, Sequence] | None = None, group_column: str = "group"
+    ) -> pd.DataFrame:
+        """Return the different rows of some columns, in the order of their first appearance.
+
+        Parameters
+        ----------
+        columns, keep, group_column
+            As for `read`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Words as text, empty where there is none, and numbers.
+        """
+        rows = Rows(self, columns, keep=keep, group_column=group_column, value=False)
+        parts = [different([part[name] for name in columns]) for part in rows]
+        found = different(list(np.concatenate(parts, axis=1))) if parts else np.zeros((len(columns), 0))
+        frame = {}
+        for name, codes in zip(columns, found, strict=True):
+            known = np.array(rows.words[name].known, dtype=object) if name in rows.words else None
+            frame[name] = codes.astype(float) if known is None else known[codes.astype(int)]
+        return pd.DataFrame(frame, columns=list(columns))
 
     def read(
         self,
@@ -128,58 +148,16 @@ class FeatureTable:
         InputError
             Where a value or a word cannot be read, or a column that is asked for is not there.
         """
-        keep = {name: tuple(str(v) if name not in NUMBERS else v for v in vs) for name, vs in (keep or {}).items()}
-        keep = {name: values for name, values in keep.items() if values and self._looked_at(name, values)}
-        names = list(dict.fromkeys([*columns, *keep]))
-        from_people = self._people_columns([group_column if name == "group" else name for name in names])
-        together = [one for group in (REGION, FEATURE) if set(names) & set(group) for one in group]
-        needed = list(dict.fromkeys([*names, *together, "participant"]))
-        words = {name: Words(name) for name in needed if name not in NUMBERS}
-        wanted_regions = frozenset(keep.get("voi", ()))
-        parts: dict[str, list[np.ndarray]] = {name: [] for name in [*needed, *(["value"] if value else [])]}
-        infinite = codes_of_missing = 0
-        for source in self.sources:
-            raw = {name: self._raw(source, group_column if name == "group" else name) for name in needed}
-            read = [one for one in dict.fromkeys([*filter(None, raw.values()), "value"]) if one]
-            for line, batch in source.batches(read):
-                length = len(batch["value"])
-                codes = {
-                    name: words[name].codes(batch.get(raw[name]), length, source.path)
-                    if name in words
-                    else read_values(batch.get(raw[name]), length, source.path, line, name)
-                    for name in needed
-                }
-                whole_names(codes, words, source.path)
-                check_filled(codes, words, source.path, line)
-                if REGION[0] in codes:
-                    regions_and_sides(codes, words, wanted_regions, source.path)
-                for name in names:
-                    given = from_people.get(group_column if name == "group" else name)
-                    if given is not None:
-                        who = (words["participant"], codes["participant"])
-                        codes[name] = words[name].fill(codes[name], *who, given, source.path)
-                mask = np.ones(length, dtype=bool)
-                for name, values in keep.items():
-                    mask &= self._matches(codes[name], words.get(name), values)
-                if value:
-                    numbers, beyond = without_infinite(read_values(batch["value"], length, source.path, line, "value"))
-                    infinite += beyond
-                    codes_of_missing += int(np.isin(numbers, CODES_OF_MISSING).sum())
-                    codes["value"] = numbers
-                for name in parts:
-                    parts[name].append(codes[name][mask])
-        if infinite:
-            log.warning("%d values are infinite or too large to be squared, and count as missing", infinite)
-        if codes_of_missing:
-            said = "%d values are %s and count as numbers; where they stand for a missing one, write n/a"
-            log.warning(said, codes_of_missing, "-999, 9999 or the like")
-        if from_people and self.people is not None:
-            check_names([name for name in words["participant"].known if name], self.people)
-        arrays = {name: np.concatenate(found) if found else np.zeros(0) for name, found in parts.items()}
-        _check_visits(arrays, words)
+        rows = Rows(self, columns, keep=keep, group_column=group_column, value=value)
+        asked = [*columns, *(["value"] if value else [])]
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in asked}
+        for part in rows:
+            for name in asked:
+                parts[name].append(part[name])
+        arrays = {name: np.concatenate(parts.pop(name)) if self.sources else np.zeros(0) for name in asked}
         if "n_gray_levels" in arrays:
             arrays["n_gray_levels"] = _whole_numbers(arrays["n_gray_levels"])
-        asked = [*columns, *(["value"] if value else [])]
+        words = rows.words
         return pa.table(
             {name: words[name].array(arrays[name]) if name in words else pa.array(arrays[name]) for name in asked}
         )
@@ -270,16 +248,22 @@ class FeatureTable:
             With the file and the first participant.
         """
         names = [name for name in names if self.find_column(name)]
-        table = self.read(["participant", *names], keep=where, value=False) if names else pa.table({})
-        for name in names if len(table) else ():
-            column = table[name].combine_chunks()
-            column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-            empty = np.array([not word for word in column.dictionary.to_pylist()], dtype=bool)
-            untold = empty[column.indices.to_numpy()]
-            if untold.any() and not untold.all():
-                who = table["participant"][int(np.flatnonzero(untold)[0])].as_py()
+        if not names:
+            return
+        rows = Rows(self, names, keep=where, value=False)
+        untold, first, told = dict.fromkeys(names, 0), {}, dict.fromkeys(names, 0)
+        for part in rows:
+            for name in names:
+                lacks = part[name] == rows.words[name].code("")
+                untold[name] += int(lacks.sum())
+                told[name] += int((~lacks).sum())
+                if lacks.any():
+                    first.setdefault(name, int(part["participant"][lacks.argmax()]))
+        for name in names:
+            if untold[name] and told[name]:
+                who = rows.words["participant"].known[first[name]]
                 raise InputError(
-                    f"{untold.sum()} rows have no {name}, and others have one", file=self.files_with(who)[0],
+                    f"{untold[name]} rows have no {name}, and others have one", file=self.files_with(who)[0],
                     found=f"nothing for {who}", expected=f"{name} in every row, or in none",
                 )  # fmt: skip
 
@@ -295,19 +279,22 @@ class FeatureTable:
         here = {same_person(name) for name in self.distinct("participant")}
         return [name for name in self.people.index if name not in here]
 
-    def _raw(self, source: Source, name: str) -> str | None:
+    def name_in(self, source: Source, name: str) -> str | None:
+        """Say under which of our names, or its own, a file has a column; None where it has not."""
         if name in source.columns:
             return name
         found = name if name in source.others else self.find_column(name)
         return found if found in source.others else None
 
-    def _people_columns(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    def columns_of_people(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return what the table of participants says, by column and participant."""
         if self.people is None:
             return {}
         found = {name: self.find_column(name) for name in names}
         return {name: self.people[own].to_dict() for name, own in found.items() if own in self.people.columns}
 
-    def _looked_at(self, name: str, values: Sequence) -> bool:
+    def looks_at(self, name: str, values: Sequence) -> bool:
+        """Say whether rows are chosen by a column: not by one that no file has, unless it has no default."""
         if name in self.columns or self.find_column(name):
             return True
         if name in ("echo_set", "perturbation", "voi") and "" not in values:
@@ -315,49 +302,6 @@ class FeatureTable:
                 "the feature tables lack a column", found=", ".join((*self.columns, *self.others)), expected=name
             )
         return False
-
-    @staticmethod
-    def _matches(codes: np.ndarray, words: Words | None, values: Sequence) -> np.ndarray:
-        if words is None:
-            return np.isnan(codes) | np.isin(codes, [float(one) for one in values])
-        wanted = set(values)
-        allowed = np.array([word in wanted for word in words.known], dtype=bool)
-        return allowed[codes]
-
-
-def _check_visits(arrays: Mapping[str, np.ndarray], words: Mapping[str, Words]) -> None:
-    """Refuse two names of one participant, or of one session of a participant, and rows of which only some name it."""
-    people = words["participant"].known
-    if twins := _twins(people):
-        said = "a participant seems to have two names; leading zeros and case count"
-        raise InputError(said, found=" and ".join(twins), expected="one name")
-    if "session" in arrays and _twins(words["session"].known):
-        pairs = np.unique([arrays["participant"], arrays["session"]], axis=1).T
-        for person in np.unique(pairs[:, 0]):
-            own = [words["session"].known[code] for code in pairs[pairs[:, 0] == person, 1]]
-            if twins := _twins(own):
-                said = f"a session of {people[person]} seems to have two names"
-                raise InputError(said, found=" and ".join(twins), expected="one name")
-    for keys, name in ((("participant",), "session"), (("participant", "session"), "run")):
-        if name not in arrays or not set(keys) <= set(arrays) or len(words[name].known) < 2:
-            continue
-        shape = [max(len(words[key].known), 1) for key in keys]
-        who = np.ravel_multi_index([arrays[key].astype(np.int64) for key in keys], shape)
-        blank = arrays[name] == words[name].code("")
-        if both := sorted(set(np.unique(who[blank])) & set(np.unique(who[~blank]))):
-            place = np.unravel_index(both[0], shape)[0]
-            raise InputError(
-                f"some rows of a participant have a {name}, and some have none",
-                found=words["participant"].known[place], expected=f"a {name} in all of them, or in none",
-            )  # fmt: skip
-
-
-def _twins(names: Sequence[str]) -> list[str]:
-    """Find names that differ by a prefix, leading zeros or case alone."""
-    bare: dict[str, list[str]] = {}
-    for name in filter(None, names):
-        bare.setdefault(bare_name(name), []).append(name)
-    return sorted(next((same for same in bare.values() if len(same) > 1), []))
 
 
 def _whole_numbers(values: np.ndarray) -> np.ndarray:

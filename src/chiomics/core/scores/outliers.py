@@ -7,7 +7,7 @@ scatter little, the best or the second best is no finding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +24,8 @@ OUTLIER = 3.5
 MAD_TO_SD = 1.4826
 #: Least width of a picture of scores, inches: that of one session has a title and a mark as well.
 NARROWEST = 6.5
+#: Names of sessions that the widest picture has room for.
+MOST_NAMED = 400
 #: Fewer sessions have no spread to speak of.
 FEWEST = 5
 
@@ -138,6 +140,14 @@ def modified_scores(values: pd.DataFrame, *, constant: float = np.nan) -> pd.Dat
     spread = MAD_TO_SD * centred.abs().median()
     scores = centred / spread.where(spread > 0)
     return scores.where(spread > 0, centred.where(centred.isna(), constant), axis=1)
+
+
+def name_sessions(axis: Axes, names: Sequence[str]) -> None:
+    """Write sessions below a picture of scores; of more than `MOST_NAMED` every second, third and so on."""
+    step = -(-len(names) // MOST_NAMED)
+    axis.set_xticks(range(0, len(names), step), list(names)[::step], rotation=90, fontsize=6)
+    if step > 1:
+        axis.set_xlabel(f"one of {step} sessions is named", fontsize=7)
 
 
 def draw_scores(axis: Axes, scores: pd.DataFrame, *, fewest: int) -> AxesImage:

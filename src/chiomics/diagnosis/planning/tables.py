@@ -59,7 +59,7 @@ def check_tables(paths: Sequence[str | Path], settings: Mapping, column_map: Map
             features = open_features(list(paths), column_map=column_map)
             own = {name: features.find_column(name) for name in variables_of(settings)}
             columns = ["participant", "group", *dict.fromkeys(filter(None, own.values()))]
-            rows = features.read(columns, value=False).to_pandas().drop_duplicates().astype(str)
+            rows = features.combinations(columns)
             rows = rows.rename(columns={found: name for name, found in own.items() if found})
             rows = rows.rename(columns={"participant": "participant_id"})
             lacking = lacking_in_participants(rows.to_dict("records"), settings, features.others, features.file_of)

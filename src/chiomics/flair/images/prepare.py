@@ -5,8 +5,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -49,10 +50,47 @@ class Prepared:
 
     def write(self, path: str | Path) -> None:
         """Write a compressed NumPy file, whole or not at all."""
-        columns = {f"table_{name}": self.table[name].to_numpy() for name in self.table}
-        columns = {name: values.astype(str) if values.dtype == object else values for name, values in columns.items()}
         with atomic_write(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **columns, **self.images, cells=self.cells)
+            np.savez_compressed(file, **self._columns(), **self.images, cells=self.cells)
+
+    def _columns(self) -> dict[str, np.ndarray]:
+        columns = {f"table_{name}": self.table[name].to_numpy() for name in self.table}
+        return {name: values.astype(str) if values.dtype == object else values for name, values in columns.items()}
+
+    def write_with_images(self, path: str | Path, files: Sequence[str | Path], rows: Sequence[int]) -> None:
+        """Write sessions whose images lie in the files of each, a session's images at a time.
+
+        Parameters
+        ----------
+        path : path-like
+            The file to write.
+        files : sequence of path-like
+            Of which `read_tables` read the sessions.
+        rows : sequence of int
+            Of each session of this table its row among all of those files.
+        """
+        counts = [len(_member(file, "cells")) for file in files]
+        places = [(file, row) for file, count in zip(files, counts, strict=True) for row in range(count)]
+        with atomic_write(path) as temporary, ZipFile(temporary, "w", ZIP_DEFLATED) as archive:
+            for name, values in {**self._columns(), "cells": self.cells}.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                    np.lib.format.write_array(stream, np.asanyarray(values), allow_pickle=False)
+            for name in IMAGES:
+                parts = (_member(places[row][0], name)[places[row][1]] for row in rows)
+                first = next(parts)
+                header = {"descr": np.lib.format.dtype_to_descr(first.dtype), "fortran_order": False}
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                    np.lib.format.write_array_header_1_0(stream, header | {"shape": (len(rows), *first.shape)})
+                    for part in chain([first], parts):
+                        if (part.shape, part.dtype) != (first.shape, first.dtype):
+                            found = f"{first.shape} and {part.shape}"
+                            raise InputError(f"{name} has several sizes", found=found, expected="one setting for all")
+                        stream.write(np.ascontiguousarray(part).tobytes())
+
+    @classmethod
+    def read_tables(cls, paths: Sequence[str | Path]) -> Prepared:
+        """Read and join what files say of their sessions, without the images; raises as `read` does."""
+        return cls._read(paths, ())
 
     @classmethod
     def read(cls, paths: Sequence[str | Path]) -> Prepared:
@@ -63,14 +101,18 @@ class Prepared:
         InputError
             Where a file cannot be read, or files were prepared at different sizes or in different ways.
         """
-        tables, images, cells = [], {name: [] for name in IMAGES}, []
+        return cls._read(paths, IMAGES)
+
+    @classmethod
+    def _read(cls, paths: Sequence[str | Path], names: Sequence[str]) -> Prepared:
+        tables, images, cells = [], {name: [] for name in names}, []
         for path in paths:
             try:
                 with np.load(path, allow_pickle=False) as found:
                     table = {name.removeprefix("table_"): found[name] for name in found if name.startswith("table_")}
                     tables.append(_without_unknown(pd.DataFrame(table)))
                     cells.append(found["cells"])
-                    for name in IMAGES:
+                    for name in names:
                         images[name].append(found[name])
             except (OSError, KeyError, ValueError, AttributeError, TypeError, BadZipFile, zlib.error) as error:
                 raise InputError(
@@ -81,7 +123,7 @@ class Prepared:
         for name, parts in images.items():
             if len(shapes := {part.shape[1:] for part in parts}) > 1:
                 raise InputError(f"{name} has several sizes", found=str(sorted(shapes)), expected="one setting for all")
-        joined = {name: np.concatenate(parts) for name, parts in images.items()}
+        joined = {name: parts[0] if len(parts) == 1 else np.concatenate(parts) for name, parts in images.items()}
         table = pd.concat(tables, ignore_index=True)
         if "preparation" in table and len(ways := table["preparation"].unique()) > 1:
             raise InputError("sessions were prepared in several ways", found=" | ".join(map(str, ways)), expected="one")
@@ -110,6 +152,11 @@ class Prepared:
             {name: voxels[rows] for name, voxels in self.images.items()},
             self.cells[rows],
         )
+
+
+def _member(path: str | Path, name: str) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as found:
+        return found[name]
 
 
 def prepare_numbers(head: Head, about: Mapping[str, object]) -> Prepared:

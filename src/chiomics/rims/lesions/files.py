@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,8 +68,8 @@ def write_lesions(lesions: LesionSet, paths: Mapping[str, str | Path]) -> None:
             np.save(stream, getattr(lesions, name), allow_pickle=False)
 
 
-def read_lesions(paths: Mapping[str, str | Path]) -> LesionSet:
-    """Read a set of lesions.
+def read_lesions(paths: Mapping[str, str | Path], *, mapped: bool = False) -> LesionSet:
+    """Read a set of lesions; `mapped` leaves patches and masks on the disk until a lesion of them is asked for.
 
     Raises
     ------
@@ -77,7 +77,8 @@ def read_lesions(paths: Mapping[str, str | Path]) -> LesionSet:
         Where the four files do not have the same lesions.
     """
     table, features = (pd.read_parquet(paths[name]) for name in ("lesions", "features"))
-    patches, masks = (np.load(paths[name], allow_pickle=False) for name in ("patches", "masks"))
+    mode = "r" if mapped else None
+    patches, masks = (np.load(paths[name], mmap_mode=mode, allow_pickle=False) for name in ("patches", "masks"))
     counts = {"lesions": len(table), "features": len(features), "patches": len(patches), "masks": len(masks)}
     if len(set(counts.values())) > 1 or not table[KEYS].equals(features[KEYS]):
         raise InputError(
@@ -89,11 +90,44 @@ def read_lesions(paths: Mapping[str, str | Path]) -> LesionSet:
     return LesionSet(table, features, patches, masks)
 
 
-def join_lesions(parts: Sequence[LesionSet]) -> LesionSet:
-    """Put sets of lesions one after another; a column that one lacks is missing there."""
-    return LesionSet(
-        pd.concat([part.table for part in parts], ignore_index=True),
-        pd.concat([part.features for part in parts], ignore_index=True),
-        np.concatenate([part.patches for part in parts]),
-        np.concatenate([part.masks for part in parts]),
-    )
+def gather_lesions(parts: Sequence[Mapping[str, str | Path]], paths: Mapping[str, str | Path]) -> LesionSet:
+    """Write the sets of many sessions as one, a session's patches at a time.
+
+    Parameters
+    ----------
+    parts : sequence of mapping
+        Paths of the sets, with the keys of `FILES`.
+    paths : mapping
+        Those of the whole.
+
+    Returns
+    -------
+    LesionSet
+        The whole, its patches and masks on the disk; a column that a set lacks is missing there.
+    """
+    tables, features, shapes, kinds = [], [], set(), set()
+    for part in parts:
+        one = read_lesions(part)
+        tables.append(one.table)
+        features.append(one.features)
+        shapes.add((one.patches.shape[1:], one.masks.shape[1:]))
+        kinds.add((one.patches.dtype, one.masks.dtype))
+    if len(shapes) > 1 or len(kinds) > 1:
+        said = "; ".join(" and ".join(map(str, pair)) for pair in sorted(shapes))
+        raise InputError("patches and masks of several sizes", found=said, expected="one setting for all sessions")
+    write_frame(pd.concat(tables, ignore_index=True), paths["lesions"])
+    write_frame(pd.concat(features, ignore_index=True), paths["features"])
+    count = sum(map(len, tables))
+    for name, shape, kind in zip(("patches", "masks"), *shapes, *kinds, strict=True):
+        with atomic_write(paths[name]) as temporary:
+            _write_array(temporary, kind, (count, *shape), (np.load(part[name], allow_pickle=False) for part in parts))
+    return read_lesions(paths, mapped=True)
+
+
+def _write_array(path: Path, kind: np.dtype, shape: tuple[int, ...], parts: Iterable[np.ndarray]) -> None:
+    """Write arrays one after another as one NumPy file."""
+    header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for part in parts:
+            stream.write(np.ascontiguousarray(part, dtype=kind).tobytes())

@@ -52,7 +52,7 @@ def note_left_out(
         left_out.add("column", column, why)
     for name in features.without_features():
         left_out.add("participant", name, "in the table of participants, and no row of features")
-    named = features.read(list(SESSION), value=False).to_pandas().astype(str).drop_duplicates()
+    named = features.combinations(SESSION)
     keys = ratings.sessions[list(SESSION)].astype(str).agg("_".join, axis=1)
     absent = named.loc[~named.agg("_".join, axis=1).isin(set(keys))].sort_values(list(SESSION))
     for number, row in enumerate(absent.itertuples(index=False)):
