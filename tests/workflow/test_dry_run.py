@@ -131,6 +131,7 @@ def test_other_kinds_of_input(workflow, tmp_path):
         ({"anatomy": {"nuclei": {"atlass": "mine"}}}, "atlass"),
         ({"papers": {"yan2021": {"fold": 5}}}, "fold"),
         ({"features": "a.parquet", "bids_dir": "b"}, "a paper starts from one of them"),
+        ({"bids_dir": "b{1}"}, "bids_dir holds braces, which Snakemake takes for wildcards"),
     ],
 )
 def test_a_key_or_value_that_the_configuration_lacks_is_refused_by_name(workflow, config, message):
@@ -140,6 +141,14 @@ def test_a_key_or_value_that_the_configuration_lacks_is_refused_by_name(workflow
     assert message in said
     assert "Traceback" not in said
     assert "  File " not in said
+
+
+def test_results_in_a_folder_with_braces_are_refused_by_name(workflow):
+    """Snakemake itself stops there with a message of regular expressions, where a digit stands in them."""
+    done = workflow(name="out {1}").run(options=("--dry-run",))
+    assert done.returncode != 0
+    assert "the path of the results holds braces, which Snakemake takes for wildcards" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_a_section_on_the_command_line_is_read_as_it_is_meant(workflow, tmp_path):

@@ -33,10 +33,13 @@ COHORT = "results/phantom"
 SIMULATED = config["bids_dir"] is None and config["features"] is None
 
 BIDS_DIR = COHORT if SIMULATED else beside_snakefile(config["bids_dir"])
-for key in ("bids_dir", "features"):
-    if set("{}") & set(beside_snakefile(config[key]) or ""):
+for key, folder in (
+    *((key, beside_snakefile(config[key])) for key in ("bids_dir", "features")),
+    ("the path of the results", os.getcwd()),
+):
+    if set("{}") & set(folder or ""):
         raise BadInput(
-            f"{key} holds braces, which Snakemake takes for wildcards; found {config[key]}; "
+            f"{key} holds braces, which Snakemake takes for wildcards; found {folder}; "
             "expected a path without { and }: rename the folder, or make a link to it"
         )
 if config["features"] and config["bids_dir"]:

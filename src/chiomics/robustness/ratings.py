@@ -21,8 +21,6 @@ from chiomics.core.features.table import FeatureTable
 
 #: What tells the columns of `Ratings.values` apart: those of a region at a setting lie side by side.
 COLUMN_KEYS = ("preset", "n_gray_levels", "bin_width", *REGION, *FEATURE)
-#: Those of them that are numbers.
-NUMBERS_OF_COLUMNS = ("n_gray_levels", "bin_width")
 
 log = logging.getLogger(__name__)
 
@@ -150,9 +148,9 @@ def _by_rater(matrix: Matrix, column: str, raters: tuple[str, ...]) -> tuple[np.
     else:
         values = np.full(shape, np.nan)
         values.reshape(len(values), -1)[:, flat] = matrix.values
-    for name in NUMBERS_OF_COLUMNS:
-        if np.isfinite(columns[name]).all() and (columns[name] == columns[name].round()).all():
-            columns[name] = columns[name].astype(np.int64)
+    levels = columns["n_gray_levels"]
+    if np.isfinite(levels).all() and (levels == levels.round()).all():
+        columns["n_gray_levels"] = levels.astype(np.int64)
     return values, columns
 
 
