@@ -41,6 +41,7 @@ def browser():
 def page(browser):
     """Return a page that fails the test where its console holds an error, or where a request leaves the machine."""
     found = browser.new_context(viewport={"width": 1300, "height": 900}, accept_downloads=True).new_page()
+    found.set_default_timeout(120_000)  # milliseconds; a machine that does much else at a time is slow
     wrong = []
     found.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
     found.on("pageerror", lambda error: wrong.append(str(error)))
@@ -68,6 +69,10 @@ def saved(page, button):
 def test_the_cohort_sorts_filters_and_leads_to_a_session(page, site):
     open_page(page, site, "index.html")
     assert [name for name in shown_sessions(page) if name != HOSTILE] == ["sub-01", "sub-02", "sub-03"]
+    assert (
+        page.inner_text("#groups").split()[:4] == ["no", "group", "HC", "MS"]
+        and page.locator("#groups .swatch").count() == 4
+    )
     volumes = "#cohort thead th[data-key=mask_ml]"
     page.click(f"{volumes} button")
     assert shown_sessions(page)[:2] == ["sub-01", "sub-02"]
@@ -144,9 +149,12 @@ def test_no_column_of_a_session_is_left_empty(page, site, width, beside, columns
     viewer, panel = places[0][0], places[1][0]
     assert (panel["left"] >= viewer["right"]) == beside and (panel["top"] >= viewer["bottom"]) != beside
     assert len({round(part["left"]) for part in places[2]}) == columns
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    wide = "document.documentElement.scrollWidth"
+    assert page.evaluate(wide) <= width
     # The verdict stands below the picture, where what steers it is the longer of both.
     assert viewer["top"] < page.locator("#verdict").bounding_box()["y"] < viewer["bottom"]
+    open_page(page, site, "site/lesions.html")
+    assert page.evaluate(wide) <= width
 
 
 def test_a_lesion_leads_to_its_place_in_the_volumes(page, site):

@@ -10,6 +10,7 @@
   const table = document.getElementById("cohort");
   const filters = [...document.querySelectorAll("[data-filter]")];
   let shown = rows;
+  const groups = [...new Set(rows.map((row) => row[at.group] ?? ""))].sort();
 
   const given = (row) => row[row.length - 1] || {};
   const marks = (row) => row[row.length - 2] || {};
@@ -94,7 +95,6 @@
     if (!numbers.length) return;
     const [low, high] = [numbers[0], numbers[numbers.length - 1]];
     const x = (number) => 12 + ((width - 24) * (number - low)) / (high - low || 1);
-    const groups = [...new Set(rows.map((row) => row[at.group] ?? ""))].sort();
     const column = columns[at[key] - 2];
     paint.fillStyle = paint.strokeStyle = ink;
     paint.font = "11px system-ui, sans-serif";
@@ -135,6 +135,14 @@
     return found && distance(found) < 20 ? found.row : null;
   }
 
+  // Which colour is which group, from above to below.
+  for (const [place, group] of groups.entries()) {
+    if (groups.length < 2 || !document.getElementById("groups")) break;
+    const swatch = document.createElement("span");
+    swatch.className = "swatch";
+    swatch.style.background = COLOURS[place % COLOURS.length];
+    document.getElementById("groups").append(swatch, `${group || "no group"} `);
+  }
   filters.filter((filter) => filter.tagName === "SELECT").forEach(options);
   filters.forEach((filter) =>
     filter.addEventListener("input", () => {
