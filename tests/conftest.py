@@ -23,6 +23,26 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture
+def texts_of_figures(monkeypatch):
+    """Fail a test that writes a figure on which texts lie on one another, or beyond the page."""
+    from matplotlib.figure import Figure
+
+    from tests.core.figure_boxes import beyond_page, crowded_ticks, overlaps
+
+    wrong = []
+    plain = Figure.savefig
+
+    def look(figure, place, *args, **options):
+        plain(figure, place, *args, **options)
+        cut = [] if options.get("bbox_inches") == "tight" else beyond_page(figure)
+        wrong.extend((Path(str(place)).name, fault) for fault in (*overlaps(figure), *crowded_ticks(figure), *cut))
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    yield
+    assert not wrong
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the runs of the workflow, the longest files, so that no process is left alone with them at the end."""
     items.sort(key=lambda item: "tests/workflow/" not in item.path.as_posix())

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pytest
 
 from chiomics.qsm.qc_figure import write_qc_figure
 from tests.qsm.heads import VOXEL_SIZE, Head
+
+pytestmark = pytest.mark.usefixtures("texts_of_figures")
 
 
 def draw(path: Path, head: Head, affine: np.ndarray, turn=lambda volume: volume, **marks) -> np.ndarray:

@@ -255,6 +255,7 @@ def test_a_mask_on_another_grid_is_named(session, tmp_path):
         extract_session(session["maps"], [other], presets={"fiscone107": LEVELS}, identity=IDENTITY)
 
 
+@pytest.mark.usefixtures("texts_of_figures")
 def test_histograms_and_heat_map_are_drawn(session, tmp_path):
     options = session["presets"]["fiscone107"]
     values = region_values(

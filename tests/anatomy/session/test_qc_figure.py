@@ -9,6 +9,8 @@ from matplotlib.text import Text
 from chiomics.anatomy.session import qc_figure
 from chiomics.core.space.volume import Volume
 
+pytestmark = pytest.mark.usefixtures("texts_of_figures")
+
 SHAPE = (24, 28, 20)
 #: Stored from right to left and from anterior to posterior, its first voxel at (30, 40, -20) mm.
 AFFINE = np.array([[-2.0, 0, 0, 30], [0, -2, 0, 40], [0, 0, 2, -20], [0, 0, 0, 1]])
