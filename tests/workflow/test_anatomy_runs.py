@@ -210,6 +210,7 @@ def test_a_failed_session_and_a_lost_image_cost_themselves_alone_and_are_said_ev
     assert (run.folder / "results/qc/failed/sub-MS01_anatomy.png").stat().st_size > 0
     sidecar = read_sidecar(run.folder / "results/sub-HC01/anat/sub-HC01_anatomy.json")
     assert "constant" in sidecar["Segmentation"]["FLAIR"]["Refused"]
+    assert sidecar["Segmentation"]["Lesions"]["Reason"].startswith("the FLAIR is refused and no mask")
     page = run.folder / "report.html"
     check(run.run("anatomy", config=configuration(cohort), options=("--report", str(page))))
     assert "results/qc/anatomy.png" in page.read_text(encoding="utf-8")

@@ -322,8 +322,10 @@ class _Session:
             return self._without_lesions(reason, nothing)
         if "FLAIR" not in spaces or not self.has_t1w:
             lacking = "T1w" if "FLAIR" in spaces else "FLAIR"
-            self.notes["Lesions"] = {"Source": "none", "Reason": f"no {lacking} and no mask: lesions are not known"}
-            log.warning("lesions are not known: no %s", lacking)
+            refused = "Refused" in self.notes.get(lacking, {})
+            why = f"the {lacking} is refused" if refused else f"no {lacking}"
+            self.notes["Lesions"] = {"Source": "none", "Reason": f"{why} and no mask: lesions are not known"}
+            log.warning("lesions are not known: %s", why)
             return None, nothing, nothing.like(nothing.voxels == 0), Chain()
         flair, from_flair = spaces["FLAIR"]
         back = to_template.inverse().then(from_flair.inverse())
