@@ -6,6 +6,8 @@ import pandas as pd
 
 from chiomics.core.logs import start_log
 from chiomics.core.tables import write_frame
+from chiomics.rims.detectors.arms import ARMS
+from chiomics.rims.detectors.forest import keep_what_is_read
 from chiomics.rims.detectors.lesions import read_lesions
 from chiomics.rims.detectors.training import train
 from chiomics.rims.evaluation.chance import check_chance, leak_check
@@ -20,11 +22,10 @@ tables["predictions"] = predictions
 for name, paths in (("training", files.curves), ("timing", files.timing)):
     parts = [pd.read_csv(path, sep="\t") for path in paths if Path(path).stat().st_size > 1]
     tables[name] = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"arm": []})
-forests = lesions.without_images()
 quick = {**settings, "trees": settings["permutation_trees"]}
 checked = [
     check_chance(
-        forests, lambda known, seed, arm=arm: train(arm, known, quick, seed=seed), settings, arm=arm,
+        keep_what_is_read(lesions, ARMS[arm].features), lambda known, seed, arm=arm: train(arm, known, quick, seed=seed), settings, arm=arm,
         permutations=settings["permutations"], repeats=settings["leak_repeats"],
     )
     for arm in ("reference", "aprl_rf")

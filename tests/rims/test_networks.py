@@ -95,11 +95,33 @@ def test_augmentation_without_change_is_the_identity_and_a_flip_only_mirrors():
     images, masks = torch.randn(4, 2, 8, 8, 4), torch.randint(0, 2, (4, 8, 8, 4))
     same = Augmentation(flip=0, affine=0, blur=0)
     out, inside = augment(images, masks, (0.75, 0.75, 3.0), same, generator)
-    torch.testing.assert_close(out, images, atol=1e-5, rtol=0)
-    torch.testing.assert_close(inside, masks.float(), atol=1e-5, rtol=0)
+    # nothing is interpolated: the same bits
+    torch.testing.assert_close(out, images, atol=0, rtol=0)
+    torch.testing.assert_close(inside, masks.float(), atol=0, rtol=0)
     out, _ = augment(images, masks, (0.75, 0.75, 3.0), Augmentation(flip=1, affine=0, blur=0), generator)
     for before, after in zip(images, out, strict=True):
-        assert any(torch.allclose(before.flip(axis + 1), after, atol=1e-5) for axis in range(3))
+        assert any(torch.equal(before.flip(axis + 1), after) for axis in range(3))
+    # through an affine map that changes nothing flips are the same ones, but for rounding
+    still = Augmentation(flip=1, affine=1, blur=0, scale=0, degrees=0)
+    first, second = (
+        augment(images, masks, (0.75, 0.75, 3.0), how, torch.Generator().manual_seed(3))
+        for how in (still, Augmentation(flip=1, affine=0, blur=0))
+    )
+    for a, b in zip(first, second, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+
+
+def test_an_affine_map_of_some_patches_leaves_the_others_and_is_what_all_would_get():
+    images, masks = torch.randn(6, 2, 8, 8, 4), torch.randint(0, 2, (6, 8, 8, 4))
+    some, every = (
+        augment(images, masks, (0.75, 0.75, 3.0), Augmentation(flip=0.5, affine=share, blur=0), generator)[0]
+        for share, generator in ((0.5, torch.Generator().manual_seed(5)), (1.0, torch.Generator().manual_seed(5)))
+    )
+    same = [torch.allclose(a, b, atol=1e-6) for a, b in zip(some, every, strict=True)]
+    assert 0 < sum(same) < 6
+    for before, after, mapped in zip(images, some, same, strict=True):
+        mirrored = (before, *(before.flip(axis + 1) for axis in range(3)))
+        assert any(torch.equal(each, after) for each in mirrored) != mapped
 
 
 def test_rotation_keeps_distances_in_mm_on_long_voxels():

@@ -127,11 +127,11 @@ def rim_and_vein(
     index = box_voxels(shape, affine, grid, margin=VEIN_REACH)
     edge = np.linalg.norm(affine[:3, :3], axis=0)
     offset = shape.offset(index.astype(float), affine)
-    index = index[:, _distance(offset, course) < appearance.vein_radius + edge.max()]
+    index = index[:, _near(offset, course, appearance.vein_radius + edge.max())]
     points = (index.astype(float)[:, :, None] + inner[:, None]).reshape(3, -1)
     # A tube thinner than the points' spacing falls between them: it is widened, and diluted as much.
     radius = max(appearance.vein_radius, 1.5 * float(edge.max()) / POINTS)
-    near = _distance(shape.offset(points, affine), course) < radius
+    near = _near(shape.offset(points, affine), course, radius)
     share = near.reshape(index.shape[1], -1).mean(axis=1) * (appearance.vein_radius / radius) ** 2
     kept = share > 0
     return rim, tuple(index[:, kept]), share[kept]
@@ -151,6 +151,10 @@ def vein_course(shape: Ellipsoid, appearance: Appearance) -> np.ndarray | None:
     return unit * shape.surface(unit) * shape.axes[:, None]
 
 
-def _distance(points: np.ndarray, course: np.ndarray) -> np.ndarray:
-    """Return the distance in mm of points, shape (3, N), to the nearest point of a course."""
-    return cKDTree(course.T).query(points.T)[0]
+def _near(points: np.ndarray, course: np.ndarray, radius: float) -> np.ndarray:
+    """Say which points, shape (3, N), lie less than `radius` mm from the nearest point of a course.
+
+    Farther points need no distance: a search that ends at the radius takes half the time.
+    """
+    distance, _ = cKDTree(course.T).query(points.T, distance_upper_bound=radius)
+    return distance < radius

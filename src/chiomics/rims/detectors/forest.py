@@ -6,13 +6,13 @@ over their prevalence, which is the number of all lesions (Zhang et al. 2022, se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 
-from chiomics.rims.detectors.lesions import Lesions
+from chiomics.rims.detectors.lesions import KEYS, Lesions
 from chiomics.rims.detectors.scaling import Scaler
 from chiomics.rims.lesions.contrasts import MEASURES
 
@@ -55,6 +55,14 @@ def read_features(lesions: Lesions, which: str) -> pd.DataFrame:
     if which == "first_order":
         return lesions.features.filter(regex="^original_firstorder_")
     return lesions.features
+
+
+def keep_what_is_read(lesions: Lesions, which: str) -> Lesions:
+    """Return the lesions with what a forest of these features reads, and no more: taking rows copies the rest each time."""
+    bare = lesions.without_images()
+    if which == "measures":
+        return replace(bare, table=bare.table[[*KEYS, "consensus", *MEASURES]], features=bare.features.iloc[:, :0])
+    return replace(bare, table=bare.table[[*KEYS, "consensus"]], features=read_features(bare, which))
 
 
 def fit_forest(lesions: Lesions, which: str, *, smote: bool, seed: int, trees: int = TREES) -> Forest:

@@ -172,7 +172,7 @@ def _load_network(
 
     from chiomics.core.learning.device import choose_device
     from chiomics.core.learning.fit import History
-    from chiomics.rims.detectors.network import Network, build_network
+    from chiomics.rims.detectors.network import Network, build_network, memory_order
 
     settings = {**card["network"], "voxel_size": card["voxel_size"], "masked": card["masked"]}
     weights = {name.removeprefix(WEIGHTS): torch.from_numpy(array) for name, array in arrays.items() if WEIGHTS in name}
@@ -182,7 +182,8 @@ def _load_network(
 
     model = fill_network(build, weights, path)
     where = choose_device(device)
-    return Network(model.to(where).eval(), scaler, settings, card["prior"], History(), where)
+    model = model.to(where, memory_format=memory_order(where))
+    return Network(model.eval(), scaler, settings, card["prior"], History(), where)
 
 
 def _forest_arrays(forest: Forest) -> dict[str, np.ndarray]:

@@ -68,17 +68,25 @@ def augment(
     count, device = len(images), images.device
     stacked = torch.cat([images, masks[:, None].to(images.dtype)], dim=1)
     draw = torch.rand(count, 9, generator=generator)
-    signs = torch.ones(count, 3)
-    flipped = draw[:, 0] < how.flip
+    flipped, turned = draw[:, 0] < how.flip, draw[:, 6] < how.affine
     axis = (draw[:, 1] * 3).long().clamp(max=2)
-    signs[torch.arange(count)[flipped], axis[flipped]] = -1
-    matrices = _affine(draw[:, 2:6] * 2 - 1, voxel_size, images.shape[2:], how)
-    matrices[draw[:, 6] >= how.affine] = torch.eye(3)
-    theta = torch.cat([matrices * signs[:, None, :], torch.zeros(count, 3, 1)], dim=2)
-    # affine_grid counts axes from the last to the first.
-    theta = theta[:, [2, 1, 0]][:, :, [2, 1, 0, 3]]
-    grid = functional.affine_grid(theta.to(device), list(stacked.shape), align_corners=False)
-    stacked = functional.grid_sample(stacked, grid.to(stacked.dtype), align_corners=False)
+    # a flip alone moves whole voxels: interpolation would cost more than the rest of a small network's step
+    for number in range(3):
+        rows = torch.nonzero(flipped & ~turned & (axis == number))[:, 0].to(device)
+        if len(rows):
+            stacked = stacked.index_copy(0, rows, stacked[rows].flip(2 + number))
+    rows = torch.nonzero(turned)[:, 0]
+    if len(rows):
+        signs = torch.where(flipped[:, None] & (axis[:, None] == torch.arange(3)), -1.0, 1.0)
+        matrices = _affine(draw[rows, 2:6] * 2 - 1, voxel_size, images.shape[2:], how)
+        theta = torch.cat([matrices * signs[rows][:, None, :], torch.zeros(len(rows), 3, 1)], dim=2)
+        # affine_grid counts axes from the last to the first.
+        theta = theta[:, [2, 1, 0]][:, :, [2, 1, 0, 3]]
+        there = rows.to(device)
+        part = stacked[there]
+        grid = functional.affine_grid(theta.to(device), list(part.shape), align_corners=False)
+        part = functional.grid_sample(part, grid.to(part.dtype), align_corners=False)
+        stacked = part if len(rows) == count else stacked.index_copy(0, there, part)
     images, masks = stacked[:, :-1], stacked[:, -1]
     chosen = torch.nonzero(draw[:, 7] < how.blur)[:, 0]
     if len(chosen):
