@@ -20,7 +20,7 @@ import torch
 from chiomics.core.learning.device import make_generator
 from chiomics.core.learning.resnet import count_parameters
 from chiomics.rims.detectors.lesions import Lesions
-from chiomics.rims.detectors.network import LesionBatches, _loss, build_network
+from chiomics.rims.detectors.network import LesionBatches, _loss, build_network, memory_order
 from chiomics.rims.detectors.scaling import Scaler
 
 FEATURES, BATCH, PATCH = 527, 64, (32, 32, 16)
@@ -73,7 +73,8 @@ def measure(
     }  # fmt: skip
     lesions = random_lesions(BATCH)
     data = LesionBatches(lesions, Scaler.fit(lesions.features), settings, device, use_images=arm != "aprl_nn")
-    model = build_network(arm, settings, features=FEATURES, patch=PATCH).to(device).train()
+    model = build_network(arm, settings, features=FEATURES, patch=PATCH)
+    model = model.to(device, memory_format=memory_order(device)).train()
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-4)
 
     def train(number: int) -> None:

@@ -1,5 +1,6 @@
 """Bring all trainings together: calls, curves, performance per lesion and subject, calibration, errors, chance."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ from chiomics.rims.detectors.arms import ARMS
 from chiomics.rims.detectors.forest import keep_what_is_read
 from chiomics.rims.detectors.lesions import read_lesions
 from chiomics.rims.detectors.training import train
-from chiomics.rims.evaluation.chance import check_chance, leak_check
+from chiomics.rims.evaluation.chance import CHECKED, check_chance, leak_check
 from chiomics.rims.evaluation.study import evaluate
 
 log = start_log(snakemake.log[0])
@@ -23,13 +24,12 @@ for name, paths in (("training", files.curves), ("timing", files.timing)):
     parts = [pd.read_csv(path, sep="\t") for path in paths if Path(path).stat().st_size > 1]
     tables[name] = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"arm": []})
 quick = {**settings, "trees": settings["permutation_trees"]}
-checked = [
-    check_chance(
-        keep_what_is_read(lesions, ARMS[arm].features), lambda known, seed, arm=arm: train(arm, known, quick, seed=seed), settings, arm=arm,
-        permutations=settings["permutations"], repeats=settings["leak_repeats"],
-    )
-    for arm in ("reference", "aprl_rf")
-]  # fmt: skip
+checked = []
+for arm in CHECKED:
+    known = keep_what_is_read(lesions, ARMS[arm].features)
+    fit = partial(train, arm, settings=quick)
+    counts = {"permutations": settings["permutations"], "repeats": settings["leak_repeats"]}
+    checked.append(check_chance(known, lambda own, seed, fit=fit: fit(own, seed=seed), settings, arm=arm, **counts))
 tables["chance"] = pd.concat(checked, ignore_index=True)
 tables["leak_check"] = leak_check(tables["chance"])
 for path in map(Path, snakemake.output):

@@ -12,6 +12,7 @@ import pytest
 from chiomics.core.errors import InputError, SettingError
 from chiomics.rims.detectors.arms import ARMS, list_trainings
 from chiomics.rims.detectors.folds import assign_folds, count_rims, inner_split, merge_strata, strata_of
+from chiomics.rims.detectors.forest import keep_what_is_read
 from chiomics.rims.detectors.lesions import KEYS, check_lesions, read_lesions
 from chiomics.rims.detectors.model_file import load_detector, save_detector
 from chiomics.rims.detectors.scaling import Scaler
@@ -52,6 +53,14 @@ def test_inner_split_holds_back_a_fifth_of_the_subjects():
     held = inner_split(SMALL.subjects, SMALL.labels, seed=0)
     assert not set(SMALL.subjects[held]) & set(SMALL.subjects[~held])
     assert 0.1 < held.mean() < 0.35
+
+
+@pytest.mark.parametrize("arm", ["reference", "aprl_rf_plain"])
+def test_a_forest_learns_the_same_from_what_it_reads_alone(arm):
+    kept = keep_what_is_read(SMALL, ARMS[arm].features)
+    assert kept.patches.size == 0 and kept.features.shape[1] < SMALL.features.shape[1]
+    first, second = (train(arm, lesions, make_settings(trees=20), seed=1).predict(lesions) for lesions in (SMALL, kept))
+    assert np.array_equal(first, second)
 
 
 def test_scaler_fills_with_medians_and_ignores_constants():

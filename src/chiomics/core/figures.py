@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -106,9 +107,11 @@ def save_figure(figure: Figure, *paths: str | Path, simulated: bool | str) -> No
     if simulated:
         mark_simulated(figure, simulated=simulated)
     for path in map(Path, paths):
-        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+        options: dict[str, Any] = {"metadata": {"Date": None}}
+        if path.suffix == ".png":  # compressed well when it has few colours, a moment later
+            options = {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 1}}
         with mpl.rc_context(STYLE), atomic_write(path) as temporary:
-            figure.savefig(temporary, bbox_inches="tight", metadata=metadata)
+            figure.savefig(temporary, bbox_inches="tight", **options)
             if path.suffix == ".png":
                 shrink_png(temporary)
 

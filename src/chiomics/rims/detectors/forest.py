@@ -58,7 +58,7 @@ def read_features(lesions: Lesions, which: str) -> pd.DataFrame:
 
 
 def keep_what_is_read(lesions: Lesions, which: str) -> Lesions:
-    """Return the lesions with what a forest of these features reads, and no more: taking rows copies the rest each time."""
+    """Return the lesions with what a forest of these features reads: taking rows copies all that there is."""
     bare = lesions.without_images()
     if which == "measures":
         return replace(bare, table=bare.table[[*KEYS, "consensus", *MEASURES]], features=bare.features.iloc[:, :0])
