@@ -12,7 +12,7 @@ import os
 
 from snakemake.utils import min_version
 
-min_version("9.1")
+min_version("9.27")
 
 
 configfile: os.path.join(workflow.basedir, "config", "config.yaml")

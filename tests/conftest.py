@@ -25,17 +25,17 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def texts_of_figures(monkeypatch):
-    """Fail a test that writes a figure on which texts lie on one another, or beyond the page."""
+    """Fail a test that writes a figure on which texts lie on one another or beyond the page, or that outgrows it."""
     from matplotlib.figure import Figure
 
-    from tests.core.figure_boxes import beyond_page, crowded_ticks, overlaps
+    from tests.core.figure_boxes import beyond_page, crowded_ticks, overlaps, wider_than_page
 
     wrong = []
     plain = Figure.savefig
 
     def look(figure, place, *args, **options):
         plain(figure, place, *args, **options)
-        cut = [] if options.get("bbox_inches") == "tight" else beyond_page(figure)
+        cut = wider_than_page(figure) if options.get("bbox_inches") == "tight" else beyond_page(figure)
         wrong.extend((Path(str(place)).name, fault) for fault in (*overlaps(figure), *crowded_ticks(figure), *cut))
 
     monkeypatch.setattr(Figure, "savefig", look)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -18,6 +20,14 @@ ROOT = Path(__file__).resolve().parents[1]
 WORKFLOW = ("Snakefile", "workflow/", "scripts/", "config/", "envs/", "profiles/")
 #: What setuptools adds to every source archive, and setup.py the commit.
 ADDED = {"PKG-INFO", "setup.cfg", "src/chiomics/commit.txt"}
+
+
+def test_no_older_snakemake_is_promised_than_the_one_that_is_tested():
+    pinned = re.search(r"(?m)^snakemake==(\d+\.\d+)", (ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    (asked,) = (found[1] for line in dependencies if (found := re.match(r"snakemake>=([\d.]+),<", line)))
+    checked = re.search(r'min_version\("([\d.]+)"\)', (ROOT / "Snakefile").read_text(encoding="utf-8"))
+    assert pinned and checked and pinned[1] == asked == checked[1]
 
 
 def git(*words: str, folder: Path = ROOT) -> str:

@@ -19,6 +19,7 @@ with remembered_failure(session=session, inputs=raw, **snakemake.params.on_failu
         method=snakemake.params.method,
         volumes=snakemake.params.volumes,
         picture=str(Path(snakemake.params.on_failure["failed_dir"], f"{session}_qsm.png")),
+        simulated=snakemake.params.simulated,
         mask=snakemake.output.brain_mask,
         sidecar=snakemake.output.brain_sidecar,
     )

@@ -33,6 +33,7 @@ with (
         files, given_mask=given_mask, method=settings["brain_mask"], volumes=settings["brain_volume"],
         mask=output.brain_mask, sidecar=output.brain_sidecar,
         picture=str(Path(snakemake.params.on_failure["failed_dir"], f"{session}_qsm.png")),
+        simulated=snakemake.params.simulated,
     )  # fmt: skip
     steps.unwrap_phase(
         files, mask=output.brain_mask, echo_sets=echo_sets, settings=settings, **total, r2star=r2star,

@@ -70,6 +70,12 @@ def beyond_page(figure: Figure) -> list[str]:
     ]  # fmt: skip
 
 
+def wider_than_page(figure: Figure) -> list[str]:
+    """Say how wide a figure is drawn that is saved with all that lies beside it, where that makes the rest small."""
+    drawn, own = width(figure), figure.get_figwidth()
+    return [f"{drawn:.1f} of {own:.1f} inches"] if drawn > own + 0.3 else []
+
+
 def width(figure: Figure) -> float:
     """Return the width of all that is drawn in inches; a page has `TWO_COLUMNS` and a margin."""
     renderer = FigureCanvasAgg(figure).get_renderer()

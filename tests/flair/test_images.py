@@ -233,7 +233,21 @@ def test_matched_heads_share_all_but_the_lesions(cohort: dict[str, Prepared]) ->
     assert not np.array_equal(first.images["wang_lesions"][~ms], matched.images["wang_lesions"][~ms])
 
 
+@pytest.mark.usefixtures("texts_of_figures")
 def test_page_is_drawn(tmp_path, cohort: dict[str, Prepared]) -> None:
     one = cohort["flair"].take(np.array([0]))
-    write_page(one, {"SlicesMNI": LEVELS}, tmp_path / "page.png", title="sub-MS01", simulated=True)
+    one.table["lesion_count"] = 1234
+    title = "sub-Multiplesclerosis0123_ses-baseline2024_run-1"
+    write_page(one, {"SlicesMNI": LEVELS}, tmp_path / "page.png", title=title, simulated=True)
     assert (tmp_path / "page.png").stat().st_size > 20_000
+
+
+@pytest.mark.usefixtures("texts_of_figures")
+def test_the_page_of_a_refused_session_says_why_within_its_width(tmp_path, cohort: dict[str, Prepared]) -> None:
+    none = cohort["flair"].take(np.array([], int))
+    name = "sub-Multiplesclerosis0123_ses-baseline2024"
+    why = (
+        f"/data/{'derivatives/' * 6}{name}_FLAIR.nii.gz: too little white matter to scale the FLAIR by; found 12 voxels"
+    )
+    write_page(none, {"Refused": why}, tmp_path / "page.png", title=name, simulated=True)
+    assert (tmp_path / "page.png").stat().st_size > 3000

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from chiomics.cli import main  # noqa: E402
 from chiomics.core.learning.weights import load_model, save_model  # noqa: E402
 from chiomics.flair.images.prepare import describe_preparation  # noqa: E402
-from chiomics.flair.prediction.attention_page import draw_volumes  # noqa: E402
+from chiomics.flair.prediction.attention_page import draw_volumes, write_attention_pages  # noqa: E402
 from chiomics.flair.prediction.score import read_classifier  # noqa: E402
 from chiomics.flair.study.networks.architectures import build_network  # noqa: E402
 from chiomics.flair.study.networks.final_model import describe_model, train_on_all  # noqa: E402
@@ -50,6 +50,18 @@ def test_scores_are_those_of_the_trained_network(fitted, tmp_path, capsys) -> No
     assert "Research use only" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("texts_of_figures")
+def test_a_page_of_slices_shows_both_classes(fitted, tmp_path) -> None:
+    classifier, card = read_classifier(fitted["seok2023"])
+    prepared = small_cohort(1)
+    prepared.table["participant"] = "sub-Multiplesclerosis0123"
+    scores = pd.DataFrame([{"refused": "", "session": "", "participant": name, "p_MS": 0.25} for name in ("a", "b")])
+    scores["session"] = "sub-Multiplesclerosis0123_ses-baseline2024"
+    write_attention_pages(classifier, card, [(prepared, scores)], tmp_path / "page.png")
+    assert (tmp_path / "page.png").stat().st_size > 20_000
+
+
+@pytest.mark.usefixtures("texts_of_figures")
 @pytest.mark.parametrize("arm", ["2v-18", "3d-18"])
 def test_pages_of_volumes_show_both_classes(fitted, tmp_path, arm) -> None:
     prepared = small_cohort(1)

@@ -92,6 +92,7 @@ def test_a_bottle_is_told_as_one():
     assert "bottle" in found.doubts[0]
 
 
+@pytest.mark.usefixtures("texts_of_figures")
 def test_a_childs_brain_is_refused_with_its_volume_and_a_picture_until_the_setting_allows_it(tmp_path):
     signal, mask = head(scale=0.72)
     picture = tmp_path / "refused.png"

@@ -10,12 +10,14 @@ import pytest
 from chiomics.cli import main
 from chiomics.commands.rims_predict import predict_folder
 from chiomics.core.errors import InputError
+from chiomics.core.figures import save_figure
 from chiomics.index.manifest import empty_row
 from chiomics.index.rim_ratings import read_rim_ratings
 from chiomics.radiomics.lesion_features import label_features
 from chiomics.rims.detectors.model_file import load_detector, save_detector
 from chiomics.rims.detectors.training import train
 from chiomics.rims.lesions.ratings import assign_ratings
+from chiomics.rims.prediction import review_page
 from chiomics.rims.prediction.explain import explain
 from chiomics.rims.prediction.predict import count_burden
 from chiomics.rims.prediction.sessions import find_sessions, read_lesions_of
@@ -255,3 +257,20 @@ def test_a_session_without_lesions_has_a_burden_of_none():
     assert found.loc["sub-02", "volume_mm3"] == 0
     assert np.isnan(found.loc["sub-02", "rim_volume_share"])
     assert json.loads(found.to_json())["lesions"] == {"sub-01": 1, "sub-02": 0}
+
+
+@pytest.mark.usefixtures("texts_of_figures")
+@pytest.mark.parametrize("maps", [True, False], ids=["with what speaks for a rim", "without"])
+def test_pages_of_more_lesions_than_one_holds(tmp_path, monkeypatch, maps):
+    monkeypatch.setattr(review_page, "PER_PAGE", 2)
+    lesions = make_lesions(subjects=1, per_subject=3, shape=(24, 24, 12))
+    table = lesions.table
+    table["lesion"] += 12340
+    table["volume_mm3"] = 12345.6
+    table["rim_probability"], table["rim_call"], table["rim_review"] = 1.0, 0, 1
+    shown = np.zeros((3, 24, 24, 12)) if maps else None  # nothing in the image, which is said
+    notice = "sub-Multiplesclerosis0123_ses-baseline2024_run-1. " + "Research use only, not for diagnosis. " * 6
+    pages = list(review_page.draw_pages(lesions, table, shown, voxel_size=VOXEL, notice=notice))
+    for page, count in zip(pages, (2, 1), strict=True):
+        assert len(page.axes) == 7 * count
+        save_figure(page, tmp_path / "a.png", simulated=True)

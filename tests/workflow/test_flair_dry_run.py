@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.bids_trees import make_bids_tree, multi_echo
@@ -12,6 +14,18 @@ SMALL = {
     "seok2023": {"folds": 2, "tests": 2, "supplement_tests": 1, "permutations": 1, "permutation_tests": 1,
                  "trainings_per_job": 4},
 }  # fmt: skip
+
+
+@pytest.fixture
+def without_torch(monkeypatch, tmp_path):
+    """Hide PyTorch from every process that the test starts."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/sitecustomize.py").write_text(
+        "import importlib.util\n"
+        "plain = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *words: None if name == 'torch' else plain(name, *words)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=os.pathsep)
 
 
 @pytest.mark.parametrize("paper", ["wang2020", "seok2023"])
@@ -62,3 +76,16 @@ def test_sessions_without_a_gradient_echo_serve_and_what_lacks_is_said(workflow,
     assert plan["map_structural"] == plan["prepare_flair"] == 14
     # Two draws of five folds; three patients of a group at a scanner are too few to leave it out.
     assert plan["train_flair"] == 10
+
+
+def test_without_pytorch_a_study_that_was_wished_for_is_left_out_by_name(workflow, without_torch):
+    run = workflow()
+    wished = {"papers": {paper: {"include": True, **SMALL[paper]} for paper in SMALL}}
+    done = run.run("all", config=wished, options=("--dry-run",))
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    for paper in SMALL:
+        assert f"{paper} is left out: PyTorch is not installed" in said
+    assert not {"simulate_heads", "train_flair", "pretrain_on_heads"} & set(said.split())
+    asked = run.run("wang2020", config=wished, options=("--dry-run",))
+    assert asked.returncode != 0 and "PyTorch is not installed" in asked.stdout + asked.stderr

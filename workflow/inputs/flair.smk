@@ -212,6 +212,11 @@ def gpus_for_training(wildcards):
     return 1 if config["papers"][wildcards.study]["device"] == "cuda" else 0
 
 
+def networks_uninstalled():
+    """Say that there is nothing to train networks with, where steps bring no environment or image of their own."""
+    return "" if IN_CONDA or config["container"] else torch_missing()
+
+
 def lacking_for_flair(study):
     """Say what the cohort lacks for a classifier of FLAIR images, nothing where it lacks nothing."""
     if missing := torch_missing():
@@ -238,10 +243,12 @@ PAPER_RECORDS["wang2020"] = Paper(
     wing="chiomics.flair.wang2020",
     lacking=partial(lacking_for_flair, "wang2020"),
     targets=partial(flair_paper_targets, "wang2020"),
+    uninstalled=networks_uninstalled,
 )
 PAPER_RECORDS["seok2023"] = Paper(
     title="Seok 2023",
     wing="chiomics.flair.seok2023",
     lacking=partial(lacking_for_flair, "seok2023"),
     targets=partial(flair_paper_targets, "seok2023"),
+    uninstalled=networks_uninstalled,
 )

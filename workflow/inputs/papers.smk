@@ -10,7 +10,7 @@ def included(paper):
     choice = config["papers"][paper]["include"]
     if config["features"]:
         return choice != False and PAPER_RECORDS[paper].from_features
-    return choice == True or (choice == "auto" and not LACKING[paper])
+    return (choice == True and not PAPER_RECORDS[paper].uninstalled()) or (choice == "auto" and not LACKING[paper])
 
 
 PAPERS = [paper for paper in PAPER_RECORDS if included(paper)]

@@ -99,6 +99,7 @@ for group, sets, r2star, one_job in qsm_groups():
                 on_failure=ON_FAILURE,
                 method=config["qsm"]["brain_mask"],
                 volumes=config["qsm"]["brain_volume"],
+                simulated=is_simulated,
             script:
                 "../../scripts/qsm/mask_brain.py"
 

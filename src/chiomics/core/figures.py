@@ -69,6 +69,8 @@ NOTE_SIZE = 6.5
 COLOURS_OF_PNG = 256
 #: Letters per inch at that size, measured on running English text.
 LETTERS_PER_INCH = 21
+#: Letters of a line across a page in the style's own size, with capitals and digits of paths in it.
+REASON_LETTERS = 95
 
 #: Said under a figure where it happens.
 EQUAL_NOTE = "Curves that lie on one another are dashed in turn."
@@ -207,9 +209,10 @@ def letter(axis: Axes, name: str) -> None:
 
 def left_out(why: str) -> Figure:
     """Make a page that says why a figure is left out."""
+    lines = textwrap.wrap(f"Left out: {why}.", REASON_LETTERS)
     with figure_style():
-        figure = blank(height=1.2)
-        figure.text(0.5, 0.45, f"Left out: {why}.", ha="center", va="center")
+        figure = blank(height=1.0 + 0.2 * len(lines))
+        figure.text(0.5, 0.45, "\n".join(lines), ha="center", va="center")
     return figure
 
 

@@ -44,6 +44,8 @@ class Paper:
         Echo sets that it compares, as echo numbers from 1.
     from_features : bool
         Whether a table of features serves it as well as images do.
+    uninstalled : callable
+        Says what is not installed that it cannot be made without, whoever asks for it; an empty string where all is.
     """
 
     title: str
@@ -54,6 +56,7 @@ class Paper:
     presets: Mapping[str, Any] = field(default_factory=dict)
     echo_sets: Mapping[str, list[int]] = field(default_factory=dict)
     from_features: bool = False
+    uninstalled: Callable[[], str] = str
 
 
 def read_published(wing: str, name: str) -> pd.DataFrame:

@@ -44,6 +44,7 @@ def mask_brain(
     sidecar: str,
     volumes: tuple[float, float] = VOLUMES,
     picture: str | None = None,
+    simulated: bool = False,
 ) -> None:
     """Write the brain mask: the user's, or one found on the magnitude.
 
@@ -61,6 +62,8 @@ def mask_brain(
         Minimum and maximum litres of a brain that is found.
     picture : str, optional
         PNG to write where what was found is refused.
+    simulated : bool
+        Whether that picture says that the subject is simulated.
 
     Raises
     ------
@@ -77,7 +80,7 @@ def mask_brain(
             notes["BrainMaskRefused"] = f"{path_in_dataset(given_mask)} is empty; the brain is found on the magnitude"
             log.warning("the brain mask %s", notes["BrainMaskRefused"])
     if drawn is None:
-        found = find_brain(magnitude, affine, method=method, volumes=volumes, picture=picture)
+        found = find_brain(magnitude, affine, method=method, volumes=volumes, picture=picture, simulated=simulated)
         brain, source = found.mask, found.source
         notes |= {"BrainMaskWarning": "; ".join(found.doubts)} if found.doubts else {}
         for doubt in found.doubts:

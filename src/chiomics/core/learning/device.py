@@ -22,7 +22,7 @@ CHOICES = ("auto", "cpu", "cuda", "mps")
 
 def torch_missing() -> str:
     """Say that PyTorch is not installed, an empty string where it is; nothing is imported."""
-    return "" if importlib.util.find_spec("torch") else "PyTorch is not installed (make install without TORCH=no)"
+    return "" if importlib.util.find_spec("torch") else "PyTorch is not installed (make install, or pip install torch)"
 
 
 def choose_device(choice: str = "auto") -> torch.device:

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from chiomics.core.figures import add_note, blank, figure_style, save_figure
+from chiomics.core.figures import add_note, blank, figure_style, save_figure, short
 from chiomics.flair.images.draw import normalise, show, show_slices
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.images.slices import REGIONS
@@ -21,6 +21,8 @@ from chiomics.flair.study.networks.training import pick_images
 
 #: Sessions on one page.
 MAX_SESSIONS = 8
+#: Letters of a name along the height of a row.
+LETTERS = 24
 #: A picture to show: its title, FLAIR, lesions and map.
 Panel = tuple[str, np.ndarray, np.ndarray, np.ndarray]
 NOTES = {
@@ -73,6 +75,11 @@ def _classes(card: Mapping[str, Any]) -> tuple[str, str]:
     return card["negative"], card["positive"]
 
 
+def _name(score: Mapping[str, Any]) -> str:
+    """Name a session within the height of a row."""
+    return short(str(score["session"] or score["participant"]), LETTERS)
+
+
 def _say_score(card: Mapping[str, Any], score: Mapping[str, Any]) -> str:
     return f"P({card['positive']}) = {score['p_' + card['positive']]:.2f}"
 
@@ -91,7 +98,7 @@ def draw_slices(
             axes = grid[2 * number + target]
             cam = attention_maps(model, image, target)["last"][0]
             show_slices(axes, flair, lesions, normalise(cam, (flair != 0).any(axis=0)))
-            axes[0].set_ylabel(f"{score['session'] or score['participant']}\nspeaks for {name}", fontsize=6)
+            axes[0].set_ylabel(f"{_name(score)}\nspeaks for {name}", fontsize=6)
             axes[2].set_title(_say_score(card, score), fontsize=7)
     return figure, NOTES["slices"]
 
@@ -112,7 +119,7 @@ def draw_volumes(
                 (f"speaks for {group}\n{title}" if place == 0 else f"\n{title}", *rest)
                 for place, (title, *rest) in enumerate(_pictures(found, flair, lesions))
             ]
-        rows.append((f"{score['session'] or score['participant']}\n{_say_score(card, score)}", panels))
+        rows.append((f"{_name(score)}\n{_say_score(card, score)}", panels))
     figure = blank(height=0.6 + (1.5 if model.views is None else 1.9) * len(rows))
     grid = figure.subplots(len(rows), len(rows[0][1]), squeeze=False)
     for line, (said, panels) in zip(grid, rows, strict=True):

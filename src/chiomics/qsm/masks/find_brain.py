@@ -60,6 +60,7 @@ def find_brain(
     method: str = "template",
     volumes: tuple[float, float] = VOLUMES,
     picture: str | None = None,
+    simulated: bool = False,
 ) -> FoundBrain:
     """Find the brain and check it.
 
@@ -75,6 +76,8 @@ def find_brain(
         Minimum and maximum litres of the brain of a head; the minimum counts where the image holds all of it.
     picture : str, optional
         PNG to write where what was found is refused.
+    simulated : bool
+        Whether the picture says that the subject is simulated.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def find_brain(
     if reason:
         where = ""
         if picture is not None:
-            _draw(picture, signal, mask, affine, reason)
+            _draw(picture, signal, mask, affine, reason, simulated=simulated)
             where = f"look at {picture}; "
         raise InputError(
             "no brain of a plausible size in the magnitude", found=reason,
@@ -167,7 +170,9 @@ def _alone(
     return FoundBrain(region, source if alone.uniform else source + " (skull-stripped)", doubts)
 
 
-def _draw(picture: str, signal: np.ndarray, mask: np.ndarray, affine: np.ndarray, reason: str) -> None:
+def _draw(
+    picture: str, signal: np.ndarray, mask: np.ndarray, affine: np.ndarray, reason: str, *, simulated: bool
+) -> None:
     # Here, since matplotlib takes a second and few sessions need it.
     from chiomics.core.space.failure_figure import draw_failure
 
@@ -175,4 +180,5 @@ def _draw(picture: str, signal: np.ndarray, mask: np.ndarray, affine: np.ndarray
         coarsen(Volume(voxels.astype(np.float32), affine), PICTURE_RESOLUTION) for voxels in (signal, mask)
     )
     outlines = {"found": outline.like(outline.voxels > 0.5)}
-    draw_failure(picture, {"magnitude": small}, outlines, title=f"brain mask refused: {reason}")
+    title = f"brain mask refused: {reason}"
+    draw_failure(picture, {"magnitude": small}, outlines, title=title, simulated=simulated)
