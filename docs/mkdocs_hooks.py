@@ -6,12 +6,16 @@ its part of the API's pages, and one to another file to a copy.
 
 from __future__ import annotations
 
+import logging
 import posixpath
 import re
 from collections import defaultdict
 from pathlib import Path
 
+from griffe._internal.docstrings import numpy as numpydoc
 from mkdocs.structure.files import File
+
+log = logging.getLogger("mkdocs.hooks.chiomics")
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Pages of the repository outside docs/, and what they are in the site.
@@ -31,6 +35,25 @@ _FENCE = re.compile(r"(```.*?```)", re.DOTALL)
 _HOMES = re.compile(r'"\w+": "([\w.]+)"')
 _IMPORT = re.compile(r"^from chiomics\.(\w+)\.([\w.]+) import", re.MULTILINE)
 _MODULE = re.compile(r"src/chiomics/(\w+)/([\w/]+)\.py")
+
+#: What becomes of types in words where they are read as Python: a difference, a call.
+_MISREAD = re.compile(r"\b\w+ - like\b|\bshape\(")
+_read_type = numpydoc.parse_docstring_annotation
+
+
+def _keep_words(annotation, *arguments, **options):
+    """Read a type that is a name, for its link, and leave one in words as it stands: `path-like` is no difference."""
+    return _read_type(annotation, *arguments, **options) if re.fullmatch(r"[\w.]+", annotation) else annotation
+
+
+numpydoc.parse_docstring_annotation = _keep_words
+
+
+def on_page_content(html, page, config, files):
+    """Warn, which ends the build, where a type was read as Python all the same."""
+    for misread in sorted(set(_MISREAD.findall(html))) if page.file.src_uri.startswith("api/") else ():
+        log.warning("%s: a type in words was read as Python: %s", page.file.src_uri, misread)
+    return html
 
 
 def on_files(files, config):

@@ -26,6 +26,11 @@ MODULES = (
 )  # fmt: skip
 
 
+def _name_of(action: argparse.Action) -> str:
+    """Name a positional argument as argparse does."""
+    return str(action.metavar or (f"{{{','.join(action.choices)}}}" if action.choices else action.dest))
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose usage line puts what must be given first: an option that takes several values would swallow it.
 
@@ -34,7 +39,7 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # as argparse has it
         """Parse, by the command's own parser where the first word names one beside arguments of this one."""
-        words = sys.argv[1:] if args is None else list(args)
+        self._typed = words = sys.argv[1:] if args is None else list(args)
         commands = subcommands_of(self)
         if words and words[0] in commands and self._has_both():
             return commands[words[0]].parse_known_args(words[1:], namespace)
@@ -49,7 +54,37 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with the usage, the message and where more is said."""
         self.print_usage(sys.stderr)
-        self.exit(2, f"{self.prog}: error: {message}\n{self.prog} --help says more\n")
+        self.exit(2, f"{self.prog}: error: {message}{self._say_swallowed(message)}\n{self.prog} --help says more\n")
+
+    def _say_swallowed(self, message: str) -> str:
+        """Say which option took the words that are lacking: one of several values takes all that follow it."""
+        needed = [_name_of(action) for action in self._get_positional_actions() if action.required]
+        first = next((place for place, word in enumerate(self._typed) if word.startswith("-")), 0)
+        for option, values in reversed(self._options_of_several(self._typed)):
+            lacking = needed[min(first, len(needed)) :]
+            told = message.startswith(f"argument {option}") or ("required" in message and lacking[-1:] == needed[-1:])
+            if lacking and values and told:
+                taken = f"{option} takes every word behind it ({' '.join(values)})"
+                return f"\n{taken}: put {' '.join(lacking)} before it, or -- between"
+        return ""
+
+    def _options_of_several(self, words: Sequence[str]) -> list[tuple[str, list[str]]]:
+        """Return the options of several values among the words, with the words that each takes."""
+        found: list[tuple[str, list[str]]] = []
+        taking = False
+        for word in words:
+            if word == "--":
+                break
+            if word.startswith("-"):
+                near = [name for name in self._option_string_actions if word.startswith("--") and name.startswith(word)]
+                name = word if word in self._option_string_actions else (near or [word])[0]
+                action = self._option_string_actions.get(name)
+                taking = action is not None and action.nargs in ("+", "*")
+                if taking:
+                    found.append((word, []))
+            elif taking:
+                found[-1][1].append(word)
+        return found
 
     def _say_unknown(self, word: str) -> str:
         if not word.startswith("-"):
@@ -80,7 +115,7 @@ class _Parser(argparse.ArgumentParser):
         words = ["%(prog)s"]
         for action in self._get_positional_actions():
             if not action.option_strings:
-                name = action.metavar or (f"{{{','.join(action.choices)}}}" if action.choices else action.dest)
+                name = _name_of(action)
                 words.append({"?": f"[{name}]", "+": f"{name} [{name} ...]"}.get(str(action.nargs), str(name)))
         return " ".join([*words, "[options]"])
 

@@ -74,6 +74,47 @@ def test_a_command_of_commands_alone_shows_them(words, capsys):
     )
 
 
+def of_several(path):
+    """Return the options of several values of a command that needs words without an option, and those words."""
+    parser = EVERY[path]
+    needed = [action for action in parser._get_positional_actions() if action.required]
+    several = [action for action in parser._actions if action.option_strings and action.nargs in ("+", "*")]
+    return several if needed else [], [sample(action) for action in needed]
+
+
+def sample(action):
+    """Return a word that an argument takes."""
+    if action.dest == "config":
+        return "a=1"
+    return str(next(iter(action.choices))) if action.choices else "1"
+
+
+OF_SEVERAL = [(path, action) for path in EVERY for action in of_several(path)[0]]
+
+
+@pytest.mark.parametrize(("path", "action"), OF_SEVERAL, ids=[f"{p} {a.option_strings[0]}" for p, a in OF_SEVERAL])
+def test_an_option_that_took_the_words_behind_it_is_named_and_the_ways_out_work(path, action, capsys):
+    words = of_several(path)[1]
+    swallowed = [action.option_strings[0], sample(action), *words]
+    others = [word for one in EVERY[path]._actions if one.option_strings and one.required and one is not action
+              for word in (one.option_strings[0], sample(one))]  # fmt: skip
+    with pytest.raises(SystemExit):
+        build_parser().parse_args([*path.split(), *others, *swallowed])
+    said = capsys.readouterr().err
+    assert f"{swallowed[0]} takes every word behind it ({' '.join(swallowed[1:])}): put " in said
+    shown = next(line for line in said.splitlines() if line.startswith("usage"))
+    assert said.split("): put ")[1].split(" before it, or -- between")[0] in shown
+    for line in ([*words, *others, *swallowed[:2]], [*others, *swallowed[:2], "--", *words]):
+        build_parser().parse_args([*path.split(), *line])
+
+
+def test_no_option_is_blamed_where_all_words_are_there(capsys):
+    for words in (["index"], ["radiomics", "a", "b", "--labels", "1", "x"], ["qsm", "invert", "f", "--magnitude", "a"]):
+        with pytest.raises(SystemExit):
+            build_parser().parse_args(words)
+        assert "takes every word" not in capsys.readouterr().err
+
+
 def test_a_word_too_many_is_named(capsys):
     with pytest.raises(SystemExit):
         main(["run", "a", "b", "group", "extra"])

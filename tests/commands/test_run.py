@@ -231,7 +231,23 @@ def test_a_lock_that_may_be_held_is_left(line, tmp_path, owner, said):
     if owner:
         (tmp_path / run_call.RECORD).write_text(json.dumps(owner))
     with pytest.raises(InputError, match=said):
-        run_call.lift_stale_lock([sys.executable, "-m", "snakemake", *line], tmp_path)
+        run_call.lift_stale_lock(line, tmp_path)
+
+
+def test_a_run_at_work_keeps_its_configuration(tmp_path, monkeypatch, capsys):
+    """Jobs of a cluster read that file when they begin."""
+    monkeypatch.setattr(run_call, "call", lambda *_, **__: 0)
+    call = ["demo", str(tmp_path), "--config"]
+    assert main([*call, "site.volumes=all"]) == 0
+    kept = (tmp_path / run_call.CONFIGURATION).read_bytes()
+    (tmp_path / ".snakemake/locks").mkdir(parents=True)
+    (tmp_path / ".snakemake/locks/0.output.lock").touch()
+    owner = {"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time()}
+    (tmp_path / run_call.RECORD).write_text(json.dumps(owner))
+    assert main([*call, "site.volumes=none", "-n"]) == 0, "it may be planned beside it"
+    assert main([*call, "site.volumes=none"]) == 2
+    assert "a run is at work in the folder" in capsys.readouterr().err
+    assert (tmp_path / run_call.CONFIGURATION).read_bytes() == kept
 
 
 def test_progress_counts_what_snakemake_says():

@@ -149,7 +149,7 @@ def call_workflow(
         targets,
         snakefile=find_snakefile(),
         directory=directory,
-        configfiles=[run_call.write_configuration(directory, settings)],
+        configfiles=[run_call.write_configuration(directory, settings, plan=arguments.dry_run)],
         cores=arguments.cores,
         mem_mb=arguments.mem_mb,
         profile=arguments.profile,

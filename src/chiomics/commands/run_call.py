@@ -27,6 +27,9 @@ from chiomics.core.logs import without_words
 log = logging.getLogger(__name__)
 
 CONFIGURATION, RECORD, LOCKS = "chiomics_run.yaml", ".snakemake/chiomics_run.json", ".snakemake/locks"
+#: The configuration of a plan: jobs of a run that is at work read that of the run.
+PLAN = "chiomics_plan.yaml"
+_PROGRAM = (sys.executable, "-m", "snakemake")
 #: Seconds between two lines where nobody looks at a terminal.
 QUIET_SECONDS = 60.0
 #: What Snakemake says of an input that a job waits for in vain.
@@ -35,11 +38,19 @@ _VANISHED = re.compile(r"(/.*) \(missing locally")
 SECONDS_TO_END = 6.0
 
 
-def write_configuration(directory: Path, settings: Mapping[str, Any]) -> Path:
-    """Write the configuration of a run beside its results; returns its path."""
+def write_configuration(directory: Path, settings: Mapping[str, Any], *, plan: bool = False) -> Path:
+    """Write the configuration of a run, or of a plan, beside its results; returns its path.
+
+    Raises
+    ------
+    InputError
+        Where a run may be at work in the folder: its jobs read that file.
+    """
     import yaml
 
-    path = directory / CONFIGURATION
+    if not plan:
+        is_locked(directory)
+    path = directory / (PLAN if plan else CONFIGURATION)
     write_text(path, "# What `chiomics run` was called with.\n" + yaml.safe_dump(dict(settings), sort_keys=False))
     return path
 
@@ -76,13 +87,12 @@ def call(line: Sequence[str], directory: Path, *, verbose: bool = False, work_di
     if work_dir is not None:
         work_dir.mkdir(parents=True, exist_ok=True)
         environment["TMPDIR"] = str(work_dir.resolve())
-    program = [sys.executable, "-m", "snakemake"]
     planning = "--dry-run" in line
     if not planning:
-        lift_stale_lock([*program, *line], directory)
+        lift_stale_lock(line, directory)
     began = time.time()
     shown = {} if verbose else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen([*program, *line], env=environment, encoding="utf-8", errors="replace", **shown) as process:  # type: ignore[call-overload]
+    with subprocess.Popen([*_PROGRAM, *line], env=environment, encoding="utf-8", errors="replace", **shown) as process:  # type: ignore[call-overload]
         if not planning:
             _record(directory, process.pid)
         progress: Progress | None = None if verbose else Progress(usual=read_usual_seconds())
@@ -140,7 +150,26 @@ def lift_stale_lock(line: Sequence[str], directory: Path) -> None:
     Parameters
     ----------
     line : sequence of str
-        The whole call of Snakemake.
+        The arguments of Snakemake.
+    directory : Path
+        Where results are made.
+
+    Raises
+    ------
+    InputError
+        As `is_locked`.
+    """
+    if is_locked(directory):
+        log.warning("the last run was killed: its lock is lifted, and what it left half done is made anew")
+        end = line.index("--")
+        subprocess.run([*_PROGRAM, *line[:end], "--unlock", *line[end:]], check=True, capture_output=True)
+
+
+def is_locked(directory: Path) -> bool:
+    """Return whether a run that was killed has left its lock.
+
+    Parameters
+    ----------
     directory : Path
         Where results are made.
 
@@ -152,13 +181,13 @@ def lift_stale_lock(line: Sequence[str], directory: Path) -> None:
     import psutil
 
     if not any(Path(directory, LOCKS).glob("*")):
-        return
+        return False
     record = Path(directory, RECORD)
     try:
         owner = json.loads(record.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         owner = {}
-    by_hand = f"if it is dead: {shlex.join(line[:3])} --directory {shlex.quote(str(directory))} --unlock, then again"
+    by_hand = f"if it is dead: {shlex.join(_PROGRAM)} --directory {shlex.quote(str(directory))} --unlock, then again"
     if not owner:
         raise InputError("a run of Snakemake has locked the folder", file=directory, expected=by_hand)
     if owner["host"] != socket.gethostname():
@@ -170,9 +199,7 @@ def lift_stale_lock(line: Sequence[str], directory: Path) -> None:
         alive = False
     if alive:
         raise InputError(f"a run is at work in the folder (process {owner['pid']})", file=directory)
-    log.warning("the last run was killed: its lock is lifted, and what it left half done is made anew")
-    end = line.index("--")
-    subprocess.run([*line[:end], "--unlock", *line[end:]], check=True, capture_output=True)
+    return True
 
 
 def _record(directory: Path, pid: int) -> None:

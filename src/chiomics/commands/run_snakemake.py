@@ -120,7 +120,10 @@ def nested(settings: Sequence[str]) -> dict[str, Any]:
     for setting in settings:
         key, sign, value = setting.partition("=")
         if not sign or not _KEY.fullmatch(key):
-            raise InputError("--config cannot be read", found=setting, expected="key=value, e.g. qsm.inversions=[tkd]")
+            raise InputError(
+                "--config cannot be read", found=setting,
+                expected="key=value, e.g. qsm.inversions=[tkd]; it takes every word behind it: put others before it",
+            )  # fmt: skip
         try:
             parsed = yaml.safe_load(value)
         except yaml.YAMLError as error:
