@@ -254,6 +254,10 @@ def test_progress_counts_what_snakemake_says():
     now = [0.0]
     progress = Progress(clock=lambda: now[0])
     assert progress.seconds_left() is None
+    left_out = ["yan2021 is left out: 3 participants of group MS", "zhang2022: no PyTorch; left out are qsmrim"]
+    for text in ("Using workflow specific profile", *left_out):
+        progress.feed(text)
+    assert progress.left_out == left_out
     plan = "Job stats:\njob   count\n----  -----\nreconstruct_qsm  4\nall  1\ntotal  5\n"
     for text in plan.splitlines():
         progress.feed(text)

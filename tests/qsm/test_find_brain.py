@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy import ndimage
 
 from chiomics.core.errors import InputError
 from chiomics.core.images import read_image
+from chiomics.core.origin import SIMULATED_MARK
 from chiomics.qsm.masks.brain_mask import brain_mask
 from chiomics.qsm.masks.find_brain import check_given_mask, find_brain
 
@@ -93,12 +95,14 @@ def test_a_bottle_is_told_as_one():
 
 
 @pytest.mark.usefixtures("texts_of_figures")
-def test_a_childs_brain_is_refused_with_its_volume_and_a_picture_until_the_setting_allows_it(tmp_path):
+def test_a_childs_brain_is_refused_with_its_volume_and_a_picture_until_the_setting_allows_it(tmp_path, monkeypatch):
     signal, mask = head(scale=0.72)
-    picture = tmp_path / "refused.png"
+    picture, titles, plain = tmp_path / "refused.png", [], Figure.suptitle
+    monkeypatch.setattr(Figure, "suptitle", lambda figure, text, **o: (titles.append(text), plain(figure, text, **o)))
     with pytest.raises(InputError, match=r"its volume is 0\.\d+ l") as refused:
-        find_brain(noisy(signal, 2.0), AFFINE, method="intensity", picture=str(picture))
+        find_brain(noisy(signal, 2.0), AFFINE, method="intensity", picture=str(picture), simulated=True)
     assert "qsm.brain_volume" in str(refused.value)
+    assert titles[0].startswith("brain mask refused: its volume is") and titles[0].endswith(SIMULATED_MARK)
     assert picture.stat().st_size > 0
     found = find_brain(noisy(signal, 2.0), AFFINE, method="intensity", volumes=(0.3, 2.5))
     assert dice(found.mask, mask) > 0.92

@@ -117,6 +117,8 @@ def call(line: Sequence[str], directory: Path, *, verbose: bool = False, work_di
     if not planning:
         if not any(Path(directory, LOCKS).glob("*")):  # else the next call lifts the lock, by what is recorded
             Path(directory, RECORD).unlink(missing_ok=True)
+        if progress is not None and "all" not in line[line.index("--") :]:
+            progress.left_out.clear()  # nobody asked for studies
         code = _conclude(directory, code, progress, said, time.time() - began)
     return code
 
@@ -251,6 +253,8 @@ def _conclude(directory: Path, code: int, progress: Progress | None, said: Seque
     elif progress is not None:
         made = ", ".join(f"{what} {done} of {number}" for what, (done, number) in progress.made().items())
         print(f"{sum(progress.finished.values())} steps in {say_seconds(took)}" + (f": {made}" if made else ""))
+    for study in progress.left_out if progress is not None else ():
+        print(study)
     for failure in failures:
         print(f"failed: {failure.session}{' (' + failure.stage + ')' if failure.stage else ''}: {failure.reason}")
     told = {failure.session for failure in failures}

@@ -23,6 +23,7 @@ _WILDCARDS = re.compile(r"^    wildcards: (.*)$")
 _FINISHED = re.compile(r"^Finished jobid: (\d+)\b")
 _STEPS = re.compile(r"^(\d+) of (\d+) steps")
 _ERROR = re.compile(r"^Error in (?:rule|checkpoint) (\S+):$")
+_LEFT_OUT = re.compile(r"^\w+(?: is left out: .+|: .+; left out are .+)$")
 _FOLDER = re.compile(r"\bfolder=([^,\s]+)")
 #: Stages by what their rules' names begin with, as the progress says them; those of pages and figures are the report's.
 STAGE_RULES = {
@@ -74,6 +75,8 @@ class Progress:
         Whose job failed.
     tables : Counter
         Tables of features that have been made, by the session's folder.
+    left_out : list of str
+        Which studies are left out, and why.
     usual : mapping of str to float
         Seconds of a job by its rule, where none of this run has ended.
     """
@@ -87,6 +90,7 @@ class Progress:
     failed: list[Job] = field(default_factory=list)
     steps: tuple[int, int] = (0, 0)
     tables: Counter = field(default_factory=Counter)
+    left_out: list[str] = field(default_factory=list)
     _in_plan: bool = False
     _opening: Job | None = None
     _failing: str = ""
@@ -119,6 +123,8 @@ class Progress:
         elif found := _STEPS.match(line):
             self.steps = (int(found[1]), int(found[2]))
             return True
+        elif not self.planned and _LEFT_OUT.match(line):
+            self.left_out.append(line)
         return False
 
     def seconds_left(self) -> float | None:

@@ -162,6 +162,7 @@ def test_the_figure_is_the_same_on_a_re_run_and_says_that_it_is_simulated(atlas:
     assert b"SIMULATED" in runs[0][1]
 
 
+@pytest.mark.usefixtures("texts_of_figures")
 def test_the_figure_of_real_subjects_without_tracts(atlas: CohortAtlas, tmp_path: Path) -> None:
     draw_cohort_atlas(atlas, atlas.mean, {}, tmp_path / "figure5.svg", cohort="seven", simulated=False)
     text = (tmp_path / "figure5.svg").read_bytes()
@@ -169,6 +170,7 @@ def test_the_figure_of_real_subjects_without_tracts(atlas: CohortAtlas, tmp_path
     assert b"in the tracts" not in text
 
 
+@pytest.mark.usefixtures("texts_of_figures")
 def test_one_tract_is_drawn_over_both_backgrounds_and_says_where_it_was_not_seen(
     atlas: CohortAtlas, tmp_path: Path
 ) -> None:
