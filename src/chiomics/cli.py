@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -153,6 +155,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start_log()
     try:
         code = parsed.command(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads the output has enough of it, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes it once more
+        return 128 + signal.SIGPIPE
     except InputError as error:
         print(f"chiomics: error: {error}", file=sys.stderr)
         return 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -113,6 +114,14 @@ def test_no_option_is_blamed_where_all_words_are_there(capsys):
         with pytest.raises(SystemExit):
             build_parser().parse_args(words)
         assert "takes every word" not in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_ends_a_command_without_a_word():
+    call = [sys.executable, "-m", "chiomics", "completion", "bash"]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 128 + signal.SIGPIPE
 
 
 def test_a_word_too_many_is_named(capsys):
