@@ -16,10 +16,10 @@ def head() -> Head:
     return Head()
 
 
-def polynomials(head: Head, degree: int, scale: float) -> tuple[SmoothOffset, Grid, np.ndarray]:
+def polynomials(head: Head, degree: int, scale: float, decay: float = 1.0) -> tuple[SmoothOffset, Grid, np.ndarray]:
     grid = Grid(head.mask, voxel_size=VOXEL_SIZE)
     weight = grid.mask * np.random.default_rng(1).uniform(0.5, 2, grid.shape).astype(np.float32)
-    return SmoothOffset(grid, weight, degree=degree, scale=scale), grid, weight
+    return SmoothOffset(grid, weight, degree=degree, scale=scale, decay=decay), grid, weight
 
 
 @pytest.mark.parametrize(("degree", "number"), [(1, 4), (2, 10), (3, 20)])
@@ -28,6 +28,18 @@ def test_they_are_orthonormal_in_the_weighted_product(head: Head, degree: int, n
     volumes = [weight * offset.field(unit) for unit in np.eye(number)]
     products = np.array([[float(np.vdot(a, b)) for a in volumes] for b in volumes])
     np.testing.assert_allclose(products, 0.25 * np.eye(number), atol=1e-3)  # float32 sums over 60,000 voxels
+
+
+def test_what_a_higher_degree_adds_is_smaller(head: Head) -> None:
+    """And it is what that degree adds: together, those of a degree and below are the polynomials up to it."""
+    offset, _, weight = polynomials(head, 2, 0.5, decay=0.2)
+    volumes = np.array([(weight * offset.field(unit)).ravel() for unit in np.eye(10)])
+    norms = np.linalg.norm(volumes, axis=1)
+    np.testing.assert_allclose(norms, 0.5 * np.array([1] * 4 + [0.2] * 6), rtol=1e-3)  # float32 sums
+    ramp = (weight * polynomials(head, 1, 1.0)[0].field(np.arange(1.0, 5.0))).ravel()
+    shares = volumes @ ramp / norms / np.linalg.norm(ramp)
+    assert np.linalg.norm(shares[:4]) == pytest.approx(1, abs=1e-3)
+    np.testing.assert_allclose(shares[4:], 0, atol=1e-3)
 
 
 def test_the_adjoint(head: Head) -> None:

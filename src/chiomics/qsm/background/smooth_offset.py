@@ -2,7 +2,8 @@
 
 The phase at echo time 0 varies slowly over the head. It is described by products of Legendre polynomials along the axes
 of the mask's box, up to a total degree, made orthonormal in the weighted inner product of the data. Then the offset is
-as easy to find by conjugate gradients as one strong source, however the polynomials overlap.
+as easy to find by conjugate gradients as one strong source, however the polynomials overlap. What a degree adds to the
+lower ones is expected to be smaller with each degree: a few iterations then leave to the sources what varies fast.
 """
 
 from __future__ import annotations
@@ -25,10 +26,13 @@ class SmoothOffset:
     degree : int
         Largest sum of the degrees along the three axes.
     scale : float
-        Norm of each polynomial times the weight, over the mask: how freely it is used beside sources of scale 1.
+        Norm of each polynomial of degrees 0 and 1 times the weight, over the mask: how freely it is used beside
+        sources of scale 1.
+    decay : float
+        Factor of the norm for each further degree.
     """
 
-    def __init__(self, grid: Grid, weight: Array, *, degree: int, scale: float) -> None:
+    def __init__(self, grid: Grid, weight: Array, *, degree: int, scale: float, decay: float = 1.0) -> None:
         self.grid = grid
         sides = [part.stop - part.start for part in grid.box]
         self.box = tuple(slice(side) for side in sides)
@@ -36,12 +40,16 @@ class SmoothOffset:
             grid.backend.asarray(legendre.legvander(2 * (np.arange(side) + 0.5) / side - 1, degree)) for side in sides
         ]
         self.cube = [degree + 1] * 3
-        self.orders = np.nonzero(np.indices(self.cube).sum(axis=0) <= degree)
+        orders = np.argwhere(np.indices(self.cube).sum(axis=0) <= degree)
+        # Low degrees first: each polynomial is then what its degree adds to those before it.
+        orders = orders[np.argsort(orders.sum(axis=1), kind="stable")]
+        self.orders = tuple(orders.T)
         self.mixing = np.eye(len(self.orders[0]))
         products = np.array([self.adjoint(weight * weight * self.field(unit)) for unit in self.mixing])
         # A slab may be so thin that its high orders coincide; a hair on the diagonal keeps these apart.
         products += 1e-9 * np.trace(products) * np.eye(len(products))
-        self.mixing = scale * np.linalg.inv(np.linalg.cholesky((products + products.T) / 2)).T
+        norms = scale * decay ** np.maximum(orders.sum(axis=1) - 1, 0)
+        self.mixing = np.linalg.inv(np.linalg.cholesky((products + products.T) / 2)).T * norms
 
     def field(self, coefficients: np.ndarray) -> Array:
         """Return the offset in the mask."""
