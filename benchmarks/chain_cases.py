@@ -1,12 +1,12 @@
 """Phase chain and inversions on simulated heads without the inverse crime.
 
-    python benchmarks/chain_cases.py [--cases 0 1 2 ...] [--seed 100]
+    python benchmarks/chain_cases.py [--cases 0 1 2 ...] [--seed 300]
 
 Field and signal are computed on a finer grid and brought to the acquisition grid through k-space, so partial volume and
 dephasing inside the voxel are there and the inversion does not share its model's discretisation. Twelve acquisitions
 (voxel size, obliquity, echo times, noise) each get a head of their own. In every case the chain starts from wrapped
 phase and the brain mask that it finds itself, and each map is scored on the true brain, uncovered voxels counted as
-zero. Parameters were chosen on seeds below 100.
+zero. Parameters were chosen on seeds up to 111.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def main() -> None:
     """Print one line per case and preset, then means and worst cases."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, nargs="+", default=list(range(len(CASES))))
-    parser.add_argument("--seed", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=300)
     parser.add_argument("--presets", nargs="+", default=["default", "published"])
     arguments = parser.parse_args()
     table: dict[str, list] = {}

@@ -99,8 +99,8 @@ def test_orientation_of_the_array_does_not_matter(head: Head, default: dict, axe
     )
     difference = turned["local_fields"][0] - turn(default["local_fields"][0])
     # Unwrapping may start elsewhere, FFT sizes differ by a voxel of padding, and a forward difference over the surface
-    # belongs to the voxel inside or outside: 3 % of the field's spread.
-    assert difference[turn(default["mask"])].std() < 0.03 * head.local_field[head.mask].std()
+    # belongs to the voxel inside or outside, which each refinement carries on: 2 to 4 % of the field's spread.
+    assert difference[turn(default["mask"])].std() < 0.05 * head.local_field[head.mask].std()
 
 
 def test_whole_turns_do_not_matter(head: Head, default: dict) -> None:

@@ -226,13 +226,15 @@ def test_forests_and_evaluation_never_import_torch():
     code = (
         "import sys\nsys.modules['torch'] = None\n"
         "from tests.rims.cohorts import make_lesions, make_settings\n"
-        "from chiomics.rims.detectors.training import run_training\n"
+        "from pathlib import Path\n"
+        "from chiomics.rims.detectors.training import name_training, run_training\n"
         "from chiomics.rims.evaluation.study import evaluate\n"
         "import chiomics.rims.zhang2022.figures_network, chiomics.rims.zhang2022.figures_cohort\n"
         "import chiomics.rims.zhang2022.readme, chiomics.rims.detectors.model_file, pandas as pd\n"
         "lesions, settings = make_lesions(subjects=10, per_subject=6), make_settings(trees=10, folds=2)\n"
         "parts = [run_training('aprl_rf', fold, 0, lesions, settings).predictions for fold in range(2)]\n"
         "assert len(evaluate(pd.concat(parts), lesions.table, settings)['performance'])\n"
+        "assert name_training(Path('checkpoints'), 'reference', 'final', lesions, settings, 1).suffix == '.pt'\n"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

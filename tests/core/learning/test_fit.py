@@ -8,7 +8,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from chiomics.core.errors import InputError  # noqa: E402
-from chiomics.core.learning.fit import fit, name_checkpoint  # noqa: E402
+from chiomics.core.learning.checkpoints import name_checkpoint  # noqa: E402
+from chiomics.core.learning.fit import fit  # noqa: E402
 from tests.core.learning.small_study import Points, loss_of, make_network, make_plan  # noqa: E402
 
 

@@ -62,3 +62,13 @@ def test_too_few_sessions_and_unknown_values_are_no_outliers():
     said = explain_outliers(values, rules, units={"few": ("", 0), "some": ("ml", 1)})
     assert [list(found) for found in said] == [[], [], [], [], [], ["some"]]
     assert said[5]["some"].startswith("50.0 ml, the cohort's median is 1.0 ml")
+
+
+def test_columns_of_several_levels_are_scored_as_their_own_whether_they_vary_or_not():
+    names = pd.MultiIndex.from_tuples([("a", "L"), ("a", "R"), ("b", "L")], names=["name", "side"])
+    values = pd.DataFrame([[1.0, 4, np.nan], [2, 4, 7], [4, 4, 7]], columns=names)
+    scores = modified_scores(values, constant=0.0)
+    assert scores.columns.equals(names)
+    np.testing.assert_array_equal(scores[("a", "L")], modified_scores(pd.DataFrame({"x": [1.0, 2, 4]}))["x"])
+    np.testing.assert_array_equal(scores[("a", "R")], [0, 0, 0])
+    np.testing.assert_array_equal(scores[("b", "L")], [np.nan, 0, 0])

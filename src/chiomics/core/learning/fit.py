@@ -6,17 +6,14 @@ own number, so that a training which a kill interrupted goes on from its last wh
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -99,7 +96,7 @@ def fit(
         Where to train.
     checkpoint : path-like, optional
         File that holds the state after the last whole epoch. Where it exists the training goes on from it; the caller
-        removes it once the result is safe. Its name must tell trainings apart (see `name_checkpoint`).
+        removes it once the result is safe. Its name must tell trainings apart (see `checkpoints.name_checkpoint`).
     progress : callable, optional
         Takes the record of each epoch, after it; by default it is logged.
 
@@ -156,15 +153,6 @@ def fit(
         model.load_state_dict(best["model"])
     model.eval()
     return history
-
-
-def name_checkpoint(folder: str | Path, settings: Mapping[str, Any], *arrays: np.ndarray) -> Path:
-    """Name a checkpoint after everything that its training depends on: settings that JSON holds, and arrays."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for array in arrays:
-        digest.update(str((array.dtype, array.shape)).encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return Path(folder, f"{digest.hexdigest()[:24]}.pt")
 
 
 def _log(record: dict[str, float]) -> None:

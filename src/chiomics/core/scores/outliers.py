@@ -139,7 +139,8 @@ def modified_scores(values: pd.DataFrame, *, constant: float = np.nan) -> pd.Dat
     centred = values - values.median()
     spread = MAD_TO_SD * centred.abs().median()
     scores = centred / spread.where(spread > 0)
-    return scores.where(spread > 0, centred.where(centred.isna(), constant), axis=1)
+    flat = centred.where(centred.isna(), constant)
+    return pd.DataFrame(np.where(spread > 0, scores, flat), index=values.index, columns=values.columns)
 
 
 def name_sessions(axis: Axes, names: Sequence[str]) -> None:

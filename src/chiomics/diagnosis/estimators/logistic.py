@@ -52,10 +52,13 @@ class MultivariableLogistic(ClassifierMixin, BaseEstimator):
         self.ridge = ridge
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> MultivariableLogistic:
-        """Estimate the coefficients, X of shape (subjects, features), y of two classes."""
+        """Estimate the coefficients, X of shape (subjects, features), y of two classes.
+
+        Where a selection has left no feature, the model is the intercept: everybody has the prevalence.
+        """
         if self.method not in METHODS:
             raise SettingError("method of the logistic regression", found=f"{self.method}", expected=", ".join(METHODS))
-        X, y = validate_data(self, X, y, dtype=float)
+        X, y = validate_data(self, X, y, dtype=float, ensure_min_features=0)
         self.classes_, positive = two_classes(y)
         y = positive.astype(float)
         mean, sd = X.mean(axis=0), X.std(axis=0)
@@ -82,7 +85,7 @@ class MultivariableLogistic(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: np.ndarray) -> np.ndarray:
         """Return log odds of the positive class, shape (subjects,)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=float, reset=False)
+        X = validate_data(self, X, dtype=float, reset=False, ensure_min_features=0)
         return X @ self.coef_[0] + self.intercept_[0]
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ import pandas as pd
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
+from chiomics.core.learning.checkpoints import name_checkpoint
 from chiomics.core.learning.device import derive_seed
 from chiomics.rims.detectors.arms import ARMS
 from chiomics.rims.detectors.folds import assign_folds, inner_split
@@ -194,8 +195,6 @@ def undo_prior(probability: np.ndarray, prior: float, share: float) -> np.ndarra
 
 def name_training(folder: Path, arm: str, role: str, lesions: Lesions, settings: Mapping[str, Any], seed: int) -> Path:
     """Name the checkpoint of a training after all that it depends on."""
-    from chiomics.core.learning.fit import name_checkpoint
-
     what = {key: settings[key] for key in SHAPING} | {"arm": arm, "role": role, "seed": seed}
     keys = hashlib.sha256("\n".join(lesions.table[KEYS].astype(str).agg("/".join, axis=1)).encode()).hexdigest()
     features = lesions.features.to_numpy(np.float64)

@@ -13,8 +13,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from chiomics.core.learning.checkpoints import name_checkpoint
 from chiomics.core.learning.device import derive_seed, seeded
-from chiomics.core.learning.fit import Plan, fit, name_checkpoint
+from chiomics.core.learning.fit import Plan, fit
 from chiomics.core.learning.weights import load_model, load_pretrained
 from chiomics.core.scores.splits import permute_labels
 from chiomics.flair.images.prepare import Prepared
