@@ -49,7 +49,7 @@ PRESETS: dict[str, dict] = {
 #: simulated head of 2.5 mm the error of χ is 62.5 % after V-SHARP, which also loses 12 % of the brain, and 51.7 % with
 #: degree 3. Degree 2, which that head's offset has, leaves 49.6 %; but where a coil adds what is no polynomial, 2, 3
 #: and 4 leave 61, 55 and 59 %. On another such head 4 refinements of fewer iterations left 52.5 %, 8 leave 50.1 %; the
-#: local field's error is 43 % without an offset, 42 % with one of second degree, 44 to 47 % with three arrays' of coils.
+#: local field's error is 43 % without an offset, 42 % with one of second degree, 44 to 47 % with those of three arrays.
 #: Every voxel of the mask is kept: 99 % of the brain, 97 % with a `min_quality` of 0.5.
 ONE_ECHO: dict[str, dict] = {
     "default": {"offset_degree": 3, "refinements": 8, "quality_scale": 0.25, "min_agreement": 0.3, "min_quality": 0.0}
