@@ -1,6 +1,5 @@
 """Bring all trainings together: calls, curves, performance per lesion and subject, calibration, errors, chance."""
 
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -24,12 +23,13 @@ for name, paths in (("training", files.curves), ("timing", files.timing)):
     parts = [pd.read_csv(path, sep="\t") for path in paths if Path(path).stat().st_size > 1]
     tables[name] = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"arm": []})
 quick = {**settings, "trees": settings["permutation_trees"]}
+counts = {"permutations": settings["permutations"], "repeats": settings["leak_repeats"]}
 checked = []
 for arm in CHECKED:
     known = keep_what_is_read(lesions, ARMS[arm].features)
-    fit = partial(train, arm, settings=quick)
-    counts = {"permutations": settings["permutations"], "repeats": settings["leak_repeats"]}
-    checked.append(check_chance(known, lambda own, seed, fit=fit: fit(own, seed=seed), settings, arm=arm, **counts))
+    checked.append(
+        check_chance(known, lambda own, seed, arm=arm: train(arm, own, quick, seed=seed), settings, arm=arm, **counts)
+    )
 tables["chance"] = pd.concat(checked, ignore_index=True)
 tables["leak_check"] = leak_check(tables["chance"])
 for path in map(Path, snakemake.output):
