@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import yaml
 
@@ -147,3 +149,16 @@ def test_a_cell_is_one_line_that_nobody_runs():
     assert plain_cell("a\tb\nc\x1b[2J") == "a b c [2J"
     assert plain_cell("\x1b=1") == "'=1"
     assert plain_cell("MS  a") == "MS  a"
+
+
+def test_a_name_in_a_picture_is_no_formula(tmp_path):
+    from chiomics.core.figures import save_figure
+    from chiomics.radiomics import qc
+
+    name = r"$\frac{$"  # ends a picture whose letters are read as TeX
+    values = {name: np.linspace(0, 1, 50)}
+    qc.plot_histograms(values, tmp_path / "a.png", gray_levels=(8,), title=name)
+    figure = plt.figure()
+    figure.suptitle(name)
+    save_figure(figure, tmp_path / "a.svg", simulated=False)
+    assert f">{name}</text>" in (tmp_path / "a.svg").read_text(encoding="utf-8")

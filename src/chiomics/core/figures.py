@@ -12,6 +12,8 @@ import matplotlib as mpl
 import numpy as np
 
 mpl.use("Agg")
+#: Names in data are no formulas: two dollars in a region's or a group's name would be read as one, or end the figure.
+mpl.rcParams["text.parse_math"] = False
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

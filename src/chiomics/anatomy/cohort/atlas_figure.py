@@ -11,6 +11,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -77,14 +78,13 @@ def draw_cohort_atlas(
                 axes = figure.add_subplot(grid[row, view])
                 scene.draw_slice(axes, letter, view)
                 if view == 0:
-                    axes.set_title(f"$\\bf{{{letter}}}$  {titles[letter]}", loc="left")
+                    _title(axes, letter, titles[letter])
             mappable, label = bars["c" if letter == "a" else letter]
             figure.colorbar(mappable, cax=figure.add_subplot(grid[row, 3]), label=label)
         for number, name in enumerate(names):
             axes = figure.add_subplot(grid[len(rows) + number // 3, number % 3])
             view = scene.draw_tract(axes, name)
-            letter = "$\\bf{d}$  " if number == 0 else ""
-            axes.set_title(f"{letter}{name}, {VIEW_NAMES[view]}", loc="left")
+            _title(axes, "d" if number == 0 else "", f"{name}, {VIEW_NAMES[view]}")
         if names:
             mappable, label = bars["c"]
             figure.colorbar(mappable, cax=figure.add_subplot(grid[len(rows) :, 3]), label=label)
@@ -142,6 +142,12 @@ def draw_tract_overlays(
             if not mask.any():
                 add_note(figure, f"No voxel of {name} on this side was seen in enough sessions.")
             save_figure(figure, *files, simulated=simulated)
+
+
+def _title(axes: Axes, letter: str, text: str) -> None:
+    """Put a panel's letter, in bold, before its title; dollars of the title are its own."""
+    text = text.replace("$", r"\$")
+    axes.set_title(f"$\\bf{{{letter}}}$  {text}" if letter else text, loc="left", parse_math=True)
 
 
 class _Scene:

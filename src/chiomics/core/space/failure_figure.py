@@ -73,6 +73,6 @@ def draw_failure(
     handles = [Line2D([], [], color=colour, label=name) for colour, name in zip(COLOURS, masks, strict=False)]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, labelcolor="white", frameon=False)
     text = "\n".join(textwrap.wrap(title, 150))
-    figure.suptitle(text + (f"\n{SIMULATED_MARK}" if simulated else ""), color="white", fontsize=10)
+    figure.suptitle(text + (f"\n{SIMULATED_MARK}" if simulated else ""), color="white", fontsize=10, parse_math=False)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=80, facecolor="black", metadata={"Software": None})

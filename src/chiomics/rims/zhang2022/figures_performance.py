@@ -113,6 +113,7 @@ def draw_calibration(tables: Mapping[str, pd.DataFrame]) -> Figure:
             ylim=(0, 1.02),
             title="F1 in other cohorts",
         )
+        over.xaxis.set_major_formatter("{x:g}")
         for axis, name in zip((raw, undone, over), "abc", strict=True):
             letter(axis, name)
             if axis is not over:
