@@ -92,6 +92,14 @@ def test_cells_of_participants_are_text(bids, tmp_path):
         assert read_manifest(tmp_path / "manifest.tsv")[0]["group"].lstrip("'").startswith(cell[0])
 
 
+@pytest.mark.parametrize("pipeline", ["{own}", "a <results>"])
+def test_a_folder_of_masks_that_snakemake_would_rename_is_not_used_and_said(bids, caplog, pipeline):
+    add(bids, f"derivatives/{pipeline}/sub-01/anat/sub-01_desc-brain_mask.nii.gz")
+    (row,) = index_bids(bids)
+    assert not row["brain_mask"]
+    assert f"derivatives/{pipeline} is not used: its name holds" in caplog.text
+
+
 def test_names_of_results_hold_no_folder():
     for entities in ({"sub": "../x"}, {"sub": "01", "desc": "a/b"}, {"sub": "01", "../x": "1"}):
         with pytest.raises(ValueError, match="entit"):

@@ -132,6 +132,7 @@ def test_other_kinds_of_input(workflow, tmp_path):
         ({"papers": {"yan2021": {"fold": 5}}}, "fold"),
         ({"features": "a.parquet", "bids_dir": "b"}, "a paper starts from one of them"),
         ({"bids_dir": "b{1}"}, "bids_dir holds braces, which Snakemake takes for wildcards"),
+        ({"bids_dir": "b<1b>/<lab>"}, "bids_dir holds <lab>, which Snakemake takes for a name of its own"),
     ],
 )
 def test_a_key_or_value_that_the_configuration_lacks_is_refused_by_name(workflow, config, message):
@@ -143,11 +144,12 @@ def test_a_key_or_value_that_the_configuration_lacks_is_refused_by_name(workflow
     assert "  File " not in said
 
 
-def test_results_in_a_folder_with_braces_are_refused_by_name(workflow):
-    """Snakemake itself stops there with a message of regular expressions, where a digit stands in them."""
-    done = workflow(name="out {1}").run(options=("--dry-run",))
+@pytest.mark.parametrize(("name", "said"), [("out {1}", "braces"), ("out <results>", "<results>")])
+def test_results_in_a_folder_that_snakemake_would_rename_are_refused_by_name(workflow, name, said):
+    """Snakemake itself stops there with a message of regular expressions, or of a name of its own that it lacks."""
+    done = workflow(name=name).run(options=("--dry-run",))
     assert done.returncode != 0
-    assert "the path of the results holds braces, which Snakemake takes for wildcards" in done.stdout + done.stderr
+    assert f"the path of the results holds {said}, which Snakemake takes for" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 
 

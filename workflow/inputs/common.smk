@@ -18,6 +18,7 @@ from chiomics.core.papers import Paper
 from chiomics.index import index_files, read_manifest, update_manifest, write_manifest
 from chiomics.index.manifest import COLUMNS as MANIFEST_COLUMNS
 from chiomics.index.manifest import REFUSED_LESIONS, STRUCTURAL_ALONE, manifest_text, parse_manifest
+from chiomics.index.names import snakemake_words_in
 from chiomics.index.rim_ratings import RATINGS, read_rim_ratings, write_rim_ratings
 from chiomics.phantom import list_sessions, load_recipe
 from chiomics.study.causes import digest, same_inputs
@@ -37,10 +38,9 @@ for key, folder in (
     *((key, beside_snakefile(config[key])) for key in ("bids_dir", "features")),
     ("the path of the results", os.getcwd()),
 ):
-    if set("{}") & set(folder or ""):
+    if meant := snakemake_words_in(folder or ""):
         raise BadInput(
-            f"{key} holds braces, which Snakemake takes for wildcards; found {folder}; "
-            "expected a path without { and }: rename the folder, or make a link to it"
+            f"{key} holds {meant}; found {folder}; expected a path without: rename the folder, or make a link to it"
         )
 if config["features"] and config["bids_dir"]:
     raise BadInput("both features and bids_dir are given: a paper starts from one of them")

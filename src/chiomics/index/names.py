@@ -39,6 +39,22 @@ _PATH = re.compile(
 _WITHIN = frozenset(("sub", "ses", "run", "echo", "part", "coil"))
 
 
+#: What Snakemake replaces in the path of a file: wildcards, and its own names of folders (``<results>``).
+_BRACES, _PATH_VARIABLE = re.compile(r"[{}]"), re.compile(r"<[a-z][a-z0-9_]*>")
+
+
+def snakemake_words_in(path: str) -> str:
+    """Say what of a path Snakemake would take for a word of its own, nothing where it takes it as it is.
+
+    >>> snakemake_words_in("/data/<lab>/bids")
+    '<lab>, which Snakemake takes for a name of its own'
+    """
+    if _BRACES.search(path):
+        return "braces, which Snakemake takes for wildcards"
+    found = _PATH_VARIABLE.search(path)
+    return f"{found[0]}, which Snakemake takes for a name of its own" if found else ""
+
+
 class NamedFile(NamedTuple):
     """A file of a participant, and what its path says."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chiomics.core.errors import InputError
-from chiomics.index.names import DATATYPES
+from chiomics.index.names import DATATYPES, snakemake_words_in
 
 logger = logging.getLogger(__name__)
 
@@ -166,10 +166,10 @@ def pipelines(bids_dir: str, derivatives: str | Sequence[str]) -> list[str]:
             for entry in entries
             if entry.is_dir() and entry.name.lower() != TRUTH and not entry.name.startswith((".", "sub-"))
         )
-    braces = [name for name in names if "{" in name or "}" in name]
-    if braces:
-        logger.warning("folders below derivatives/ with braces in their names are not used: %s", ", ".join(braces))
-    return [name for name in names if name not in braces]
+    for name in names:
+        if meant := snakemake_words_in(name):
+            logger.warning("derivatives/%s is not used: its name holds %s", name, meant)
+    return [name for name in names if not snakemake_words_in(name)]
 
 
 def _walk(folder: str, prefix: str, found: list[WalkedFile], depth: int = 0) -> None:
