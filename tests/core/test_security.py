@@ -16,10 +16,13 @@ from chiomics.core.errors import InputError
 from chiomics.core.files import read_sidecar, read_yaml, require_inside
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [path for folder in ("src", "scripts", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
+SOURCES = [
+    path for folder in ("src", "scripts", "benchmarks", "contrib") for path in sorted((ROOT / folder).rglob("*.py"))
+]
 RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
-#: Modules that run what they read.
-RUNS_WHAT_IT_READS = {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+#: Modules that run what they read, unpack to wherever an archive says, or blow up entities without end.
+RUNS_WHAT_IT_READS = {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "h5py", "tables"}
+RUNS_WHAT_IT_READS |= {"tarfile", "xml", "lxml"}
 #: Keyword that a reader must be given, by its name; without it the library decides.
 GUARDS = {
     "np.load": ("allow_pickle", False),
@@ -28,8 +31,11 @@ GUARDS = {
 }
 NEVER = {
     "eval", "exec", "os.system", "os.popen", "pd.read_pickle", "subprocess.getoutput", "yaml.unsafe_load",
-    "yaml.full_load", "yaml.load_all", "torch.hub.load", "urllib.request.urlretrieve",
+    "yaml.full_load", "yaml.load_all", "torch.hub.load", "torch.jit.load", "urllib.request.urlretrieve",
+    "subprocess.getstatusoutput", "asyncio.create_subprocess_shell", "pd.read_hdf", "pd.eval", "compile",
 }  # fmt: skip
+#: Methods by the same, whatever the object is called.
+NEVER_OF_ANY = (".read_pickle", ".extractall", ".unpack_archive", ".create_subprocess_shell", ".load_pickle")
 #: Where the network is asked, every file against its checksum.
 DOWNLOADS = {"anatomy/atlases/fetch.py"}
 
@@ -43,10 +49,12 @@ def faults(source: str) -> list[str]:
             taken = {alias.name for alias in node.names}
             if any(name.split(".")[0] in RUNS_WHAT_IT_READS for name in names) and taken != {"UnpicklingError"}:
                 found.append(f"{node.lineno}: imports {names[0]}")
+            if isinstance(node, ast.ImportFrom) and "load" in taken and node.module in ("numpy", "torch", "yaml"):
+                found.append(f"{node.lineno}: a reader without the name of its library")
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func)
             given = {key.arg: getattr(key.value, "value", ast.unparse(key.value)) for key in node.keywords}
-            if name in NEVER or name.endswith(".read_pickle") or given.get("shell") is True:
+            if name in NEVER or name.endswith(NEVER_OF_ANY) or given.get("shell", False) is not False:
                 found.append(f"{node.lineno}: calls {name}")
             if name in GUARDS and given.get(GUARDS[name][0]) is not GUARDS[name][1]:
                 found.append(f"{node.lineno}: {name} without {GUARDS[name][0]}")
@@ -60,7 +68,8 @@ def faults(source: str) -> list[str]:
 @pytest.mark.parametrize(
     "source",
     ["import pickle", "from joblib import load", "np.load(x)", "np.load(x, allow_pickle=True)", "torch.load(x)",
-     "yaml.load(x, Loader=yaml.Loader)", "subprocess.run(x, shell=True)", "eval(x)", "pd.read_pickle(x)"],
+     "yaml.load(x, Loader=yaml.Loader)", "subprocess.run(x, shell=True)", "subprocess.run(x, shell=given)", "eval(x)", "pd.read_pickle(x)",
+     "from torch import load", "shutil.unpack_archive(x)", "archive.extractall()", "import xml.etree.ElementTree"],
 )  # fmt: skip
 def test_the_search_finds_what_it_looks_for(source):
     assert faults(source)

@@ -319,6 +319,7 @@ def test_participants_table(tmp_path, caplog):
         ([["participant_id", "age"], ["sub-01", 1, ""]], "without a tab at the end"),
         ([["participant_id", "age"], ["sub-01"]], "line 2 has another number of columns"),
         ([["participant_id", "age", "age"], ["sub-01", 1, 2]], "column name is repeated"),
+        ([["participant_id", "age"], ["sub-01", "1" * 200_000]], "cannot be read; found field larger than"),
     ],
 )
 def test_bad_participants_table(tmp_path, table, message):

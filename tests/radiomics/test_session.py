@@ -249,6 +249,17 @@ def test_one_name_in_two_files_is_refused(session, tmp_path):
         find_vois([*session["vois"], twin])
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("1\t" + "x" * 200_000, "cannot be read"), ("one\tTHA", "line 2: a label is no whole number; found index one")],
+)
+def test_a_table_of_labels_that_cannot_be_read_is_named(tmp_path, line, said):
+    image = save(np.ones(SHAPE, np.uint8), tmp_path / "sub-01_desc-voi_dseg.nii.gz")
+    (tmp_path / "sub-01_desc-voi_dseg.tsv").write_text(f"index\tname\n{line}\n")
+    with pytest.raises(InputError, match=rf"sub-01_desc-voi_dseg\.tsv.*{said}"):
+        find_vois([image])
+
+
 def test_a_mask_on_another_grid_is_named(session, tmp_path):
     other = save(np.ones((5, 5, 5), np.uint8), tmp_path / "sub-01_label-X_mask.nii.gz")
     with pytest.raises(InputError, match="label-X_mask"):

@@ -41,11 +41,11 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
     """
     try:
         text = _decode(Path(path).read_bytes(), path)
-    except (OSError, UnicodeDecodeError) as error:
+        written = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        quoting: Any = csv.QUOTE_MINIMAL if any(line.startswith('"') for line in written) else csv.QUOTE_NONE
+        lines = [line for line in csv.reader(written, delimiter="\t", quoting=quoting) if any(line)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError("the table cannot be read", file=path, found=say_cause(error), expected="UTF-8 TSV") from error
-    written = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    quoting: Any = csv.QUOTE_MINIMAL if any(line.startswith('"') for line in written) else csv.QUOTE_NONE
-    lines = [line for line in csv.reader(written, delimiter="\t", quoting=quoting) if any(line)]
     if not lines:
         raise InputError("the table is empty", file=path, expected="a line of column names")
     header = [name.strip() for name in lines[0]]

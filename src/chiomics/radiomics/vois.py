@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from chiomics.core.bids import parse_name
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, say_cause
 from chiomics.core.space.masks import interpret
 from chiomics.radiomics.image_zyx import read_image_zyx
 from chiomics.radiomics.region import bounding_box
@@ -165,16 +165,24 @@ def _of_labels(path: Path, source: str) -> list[Voi]:
         present = np.unique(voxels[bounding_box(voxels != 0)])
         stem = "lesion" if source == "lesions" else "label"
         return [Voi(f"{stem}{label:g}", "", source, path, (int(label),)) for label in present if label != 0]
-    with table.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t"))
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines, delimiter="\t"))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError("the table cannot be read", file=table, found=say_cause(error), expected="UTF-8 TSV") from error
     column = next((key for key in ("index", "label") if rows and key in rows[0]), None)
     if rows and column is None:
         raise InputError(
             "the label table lacks a column", file=table, found=", ".join(rows[0]), expected="index and name"
         )
     named: dict[tuple[str, str], list[int]] = {}
-    for row in rows:
-        label = int(row[column])
+    for number, row in enumerate(rows, start=2):
+        try:
+            label = int(row[column])
+        except (TypeError, ValueError):
+            raise InputError(
+                f"line {number}: a label is no whole number", file=table, found=f"{column} {row[column]}"
+            ) from None
         if label == 0 or row.get("kept") == "0":  # there, and too small to have features
             continue
         stem = row.get("abbreviation") or row.get("name") or f"{'lesion' if source == 'lesions' else 'label'}{label}"

@@ -68,11 +68,14 @@ def read_head(path: Path, encoding: str) -> Head:
             raise InputError("the table is empty", file=path, expected="a line of column names")
         if above:
             log.warning("%s: %d lines above the header are passed over", path, above)
-        separator = given or _separator(first, path)
-        reader = csv.reader(chain([first], lines), delimiter=separator)
-        names = [name.strip() for name in next(reader)]
-        length = reader.line_num
-        rows = list(islice((row for row in reader if any(map(str.strip, row))), 2))
+        try:
+            separator = given or _separator(first, path)
+            reader = csv.reader(chain([first], lines), delimiter=separator)
+            names = [name.strip() for name in next(reader)]
+            length = reader.line_num
+            rows = list(islice((row for row in reader if any(map(str.strip, row))), 2))
+        except csv.Error as error:
+            raise InputError("the table cannot be read", file=path, found=str(error), expected="CSV or TSV") from error
     below = rows[0] if rows else None
     if rows and all(len(row) == len(names) + 1 for row in rows):  # write.table of R gives row names no header
         names = ["", *names]
