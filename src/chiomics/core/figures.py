@@ -12,8 +12,6 @@ import matplotlib as mpl
 import numpy as np
 
 mpl.use("Agg")
-#: Names in data are no formulas: two dollars in a region's or a group's name would be read as one, or end the figure.
-mpl.rcParams["text.parse_math"] = False
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,6 +20,9 @@ from PIL import Image
 
 from chiomics.core.files import atomic_write
 from chiomics.core.origin import mark_of
+
+# Names in data are no formulas: two dollars in a region's or a group's name would be read as one, or end the figure.
+mpl.rcParams["text.parse_math"] = False
 
 #: Width of two columns of a journal page, in inches.
 TWO_COLUMNS = 7.2

@@ -169,7 +169,8 @@ def _of_labels(path: Path, source: str) -> list[Voi]:
         with table.open(encoding="utf-8-sig", newline="") as lines:
             rows = list(csv.DictReader(lines, delimiter="\t"))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError("the table cannot be read", file=table, found=say_cause(error), expected="UTF-8 TSV") from error
+        found = say_cause(error)
+        raise InputError("the table cannot be read", file=table, found=found, expected="UTF-8 TSV") from error
     column = next((key for key in ("index", "label") if rows and key in rows[0]), None)
     if rows and column is None:
         raise InputError(
