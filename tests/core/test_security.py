@@ -69,7 +69,8 @@ def faults(source: str) -> list[str]:
     "source",
     ["import pickle", "from joblib import load", "np.load(x)", "np.load(x, allow_pickle=True)", "torch.load(x)",
      "yaml.load(x, Loader=yaml.Loader)", "subprocess.run(x, shell=True)", "eval(x)", "pd.read_pickle(x)",
-     "subprocess.run(x, shell=given)", "from torch import load", "shutil.unpack_archive(x)", "archive.extractall()", "import xml.etree.ElementTree"],
+     "subprocess.run(x, shell=given)", "from torch import load", "shutil.unpack_archive(x)",
+     "archive.extractall()", "import xml.etree.ElementTree"],
 )  # fmt: skip
 def test_the_search_finds_what_it_looks_for(source):
     assert faults(source)
