@@ -10,21 +10,15 @@ from chiomics.core.logs import start_log
 log = start_log(snakemake.log[0])
 
 
-def by_session(read, paths):
-    """Read a file of each session."""
-    return {name: read(path) for name, path in zip(snakemake.params.sessions, paths, strict=True)}
+def read_sessions():
+    """Read the files of one session after another."""
+    inputs = snakemake.input
+    files = (inputs.volumes, inputs.consistency, inputs.sidecars)
+    for name, volumes, consistency, sidecar in zip(snakemake.params.sessions, *files, strict=True):
+        yield name, pd.read_csv(volumes, sep="\t"), pd.read_csv(consistency, sep="\t"), read_sidecar(sidecar)
 
 
-def read_table(path):
-    """Read a table of a session."""
-    return pd.read_csv(path, sep="\t")
-
-
-inputs = snakemake.input
-frame = tabulate_anatomy(
-    by_session(read_table, inputs.volumes), by_session(read_table, inputs.consistency),
-    by_session(read_sidecar, inputs.sidecars),
-)  # fmt: skip
+frame = tabulate_anatomy(read_sessions())
 write_table(snakemake.output.table, frame)
 draw_cohort(frame, snakemake.output.figure, simulated=snakemake.params.simulated, left_out=snakemake.params.left_out)
 log.info("%d of %d sessions have outliers", (frame["outliers"] != "").sum(), len(frame))

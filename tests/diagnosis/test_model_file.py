@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tracemalloc
 from functools import cache
 
 import numpy as np
@@ -286,3 +287,29 @@ def test_a_model_that_is_mangled_is_refused(saved, tmp_path, change):
     (tmp_path / "m.json").write_text(json.dumps(json.loads(saved.read_text()) | change))
     with pytest.raises(InputError, match="no lists of records"):
         read_model(tmp_path / "m.json")
+
+
+def test_features_that_the_model_does_not_use_take_no_room(saved, tidy, tmp_path):
+    """A session more costs less than the values alone of its 1,000 other features, whose names would take far more."""
+    record, unused = read_model(saved), 1000
+    people = tidy["participant"].unique()
+    own = {str(name): part for name, part in tidy.groupby("participant")}
+    region = next(part["voi"] for part in record["predictors"] if part["kind"] == "radiomic").partition("-")[0]
+    names = [f"Other{number}" for number in range(unused)]
+    peaks, scores = [], []
+    for sessions in (5, 15):
+        folder = tmp_path / str(sessions)
+        folder.mkdir()
+        for name in people[:sessions]:
+            one = own[name][own[name]["voi"] == region].iloc[[0]]
+            more = pd.concat([one] * unused).assign(feature=names)
+            pd.concat([own[name], more]).to_parquet(folder / f"{name}.parquet", index=False)
+        features = open_features(sorted(folder.glob("*.parquet")))
+        tracemalloc.start()
+        scores.append(predict(record, features))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    pd.testing.assert_frame_equal(scores[1].iloc[:5], scores[0])
+    whole = predict(record, tidy[tidy["participant"].isin(people[:15])])
+    pd.testing.assert_frame_equal(scores[1], whole)
+    assert (peaks[1] - peaks[0]) / 10 < 8 * unused

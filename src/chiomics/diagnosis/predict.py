@@ -56,12 +56,12 @@ def predict(record: dict, features: FeatureTable | pd.DataFrame, left_out: LeftO
     """
     left_out = LeftOut() if left_out is None else left_out
     features = open_features(features) if isinstance(features, pd.DataFrame) else features
-    tidy = _rows(features, record)
-    sessions = _sessions(features, tidy, _variables(record))
+    tidy, known = _rows(features, record)
+    sessions = _sessions(features, known, _variables(record))
     for key in sorted(set(session_keys(features.combinations(SESSION))) - set(session_keys(sessions))):
         left_out.add("session", key, "it has no row of the model's regions")
     found = {
-        part["feature"]: _feature(features, tidy, part, record)
+        part["feature"]: _feature(features, tidy, part, record, sides=sorted(set(known["hemisphere"]) - {""}))
         for part in record["predictors"]
         if part["kind"] == "radiomic"
     }
@@ -100,20 +100,27 @@ def _variables(record: dict) -> list[str]:
     return list(dict.fromkeys([*own, *(part["name"] for part in covariates)]))
 
 
-def _rows(features: FeatureTable, record: dict) -> pd.DataFrame:
-    regions = sorted({voi_side(part["voi"])[0] for part in record["predictors"] if part["kind"] == "radiomic"})
+def _rows(features: FeatureTable, record: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the rows of the model's features, and what sessions and sides have rows of its regions."""
+    wanted = [part for part in record["predictors"] if part["kind"] == "radiomic"]
+    regions = sorted({voi_side(part["voi"])[0] for part in wanted})
     own = {name: found for name in _variables(record) if (found := features.find_column(name))}
-    columns = [*SESSION, *own.values(), "voi", "hemisphere", *DEFINITION, *FEATURE_COLUMNS]
     keep = {"voi": regions} if regions else {}
     features.refuse_untold(("preset", "echo_set", "inversion"), keep)
-    table = features.read(columns, keep=keep).to_pandas()
-    if table.empty:
+    known = features.combinations([*SESSION, *own.values(), "hemisphere"], keep=keep)
+    if known.empty:
         raise InputError(
             "the tables hold none of the model's regions", file=features.file_of("voi"), found=features.say_found(),
             expected=", ".join(regions),
         )  # fmt: skip
+    known = known.rename(columns={found: name for name, found in own.items()})
+    if not wanted:
+        return pd.DataFrame(), known
+    columns = [*SESSION, "voi", "hemisphere", *DEFINITION, *FEATURE_COLUMNS]
+    keep["feature"] = sorted({part["name"] for part in wanted})
+    table = features.read(columns, keep=keep).to_pandas()
     text = [name for name in table if name not in ("value", *GRAY_LEVELS)]
-    return table.astype(dict.fromkeys(text, object)).rename(columns={found: name for name, found in own.items()})
+    return table.astype(dict.fromkeys(text, object)), known
 
 
 def _sessions(features: FeatureTable, tidy: pd.DataFrame, variables: Sequence[str]) -> pd.DataFrame:
@@ -128,15 +135,14 @@ def _sessions(features: FeatureTable, tidy: pd.DataFrame, variables: Sequence[st
     return frame.set_index(pd.MultiIndex.from_frame(frame[list(SESSION)]))
 
 
-def _feature(features: FeatureTable, tidy: pd.DataFrame, part: dict, record: dict) -> pd.Series:
-    """Find one feature of all sessions that have it, defined as in training."""
-    voi, sides = voi_side(part["voi"])
-    rows = tidy.loc[(tidy["voi"] == voi) & tidy["hemisphere"].isin(sides) & (tidy["feature"] == part["name"])]
+def _feature(features: FeatureTable, tidy: pd.DataFrame, part: dict, record: dict, *, sides: list[str]) -> pd.Series:
+    """Find one feature of all sessions that have it, defined as in training; `sides` are those of any feature."""
+    voi, own = voi_side(part["voi"])
+    rows = tidy.loc[(tidy["voi"] == voi) & tidy["hemisphere"].isin(own) & (tidy["feature"] == part["name"])]
     for column in FEATURE_COLUMNS[:2]:
         rows = rows.loc[rows[column] == part[column]]
     if rows.empty:
-        here = sorted(set(tidy["hemisphere"]) - {""})
-        found = f"{voi} of side {', '.join(here)}" if here and not set(here) & set(sides) else "no row of it"
+        found = f"{voi} of side {', '.join(sides)}" if sides and not set(sides) & set(own) else "no row of it"
         file = features.file_of("feature")
         raise InputError("a feature that the model needs is missing", file=file, found=found, expected=part["feature"])
     untold = rows[list(GRAY_LEVELS)].isna().all(axis=1)

@@ -27,6 +27,8 @@ BLOCK = ("preset", "n_gray_levels", "bin_width", "voi", "hemisphere")
 SIDES = ("L", "R")
 #: Coefficients of draws that are held at once: about 0.3 GB with all that they are made of.
 MAX_DRAWN = 4_000_000
+#: Values that are taken apart at once: 64 MB, and as much of each term.
+MAX_RATED = 8_000_000
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +121,7 @@ def analyse(ratings: Ratings, perturbation: str, settings: Settings) -> Analysis
         robust[cohort] = np.zeros(shape, dtype=np.int32)
         drawn[cohort] = np.zeros((len(weights), *shape), dtype=np.int32)
         n_features[cohort] = np.zeros(shape[:2], dtype=int)
-        parts = list(_in_parts(slices, len(weights)))
+        parts = list(_in_parts(slices, len(weights), np.count_nonzero(rows) * len(ratings.raters)))
         progress = Progress(len(parts))
         for number, columns in parts:
             values, samples = _of_block(ratings.values[rows, :, columns], weights, settings)
@@ -139,9 +141,9 @@ def analyse(ratings: Ratings, perturbation: str, settings: Settings) -> Analysis
     return Analysis(pd.concat(tables, ignore_index=True), blocks, tuple(classes), n_features, robust, drawn)
 
 
-def _in_parts(slices: list[slice], draws: int) -> Iterator[tuple[int, slice]]:
-    """Cut blocks of very many features, whose draws would not fit into memory at once."""
-    size = max(1, MAX_DRAWN // max(draws, 1))
+def _in_parts(slices: list[slice], draws: int, rated: int) -> Iterator[tuple[int, slice]]:
+    """Cut blocks of very many features, or of very many ratings each, whose sums would not fit into memory at once."""
+    size = max(1, min(MAX_DRAWN // max(draws, 1), MAX_RATED // rated))
     for number, block in enumerate(slices):
         for first in range(block.start, block.stop, size):
             yield number, slice(first, min(first + size, block.stop))

@@ -15,7 +15,7 @@ import pandas as pd
 
 from chiomics.core.errors import InputError
 from chiomics.core.features.columns import FEATURE, REGION, SESSION
-from chiomics.core.features.matrix import Matrix, read_matrix
+from chiomics.core.features.matrix import Collected, collect
 from chiomics.core.features.rows import Rows
 from chiomics.core.features.table import FeatureTable
 
@@ -105,63 +105,59 @@ def read_ratings(
     # The rater comes first, so that the columns of one lie side by side.
     of_session, of_column = (*SESSION, "group"), (axis.column, *(name for name in COLUMN_KEYS if name != axis.column))
     rows = Rows(features, [*of_session, *of_column], keep=keep, group_column=group_column)
-    matrix = read_matrix(rows, of_session, of_column, in_order=axis.values)
-    if not len(matrix.values):
+    read = collect(rows, of_session, of_column, in_order=axis.values)
+    if not len(read.rows):
         wanted = [f"{name} {' or '.join(map(str, values))}" for name, values in keep.items() if len(values)]
         found = features.say_found()
         raise InputError(f"no feature is on the axis {axis.name}", found=found, expected=", ".join(wanted) or "rows")
-    sessions = matrix.rows
+    sessions = read.rows
     if (twice := sessions.duplicated(list(SESSION))).any():
         who = sessions.loc[twice, "participant"].iloc[0]
         groups = ", ".join(sorted(set(sessions.loc[sessions["participant"] == who, "group"])))
         file = " and ".join(features.files_with(who))
         raise InputError("a session has two groups", file=file, found=f"{who}: {groups or 'none'}", expected="one")
-    if matrix.twice:
-        _refuse_twice(features, matrix, axis)
-    raters = tuple(axis.values) or tuple(dict.fromkeys(matrix.columns[axis.column]))
-    values, columns = _by_rater(matrix, axis.column, raters)
+    if read.twice:
+        _refuse_twice(features, read, axis)
+    raters = tuple(axis.values) or tuple(dict.fromkeys(read.columns[axis.column]))
+    values, columns = _by_rater(read, axis.column, raters)
     who = np.repeat(sessions["participant"].to_numpy(), len(raters))
     flat = values.reshape(len(who), len(columns))
     named = columns[list(REGION)].agg(" ".join, axis=1) + " " + columns[list(FEATURE)].agg("_".join, axis=1)
     features.refuse_codes(flat, who, lambda number: named.iloc[number].strip())
     features.refuse_units(flat, who, [name.strip() for name in named])
-    if not np.isfinite(values).any():
+    missing = sum(int(np.isnan(one).sum()) for one in values)
+    if missing == values.size:  # what is infinite was made missing when it was read
         raise InputError("no feature has a value", found=f"{values.size} empty cells", expected="numbers")
     log.info(
         "%s: %d sessions, %d values of %s (%s), %d features of regions, %.1f %% of the values missing",
         *(axis.name, len(sessions), len(raters), axis.column, ", ".join(raters), len(columns)),
-        100 * np.isnan(values).mean(),
+        100 * missing / values.size,
     )
     return Ratings(values, sessions, raters, columns)
 
 
-def _by_rater(matrix: Matrix, column: str, raters: tuple[str, ...]) -> tuple[np.ndarray, pd.DataFrame]:
+def _by_rater(read: Collected, column: str, raters: tuple[str, ...]) -> tuple[np.ndarray, pd.DataFrame]:
     """Bring values to sessions by raters by columns, and name the columns."""
-    heads = matrix.columns[list(COLUMN_KEYS)]
+    heads = read.columns[list(COLUMN_KEYS)]
     columns = heads.drop_duplicates().sort_values(list(COLUMN_KEYS), kind="stable").reset_index(drop=True)
     place = heads.merge(columns.reset_index(names="place"), on=list(COLUMN_KEYS), how="left")["place"].to_numpy()
-    rater = np.array([raters.index(name) for name in matrix.columns[column]])
-    shape = (len(matrix.values), len(raters), len(columns))
-    flat = rater * len(columns) + place
-    if np.array_equal(flat, np.arange(shape[1] * shape[2])):  # every rater has every column: nothing has to be moved
-        values = matrix.values.reshape(shape)
-    else:
-        values = np.full(shape, np.nan)
-        values.reshape(len(values), -1)[:, flat] = matrix.values
+    rater = np.array([raters.index(name) for name in read.columns[column]])
+    values = read.fill(rater * len(columns) + place, len(raters) * len(columns))
+    values = values.reshape(len(read.rows), len(raters), len(columns))
     levels = columns["n_gray_levels"]
     if np.isfinite(levels).all() and (levels == levels.round()).all():
         columns["n_gray_levels"] = levels.astype(np.int64)
     return values, columns
 
 
-def _refuse_twice(features: FeatureTable, matrix: Matrix, axis: Axis) -> None:
-    place, session = next(iter(matrix.twice.items()))
-    column = matrix.columns.iloc[place]
-    names = [*matrix.rows.iloc[session][list(SESSION)], column[axis.column]]
+def _refuse_twice(features: FeatureTable, read: Collected, axis: Axis) -> None:
+    place, session = next(iter(read.twice.items()))
+    column = read.columns.iloc[place]
+    names = [*read.rows.iloc[session][list(SESSION)], column[axis.column]]
     names += [column[name] for name in COLUMN_KEYS if name != axis.column]
     raise InputError(
         "a feature of a session is there twice",
-        file=" and ".join(features.files_with(matrix.rows["participant"].iloc[session])),
+        file=" and ".join(features.files_with(read.rows["participant"].iloc[session])),
         found=", ".join(str(name) for name in names if name == name and name != ""),
         expected="one value per session, reconstruction, region and feature",
     )

@@ -110,8 +110,7 @@ def list_missing(features: FeatureTable, axis: Axis, ratings: Ratings, keep: dic
     pandas.DataFrame
         The table ``missing.tsv``; empty where nothing is missing.
     """
-    holes = np.isnan(ratings.values)
-    if not holes.any():
+    if not any(np.isnan(one).any() for one in ratings.values):
         return pd.DataFrame(columns=TABLES["missing.tsv"])
     region = ["preset", *REGION]
     block = ratings.columns.groupby(region, sort=False).ngroup().to_numpy()
@@ -120,7 +119,7 @@ def list_missing(features: FeatureTable, axis: Axis, ratings: Ratings, keep: dic
     rows = []
     for k, rater in enumerate(ratings.raters):
         for number, head in enumerate(heads.itertuples(index=False)):
-            lost = holes[:, k][:, block == number]
+            lost = np.isnan(ratings.values[:, k][:, block == number])
             for place in np.flatnonzero(lost.any(axis=1)):
                 session = ratings.sessions.loc[place, list(SESSION)]
                 why = reasons.get((*session, rater, *head), NO_RECONSTRUCTION)

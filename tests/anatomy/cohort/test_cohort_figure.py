@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,9 +43,29 @@ def files():
     return volumes, consistency, sidecars
 
 
+def by_session(volumes, consistency, sidecars):
+    """Hand over a session after the other."""
+    return ((name, volumes[name], consistency[name], sidecars[name]) for name in volumes)
+
+
 @pytest.fixture(scope="module")
 def frame(files):
-    return tabulate_anatomy(*files)
+    return tabulate_anatomy(by_session(*files))
+
+
+def test_the_files_of_one_session_alone_are_held_at_a_time(files):
+    """When a session is asked for, the tables of the one before the last are gone: only their row is kept."""
+    alive = []
+
+    def read():
+        for name in files[0]:
+            assert len([one for one in alive if one() is not None]) <= 2, "the one at hand, and the one before"
+            tables = [table[name].copy() for table in files[:2]]
+            alive.extend(map(weakref.ref, tables))
+            yield name, *tables, files[2][name]
+            del tables
+
+    assert len(tabulate_anatomy(read())) == NUMBER == len(alive) / 2
 
 
 def test_a_row_per_session_holds_what_its_files_hold(frame, files):
@@ -71,7 +93,7 @@ def test_the_session_that_stands_out_is_named_with_what_does(frame):
 def test_a_region_that_a_session_lacks_is_missing_and_no_zero(files):
     volumes = dict(files[0])
     volumes["sub-0"] = volumes["sub-0"].query("voi != 'NAWM'")
-    frame = tabulate_anatomy(volumes, *files[1:])
+    frame = tabulate_anatomy(by_session(volumes, *files[1:]))
     assert frame["NAWM_mm3"].isna().tolist() == [True] + [False] * (NUMBER - 1)
     assert not frame["outliers"].iloc[0]
 
@@ -107,7 +129,7 @@ def test_lesions_that_are_not_known_are_no_zero(files):
     sidecars["sub-0"] |= {"Warnings": ["a", "b"], "Coverage": {"FLAIR": {"white matter": 0.5}, "DWI": {"brain": 0.3}}}
     sidecars["sub-0"]["Segmentation"]["Accepted"] = [{"Step": "T1w to GRE", "Reason": "overlap 0.5 below 0.9"}]
     volumes = files[0] | {"sub-0": files[0]["sub-0"].replace({"volume_mm3": {4e5: 0.0}})}
-    frame = tabulate_anatomy(volumes, files[1], sidecars).set_index("session")
+    frame = tabulate_anatomy(by_session(volumes, files[1], sidecars)).set_index("session")
     assert np.isnan(frame.loc["sub-0", "NAWM_mm3"]) and frame.loc["sub-1", "NAWM_mm3"] > 0
     assert list(frame.loc[["sub-0", "sub-1"], "accepted"]) == ["T1w to GRE", ""]
     assert frame.loc["sub-0", ["lesions", "lesions_mm3"]].isna().all()

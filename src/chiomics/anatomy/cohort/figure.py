@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -24,17 +24,14 @@ ACCEPTED = "accepted"
 CHARACTERS, LINE_HEIGHT = 20, 0.1
 
 
-def tabulate_anatomy(
-    volumes: dict[str, pd.DataFrame], consistency: dict[str, pd.DataFrame], sidecars: dict[str, dict]
-) -> pd.DataFrame:
+def tabulate_anatomy(sessions: Iterable[tuple[str, pd.DataFrame, pd.DataFrame, dict]]) -> pd.DataFrame:
     """Bring the tables of all sessions to one row each.
 
     Parameters
     ----------
-    volumes, consistency : dict of str to pandas.DataFrame
-        Tables of `chiomics.anatomy.session.volumes` and `chiomics.anatomy.session.consistency` by session.
-    sidecars : dict of str to dict
-        Sidecars of the regions by session.
+    sessions : iterable of tuple
+        Name, tables of `chiomics.anatomy.session.volumes` and of `chiomics.anatomy.session.consistency`, and the
+        sidecar of the regions; taken one after another, so that a generator may read them as they are needed.
 
     Returns
     -------
@@ -48,7 +45,7 @@ def tabulate_anatomy(
         whose modified z-score is beyond 3.5.
     """
     rows = []
-    for session, table in volumes.items():
+    for session, table, consistency, sidecar in sessions:
         row: dict[str, object] = {IDENTITY: session}
         side = table["hemisphere"].fillna("").replace("n/a", "")
         is_lesion = table["voi"].str.startswith("lesion")
@@ -61,13 +58,13 @@ def tabulate_anatomy(
         row |= {"lesions": len(lesions), "lesions_mm3": float(lesions["volume_mm3"].sum())}
         row["lesions_kept"] = int(lesions["kept"].sum())  # large enough for features
         row["lesions_dropped"] = row["lesions"] - row["lesions_kept"]
-        for found in consistency[session].to_dict("records"):
+        for found in consistency.to_dict("records"):
             name = f"{found['voi']}_{found['hemisphere']}"
             row |= {f"{name}_dice": found["dice_with_atlas"], f"{name}_shift_mm": found["distance_mm"]}
-        row |= _said(sidecars[session])
+        row |= _said(sidecar)
         if row["lesions_source"] == "none" and not row.get("NAWM_mm3"):
             row["NAWM_mm3"] = np.nan  # where nobody could look, nothing is known to be normal
-        for name, quality in sidecars[session]["Segmentation"]["Registrations"].items():
+        for name, quality in sidecar["Segmentation"]["Registrations"].items():
             stem = name.replace(" ", "_")
             row |= {f"{key}_{stem}": quality[key] for key in ("overlap", "mutual_information", "sharpness")}
         rows.append(row)

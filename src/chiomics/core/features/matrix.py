@@ -17,6 +17,8 @@ from chiomics.core.features.rows import Rows
 
 #: Layouts of a part that are remembered: those of a few presets in turn.
 LAYOUTS = 4
+#: Size of a full block of rows while they are read, and the rows of the first one.
+BLOCK_BYTES, FEWEST_ROWS = 40_000_000, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,35 +68,137 @@ def read_matrix(rows: Rows, of_row: Sequence[str], of_column: Sequence[str], *, 
     Matrix
         Without a row where no row of the tables is kept.
     """
-    lines, places = _Numbered(), _Numbered()
-    values: list[np.ndarray] = []
-    there: list[np.ndarray] = []
+    return collect(rows, of_row, of_column, in_order=in_order).matrix()
+
+
+class Collected:
+    """Values that are read and not yet in order; of `collect`.
+
+    Attributes
+    ----------
+    rows, columns : pandas.DataFrame
+        As of `Matrix`.
+    twice : dict of int to int
+        As of `Matrix`.
+    """
+
+    def __init__(self, store: _Store, order: np.ndarray, row_order: np.ndarray, **heads) -> None:
+        self._store, self._order, self._row_order = store, order, row_order
+        self.rows: pd.DataFrame = heads["rows"]
+        self.columns: pd.DataFrame = heads["columns"]
+        self.twice: dict[int, int] = heads["twice"]
+
+    def matrix(self) -> Matrix:
+        """Bring the values in order; once, since they are handed on."""
+        there = np.zeros((len(self._row_order), len(self._order)), dtype=bool)
+        values = self.fill(np.arange(len(self._order)), len(self._order), there)
+        return Matrix(values, there, self.rows, self.columns, self.twice)
+
+    def fill(self, places: np.ndarray, width: int, there: np.ndarray | None = None) -> np.ndarray:
+        """Bring the values in an order of the caller's; once, since they are handed on.
+
+        Parameters
+        ----------
+        places : ndarray of int, shape (columns,)
+            Where each column goes.
+        width : int
+            Places in all; one that no column goes to is NaN.
+        there : ndarray of bool, shape (rows, width), optional
+            Filled with where the tables have a row.
+
+        Returns
+        -------
+        ndarray, shape (rows, width)
+        """
+        values = np.empty((len(self._row_order), width))
+        whole = len(self._order) == width
+        rank = np.argsort(self._row_order)
+        for number, own, known in self._store.drain():
+            line = rank[number]
+            if not whole:
+                values[line] = np.nan
+            wide, marks = _widened(own, known, len(self._order))
+            values[line, places] = wide[self._order]
+            if there is not None:
+                there[line, places] = marks[self._order]
+        return values
+
+
+def collect(rows: Rows, of_row: Sequence[str], of_column: Sequence[str], *, in_order: Sequence[str] = ()) -> Collected:
+    """Read values; parameters as of `read_matrix`."""
+    lines, places, store = _Numbered(), _Numbered(), _Store()
     twice: dict[int, int] = {}
     for part in rows:
         if not len(part["value"]):
             continue
         line, place = lines.number(part, of_row), places.number(part, of_column)
         for one, mine in _each(line):
-            while len(values) <= one:
-                values.append(np.zeros(0))
-                there.append(np.zeros(0, dtype=bool))
-            values[one], there[one] = _widened(values[one], there[one], len(places.known))
+            values, there = store.row(one, len(places.known))
             own = place[mine]
-            for again in _again(there[one], own):
+            for again in _again(there, own):
                 twice.setdefault(again, one)
-            values[one][own] = part["value"][mine]
-            there[one][own] = True
+            values[own] = part["value"][mine]
+            there[own] = True
     row_order, row_heads = _sorted(lines, of_row, rows.words)
     order, heads = _sorted(places, of_column, rows.words, in_order)
-    # One row after the other leaves the unsorted ones, so that both never lie in memory whole.
-    found, known = np.empty((len(values), len(order))), np.empty((len(values), len(order)), dtype=bool)
-    for number, one in enumerate(row_order):
-        wide, marks = _widened(values[one], there[one], len(order))
-        found[number], known[number] = wide[order], marks[order]
-        values[one], there[one] = np.zeros(0), np.zeros(0, dtype=bool)
     rank, row_rank = np.argsort(order), np.argsort(row_order)
     found_twice = {int(rank[column]): int(row_rank[row]) for column, row in twice.items()}
-    return Matrix(found, known, row_heads, heads, found_twice)
+    return Collected(store, order, row_order, rows=row_heads, columns=heads, twice=found_twice)
+
+
+class _Store:
+    """Rows of values in the order of their first appearance, in blocks of ever more rows.
+
+    A full block is larger than what the C library's allocator keeps for itself when it is freed (32 MB at the most), so
+    that values which are handed on leave the process, and never lie in memory twice.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: list[tuple[np.ndarray, np.ndarray]] = []
+        self._used: list[int] = []
+        self._of_row: list[tuple[int, int]] = []  # block, and row of it
+
+    def row(self, number: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the values of a row and where it has some, to be written into, with room for so many columns."""
+        while len(self._of_row) <= number:
+            if not self._blocks or self._used[-1] == len(self._blocks[-1][0]):
+                size = min(max(FEWEST_ROWS, len(self._of_row)), _full(width))
+                self._blocks.append((np.empty((size, width)), np.empty((size, width), dtype=bool)))
+                self._used.append(0)
+            values, there = self._blocks[-1]
+            values[self._used[-1]], there[self._used[-1]] = np.nan, False
+            self._of_row.append((len(self._blocks) - 1, self._used[-1]))
+            self._used[-1] += 1
+        block, own = self._of_row[number]
+        if self._blocks[block][0].shape[1] < width:
+            self._widen(block, width)
+        values, there = self._blocks[block]
+        return values[own], there[own]
+
+    def drain(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Return number, values and marks of every row; a block is forgotten once all of its rows were taken."""
+        first = 0
+        for place, used in enumerate(self._used):
+            values, there = self._blocks[place]
+            self._blocks[place] = (values[:0].copy(), there[:0].copy())
+            for own in range(used):
+                yield first + own, values[own], there[own]
+            first += used
+
+    def _widen(self, block: int, width: int) -> None:
+        """Make room in a block for columns that came later."""
+        used, wider = self._used[block], []
+        size = max(used, min(len(self._blocks[block][0]), _full(width)))
+        for array, empty in zip(self._blocks[block], (np.nan, False), strict=True):
+            room = np.empty((size, width), dtype=array.dtype)
+            room[:used, : array.shape[1]] = array[:used]
+            room[:used, array.shape[1] :] = empty
+            wider.append(room)
+        self._blocks[block] = (wider[0], wider[1])
+
+
+def _full(width: int) -> int:
+    return -(-BLOCK_BYTES // (8 * max(width, 1)))
 
 
 def _each(numbers: np.ndarray) -> Iterator[tuple[int, slice | np.ndarray]]:

@@ -125,13 +125,16 @@ def find_codes(values: np.ndarray) -> dict[int, float]:
     dict of int to float
         Column to the code that it holds.
     """
-    is_code = np.isin(values, CODES_OF_MISSING)
+    held = np.zeros(values.shape[1], dtype=bool)
+    for row in values:  # marks of all values at once would take a quarter of the values
+        held |= np.isin(row, CODES_OF_MISSING)
     found = {}
-    for column in np.flatnonzero(is_code.any(axis=0)):
-        known = values[~is_code[:, column] & np.isfinite(values[:, column]), column]
+    for column in np.flatnonzero(held):
+        is_code = np.isin(values[:, column], CODES_OF_MISSING)
+        known = values[~is_code & np.isfinite(values[:, column]), column]
         if len(known) < MIN_OTHERS:
             continue
-        codes = np.unique(values[is_code[:, column], column])
+        codes = np.unique(values[is_code, column])
         certain = [code for code in codes if is_code_beside(code, known.min(), known.max())]
         if certain:
             found[int(column)] = float(certain[0])

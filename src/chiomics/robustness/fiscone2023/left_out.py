@@ -31,7 +31,7 @@ def check_discretisation(ratings: Ratings) -> None:
     texture = (ratings.columns["feature_class"] != SHAPE).to_numpy()
     number = ratings.columns.groupby(SETTING, sort=False, dropna=False).ngroup().to_numpy()
     heads = ratings.columns.loc[~ratings.columns.duplicated(SETTING), SETTING].reset_index(drop=True)
-    known = np.isfinite(ratings.values).any(axis=1)
+    known = np.stack([np.isfinite(one).any(axis=0) for one in ratings.values])
     has = {one: known[:, texture & (number == one)].any(axis=1) for one in range(len(heads))}
     for first, second in combinations([one for one, sessions in has.items() if sessions.any()], 2):
         same_preset = heads.loc[first, "preset"] == heads.loc[second, "preset"]
@@ -63,7 +63,7 @@ def note_left_out(
         if voi not in set(ratings.columns["voi"]):
             found = ", ".join(features.distinct("voi")[:12])
             left_out.add("region", voi, f"no row with the study's settings; regions found: {found}")
-    complete = np.isfinite(ratings.values).all(axis=1).any(axis=1)
+    complete = np.array([np.isfinite(one).all(axis=0).any() for one in ratings.values])
     for row in ratings.sessions.loc[~complete, list(SESSION)].itertuples(index=False):
         name = "_".join(filter(None, map(str, row)))
         left_out.add("session", name, f"no feature has a value of all of {', '.join(ratings.raters)}")
