@@ -4,8 +4,8 @@
 
 Tables, sidecars and lesions of the run's sessions are copied under new names, the numbers of their features times one
 and a little noise, so that columns, rows and sizes are those of a real run. Each step is the workflow's own script in a
-process of its own. The classifiers on FLAIR get images of their configured size; the χ atlas, which takes one map after
-the other, is not among the steps.
+process of its own. The classifiers on FLAIR get images of their configured size, half of them brain, all with the same
+voxels, and learn for one epoch; the χ atlas, which takes one map after the other, is not among the steps.
 """
 
 from __future__ import annotations
@@ -13,14 +13,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict, replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from chiomics.configuration import complete_configuration
+from chiomics.flair.study.trainings import REFERENCE_ARM, Training
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESETS = ("fiscone107", "yan874")
@@ -52,7 +58,11 @@ class Snakemake:
     input, output = Named(given["input"]), Named(given["output"])
     log, threads = [given["log"]], 1
 Snakemake.params, Snakemake.wildcards = params, wildcards
-runpy.run_path(given["script"], init_globals={"snakemake": Snakemake})
+if "command" in given:
+    from chiomics.cli import main
+    main(given["command"])
+else:
+    runpy.run_path(given["script"], init_globals={"snakemake": Snakemake})
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(f"{time.process_time():.1f} {peak * 1024 / 1e6:.0f}", file=sys.stderr)
 """
@@ -135,21 +145,40 @@ class Cohort:
         return {key: self.of(f"{{name}}/rims/{{name}}_desc-lesions_{file}") for key, file in LESIONS.items()}
 
     def make_flair(self, edge: int, pixels: int) -> list[str]:
-        """Write images for the classifiers: noise in a ball, as hard to pack as a brain."""
+        """Write images for the classifiers: noise in a ball, as hard to pack as a brain, and some lesions."""
         import pandas as pd
 
         from chiomics.flair.images.prepare import IMAGES, Prepared
 
         rng = np.random.default_rng(0)
         shapes = {"wang": (1, edge, edge, edge), "seok": (1, 5, pixels, pixels)}
-        images = {name: rng.normal(size=shapes[name[:4]]).astype(np.float16) for name in IMAGES}
-        path = self.results / "flair.npz"
+        images = {}
+        for name in IMAGES:
+            shape = shapes[name[:4]]
+            axes = np.meshgrid(*(np.linspace(-1, 1, length) for length in shape[1:]), indexing="ij")
+            inside = sum(axis**2 for axis in axes[-2:]) + (axes[0] ** 2 if shape[1] == edge else 0) < 1
+            noise = rng.normal(size=shape)
+            images[name] = (inside * (noise > 2.5 if name.endswith("lesions") else noise)).astype(np.float16)
+        known = {
+            "lesion_count": 5.0,
+            "lesion_source": "given",
+            "preparation": "noise",
+            "simulated": True,
+            "session": "",
+        }
+        written = self.results / "flair.npz"
         for number, name in enumerate(self.names):
-            row = {"participant": name, "session": name, "lesion_count": 5.0, "lesion_volume_mm3": 1e3 + number}
-            cells = np.zeros((1, 8), np.float32)
+            row = {**known, "participant": name, "session": name, "lesion_volume_mm3": 1e3 + number}
             path = self.results / f"{name}/flair/{name}_desc-classifiers_FLAIR.npz"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Prepared(pd.DataFrame([row]), images, cells).write(path)
+            one = Prepared(pd.DataFrame([row]), images, np.zeros((1, 8), np.float32))
+            if not number:  # packed once: what differs is added to copies of the file
+                replace(one, table=pd.DataFrame()).write(written)
+            shutil.copyfile(written, path)
+            with ZipFile(path, "a") as file:
+                for key, values in one.columns().items():
+                    with file.open(f"{key}.npy", "w") as stream:
+                        np.lib.format.write_array(stream, values, allow_pickle=False)
             path.with_suffix(".json").write_text(json.dumps({"Session": name}))
         return self.of("{name}/flair/{name}_desc-classifiers_FLAIR.npz")
 
@@ -157,7 +186,7 @@ class Cohort:
 def steps_of(cohort: Cohort, wanted: list[str]) -> dict[str, dict]:
     """Write the inputs of the steps, and describe each: script, inputs, outputs, parameters."""
     out, steps = cohort.results / "out", {}
-    for folder in ("robustness", "papers", "rims", "site", "diagnosis"):
+    for folder in ("robustness", "papers", "rims", "site", "diagnosis", "flair"):
         (out / folder).mkdir(parents=True, exist_ok=True)
 
     def step(name: str, script: str, inputs, outputs, **params) -> None:
@@ -228,13 +257,27 @@ def steps_of(cohort: Cohort, wanted: list[str]) -> dict[str, dict]:
     step("gather_lesions", "rims/gather_lesions.py", cohort.copy_lesions,
          {key: str(out / "rims" / file) for key, file in LESIONS.items()}
          | {"agreement": str(out / "rims/agreement.tsv"), "figure": str(out / "rims/lesions.png")})  # fmt: skip
+    model = sorted(cohort.real.glob("diagnosis/models/*.json"))
+    if model and ("predict" in wanted or not wanted):
+        tables, scores = features("yan874"), str(out / "scores.tsv")
+        steps["predict"] = {"command": ["diagnosis", "predict", str(model[0]), *tables, "--out", scores]}
+        steps["predict"] |= {"input": [], "output": [], "params": {}, "wildcards": {}, "log": str(out / "predict.log")}
     people = {name: {"group": GROUPS[number % 2], "age": 30.0, "sex": "F"} for number, name in enumerate(cohort.names)}
-    settings = {"groups": list(GROUPS), "positive": GROUPS[1], "lesions_required": True, "folds": 5, "inputs": []}
+    settings = complete_configuration({"bids_dir": "copies"})["papers"]["wang2020"]
+    settings |= {"groups": list(GROUPS), "positive": GROUPS[1], "edge": 96, "epochs": 1, "input": "flair"}
+    training = Training("wang2020", REFERENCE_ARM, "flair", settings["decays"][0], "nested", 0, 0, 0)
     step("gather_flair", "flair/gather_flair.py",
          lambda: {"images": cohort.make_flair(96, 128), "sidecars": cohort.of(
              "{name}/flair/{name}_desc-classifiers_FLAIR.json")},
          {"images": str(out / "cohort.npz"), "table": str(out / "flair.tsv"), "left_out": str(out / "flair_left.tsv")},
          people=people, settings=settings, left_out={})  # fmt: skip
+    parts = [str(out / f"flair/{name}") for name in ("predictions.parquet", "curves.parquet", "models")]
+    step("train_flair", "flair/train_flair.py", lambda: {"images": str(out / "cohort.npz")},
+         {"predictions": parts[0], "curves": parts[1], "models": parts[2]},
+         settings=settings, trainings=[asdict(training)], checkpoints=str(out / "checkpoints"))  # fmt: skip
+    step("map_attention", "flair/map_attention.py", lambda: {"images": str(out / "cohort.npz"), "models": parts[2:]},
+         {"scores": str(out / "attention.tsv"), "summary": str(out / "summary.tsv"), "maps": str(out / "maps.npz")},
+         settings=settings)  # fmt: skip
     return steps
 
 

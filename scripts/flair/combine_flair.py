@@ -12,8 +12,9 @@ from chiomics.flair.study.combine import summarise_study
 
 log = start_log(snakemake.log[0])
 settings, study = snakemake.params.settings, snakemake.wildcards.study
-prepared = Prepared.read([snakemake.input.images])
-matched = choose_sessions(Prepared.read(snakemake.input.matched), study, settings) if snakemake.input.matched else None
+prepared = Prepared.open([snakemake.input.images])
+files = snakemake.input.matched
+matched = choose_sessions(Prepared.read_tables(files), study, settings) if files else None
 predictions, curves = (
     # A job whose only training could not be done leaves a table without rows, and without types.
     pd.concat([part for part in map(pd.read_parquet, paths) if len(part)], ignore_index=True)

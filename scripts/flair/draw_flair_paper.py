@@ -3,25 +3,23 @@
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from chiomics.core.figures import save_figures
+from chiomics.core.learning.stack import open_archive
 from chiomics.core.logs import start_log
 from chiomics.flair.images.prepare import Prepared
 
 log = start_log(snakemake.log[0])
 study = snakemake.params.study
 tables = {Path(path).stem: pd.read_csv(path, sep="\t") for path in snakemake.input.tables}
-with np.load(snakemake.input.maps, allow_pickle=False) as found:
-    maps = dict(found)
 draw = import_module(f"chiomics.flair.{study}.figures").paper_figures
 figures = draw(
-    Prepared.read([snakemake.input.cohort]),
+    Prepared.open([snakemake.input.cohort]),
     tables,
     pd.read_parquet(snakemake.input.curves),
     pd.read_csv(snakemake.input.scores, sep="\t"),
-    maps,
+    open_archive(snakemake.input.maps),
     snakemake.params.settings,
 )
 save_figures(figures, Path(snakemake.output[0]).parent, simulated=snakemake.params.simulated)

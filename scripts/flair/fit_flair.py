@@ -10,7 +10,7 @@ from chiomics.flair.study.networks.final_model import describe_model, train_on_a
 
 log = start_log(snakemake.log[0])
 study, settings = snakemake.wildcards.study, snakemake.params.settings
-prepared = Prepared.read([snakemake.input.images])
+prepared = Prepared.open([snakemake.input.images])
 performance = pd.read_csv(snakemake.input.performance, sep="\t")
 about = {key: snakemake.params[key] for key in ("source", "simulated", "anatomy")}
 card = describe_model(prepared, study, settings, performance, **about)

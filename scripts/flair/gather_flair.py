@@ -6,14 +6,13 @@ from chiomics.core.files import read_sidecar
 from chiomics.core.logs import start_log
 from chiomics.core.tables import write_frame
 from chiomics.flair.images.prepare import Prepared
-from chiomics.flair.study.cohort import rows_of_study
+from chiomics.flair.study.cohort import choose_sessions
 
 log = start_log(snakemake.log[0])
-found = Prepared.read_tables(snakemake.input.images).with_people(snakemake.params.people)
+found = Prepared.open(snakemake.input.images).with_people(snakemake.params.people)
 settings = snakemake.params.settings
-rows = rows_of_study(found.table, snakemake.wildcards.study, settings)
-chosen = found.take(rows)
-chosen.write_with_images(snakemake.output.images, snakemake.input.images, rows)
+chosen = choose_sessions(found, snakemake.wildcards.study, settings)
+chosen.write(snakemake.output.images)
 write_frame(chosen.table, snakemake.output.table, missing="n/a")
 refused = [read_sidecar(path) for path in snakemake.input.sidecars]
 refused = [[one["Session"], one["Refused"]] for one in refused if "Refused" in one]

@@ -11,7 +11,7 @@ from chiomics.flair.study.trainings import REFERENCE_ARM
 log = start_log(snakemake.log[0])
 # The heads' own groups, whatever the study's groups are called.
 settings = dict(snakemake.params.settings) | {"groups": ["MS", "NMOSD"], "positive": "NMOSD"}
-prepared = choose_sessions(Prepared.read(snakemake.input.images), "wang2020", settings)
+prepared = choose_sessions(Prepared.open(snakemake.input.images), "wang2020", settings)
 model = train_on_all(prepared, "wang2020", REFERENCE_ARM, settings, device=choose_device(settings["device"]))
 card = describe_model(prepared, "wang2020", settings, None, source="simulated heads of another seed", simulated=True)
 save_model(snakemake.output.weights, model.state_dict(), card)

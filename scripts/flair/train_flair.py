@@ -15,7 +15,7 @@ from chiomics.flair.study.trainings import Training, keeps_model, name_of_model
 
 log = start_log(snakemake.log[0])
 settings = snakemake.params.settings
-prepared = Prepared.read([snakemake.input.images])
+prepared = Prepared.open([snakemake.input.images])
 device = choose_device(settings["device"])
 places = {"device": device, "checkpoints": snakemake.params.checkpoints, "heads": snakemake.input.heads or None}
 predictions, curves = [], []

@@ -18,7 +18,7 @@ from chiomics.flair.study.trainings import left_out_of_wang
 log = start_log(snakemake.log[0])
 study, settings = snakemake.wildcards.study, snakemake.params.settings
 about = {"source": snakemake.params.source, "simulated": snakemake.params.simulated}
-prepared = Prepared.read([snakemake.input.cohort])
+prepared = Prepared.read_tables([snakemake.input.cohort])
 tables = {Path(path).stem: pd.read_csv(path, sep="\t") for path in snakemake.input.tables}
 attention = pd.read_csv(snakemake.input.attention, sep="\t")
 wing = import_module(f"chiomics.flair.{study}.tables")

@@ -176,7 +176,7 @@ def test_files_come_back_and_sizes_are_checked(tmp_path, cohort: dict[str, Prepa
     assert found.table["participant"].tolist() == own.table["participant"].tolist()
     assert all(np.array_equal(found.images[name], own.images[name]) for name in own.images)
     rows = np.array([2, 0])
-    Prepared.read_tables(paths).take(rows).write_with_images(tmp_path / "some.npz", paths, rows)
+    Prepared.open(paths).take(rows).write(tmp_path / "some.npz")
     some, at_once = Prepared.read([tmp_path / "some.npz"]), found.take(rows)
     pd.testing.assert_frame_equal(some.table, at_once.table)
     np.testing.assert_array_equal(some.cells, at_once.cells)
@@ -186,7 +186,7 @@ def test_files_come_back_and_sizes_are_checked(tmp_path, cohort: dict[str, Prepa
     with pytest.raises(InputError, match="several sizes"):
         Prepared.read(paths)
     with pytest.raises(InputError, match="several sizes"):
-        Prepared.read_tables(paths).write_with_images(tmp_path / "all.npz", paths, range(3))
+        Prepared.open(paths)
     paths[1].write_bytes(b"no images")
     with pytest.raises(InputError, match="not a file of prepared images"):
         Prepared.read(paths)

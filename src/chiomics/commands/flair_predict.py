@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ import pandas as pd
 from chiomics.commands.flair_sessions import (
     Refused,
     find_segmentations,
-    prepare_all,
+    prepare_each,
     prepare_images,
     read_prepared,
 )
@@ -71,17 +73,44 @@ def predict_sessions(
     folders = [path for path in sessions if Path(path).is_dir()]
     files = [path for path in sessions if not Path(path).is_dir()]
     found = [*segmentations, *(one for folder in folders for one in find_segmentations(folder))]
-    parts, refused = prepare_all(found, sizes)
-    if files:
-        given = read_prepared(files)
-        refused += [_empty_file(path) for path in files if Prepared.read([path]).table.empty]
-        if not given.table.empty:
-            check_images(card, given)
-            parts.append(given)
-    if images is not None:
-        needs_mask = card["input"] != "flair" and "automatic" not in training["lesion_sources"] and not find_lesions
-        parts.append(prepare_images(images, card["anatomy"], sizes, needs_mask=needs_mask))
-    scored = [score_sessions(classifier, card, part) for part in parts]
+    parts: list[Prepared] = []
+    scored: list[pd.DataFrame] = []
+    refused: list[Refused] = []
+    with TemporaryDirectory() as scratch:
+
+        def take(part: Prepared) -> None:
+            """Score sessions; for the pages their images lie in a file until they are drawn."""
+            scored.append(score_sessions(classifier, card, part))
+            if page is None:
+                return
+            part.write(path := Path(scratch, f"{len(parts)}.npz"))
+            parts.append(replace(part, images=Prepared.open([path]).images))
+
+        for one in prepare_each(found, sizes):
+            if isinstance(one, Refused):
+                refused.append(one)
+            else:
+                take(one)
+        if files:
+            given = read_prepared(files)
+            refused += [_empty_file(path) for path in files if Prepared.read_tables([path]).table.empty]
+            if not given.table.empty:
+                check_images(card, given)
+                scored.append(score_sessions(classifier, card, given))
+                parts.append(given)
+        if images is not None:
+            needs_mask = card["input"] != "flair" and "automatic" not in training["lesion_sources"] and not find_lesions
+            take(prepare_images(images, card["anatomy"], sizes, needs_mask=needs_mask))
+        scores = _join(scored, refused, card, model)
+        if page is not None:
+            write_attention_pages(classifier, card, list(zip(parts, scored, strict=True)), page)
+    return scores
+
+
+def _join(
+    scored: Sequence[pd.DataFrame], refused: Sequence[Refused], card: Mapping[str, Any], model: str | Path
+) -> pd.DataFrame:
+    """Bring the scores of all sessions together, those that were refused among them."""
     lost = pd.DataFrame([{**vars(one), "refused": one.reason, "warning": ""} for one in refused])
     scores = pd.concat([*scored, lost.drop(columns="reason", errors="ignore")], ignore_index=True)
     twice = scores.duplicated(["participant", "session"]) if len(scores) else np.array([])
@@ -91,9 +120,6 @@ def predict_sessions(
     if probability not in scores or scores[probability].isna().all():
         why = "; ".join(dict.fromkeys(scores["refused"])) if len(scores) else "no session was given"
         raise InputError("not one session can be scored", file=model, found=why)
-    if page is not None:
-        kept = [(part, own) for part, own in zip(parts, scored, strict=True)]
-        write_attention_pages(classifier, card, kept, page)
     return scores
 
 

@@ -7,7 +7,7 @@ transforms, then `images.prepare`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -88,10 +88,10 @@ def find_segmentations(folder: str | Path) -> list[tuple[dict[str, Any], Path]]:
     return found
 
 
-def prepare_all(
+def prepare_each(
     segmentations: Sequence[tuple[Mapping[str, Any], Path]], sizes: Mapping[str, int]
-) -> tuple[list[Prepared], list[Refused]]:
-    """Prepare sessions from their segmentations; what cannot be prepared is told, and stops no other.
+) -> Iterator[Prepared | Refused]:
+    """Prepare sessions from their segmentations, one when it is asked for; one that cannot be prepared stops no other.
 
     Parameters
     ----------
@@ -100,20 +100,18 @@ def prepare_all(
     sizes : mapping
         ``edge`` and ``pixels``.
 
-    Returns
-    -------
-    prepared : list of Prepared
-        One per session.
-    refused : list of Refused
-        The others.
+    Yields
+    ------
+    Prepared or Refused
+        Of each session.
     """
-    prepared, refused = [], []
     for about, path in segmentations:
         try:
-            prepared.append(prepare_segmentation(path, about, **sizes)[0])
+            found = prepare_segmentation(path, about, **sizes)[0]
         except InputError as error:
-            refused.append(Refused(about["participant"], about["session"], str(error)))
-    return prepared, refused
+            yield Refused(about["participant"], about["session"], str(error))
+        else:
+            yield found
 
 
 def prepare_images(
@@ -175,11 +173,11 @@ def prepare_images(
 
 
 def read_prepared(paths: Sequence[str | Path]) -> Prepared:
-    """Read prepared files (``*_desc-classifiers_FLAIR.npz``), refusing what is missing."""
+    """Open prepared files (``*_desc-classifiers_FLAIR.npz``), refusing what is missing."""
     for path in paths:
         if not Path(path).is_file():
             raise InputError(
                 "there is no such file", file=path,
                 expected="results of a run of chiomics, or files prepared by its rule prepare_flair",
             )  # fmt: skip
-    return Prepared.read(paths)
+    return Prepared.open(paths)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
 from chiomics.core.errors import InputError
 from chiomics.core.files import atomic_write
+from chiomics.core.learning.stack import Images, join, open_archive, write_archive
 from chiomics.core.space.orientation import NearestRAS
 from chiomics.core.space.volume import Volume
 from chiomics.flair.images.head import Head, sample
@@ -37,83 +37,70 @@ class Prepared:
     ----------
     table : pandas.DataFrame
         A row per session: who, and the numbers of `lesion_load`.
-    images : dict of str to ndarray of float16
+    images : dict of str to ndarray or Stack of float16
         ``wang_flair`` and ``wang_lesions`` of shape (n, edge, edge, edge), ``seok_flair`` and ``seok_lesions`` of
-        shape (n, 5, pixels, pixels): FLAIR on the common scale, and the share of lesion.
+        shape (n, 5, pixels, pixels): FLAIR on the common scale, and the share of lesion. Held, or in their files.
     cells : ndarray, shape (n, cells)
         Lesion volume in mm³ per cell of template space.
     """
 
     table: pd.DataFrame
-    images: dict[str, np.ndarray]
+    images: dict[str, Images]
     cells: np.ndarray
 
     def write(self, path: str | Path) -> None:
-        """Write a compressed NumPy file, whole or not at all."""
+        """Write a compressed NumPy file, whole or not at all; images of several sessions as `learning.stack` does."""
+        if len(self.cells) > 1:
+            with write_archive(path) as archive:
+                for name, values in {**self.columns(), "cells": self.cells}.items():
+                    archive.put(name, values)
+                for name, images in self.images.items():
+                    for image in images:
+                        archive.add(name, image)
+            return
+        arrays = {name: np.asarray(images) for name, images in self.images.items()}
         with atomic_write(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **self._columns(), **self.images, cells=self.cells)
+            np.savez_compressed(file, **self.columns(), **arrays, cells=self.cells)
 
-    def _columns(self) -> dict[str, np.ndarray]:
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return the table as arrays, as they are written."""
         columns = {f"table_{name}": self.table[name].to_numpy() for name in self.table}
         return {name: values.astype(str) if values.dtype == object else values for name, values in columns.items()}
 
-    def write_with_images(self, path: str | Path, files: Sequence[str | Path], rows: Sequence[int]) -> None:
-        """Write sessions whose images lie in the files of each, a session's images at a time.
-
-        Parameters
-        ----------
-        path : path-like
-            The file to write.
-        files : sequence of path-like
-            Of which `read_tables` read the sessions.
-        rows : sequence of int
-            Of each session of this table its row among all of those files.
-        """
-        counts = [len(_member(file, "cells")) for file in files]
-        places = [(file, row) for file, count in zip(files, counts, strict=True) for row in range(count)]
-        with atomic_write(path) as temporary, ZipFile(temporary, "w", ZIP_DEFLATED) as archive:
-            for name, values in {**self._columns(), "cells": self.cells}.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
-                    np.lib.format.write_array(stream, np.asanyarray(values), allow_pickle=False)
-            for name in IMAGES:
-                parts = (_member(places[row][0], name)[places[row][1]] for row in rows)
-                first = next(parts)
-                header = {"descr": np.lib.format.dtype_to_descr(first.dtype), "fortran_order": False}
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
-                    np.lib.format.write_array_header_1_0(stream, header | {"shape": (len(rows), *first.shape)})
-                    for part in chain([first], parts):
-                        if (part.shape, part.dtype) != (first.shape, first.dtype):
-                            found = f"{first.shape} and {part.shape}"
-                            raise InputError(f"{name} has several sizes", found=found, expected="one setting for all")
-                        stream.write(np.ascontiguousarray(part).tobytes())
-
     @classmethod
     def read_tables(cls, paths: Sequence[str | Path]) -> Prepared:
-        """Read and join what files say of their sessions, without the images; raises as `read` does."""
-        return cls._read(paths, ())
+        """Read and join what files say of their sessions, without the images; raises as `open` does."""
+        return cls._open(paths, ())
 
     @classmethod
     def read(cls, paths: Sequence[str | Path]) -> Prepared:
-        """Read and join files.
+        """Read and join files, images and all; raises as `open` does."""
+        found = cls.open(paths)
+        return replace(found, images={name: np.asarray(images) for name, images in found.images.items()})
+
+    @classmethod
+    def open(cls, paths: Sequence[str | Path]) -> Prepared:
+        """Read and join files, of which the images are read when they are asked for.
 
         Raises
         ------
         InputError
             Where a file cannot be read, or files were prepared at different sizes or in different ways.
         """
-        return cls._read(paths, IMAGES)
+        return cls._open(paths, IMAGES)
 
     @classmethod
-    def _read(cls, paths: Sequence[str | Path], names: Sequence[str]) -> Prepared:
-        tables, images, cells = [], {name: [] for name in names}, []
+    def _open(cls, paths: Sequence[str | Path], names: Sequence[str]) -> Prepared:
+        tables, cells = [], []
+        images: dict[str, list[Images]] = {name: [] for name in names}
         for path in paths:
             try:
                 with np.load(path, allow_pickle=False) as found:
                     table = {name.removeprefix("table_"): found[name] for name in found if name.startswith("table_")}
                     tables.append(_without_unknown(pd.DataFrame(table)))
                     cells.append(found["cells"])
-                    for name in names:
-                        images[name].append(found[name])
+                for name, own in open_archive(path, names).items():
+                    images[name].append(own)
             except (OSError, KeyError, ValueError, AttributeError, TypeError, BadZipFile, zlib.error) as error:
                 raise InputError(
                     "not a file of prepared images, or not a whole one",
@@ -123,7 +110,7 @@ class Prepared:
         for name, parts in images.items():
             if len(shapes := {part.shape[1:] for part in parts}) > 1:
                 raise InputError(f"{name} has several sizes", found=str(sorted(shapes)), expected="one setting for all")
-        joined = {name: parts[0] if len(parts) == 1 else np.concatenate(parts) for name, parts in images.items()}
+        joined = {name: join(parts) for name, parts in images.items()}
         table = pd.concat(tables, ignore_index=True)
         if "preparation" in table and len(ways := table["preparation"].unique()) > 1:
             raise InputError("sessions were prepared in several ways", found=" | ".join(map(str, ways)), expected="one")
@@ -152,11 +139,6 @@ class Prepared:
             {name: voxels[rows] for name, voxels in self.images.items()},
             self.cells[rows],
         )
-
-
-def _member(path: str | Path, name: str) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as found:
-        return found[name]
 
 
 def prepare_numbers(head: Head, about: Mapping[str, object]) -> Prepared:

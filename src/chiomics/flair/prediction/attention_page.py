@@ -93,7 +93,7 @@ def draw_slices(
     for number, (prepared, row, score) in enumerate(page):
         own = prepared.take(np.array([row]))
         flair, lesions = own.images["seok_flair"][0], own.images["seok_lesions"][0]
-        image = torch.from_numpy(pick_images(own, card["study"], card["input"]))
+        image = torch.from_numpy(np.asarray(pick_images(own, card["study"], card["input"])))
         for target, name in enumerate(_classes(card)):
             axes = grid[2 * number + target]
             cam = attention_maps(model, image, target)["last"][0]
@@ -111,7 +111,7 @@ def draw_volumes(
     for prepared, row, score in page:
         own = prepared.take(np.array([row]))
         flair, lesions = (own.images[f"wang_{kind}"][0].astype(np.float32) for kind in ("flair", "lesions"))
-        image = torch.from_numpy(pick_images(own, card["study"], card["input"]))
+        image = torch.from_numpy(np.asarray(pick_images(own, card["study"], card["input"])))
         panels = []
         for target, group in enumerate(_classes(card)):
             found = {name: cams[0] for name, cams in attention_maps(model, image, target).items()}

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from chiomics.core.errors import InputError
 from chiomics.core.learning.weights import fill_network, load_model
@@ -79,7 +78,7 @@ def score_sessions(model: Classifier, card: Mapping[str, Any], prepared: Prepare
     """
     check_images(card, prepared)
     table, training = prepared.table, card["training"]
-    images = torch.from_numpy(pick_images(prepared, card["study"], card["input"]))
+    images = pick_images(prepared, card["study"], card["input"])
     name = f"p_{card['positive']}"
     found = table[["participant", "session"]].assign(**{name: predict(model, images)}, refused="")
     if training["lesions_required"]:

@@ -66,7 +66,8 @@ def draw_maps(
     rows = np.asarray(maps.get("rows", []), int)
     if not len(rows):
         return left_out("no maps were made")
-    seen = prepared.images["seok_lesions"][rows].astype(np.float32).sum(axis=(1, 2, 3))
+    lesions = prepared.images["seok_lesions"]
+    seen = np.concatenate([lesions[row][None].astype(np.float32).sum(axis=(1, 2, 3)) for row in rows])
     groups = prepared.table["group"].to_numpy()[rows]
     with figure_style():
         figure = blank(height=6.2)
@@ -81,9 +82,9 @@ def draw_maps(
                         axis.axis("off")
                     continue
                 index = rows[own[line]]
-                flair, lesions = prepared.images["seok_flair"][index], prepared.images["seok_lesions"][index]
+                flair = prepared.images["seok_flair"][index]
                 cam = normalise(maps[group][own[line]].astype(float), (flair != 0).any(axis=0))
-                show_slices(axes, flair, lesions, cam)
+                show_slices(axes, flair, lesions[index], cam)
                 table = scores[(scores["participant"] == prepared.table["participant"].iloc[index])]
                 table = table[(table["weights"] == "trained") & (table["layer"] == "last") & (table["class"] == group)]
                 p = table.loc[table["input"] == settings["input"], "p"]

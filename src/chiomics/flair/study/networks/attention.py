@@ -19,6 +19,7 @@ from scipy import ndimage
 from torch.nn import functional
 
 from chiomics.core.learning.gradcam import gradcam, map_and_gradient
+from chiomics.core.learning.stack import BLOCK, Images
 from chiomics.flair.study.networks.architectures import KERNEL, STRIDE, Classifier
 from chiomics.flair.study.networks.training import predict
 
@@ -192,9 +193,9 @@ def equal_region(lesions: np.ndarray, brain: np.ndarray, rng: np.random.Generato
 
 def score_attention(
     model: Classifier,
-    images: np.ndarray,
-    lesions: np.ndarray,
-    brain: np.ndarray,
+    images: Images,
+    lesions: Images,
+    brain: Images,
     about: pd.DataFrame,
     *,
     classes: tuple[str, str],
@@ -203,14 +204,15 @@ def score_attention(
     make_random: Callable[[int], Classifier],
     layers: tuple[str | None, ...] = (None,),
     randomisations: int = 5,
+    keep: Callable[[str, np.ndarray], None] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """Score the maps of test sessions.
+    """Score the maps of test sessions, some after the others.
 
     Parameters
     ----------
     model : Classifier
         That none of the sessions has trained.
-    images, lesions, brain : ndarray, shape (n, channels, *space)
+    images, lesions, brain : ndarray or Stack, shape (n, channels, *space)
         Inputs, share of lesion, tissue.
     about : pandas.DataFrame
         Columns participant, session, y of the sessions.
@@ -226,6 +228,9 @@ def score_attention(
         Stages that are explained; None is the last. A two-view network has its views in their place.
     randomisations : int
         Networks with random weights.
+    keep : callable, optional
+        Takes the class and the map of a session, of the trained network's last layer or first view; nothing of them
+        is returned then.
 
     Returns
     -------
@@ -235,32 +240,45 @@ def score_attention(
     maps : dict of str to ndarray, shape (n, *space)
         Of the trained network's last layer or first view, by the class's name.
     """
-    tensor = torch.from_numpy(images)
     rng = np.random.default_rng([seed, 6])
+    networks = [("trained", 0, model)] + [("random", number, make_random(number)) for number in range(randomisations)]
+    maps: dict[str, list[np.ndarray]] = {}
+    rows: dict[tuple, list[dict[str, Any]]] = {}  # by network, layer and class, in their order
+    for start in range(0, len(images), BLOCK):
+        part = slice(start, start + BLOCK)
+        shown, lesion, tissue = (np.asarray(array[part]) for array in (images, lesions, brain))
+        variants = _erase_and_predict(model, shown, lesion, tissue, rng)
+        for kind, number, network in networks:
+            for stage in layers if network.views is None else (None,):
+                for target, group in enumerate(classes):
+                    found = attention_maps(network, torch.from_numpy(shown), target, layer=stage)
+                    if kind == "trained" and stage is None:
+                        for cam in next(iter(found.values())):
+                            (keep or (lambda group, cam: maps.setdefault(group, []).append(cam)))(group, cam)
+                    for place, (name, cams) in enumerate(found.items()):
+                        of_network = rows.setdefault((kind, number, stage, target, place), [])
+                        for index, cam in enumerate(cams):
+                            row: dict[str, Any] = about.iloc[start + index].to_dict()
+                            row |= {"weights": kind, "network": number, "layer": name, "class": group}
+                            seen = (as_seen(name, array[index]) for array in (lesion, tissue))
+                            row |= score_map(cam, *seen, pixel=pixel)
+                            if kind == "trained" and stage is None and place == 0:
+                                row |= {variant: values[index] for variant, values in variants.items()}
+                            of_network.append(row)
+    table = pd.DataFrame([row for of_network in rows.values() for row in of_network])
+    return table, {group: np.stack(cams) for group, cams in maps.items()}
+
+
+def _erase_and_predict(
+    model: Classifier, images: np.ndarray, lesions: np.ndarray, brain: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return probabilities as the images are, without lesions, and without as much normal tissue."""
     other = np.stack([equal_region(own, where, rng) for own, where in zip(lesions, brain, strict=True)])
-    as_shown = predict(model, tensor)
-    variants = {"p": as_shown}
+    variants = {"p": predict(model, images)}
     for name, region in (("p_without_lesions", lesions), ("p_without_tissue", other)):
         erased = np.stack([erase(image, where) for image, where in zip(images, region, strict=True)])
-        variants[name] = predict(model, torch.from_numpy(erased.astype(np.float32)))
-    rows, maps = [], {}
-    networks = [("trained", 0, model)] + [("random", number, make_random(number)) for number in range(randomisations)]
-    for kind, number, network in networks:
-        for stage in layers if network.views is None else (None,):
-            for target, group in enumerate(classes):
-                found = attention_maps(network, tensor, target, layer=stage)
-                if kind == "trained" and stage is None:
-                    maps[group] = next(iter(found.values()))
-                for place, (name, cams) in enumerate(found.items()):
-                    for index, cam in enumerate(cams):
-                        row: dict[str, Any] = about.iloc[index].to_dict()
-                        row |= {"weights": kind, "network": number, "layer": name, "class": group}
-                        seen = (as_seen(name, array[index]) for array in (lesions, brain))
-                        row |= score_map(cam, *seen, pixel=pixel)
-                        if kind == "trained" and stage is None and place == 0:
-                            row |= {variant: values[index] for variant, values in variants.items()}
-                        rows.append(row)
-    return pd.DataFrame(rows), maps
+        variants[name] = predict(model, erased.astype(np.float32))
+    return variants
 
 
 def summarise_attention(scores: pd.DataFrame) -> pd.DataFrame:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from chiomics.core.learning.sampling import random_batches
+from chiomics.core.learning.stack import Images as Stacked
+from chiomics.core.learning.stack import Stack
 
 
 @dataclass
@@ -20,7 +23,8 @@ class Images:
 
     Parameters
     ----------
-    images : torch.Tensor, shape (samples, channels, *space)
+    images : torch.Tensor or Stack, shape (samples, channels, *space)
+        Held, or read from their file batch by batch.
         Volumes in right-anterior-superior order, or slices whose last axis runs from left to right.
     labels : torch.Tensor of int64, shape (samples,)
         1 for the positive class.
@@ -36,7 +40,7 @@ class Images:
         Whether pixels of 0 get it too.
     """
 
-    images: torch.Tensor
+    images: torch.Tensor | Stack
     labels: torch.Tensor
     batch: int
     shift: int = 0
@@ -47,8 +51,7 @@ class Images:
     def epoch(self, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Return the batches of one epoch."""
         for rows in random_batches(len(self.labels), self.batch, generator, min_size=2):
-            rows = rows.to(self.images.device)
-            yield self.augment(self.images[rows].float(), generator), self.labels[rows]
+            yield self.augment(read_batch(self.images, rows).float(), generator), self.labels[rows]
 
     def augment(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Shift, mirror and add noise, each sample in its own way; what a shift uncovers is 0."""
@@ -63,6 +66,18 @@ class Images:
             noise = self.noise * torch.randn(x.shape, generator=generator).to(x.device)
             x = x + noise * (1.0 if self.noise_everywhere else x != 0)
         return x
+
+
+def read_batch(images: Stacked | torch.Tensor, rows: slice | torch.Tensor) -> torch.Tensor:
+    """Return some images as a tensor, from wherever they are."""
+    if isinstance(images, torch.Tensor):
+        return images[rows.to(images.device) if isinstance(rows, torch.Tensor) else rows]
+    return torch.from_numpy(np.asarray(images[rows.numpy() if isinstance(rows, torch.Tensor) else rows]))
+
+
+def on_device(images: Stacked, device: torch.device | str) -> torch.Tensor | Stack:
+    """Bring images that are held to a device; others are brought batch by batch by the loss."""
+    return images if isinstance(images, Stack) else torch.from_numpy(images).to(device)
 
 
 def _shift(image: torch.Tensor, steps: list[int]) -> torch.Tensor:

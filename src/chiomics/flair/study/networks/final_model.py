@@ -10,10 +10,11 @@ import torch
 
 from chiomics.core.learning.device import derive_seed, seeded
 from chiomics.core.learning.fit import fit
+from chiomics.core.learning.stack import hold
 from chiomics.core.provenance import find_versions, settings_of_model
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.networks.architectures import Classifier, build_network
-from chiomics.flair.study.networks.augment import Images
+from chiomics.flair.study.networks.augment import Images, on_device
 from chiomics.flair.study.networks.training import augmentation, class_weights, labels_of, make_plan, pick_images
 from chiomics.flair.study.trainings import REFERENCE_ARM, Training
 
@@ -53,8 +54,8 @@ def train_on_all(
     seed = derive_seed(settings["seed"], f"{study}/{arm}/all")
     with seeded(seed, "initialisation"):
         model = build_network(arm, dict(settings))
-    images = torch.from_numpy(pick_images(prepared, study, settings["input"])).to(device)
-    data = Images(images, torch.from_numpy(y).to(device), **augmentation(settings, settings["input"]))
+    images = on_device(hold(pick_images(prepared, study, settings["input"])), device)
+    data = Images(images, torch.from_numpy(y), **augmentation(settings, settings["input"]))
     weights = class_weights(y, balanced=study == "seok2023")
     fit(model, data, make_plan(study, settings, decay=decay, weights=weights, score=None), seed=seed, device=device)
     return model.eval()

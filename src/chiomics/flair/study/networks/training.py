@@ -16,11 +16,13 @@ from torch.nn import functional
 from chiomics.core.learning.checkpoints import name_checkpoint
 from chiomics.core.learning.device import derive_seed, seeded
 from chiomics.core.learning.fit import Plan, fit
+from chiomics.core.learning.stack import Images as Stacked
+from chiomics.core.learning.stack import combine, hold
 from chiomics.core.learning.weights import load_model, load_pretrained
 from chiomics.core.scores.splits import permute_labels
 from chiomics.flair.images.prepare import Prepared
 from chiomics.flair.study.networks.architectures import Classifier, build_network
-from chiomics.flair.study.networks.augment import Images
+from chiomics.flair.study.networks.augment import Images, on_device, read_batch
 from chiomics.flair.study.scanners import name_scanners, why_not_left_out
 from chiomics.flair.study.splits import Split, draw_test, scanner_split, seok_splits, wang_splits
 from chiomics.flair.study.trainings import SCANNER_OUT, Training
@@ -33,8 +35,8 @@ PREDICTIONS = ["participant", "session", "y", "p", "epoch", *FIELDS]
 CURVE = ["epoch", "loss", "seconds", "train_accuracy", "select_accuracy", *FIELDS]
 
 
-def pick_images(prepared: Prepared, study: str, kind: str) -> np.ndarray:
-    """Return a study's images of a kind, channels first.
+def pick_images(prepared: Prepared, study: str, kind: str) -> Stacked:
+    """Return a study's images of a kind, channels first; they stay in their file where those of the sessions do.
 
     Parameters
     ----------
@@ -47,13 +49,18 @@ def pick_images(prepared: Prepared, study: str, kind: str) -> np.ndarray:
 
     Returns
     -------
-    ndarray of float16, shape (n, 1, edge, edge, edge) or (n, 5, pixels, pixels)
+    ndarray or Stack of float16, shape (n, 1, edge, edge, edge) or (n, 5, pixels, pixels)
         Images.
     """
     name = {"wang2020": "wang", "seok2023": "seok"}[study]
     flair, lesions = prepared.images[f"{name}_flair"], prepared.images[f"{name}_lesions"]
-    found = {"flair": flair, "flair_lesions": flair * lesions, "lesions": lesions}[kind]
-    return found[:, None] if study == "wang2020" else found
+    parts = {"flair": (flair,), "flair_lesions": (flair, lesions), "lesions": (lesions,)}[kind]
+
+    def picked(*parts: np.ndarray) -> np.ndarray:
+        found = parts[0] * parts[1] if len(parts) > 1 else parts[0]
+        return found[None] if study == "wang2020" else found
+
+    return combine(picked, *parts)
 
 
 def labels_of(prepared: Prepared, settings: Mapping[str, Any], training: Training) -> np.ndarray:
@@ -182,7 +189,7 @@ def train_once(
     model : Classifier
         As it was after the chosen epoch.
     """
-    images = torch.from_numpy(pick_images(prepared, training.study, training.input))
+    images = hold(pick_images(prepared, training.study, training.input))
     y = labels_of(prepared, settings, training)
     split = split_of(prepared, y, settings, training)
     labels = torch.from_numpy(y)
@@ -206,12 +213,10 @@ def train_once(
         score=score,
     )
     accuracies: list[float] = []
-    data = Images(
-        images[split.train].to(device), labels[split.train].to(device), **augmentation(settings, training.input)
-    )
+    data = Images(on_device(images[split.train], device), labels[split.train], **augmentation(settings, training.input))
     checkpoint = None
     if checkpoints is not None:
-        checkpoint = name_checkpoint(checkpoints, training.record() | dict(settings), images.numpy(), y)
+        checkpoint = name_checkpoint(checkpoints, training.record() | dict(settings), images, y)
 
     def progress(record: dict[str, float]) -> None:
         accuracies.append(last["accuracy"])
@@ -288,12 +293,13 @@ def class_weights(y: np.ndarray, *, balanced: bool) -> torch.Tensor:
 
 
 @torch.no_grad()
-def predict(model: nn.Module, images: torch.Tensor, *, batch: int = 16) -> np.ndarray:
+def predict(model: nn.Module, images: Stacked | torch.Tensor, *, batch: int = 16) -> np.ndarray:
     """Return the probability of the positive class, shape (samples,)."""
     device = next(model.parameters()).device
     model.eval()
-    parts = [functional.softmax(model(part.to(device).float()), dim=1)[:, 1].cpu() for part in images.split(batch)]
-    return torch.cat(parts).double().numpy()
+    starts = range(0, max(len(images), 1), batch)
+    parts = (read_batch(images, slice(start, start + batch)).to(device) for start in starts)
+    return torch.cat([functional.softmax(model(part.float()), dim=1)[:, 1].cpu() for part in parts]).double().numpy()
 
 
 def _log_loss(y: np.ndarray, p: np.ndarray) -> float:
