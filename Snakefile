@@ -81,6 +81,7 @@ rule all:
 grow_at_retries()
 remember_parameters()
 confine_rules()
+look_at_scripts_once()
 
 
 onsuccess:

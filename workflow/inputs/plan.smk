@@ -2,6 +2,7 @@
 
 import inspect
 
+import snakemake.dag
 from snakemake.common import overwrite_function_params
 from snakemake.resources import Resource
 
@@ -45,3 +46,19 @@ def confine_rules():
     for one in workflow.rules:
         if one.name in SERVED:
             one.is_producer = partial(is_producer_for, SERVED[one.name], list(one.products()))
+
+
+def look_at_scripts_once():
+    """Let Snakemake look whether a script is there once for its rule, where it would read it for every job of the rule."""
+    processor = getattr(snakemake.dag, "ScriptProcessor", None)
+    look, seen = getattr(processor, "process_job", None), set()
+    if look is None:
+        return
+
+    def look_at_first(self, job):
+        key = (self.script_type, job.rule.name)
+        if key not in seen or "{" in str(getattr(job.rule, self.script_type)):
+            look(self, job)
+            seen.add(key)
+
+    processor.process_job = look_at_first

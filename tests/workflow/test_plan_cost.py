@@ -1,0 +1,58 @@
+"""What a plan does once for a rule, and not for every job of it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+from tests.bids_trees import make_bids_tree, multi_echo
+from tests.workflow.conftest import ROOT
+
+#: Plans, and says how often each script was looked at.
+COUNT = """
+import sys
+from collections import Counter
+from snakemake.cli import main
+from snakemake import script
+looked, get_source = Counter(), script.get_source
+def count(path, *arguments, **options):
+    looked[str(path)] += 1
+    return get_source(path, *arguments, **options)
+script.get_source = count
+try:
+    main(sys.argv[1:])
+finally:
+    print("LOOKED", len(looked), max(looked.values(), default=0))
+"""
+
+
+def plan(folder, bids, snakefile):
+    """Plan the maps, and return what Snakemake said and the numbers behind `LOOKED`."""
+    given = ["-n", "--cores", "1", "--directory", str(folder), "--snakefile", str(snakefile), "qsm"]
+    command = [sys.executable, "-c", COUNT, *given, "--config", f"bids_dir={bids}", "one_job_below=0"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    text = ran.stdout + ran.stderr
+    assert "LOOKED " in text, text
+    return ran.returncode, text, [int(word) for word in text.rpartition("LOOKED ")[2].split()[:2]]
+
+
+def test_a_script_is_looked_at_once_for_its_rule_and_a_missing_one_stops_the_plan(tmp_path):
+    bids = make_bids_tree(tmp_path / "bids", multi_echo("{01,02,03}"))
+    code, text, (scripts, most) = plan(tmp_path / "out", bids, ROOT / "Snakefile")
+    assert code == 0, text
+    assert scripts >= 5 and most == 1
+    for name in ("Snakefile", "workflow", "config", "profiles", "scripts", "envs", "src", "pyproject.toml"):
+        (tmp_path / "copy").mkdir(exist_ok=True)
+        (tmp_path / "copy" / name).symlink_to(ROOT / name)
+    (tmp_path / "copy/scripts").unlink()
+    (tmp_path / "copy/scripts").mkdir()
+    for one in (ROOT / "scripts").iterdir():
+        if one.name != "qsm":
+            (tmp_path / "copy/scripts" / one.name).symlink_to(one)
+    (tmp_path / "copy/workflow").unlink()
+    shutil.copytree(ROOT / "workflow", tmp_path / "copy/workflow")
+    (tmp_path / "copy/Snakefile").unlink()
+    shutil.copy(ROOT / "Snakefile", tmp_path / "copy")
+    code, text, _ = plan(tmp_path / "other", bids, tmp_path / "copy/Snakefile")
+    assert code != 0 and "scripts/qsm/" in text
