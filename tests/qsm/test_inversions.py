@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, SettingError
 from chiomics.qsm.dipole import dipole_field
+from chiomics.qsm.fourier import Backend
 from chiomics.qsm.inversions.ilsqr import ilsqr
 from chiomics.qsm.inversions.invert import INVERSIONS as NAMES
 from chiomics.qsm.inversions.invert import complete_parameters
@@ -296,3 +298,9 @@ def test_every_parameter_is_told_with_its_value(name):
     assert {type(value) for value in told.values()} <= {int, float, bool}
     key, value = next(iter(told.items()))
     assert complete_parameters(name, {key: value * 2}) == {**told, key: value * 2}
+
+
+def test_a_backend_that_is_not_installed_is_the_settings_fault_and_no_session_s(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(SettingError, match="'cupy' needs a library that is not installed"):
+        Backend("cupy")

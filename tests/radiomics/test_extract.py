@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -9,7 +11,8 @@ import pytest
 import yaml
 from scipy import ndimage
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, SettingError
+from chiomics.core.failures import read_failures, remembered_failure
 from chiomics.core.space.volume import Volume
 from chiomics.radiomics import extract, load_settings
 from chiomics.radiomics.extraction import expected_features
@@ -310,3 +313,14 @@ def test_interpolated_label_image_is_refused(tmp_path):
             find_vois([mask.rename(tmp_path / f"sub-01_desc-{name}_dseg.nii.gz")])
     nib.save(nib.Nifti1Image(nearest.astype(np.int16), np.eye(4)), tmp_path / "sub-01_desc-nearest_dseg.nii.gz")
     assert len(find_vois([tmp_path / "sub-01_desc-nearest_dseg.nii.gz"])) == len(np.unique(nearest)) - 1
+
+
+def test_a_machine_without_the_reference_engine_blames_no_session(case, tmp_path, monkeypatch):
+    image, mask = case
+    monkeypatch.setitem(sys.modules, "radiomics", None)
+    with (
+        pytest.raises(SettingError, match="pyradiomics is not installed"),
+        remembered_failure(tmp_path, "sub-1", inputs=[]),
+    ):
+        extract(image, mask, spacing=SPACING, gray_levels=(8,), engine="pyradiomics")
+    assert read_failures(tmp_path) == []

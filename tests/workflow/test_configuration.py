@@ -189,3 +189,9 @@ def test_every_rule_that_a_cluster_runs_says_what_it_takes():
             if name and "script:" in block and not re.search(r"resources:|localrule: True", block):
                 without.append(name[1] or block[:200])
     assert without == []
+
+
+def test_the_reference_engine_is_asked_for_before_anything_runs(monkeypatch):
+    monkeypatch.setattr("chiomics.radiomics.reference.find_spec", lambda _: None)
+    with pytest.raises(SettingError, match=r"engine pyradiomics is not installed.*pyradiomics==3\.0\.1"):
+        check_configuration(complete_configuration(nest("radiomics.engine", "pyradiomics")))

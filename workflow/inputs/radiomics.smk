@@ -67,6 +67,11 @@ def radiomics_settings(wildcards):
     return RADIOMICS | {"presets": {preset: preset_options(preset)}}
 
 
+def radiomics_on_failure(wildcards, input):
+    """Return where failures are remembered, unrecorded: it names all presets, and another one is no table's cause."""
+    return RADIOMICS_ON_FAILURE
+
+
 def maps_of_table(wildcards):
     """Name the χ maps that a table is of, by inversion and echo set: those of one inversion that its preset reads."""
     sets = config["radiomics"]["presets"][preset_labels()[wildcards.features]].get("echo_sets")

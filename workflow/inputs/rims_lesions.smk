@@ -11,8 +11,8 @@ LESION_FILES["masks"] = "masks.npy"
 COHORT_LESIONS = {key: f"results/rims/{name}" for key, name in LESION_FILES.items()}
 
 
-def origin_of_lesions(wildcards):
-    """Say whose a session's lesions are."""
+def origin_of_lesions(wildcards, input):
+    """Say whose a session's lesions are; of it `is_simulated` alone is a cause to run again."""
     return {"simulated": is_simulated(wildcards), "cohort": COHORT_NAME}
 
 

@@ -127,7 +127,7 @@ rule fit_model:
         runtime=20,
     params:
         settings=YAN_SETTINGS,
-        source=COHORT_NAME,
+        source=name_of_cohort,
         simulated=FROM_SIMULATED,
     script:
         "../../scripts/diagnosis/fit_model.py"
@@ -157,7 +157,7 @@ rule write_yan2021:
         manifest=manifest_of_cohort,
         enrolment=enrolment,
         oracle=effects_built_in,
-        source=COHORT_NAME,
+        source=name_of_cohort,
         simulated=FROM_SIMULATED,
     script:
         "../../scripts/diagnosis/write_yan2021.py"

@@ -234,7 +234,7 @@ rule fit_flair:
         gpu=gpus_for_training,
     params:
         settings=settings_of_study,
-        source="simulated heads" if SIMULATED else COHORT_NAME,
+        source="simulated heads" if SIMULATED else name_of_cohort,
         simulated=FROM_SIMULATED,
         anatomy=ANATOMY_OF_MODELS,
     script:
@@ -284,7 +284,7 @@ rule write_flair_paper:
         runtime=20,
     params:
         settings=settings_of_study,
-        source="simulated heads" if SIMULATED else COHORT_NAME,
+        source="simulated heads" if SIMULATED else name_of_cohort,
         simulated=FROM_SIMULATED,
     script:
         "../../scripts/flair/write_flair_paper.py"

@@ -41,7 +41,7 @@ rule extract_features:
     params:
         map_names=maps_of_table,
         identity=session_identity,
-        on_failure=RADIOMICS_ON_FAILURE,
+        on_failure=radiomics_on_failure,
         raw=raw_files_unrecorded,
         settings=radiomics_settings,
         simulated=is_simulated,

@@ -133,7 +133,7 @@ rule show_cohort:
         mem_mb=2000,
         runtime=20,
     params:
-        cohort=COHORT_NAME,
+        cohort=name_of_cohort,
         papers=site_paper_titles,
         papers_left_out=site_papers_left_out,
         lacks=site_lacks(),

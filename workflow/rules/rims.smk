@@ -84,7 +84,7 @@ rule fit_detector:
     params:
         settings=ZHANG_SETTINGS,
         checkpoints="results/rims/checkpoints",
-        source=COHORT_NAME,
+        source=name_of_cohort,
         simulated=FROM_SIMULATED,
     script:
         "../../scripts/rims/fit_detector.py"
@@ -111,7 +111,7 @@ rule write_zhang2022:
         runtime=10,
     params:
         settings=ZHANG_SETTINGS,
-        source=COHORT_NAME,
+        source=name_of_cohort,
         simulated=FROM_SIMULATED,
     script:
         "../../scripts/rims/write_zhang2022.py"
@@ -143,7 +143,7 @@ rule draw_zhang2022:
         runtime=20,
     params:
         settings=ZHANG_SETTINGS,
-        source=COHORT_NAME,
+        source=name_of_cohort,
         simulated=FROM_SIMULATED,
     script:
         "../../scripts/rims/draw_zhang2022.py"

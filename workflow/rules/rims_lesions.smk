@@ -62,6 +62,7 @@ rule tabulate_lesions:
         raw=raw_files_with_ratings,
         identity=keys_of_session,
         origin=origin_of_lesions,
+        simulated=is_simulated,
         to_template=GRE_TO_TEMPLATE,
         ratings=rim_ratings,
         ratings_content=ratings_of_session,

@@ -57,7 +57,7 @@ rule perturb_session:
         isolated_voxels=config["radiomics"]["isolated_voxels"],
         perturbations=FISCONE["perturbations"],
         seed=FISCONE["seed"],
-        on_failure=RADIOMICS_ON_FAILURE,
+        on_failure=radiomics_on_failure,
         raw=raw_files_unrecorded,
         simulated=is_simulated,
     script:
@@ -140,7 +140,7 @@ rule write_fiscone2023:
         settings=FISCONE_SETTINGS,
         phenotypes=phenotypes("group", FISCONE["group_column"]),
         simulated=FROM_SIMULATED,
-        source=COHORT_NAME,
+        source=name_of_cohort,
         protocols=fiscone_protocols(),
     script:
         "../../scripts/robustness/write_fiscone2023.py"

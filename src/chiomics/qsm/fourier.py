@@ -17,7 +17,7 @@ import numpy as np
 import scipy.fft
 
 from chiomics.core.compiled import compiled
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, SettingError
 
 #: An array of the grid's backend: numpy.ndarray, torch.Tensor or cupy.ndarray.
 Array = Any
@@ -42,7 +42,9 @@ class Backend:
     Raises
     ------
     InputError
-        Where the name is unknown or the library is not installed.
+        Where the name is unknown.
+    SettingError
+        Where the library is not installed, which is no session's fault.
     """
 
     def __init__(self, name: str = "numpy", *, workers: int = 1) -> None:
@@ -51,7 +53,7 @@ class Backend:
         try:
             self.xp = importlib.import_module(name)
         except ImportError as error:
-            raise InputError(
+            raise SettingError(
                 f"the backend {name!r} needs a library that is not installed", found=str(error), expected=name
             ) from error
         self.name = name

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import numpy as np
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import SettingError
 from chiomics.radiomics.engine import Feature
 from chiomics.radiomics.image_zyx import ImageZYX
 from chiomics.radiomics.parameters import Settings
 from chiomics.radiomics.prepare import RegionError
+
+
+def check_installed() -> None:
+    """Refuse the engine pyradiomics where it is not installed; nothing is imported.
+
+    Raises
+    ------
+    SettingError
+        What is missing is the machine's fault, and no session's.
+    """
+    if find_spec("radiomics") is None:
+        raise _not_installed()
+
+
+def _not_installed() -> SettingError:
+    return SettingError(
+        "engine pyradiomics is not installed",
+        found=f"Python {sys.version_info.major}.{sys.version_info.minor} without it",
+        expected="Python 3.11 and pyradiomics==3.0.1 (make install), or engine chiomics, which is tested against it",
+    )
 
 
 def reference_features(
@@ -36,13 +58,13 @@ def reference_features(
     ------
     RegionError
         Where pyradiomics refuses the region.
+    SettingError
+        Where it is not installed.
     """
     try:
         from radiomics import featureextractor
     except ImportError as error:
-        raise InputError(
-            "engine pyradiomics is not installed", expected="Python 3.11 and pyradiomics==3.0.1, or engine chiomics"
-        ) from error
+        raise _not_installed() from error
 
     logging.getLogger("radiomics").setLevel(logging.ERROR)
     region = ImageZYX(np.isin(mask.voxels, labels).astype(np.uint8), mask.spacing, mask.origin, mask.direction)

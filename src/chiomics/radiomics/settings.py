@@ -62,8 +62,13 @@ def check_settings(section: Mapping[str, Any], resolve: Callable[[str], str] = s
     Raises
     ------
     SettingError
-        For a preset that is neither known nor has a parameter file, and for a parameter file that is not there.
+        For a preset that is neither known nor has a parameter file, for a parameter file that is not there, and for
+        the reference engine where it is not installed.
     """
+    if section["engine"] == "pyradiomics":
+        from chiomics.radiomics.reference import check_installed
+
+        check_installed()
     folder = files("chiomics.radiomics").joinpath("presets")
     known = sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".yaml"))
     for name, options in (section["presets"] or {}).items():
