@@ -435,12 +435,6 @@ config["simulated"] = FROM_SIMULATED  # for the report's front page
 #: What tables and models name as their source: they are given away, so that no folder of this machine is in them.
 COHORT_NAME = "the embedded simulated cohort" if SIMULATED else os.path.basename(GIVEN_FEATURES or BIDS_DIR)
 
-
-def name_of_cohort(wildcards, input):
-    """Return that name, which Snakemake keeps no record of: a data set whose folder gets another name is the same."""
-    return COHORT_NAME
-
-
 #: One record per paper, by its key; the inputs file of its stage adds it.
 PAPER_RECORDS = {}
 

@@ -5,6 +5,11 @@
 LACKING = {} if config["features"] else {key: paper.lacking() for key, paper in PAPER_RECORDS.items()}
 
 
+def name_of_cohort(wildcards, input):
+    """Return the data set's name, which Snakemake keeps no record of: a data set whose folder gets another name is the same."""
+    return COHORT_NAME
+
+
 def included(paper):
     """Return whether a paper is part of `all`: by the configuration, or by what the cohort can serve."""
     choice = config["papers"][paper]["include"]
