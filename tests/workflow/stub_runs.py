@@ -19,7 +19,7 @@ from snakemake.benchmark import BenchmarkRecord
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What a stub writes, by the file's ending; a name without an ending is a folder.
-WORDS = {".json": "{}\n", ".tsv": "session\tvalue\n"}
+WORDS = {".json": '{"StageVersion": "0"}\n', ".tsv": "session\tvalue\n"}
 
 
 def write_outputs(_path, _basedir, _input, output, *others) -> None:

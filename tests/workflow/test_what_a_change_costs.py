@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections import Counter
 
@@ -151,13 +150,7 @@ def test_each_change_plans_what_the_documentation_says(begun, tmp_path):
     shutil.rmtree(bids / "derivatives")
     assert planned() == {}
 
-    # An earlier version of a stage is named and stays, until it is asked to go.
-    sidecars = list(runs.folder.glob("results/sub-*/anat/*_Chimap.json"))
-    for path in sidecars:
-        before = path.stat()
-        path.write_text(json.dumps({"StageVersion": "0"}))
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert planned() == {}
+    # The stubs are of an earlier version of each stage, which is named and stays, until it is asked to go.
     assert "qsm: 10 sessions of version 0" in " ".join(runs.text.split())
     found = planned("redo: [qsm]\n")
     assert found["reconstruct_qsm"] == found["map_anatomy"] == 10
