@@ -30,6 +30,43 @@ def test_no_older_snakemake_is_promised_than_the_one_that_is_tested():
     assert pinned and checked and pinned[1] == asked == checked[1]
 
 
+#: Interpreters as `make install` looks for them: whether one can be taken is asked with `-c`, then `-m venv` is its turn.
+INTERPRETER = """#!/bin/sh
+case "$*" in
+    *--version*) echo "Python 3.9.2"; exit {supported};;
+    "-m venv"*) echo "taken: $0"; exit 7;;
+esac
+exit {supported}
+"""
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize(
+    ("there", "taken"),
+    [
+        ({"python3.12", "python3"}, "python3.12"),
+        ({"python3.13", "python3.12", "python3.11"}, "python3.13"),
+        (set(), ""),
+    ],
+)
+def test_make_install_takes_the_newest_supported_interpreter_or_says_which_package_to_install(tmp_path, there, taken):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("python3.13", "python3.12", "python3.11", "python3", "uv"):
+        (programs / name).write_text(INTERPRETER.format(supported=int(name not in there)))
+        (programs / name).chmod(0o755)
+    call = ["make", "-C", str(ROOT), "install", f"VENV={tmp_path}/venv"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    environment["PATH"] = f"{programs}:/usr/bin:/bin"
+    done = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    if taken:
+        assert f"taken: {programs}/{taken}\n" in done.stdout
+    else:
+        assert "apt install python3 python3-venv" in done.stderr and "uv python install" in done.stderr
+        assert "python3 is Python 3.9.2" in done.stderr
+
+
 def git(*words: str, folder: Path = ROOT) -> str:
     return subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, text=True).stdout
 
