@@ -30,7 +30,7 @@ def test_no_older_snakemake_is_promised_than_the_one_that_is_tested():
     assert pinned and checked and pinned[1] == asked == checked[1]
 
 
-#: Interpreters as `make install` looks for them: whether one can be taken is asked with `-c`, then `-m venv` is its turn.
+#: Interpreters as `make install` looks for them: it asks each by `-c` whether it can be taken, then calls `-m venv`.
 INTERPRETER = """#!/bin/sh
 case "$*" in
     *--version*) echo "Python 3.9.2"; exit {supported};;
