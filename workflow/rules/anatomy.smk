@@ -227,7 +227,7 @@ rule compare_anatomy:
     conda:
         "../../envs/anatomy.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=6000,
         runtime=20,
     params:
         sessions=[row["session"] for row in anatomy_sessions()],
