@@ -10,7 +10,7 @@ from chiomics.qsm.background.descent import CompiledDescent, Descent
 from chiomics.qsm.dipole import dipole_field, dipole_kernel
 from chiomics.qsm.fourier import Grid
 from chiomics.qsm.inversions import tv as tv_module
-from chiomics.qsm.inversions.tv import total_variation
+from chiomics.qsm.inversions.tv import Splits, total_variation
 from chiomics.qsm.masks.near_distance import near_distance
 from chiomics.qsm.phase.smoothing import gaussian_filter
 
@@ -59,6 +59,20 @@ def test_compiled_total_variation_is_that_of_array_operations(ball: dict, monkey
     monkeypatch.setattr(tv_module, "_CompiledPasses", tv_module._ArrayPasses)
     expected = total_variation(grid, *given, **settings)
     np.testing.assert_allclose(compiled, expected, atol=2e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("kind", ["_CompiledPasses", "_ArrayPasses"])
+def test_total_variation_goes_on_where_it_ended(ball: dict, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Five iterations and seven more are twelve, to float32 rounding; seven from nothing are not."""
+    monkeypatch.setattr(tv_module, "_CompiledPasses", getattr(tv_module, kind))
+    grid, splits = Grid(ball["mask"], voxel_size=VOXEL_SIZE), Splits()
+    given = [grid, grid.embed(ball["field"]), grid.embed(ball["weight"]), dipole_kernel(grid, B0)]
+    settings = {"regularisation": 2e-4, "outside": 0.1, "gradient_penalty": 100.0}
+    whole = total_variation(*given, iterations=12, **settings)
+    total_variation(*given, iterations=5, splits=splits, **settings)
+    limit = 2e-5 * np.abs(whole).max()
+    np.testing.assert_allclose(total_variation(*given, iterations=7, splits=splits, **settings), whole, atol=limit)
+    assert np.abs(total_variation(*given, iterations=7, **settings) - whole).max() > 100 * limit
 
 
 def test_compiled_descent_is_that_of_array_operations() -> None:

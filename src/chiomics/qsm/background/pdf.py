@@ -34,7 +34,7 @@ from chiomics.qsm.background.descent import descent
 from chiomics.qsm.background.smooth_offset import SmoothOffset
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Array, Grid
-from chiomics.qsm.inversions.tv import total_variation
+from chiomics.qsm.inversions.tv import Splits, total_variation
 from chiomics.qsm.masks.near_distance import near_distance
 from chiomics.qsm.phase.field_noise import field_noise, scaled_regularisation
 
@@ -66,7 +66,10 @@ OFFSET_SCALE = 0.3
 OFFSET_DECAY = 0.3
 #: One refinement: total variation, with λ relative to that of a χ map, then conjugate gradients. With 10 iterations,
 #: 0.3 outside and 5 iterations of conjugate gradients, two refinements leave 31, 32, 37, 60 and 74 % on the five heads.
-REFINEMENT = {"regularisation": 2e-4, "outside": 0.1, "gradient_penalty": 100.0, "iterations": 20, "relaxation": 1.0}
+REFINEMENT = {"regularisation": 2e-4, "outside": 0.1, "gradient_penalty": 100.0}
+#: Iterations of total variation in the first refinement and, from where the last one ended, in the others. On the five
+#: heads it makes no difference whether these or 20 from nothing in each, without over-relaxation, in 1.6 times the time.
+TISSUE_ITERATIONS = 12, 5
 REFINEMENT_ITERATIONS = 10
 
 log = logging.getLogger(__name__)
@@ -207,8 +210,9 @@ class _Problem:
         rest = total - offset - self.outer_field(sources)
         chi = sources * self.inside
         self.fill_from(self.field(chi), rest)
+        splits = Splits()
         for _ in range(refinements):
-            chi = self.tissue(rest, field_noise(self.grid.extract(rest), self.grid.image_mask))
+            chi = self.tissue(rest, field_noise(self.grid.extract(rest), self.grid.image_mask), splits)
             tissue = self.field(chi)
             more, offset = self.solve((rest - tissue) * self.grid.mask, REFINEMENT_ITERATIONS)
             rest -= self.outer_field(more)
@@ -237,10 +241,12 @@ class _Problem:
         """Return the field in the mask of the sources outside it."""
         return self.field(sources * (1 - self.inside)) * self.grid.mask
 
-    def tissue(self, local_field: Array, noise: float) -> Array:
-        """Return χ of the piecewise uniform tissue that explains a local field."""
+    def tissue(self, local_field: Array, noise: float, splits: Splits) -> Array:
+        """Return χ of the piecewise uniform tissue that explains a local field, going on from the last refinement."""
+        iterations = TISSUE_ITERATIONS[splits.data is not None]
         settings = REFINEMENT | {"regularisation": scaled_regularisation(REFINEMENT["regularisation"], noise)}
-        chi = total_variation(self.grid, local_field, self.weight, self.kernel, **settings)
+        given = (self.grid, local_field, self.weight, self.kernel)
+        chi = total_variation(*given, iterations=iterations, splits=splits, **settings)
         # The mean over the brain is free, and the field of a uniform brain is that of sources on its surface.
         chi -= (chi * self.inside).sum() / self.inside.sum()
         chi *= self.inside

@@ -116,32 +116,50 @@ def total_variation(
     relaxation: float = RELAXATION,
     data_penalty: float = DATA_PENALTY,
     data_step: Callable[[Array, slice], Array] | None = None,
+    splits: Splits | None = None,
 ) -> Array:
     """Return the minimiser on a grid; see :func:`tv` for the parameters.
 
     `data_step` is the proximal step of another data term than the squares: it takes D*χ + t, for the planes of a slice
-    of the first axis, to s.
+    of the first axis, to s. `splits` is where the alternations start, and is left where they end, so that a field that
+    differs little from the last one takes few of them.
     """
-    xp, rho = grid.backend.xp, gradient_penalty * regularisation
+    rho = gradient_penalty * regularisation
     settings = _Settings(data_penalty, rho, 1 / gradient_penalty, outside)
     kind = _CompiledPasses if grid.backend.name == "numpy" else _ArrayPasses
     passes = kind(grid, field, weight, kernel, settings, data_step)
-    divergence = xp.zeros_like(field)
-    # Each split variable and its dual are one volume: w = z + u of the differences, z = w − clip(w), and s + t of the
-    # field. From s = φ, without duals, a step that is not over-relaxed takes ∇χ for z and D*χ for s.
-    gradient, data = [xp.zeros_like(field) for _ in range(3)], field + 0
-    data_target = field * (weight > 0)
+    splits = Splits() if splits is None else splits
+    started = splits.data is not None
+    if not started:
+        splits.start(field)
+    data_target = passes.reflect(splits.data) if started else field * (weight > 0)
     for iteration in range(iterations):
-        spectrum, of_field = passes.divide(grid.fft(data_target), grid.fft(divergence))
+        spectrum, of_field = passes.divide(grid.fft(data_target), grid.fft(splits.divergence))
         del data_target
         chi = grid.ifft(spectrum, overwrite=True)
         del spectrum
         data_target = grid.ifft(of_field, overwrite=True)
         del of_field
-        alpha = relaxation if iteration else 1
-        passes.split_data(data_target, data, alpha)
-        passes.split_gradient(chi, gradient, divergence, alpha)
+        alpha = relaxation if iteration or started else 1
+        passes.split_data(data_target, splits.data, alpha)
+        passes.split_gradient(chi, splits.gradient, splits.divergence, alpha)
     return chi
+
+
+class Splits:
+    """The split variables of both splittings.
+
+    Each and its dual are one volume: w = z + u of the differences, where z = w − clip(w), and s + t of the field.
+    """
+
+    def __init__(self) -> None:
+        self.data: Array | None = None
+        self.gradient: list[Array] = []
+        self.divergence: Array | None = None
+
+    def start(self, field: Array) -> None:
+        """Start from s = φ without duals: a step that is not over-relaxed takes ∇χ for z and D*χ for s."""
+        self.data, self.gradient, self.divergence = field + 0, [field * 0 for _ in range(3)], field * 0
 
 
 class _Settings(NamedTuple):
@@ -180,6 +198,10 @@ class _ArrayPasses:
         data /= self.damping
         data[0, 0, 0] = 0
         return data, self.kernel * data
+
+    def reflect(self, split: Array) -> Array:
+        """Return s − t from s + t."""
+        return 2 * self.data_step(split, slice(None)) - split
 
     def split_data(self, target: Array, split: Array, relaxation: float) -> None:
         """Bring s + t up to date and turn D*χ into s − t."""
@@ -235,6 +257,11 @@ class _CompiledPasses:
         """Return the spectra of χ and D*χ from those of s − t and of ρ·∇ᵀ(z − u), whose memory is used."""
         divide_spectra(data, divergence, self.kernel, self.penalties, self.settings.mu, self.settings.rho)
         return data, divergence
+
+    def reflect(self, split: Array) -> Array:
+        """Return s − t from s + t."""
+        step = self.other.data_step if self.other else _squares(self.field, self.weight, self.settings.mu)
+        return 2 * step(split, slice(None)) - split
 
     def split_data(self, target: Array, split: Array, relaxation: float) -> None:
         """Bring s + t up to date and turn D*χ into s − t."""
