@@ -48,9 +48,9 @@ PRESETS: dict[str, dict] = {
 #: phase offset stays in the field. It is no field of sources, so it is fitted along with them, as a polynomial. On a
 #: simulated head of 2.5 mm the error of χ is 62.5 % after V-SHARP, which also loses 12 % of the brain, and 51.7 % with
 #: degree 3. Degree 2, which that head's offset has, leaves 49.6 %; but where a coil adds what is no polynomial, 2, 3
-#: and 4 leave 61, 55 and 59 %. On another such head 4 and 8 refinements left 52.5 and 50.1 %, on a third 8 and
-#: 12 47.3 and 46.1 %. The local field's error with 12 is 40 % without an offset, 41 % with one of second degree, 42 to 45 %
-#: with those of three arrays.
+#: and 4 leave 61, 55 and 59 %. On another such head 4 and 8 refinements left 52.5 and 50.1 %,
+#: on a third 8 and 12 left 47.3 and 46.1 %. The local field's error with 12 is 40 % without an offset, 41 % with one of
+#: second degree, 42 to 45 % with those of three arrays.
 #: Every voxel of the mask is kept: 99 % of the brain, 97 % with a `min_quality` of 0.5.
 ONE_ECHO: dict[str, dict] = {
     "default": {"offset_degree": 3, "refinements": 12, "quality_scale": 0.25, "min_agreement": 0.3, "min_quality": 0.0}
