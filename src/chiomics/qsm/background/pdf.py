@@ -68,7 +68,7 @@ OFFSET_DECAY = 0.3
 #: 0.3 outside and 5 iterations of conjugate gradients, two refinements leave 31, 32, 37, 60 and 74 % on the five heads.
 REFINEMENT = {"regularisation": 2e-4, "outside": 0.1, "gradient_penalty": 100.0}
 #: Iterations of total variation in the first refinement and, from where the last one ended, in the others. On the five
-#: heads it makes no difference whether these or 20 from nothing in each, without over-relaxation, in 1.6 times the time.
+#: heads these do as well as 20 from nothing in each without over-relaxation, which takes 1.6 times as long.
 TISSUE_ITERATIONS = 12, 5
 REFINEMENT_ITERATIONS = 10
 
