@@ -143,13 +143,15 @@ def main() -> None:
         done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
-        for count in counts:
-            bids = make_study(folder / f"bids{count}", count)
-            seconds, gigabytes, said = plan(folder / f"plan{count}", ours, "--config", f"bids_dir={bids}")
+        for turn, count in enumerate(counts):
+            bids = folder / f"bids{count}/bids"
+            if not bids.exists():
+                make_study(bids.parent, count)
+            seconds, gigabytes, said = plan(folder / f"plan{turn}", ours, "--config", f"bids_dir={bids}")
             os.environ["SESSIONS"] = " ".join(f"sub-{n:05d}" for n in range(count))
             least.write_text(least.read_text().replace(str(few), str(bids)))
             few = bids
-            least_seconds, least_gigabytes, least_said = plan(folder / f"least{count}", least)
+            least_seconds, least_gigabytes, least_said = plan(folder / f"least{turn}", least)
             jobs = jobs_of(said)
             if jobs != (found := jobs_of(least_said)):
                 raise RuntimeError(f"other jobs: {set(jobs.items()) ^ set(found.items())}")

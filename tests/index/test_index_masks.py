@@ -150,6 +150,14 @@ def test_a_participants_own_name_hides_no_lost_mask(tmp_path, participant):
     assert any(said.startswith(f"{path}: looks like a mask and is not used") for said in row["warnings"])
 
 
+def test_a_participants_own_name_is_no_kind_of_image(tmp_path):
+    """Each image of sub-FLAIR01 has a name of no kind beside its participant's: it is not passed over."""
+    path = "sub-FLAIR01/anat/sub-FLAIR01_final.nii.gz"
+    spec = {name.replace("sub-01", "sub-FLAIR01"): content for name, content in multi_echo().items()}
+    (row,) = index_bids(make_bids_tree(tmp_path, spec | {path: FINE}))
+    assert [said.partition(":")[0] for said in row["warnings"]] == [path]
+
+
 def test_a_mask_in_the_space_of_the_gradient_echo_lies_on_the_voxels_of_a_map_of_chi(tmp_path):
     """Where the user's own map stands for the gradient echo, space-GRE names its grid."""
     chi, mask = MASKS.format("Chimap.nii.gz"), MASKS.format("space-GRE_label-lesion_mask.nii.gz")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+from benchmarks import plan_speed
 from tests.bids_trees import make_bids_tree, multi_echo
 from tests.workflow.conftest import ROOT
 
@@ -56,3 +58,24 @@ def test_a_script_is_looked_at_once_for_its_rule_and_a_missing_one_stops_the_pla
     shutil.copy(ROOT / "Snakefile", tmp_path / "copy")
     code, text, _ = plan(tmp_path / "other", bids, tmp_path / "copy/Snakefile")
     assert code != 0 and "scripts/qsm/" in text
+
+
+def test_a_number_of_sessions_is_timed_twice_on_one_cohort_in_folders_of_their_own(monkeypatch, capsys):
+    """A first run warms the caches of files, so the same number is asked for again."""
+    folders = []
+
+    def plan_nothing(folder, snakefile, *options):
+        folder.mkdir()
+        folders.append((folder.name, *(word.rpartition("/")[0].rpartition("/")[2] for word in options[1:])))
+        return 2.0, 0.5, "Job stats:\njob count\n--- ---\nall 1\ntotal 1\n\n"
+
+    def describe(command, **options):
+        Path(command[3]).write_text("")
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(plan_speed, "plan", plan_nothing)
+    monkeypatch.setattr(plan_speed.subprocess, "run", describe)
+    monkeypatch.setattr(sys, "argv", ["plan_speed", "2", "2"])
+    plan_speed.main()
+    assert folders == [("plan0", "bids2"), ("least0",), ("plan1", "bids2"), ("least1",)]
+    assert capsys.readouterr().out.count("| 2 | 1 | 2.0 | 0.50 |") == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from chiomics.core.errors import InputError
 from chiomics.core.space.grids import same_voxels
 from chiomics.index.forms import structural_warnings
 from chiomics.index.headers import Header, check_content, shared_grid
-from chiomics.index.names import IMAGES, NamedFile
+from chiomics.index.names import IMAGES, NamedFile, name_file
 from chiomics.index.sidecars import Sidecars
 from chiomics.index.structural import READABLE
 
@@ -64,6 +65,19 @@ def role_of(file: NamedFile) -> str:
     """Tell what a mask, label image or map is, one of `DERIVED`, or an empty string; raw files in ``anat`` too."""
     if file.extension.lower() not in READABLE or not (file.pipeline or file.datatype == "anat"):
         return ""
+    whose, _, rest = file.path.rpartition("/")[2].partition("_")
+    plain = whose == file.participant and file.entities
+    return _role_of_rest(file.pipeline, rest) if plain else _role_of(file)
+
+
+@functools.lru_cache(maxsize=4096)
+def _role_of_rest(pipeline: str, rest: str) -> str:
+    """Tell it by what stands behind the participant, alike for many."""
+    file = name_file(f"derivatives/{pipeline}/sub-1/sub-1_{rest}" if pipeline else f"sub-1/anat/sub-1_{rest}")
+    return _role_of(file) if file else ""
+
+
+def _role_of(file: NamedFile) -> str:
     stem = file.path.rpartition("/")[2].partition(".")[0]
     for pipeline, name in _OWN_NAMES if file.pipeline else ():
         if re.search(pipeline, file.pipeline, re.IGNORECASE) and re.fullmatch(f"(.*_)?{name}", stem):

@@ -29,6 +29,8 @@ _TEMPLATE_CODES = frozenset((3, 4))
 #: Geometries that were parsed last: the echoes of a session, their magnitude and phase share one.
 _PARSED: dict[tuple[str, bytes], Header] = {}
 REMEMBERED = 256
+#: By how a header begins, with its own length: the order of its bytes.
+_ORDERS = {struct.pack(f"{order}i", 348): order for order in "<>"}
 
 
 class Header(NamedTuple):
@@ -68,9 +70,8 @@ def read_header(bids_dir: str, file: NamedFile) -> Header:
     check_content(file)
     path = f"{bids_dir}/{file.path}"
     start, held = _read_start(path, file)
-    for order in "<>":
-        if start[:4] == struct.pack(f"{order}i", 348) and len(start) >= 348:
-            return _parse(start, order, file, held)
+    if (order := _ORDERS.get(start[:4])) and len(start) >= 348:
+        return _parse(start, order, file, held)
     return _read_with_nibabel(path, file)
 
 

@@ -97,21 +97,11 @@ def name_file(path: str, size: int = 0) -> NamedFile | None:
     match = _PATH.fullmatch(path)
     if match is None:
         return None
-    entities, suffix, extension = parse_name(match["name"])
-    session = match["session"] or ""
-    if match["pipeline"] and not session and entities.get("ses"):
+    pipeline, participant, session, datatype, name = match.groups("")
+    entities, suffix, extension = parse_name(name)
+    if pipeline and not session and entities.get("ses"):
         session = f"ses-{entities['ses']}"  # many pipelines have no folder for it
-    return NamedFile(
-        path,
-        match["pipeline"] or "",
-        match["participant"],
-        session,
-        match["datatype"] or "",
-        entities,
-        suffix,
-        extension,
-        size,
-    )
+    return NamedFile(path, pipeline, participant, session, datatype, entities, suffix, extension, size)
 
 
 #: Snakemake refuses such a value of a wildcard, and with it the plan of all sessions.

@@ -105,6 +105,7 @@ class _Indexer:
         self.derived = [(role, file) for file in named if (role := role_of(file)) or file.pipeline]
         self.lent: dict = {}
         self.named, self.filters = named, filters
+        self.by_path = {file.path: file for file in named}
         self.bids_dir, self.acquisition, self.facts_of = bids_dir, acquisition, facts_of
         self.sidecars = Sidecars(bids_dir, [*shared, *paths], contents)
         raw_paths = [*shared, *(file.path for file in self.raw)]
@@ -154,7 +155,7 @@ class _Indexer:
         """Return ``true`` where the sidecar of the image that a session's map comes from says that it is simulated."""
         named = [*row["magnitude"], *row["phase"], *row["real"], row["chi_map"], row["T1w"]]
         named += [file.path for file in self.raw if file.session == row["session_id"]]
-        image = next((file for path in named if path and (file := name_file(path)) is not None), None)
+        image = next((self.by_path[path] for path in named if path), None)
         try:
             fields = self.sidecars.read(image) if image else {}
         except InputError:  # the session is excluded for it
@@ -188,7 +189,7 @@ class _Indexer:
         """Fill the row of a session with a T1w of its own and no GRE, with its own FLAIR and what is drawn on them."""
         filled = empty_row(row["participant_id"], row["session_id"], row["run"])
         self._fill_companions(filled, None)
-        own = {suffix: file for suffix in STRUCTURAL if filled[suffix] and (file := name_file(filled[suffix]))}
+        own = {suffix: self.by_path[filled[suffix]] for suffix in STRUCTURAL if filled[suffix]}
         own = {suffix: file for suffix, file in own.items() if file.session == row["session_id"]}
         if "T1w" not in own:
             return False
@@ -349,7 +350,7 @@ class _Indexer:
     def _of_borrowed(self, role: str, row: dict, grids: list, gre: list) -> tuple[NamedFile | None, list[str]]:
         """Choose what was drawn on an image that the session borrows from another one."""
         for suffix in STRUCTURAL:
-            image = name_file(row[suffix]) if row[suffix] else None
+            image = self.by_path.get(row[suffix])
             if image is None or image.session == row["session_id"]:
                 continue
             drawn = "brain_mask" if role == "T1w_mask" else role

@@ -7,6 +7,7 @@ one overrides it (BIDS 1.10, "The Inheritance Principle").
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from chiomics.index.names import NamedFile
 
 #: Key in the fields of a sidecar that is not UTF-8; its value is a warning.
 ENCODING = "\0encoding"
+#: Bytes that are read at a time.
+_CHUNK = 2**16
 
 
 class _Sidecar(NamedTuple):
@@ -87,8 +90,7 @@ class Sidecars:
         if path not in contents:
             # Not core.images.read_sidecar, whose module costs half a second of imports at every start of the workflow.
             try:
-                with open(f"{self._bids_dir}/{path}", "rb", buffering=0) as file:  # noqa: PTH123 - 100,000 of them
-                    fields = _decode(file.read(), path)
+                fields = _decode(_content(f"{self._bids_dir}/{path}"), path)
             except (OSError, ValueError, RecursionError) as error:
                 raise InputError(
                     "the sidecar cannot be read", file=path, found=say_cause(error), expected="JSON"
@@ -99,9 +101,23 @@ class Sidecars:
         return contents[path]
 
 
+def _content(path: str) -> bytes:
+    """Read a small file: a file object would cost as much as its JSON, and there are 100,000 of them."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        parts = [os.read(descriptor, _CHUNK)]
+        while len(parts[-1]) == _CHUNK:
+            parts.append(os.read(descriptor, _CHUNK))
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
+
+
 def _decode(content: bytes, path: str) -> dict:
     """Read JSON, in Latin-1 where it is not Unicode; then the fields say so."""
     try:
+        if content[:1] == b"{" and content[1:2] != b"\0":  # what json takes as UTF-8, told at a fifth of its cost
+            return json.loads(content.decode(errors="surrogatepass"))
         return json.loads(content)
     except UnicodeDecodeError:
         fields = json.loads(content.decode("latin-1"))

@@ -6,6 +6,7 @@ without a word: a mask that was drawn by hand is the costliest thing of a cohort
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -39,7 +40,6 @@ _OF_TISSUES = re.compile(
     r"^[^/]*(?:prep|nibabies|xcp|freesurfer|fastsurfer|mriqc|cat12)|label-(?:GM|WM|CSF)_probseg", re.IGNORECASE
 )
 _PLAIN_DSEG = re.compile(r"sub-[^_]+(?:_(?:ses|run|acq|space|res)-[^_]+)*_dseg", re.IGNORECASE)
-#: Whose image it is, by names that may hold such words themselves (a study of WMH calls its participants sub-WMH01).
 #: Suffixes of BIDS 1.10 for anat/, beside which gradient echoes are looked at by their own rules.
 _OF_BIDS = re.compile(
     r"2pe|angio|bf|chimap|conf|df|dic|defacemask|flair|flash|fluo|gre|irt1|inplanet[12]|mese|megre|mp2rage|mpe|mpm|"
@@ -47,6 +47,7 @@ _OF_BIDS = re.compile(
     r"t1rho|[rt]?t[12]w|t2starw?|tem|unet1|unit1|uct|vfa|swi|part-mag|part-phase|minip",
     re.IGNORECASE,
 )
+#: Whose image it is, by names that may hold such words themselves (a study of WMH calls its participants sub-WMH01).
 _OF_WHOM = re.compile(r"^sub-[A-Za-z0-9+]+(?:_ses-[A-Za-z0-9+]+)?")
 _FOLDER_OF_MASKS = re.compile(r"lesion|mask|seg|wmh|wml|roi|cnn", re.IGNORECASE)
 _FOLDER_LIKE = re.compile(r"lesion|mask|seg|wmh|wml|roi|cnn|anat|^t1|flair|mprage", re.IGNORECASE)
@@ -81,17 +82,13 @@ def unused_masks(files: list[NamedFile], row: dict, sessions: set[str]) -> list[
     """
     used, said = {row[role] for role in (*DERIVED, *STRUCTURAL)}, " ".join(row["warnings"])
     like = "_".join(part for part in (row["participant_id"], row["session_id"]) if part)
-    # fMRIPrep's kind writes the tissues as sub-01_dseg, beside the probabilities of each.
-    stems = [_stem(file.path) for file in files]
-    of_tissues = {
-        f.pipeline for f, stem in zip(files, stems, strict=True) if _OF_TISSUES.search(f"{f.pipeline}/{stem}")
-    }
     found = []
-    for file, stem in zip(files, stems, strict=True):
+    for file in files:
         other = file.session not in ("", row["session_id"])
         if not _is_image(file.path) or (other and file.session in sessions) or file.path in used or file.path in said:
             continue
-        if _may_be_lesions(stem) and not (file.pipeline in of_tissues and _PLAIN_DSEG.fullmatch(stem)):
+        stem = _stem(file.path)
+        if _may_be_lesions(stem) and not (_PLAIN_DSEG.fullmatch(stem) and _holds_tissues(file.pipeline, files)):
             found.append(f"{file.path}: looks like a mask and is not used; {_cure(file, like, other)}")
         elif not other and _is_of_no_kind(file):
             found.append(
@@ -119,7 +116,7 @@ def unused_structural(files: list[NamedFile], row: dict) -> list[str]:
         seen = []
         for file in files:
             name = file.path.rpartition("/")[2]
-            is_kind = KINDS.get(file.suffix.lower()) == kind or _KIND_LIKE[kind].search(_stem(file.path))
+            is_kind = KINDS.get(file.suffix.lower()) == kind or _KIND_LIKE[kind].search(_rest(file.path))
             if not is_kind or file.path in said or not _is_image(file.path) or _NO_STRUCTURE.search(name):
                 continue
             if _is_named(file, kind):
@@ -147,20 +144,38 @@ def _stem(path: str) -> str:
     return _ENDING.sub("", name)
 
 
+def _rest(path: str) -> str:
+    """Return what stands behind the participant and the session, alike for many."""
+    return _OF_WHOM.sub("", _stem(path))
+
+
+def _holds_tissues(pipeline: str, files: list[NamedFile]) -> bool:
+    """Say whether a folder is of fMRIPrep's kind: that writes the tissues as sub-01_dseg, beside their probabilities."""
+    return any(file.pipeline == pipeline and _OF_TISSUES.search(f"{pipeline}/{_stem(file.path)}") for file in files)
+
+
 def _may_be_lesions(stem: str) -> bool:
-    stem = _OF_WHOM.sub("", stem)
-    return bool(_LESION_LIKE.search(stem) or (_MASK_LIKE.search(stem) and not _OTHER_STRUCTURE.search(stem)))
+    return _says_lesions(_OF_WHOM.sub("", stem))
+
+
+@functools.lru_cache(maxsize=4096)
+def _says_lesions(rest: str) -> bool:
+    return bool(_LESION_LIKE.search(rest) or (_MASK_LIKE.search(rest) and not _OTHER_STRUCTURE.search(rest)))
 
 
 def _is_of_no_kind(file: NamedFile) -> bool:
     """Say whether a raw image's name tells nobody what it is."""
     raw = not file.pipeline and file.datatype == "anat"
-    is_named = any(_KIND_LIKE[kind].search(_stem(file.path)) for kind in _KIND_LIKE) or _OF_BIDS.fullmatch(file.suffix)
-    return raw and not is_named and not role_of(file)
+    return raw and not _says_kind(_rest(file.path), file.suffix) and not role_of(file)
+
+
+@functools.lru_cache(maxsize=4096)
+def _says_kind(rest: str, suffix: str) -> bool:
+    return any(kind.search(rest) for kind in _KIND_LIKE.values()) or _OF_BIDS.fullmatch(suffix) is not None
 
 
 def _is_mask(file: NamedFile) -> bool:
-    stem = _OF_WHOM.sub("", _stem(file.path))
+    stem = _rest(file.path)
     return bool(_LESION_LIKE.search(stem) or _MASK_LIKE.search(stem) or file.suffix.lower() == "probseg")
 
 
