@@ -53,7 +53,7 @@ test-all: install
 test-slurm: install
 	$(BIN)/pytest -q -n 0 -rs -m slurm tests/slurm
 
-# The steps of the image in a bare Debian root: root, debootstrap, ten minutes; CHIOMICS_ROOT=folder keeps it for the next time.
+# The steps of the image in a bare Debian root: root, debootstrap, four minutes; CHIOMICS_ROOT=folder keeps it for the next time.
 test-container: install
 	$(BIN)/pytest -q -n 0 -rs -s -m container tests/containers
 

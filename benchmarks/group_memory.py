@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PRESETS = ("fiscone107", "yan874")
 LESIONS = {"lesions": "lesions.parquet", "features": "features.parquet", "patches": "patches.npy", "masks": "masks.npy"}
 GROUPS = ("MS", "NMOSD")
+MODEL = {"weights": "safetensors", "card": "json"}
 #: Runs a script as Snakemake does: its rule's files and parameters as attributes of an object.
 RUN = """
 import json, resource, runpy, sys, time
@@ -50,7 +51,8 @@ class Named(list):
         return self._given.items()
 given = json.load(open(sys.argv[1]))
 class Params:
-    pass
+    def __getitem__(self, key):
+        return self.__dict__[key]
 params, wildcards = Params(), Params()
 params.__dict__.update(given["params"])
 wildcards.__dict__.update(given["wildcards"])
@@ -183,6 +185,13 @@ class Cohort:
         return self.of("{name}/flair/{name}_desc-classifiers_FLAIR.npz")
 
 
+    def write_performance(self) -> str:
+        """Write a table of performance that nothing was measured for."""
+        path = self.results / "performance.tsv"
+        path.write_text("arm\tmetric\tlabels\tscheme\tinput\tepoch\tpooled\tlow\thigh\n")
+        return str(path)
+
+
 def steps_of(cohort: Cohort, wanted: list[str]) -> dict[str, dict]:
     """Write the inputs of the steps, and describe each: script, inputs, outputs, parameters."""
     out, steps = cohort.results / "out", {}
@@ -278,6 +287,19 @@ def steps_of(cohort: Cohort, wanted: list[str]) -> dict[str, dict]:
     step("map_attention", "flair/map_attention.py", lambda: {"images": str(out / "cohort.npz"), "models": parts[2:]},
          {"scores": str(out / "attention.tsv"), "summary": str(out / "summary.tsv"), "maps": str(out / "maps.npz")},
          settings=settings)  # fmt: skip
+    step("fit_flair", "flair/fit_flair.py",
+         lambda: {"images": str(out / "cohort.npz"), "performance": cohort.write_performance()},
+         {key: str(out / f"flair/fitted.{ending}") for key, ending in MODEL.items()},
+         settings=settings, source="copies", simulated=True, anatomy={})  # fmt: skip
+    step("pretrain_on_heads", "flair/pretrain_on_heads.py", lambda: {"images": [str(out / "cohort.npz")]},
+         {key: str(out / f"flair/heads.{ending}") for key, ending in MODEL.items()}, settings=settings)  # fmt: skip
+    model = sorted(cohort.real.glob("flair/models/*2*.safetensors"))
+    found = [path for path in sorted(cohort.real.glob("sub-*/anat/*_segmentation")) if (path / "FLAIR.nii.gz").exists()]
+    if model and found:
+        folders = [str(found[number % len(found)]) for number in range(cohort.size)]
+        step("predict_flair", "flair/predict_flair.py", lambda: {"model": str(model[-1]), "segmentations": folders},
+             {"scores": str(out / "flair/scores.tsv"), "pages": str(out / "flair/pages")},
+             sessions=[{"participant": name, "session": name, "simulated": True} for name in cohort.names])  # fmt: skip
     return steps
 
 

@@ -27,7 +27,17 @@ def why_not() -> str:
     if os.geteuid() != 0:
         return "a bare root is made by root"
     lacking = [name for name in ("debootstrap", "chroot", "unshare", "mount") if shutil.which(name) is None]
-    return f"no {', '.join(lacking)}: apt-get install debootstrap" if lacking else ""
+    if lacking:
+        return f"no {', '.join(lacking)}: apt-get install debootstrap"
+    may_mount = subprocess.run(["unshare", "--mount", "--net", "true"], check=False, capture_output=True)
+    return "" if may_mount.returncode == 0 else "root may not mount here (CAP_SYS_ADMIN)"
+
+
+def remove(folder: Path) -> None:
+    """Remove the root, unless something is mounted below it: what lies there is the machine's own."""
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    assert not [place for place in mounted if Path(place).is_relative_to(folder)], "mounts are left"
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def bootstrap(folder: Path) -> None:
