@@ -150,7 +150,7 @@ def _rest(path: str) -> str:
 
 
 def _holds_tissues(pipeline: str, files: list[NamedFile]) -> bool:
-    """Say whether a folder is of fMRIPrep's kind: that writes the tissues as sub-01_dseg, beside their probabilities."""
+    """Say whether a folder is of fMRIPrep's kind, which writes tissues as sub-01_dseg, beside their probabilities."""
     return any(file.pipeline == pipeline and _OF_TISSUES.search(f"{pipeline}/{_stem(file.path)}") for file in files)
 
 
