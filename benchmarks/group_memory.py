@@ -184,7 +184,6 @@ class Cohort:
             path.with_suffix(".json").write_text(json.dumps({"Session": name}))
         return self.of("{name}/flair/{name}_desc-classifiers_FLAIR.npz")
 
-
     def write_performance(self) -> str:
         """Write a table of performance that nothing was measured for."""
         path = self.results / "performance.tsv"
