@@ -79,6 +79,7 @@ rule all:
 
 
 grow_at_retries()
+search_garbage_rarely()
 remember_parameters()
 confine_rules()
 look_at_scripts_once()

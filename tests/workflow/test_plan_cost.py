@@ -60,6 +60,35 @@ def test_a_script_is_looked_at_once_for_its_rule_and_a_missing_one_stops_the_pla
     assert code != 0 and "scripts/qsm/" in text
 
 
+#: Plans, and says how often the graph was searched for garbage while it was made.
+SEARCHES = """
+import gc, sys
+from snakemake.cli import main
+import snakemake.dag
+init = snakemake.dag.DAG.init
+
+async def init_and_count(self, *arguments, **options):
+    before = [found["collections"] for found in gc.get_stats()]
+    await init(self, *arguments, **options)
+    print("SEARCHED", *(found["collections"] - old for found, old in zip(gc.get_stats(), before)))
+
+snakemake.dag.DAG.init = init_and_count
+main(sys.argv[1:])
+"""
+
+
+def test_the_graph_is_hardly_searched_for_garbage_while_it_is_made(tmp_path):
+    """The graph of three sessions would be searched five times, one of a cohort hundreds of times."""
+    bids = make_bids_tree(tmp_path / "bids", multi_echo("{01,02,03}"))
+    given = ["-n", "--cores", "1", "--directory", str(tmp_path / "out"), "--snakefile", str(ROOT / "Snakefile"), "qsm"]
+    command = [sys.executable, "-c", SEARCHES, *given, "--config", f"bids_dir={bids}", "one_job_below=0"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    text = ran.stdout + ran.stderr
+    assert "SEARCHED " in text, text
+    young, middle, old = map(int, text.rpartition("SEARCHED ")[2].split()[:3])
+    assert young <= 2 and middle == old == 0
+
+
 def test_a_number_of_sessions_is_timed_twice_on_one_cohort_in_folders_of_their_own(monkeypatch, capsys):
     """A first run warms the caches of files, so the same number is asked for again."""
     folders = []
