@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import subprocess
 import sys
@@ -60,33 +61,31 @@ def test_a_script_is_looked_at_once_for_its_rule_and_a_missing_one_stops_the_pla
     assert code != 0 and "scripts/qsm/" in text
 
 
-#: Plans, and says how often the graph was searched for garbage while it was made.
+#: Plans, and says how often all objects may be searched for garbage, and how often sizes of inputs are asked for.
 SEARCHES = """
 import gc, sys
 from snakemake.cli import main
-import snakemake.dag
-init = snakemake.dag.DAG.init
-
-async def init_and_count(self, *arguments, **options):
-    before = [found["collections"] for found in gc.get_stats()]
-    await init(self, *arguments, **options)
-    print("SEARCHED", *(found["collections"] - old for found, old in zip(gc.get_stats(), before)))
-
-snakemake.dag.DAG.init = init_and_count
-main(sys.argv[1:])
+from snakemake.iocontainers import InputFiles
+sizes = []
+InputFiles._predicated_size_files = lambda *given: sizes.append(given) or [0]
+try:
+    main(sys.argv[1:])
+finally:
+    print("SEARCHED", *gc.get_threshold(), len(sizes))
 """
 
 
-def test_the_graph_is_hardly_searched_for_garbage_while_it_is_made(tmp_path):
-    """The graph of three sessions would be searched five times, one of a cohort hundreds of times."""
+def test_a_plan_does_not_search_what_it_keeps_for_garbage_nor_measure_its_inputs(tmp_path):
+    """Both were done again and again for every job; young objects are searched as Python does, or tasks pile up."""
     bids = make_bids_tree(tmp_path / "bids", multi_echo("{01,02,03}"))
     given = ["-n", "--cores", "1", "--directory", str(tmp_path / "out"), "--snakefile", str(ROOT / "Snakefile"), "qsm"]
     command = [sys.executable, "-c", SEARCHES, *given, "--config", f"bids_dir={bids}", "one_job_below=0"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     text = ran.stdout + ran.stderr
-    assert "SEARCHED " in text, text
-    young, middle, old = map(int, text.rpartition("SEARCHED ")[2].split()[:3])
-    assert young <= 2 and middle == old == 0
+    assert ran.returncode == 0, text
+    young, _, old, sizes = map(int, text.rpartition("SEARCHED ")[2].split()[:4])
+    assert young <= gc.get_threshold()[0] and old >= 1000
+    assert sizes == 0
 
 
 def test_a_number_of_sessions_is_timed_twice_on_one_cohort_in_folders_of_their_own(monkeypatch, capsys):

@@ -7,16 +7,17 @@ import snakemake.dag
 from snakemake.common import overwrite_function_params
 from snakemake.resources import Resource
 
-#: New objects until Python searches them for garbage, and how many such searches until older ones are searched too.
-GARBAGE = (200_000, 20, 100)
+#: How many searches of younger objects go before Python searches all objects for garbage (its own number is 10).
+SEARCHES = 1000
 
 
 def search_garbage_rarely():
-    """Let Python search for garbage in larger portions: a plan keeps what it makes, and all of it was searched over and over.
+    """Let Python seldom search all objects for garbage: a plan keeps what it makes, and is searched while it grows.
 
-    With 10,000 sessions that was two fifths of the time. Objects that nothing refers to go at once, as ever.
+    Young objects are searched as ever, so that nothing piles up.
     """
-    gc.set_threshold(*GARBAGE)
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, SEARCHES)
 
 
 def when_asked(list_files):
