@@ -7,11 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="a study of networks is left out without PyTorch")
 
 
 class Workflow:

@@ -17,7 +17,7 @@ from chiomics.core.papers import read_captions
 from chiomics.index import read_manifest
 from tests.bids_trees import GRE, SHAPE, make_bids_tree, multi_echo
 from tests.core.features.tables import tidy_table
-from tests.workflow.conftest import ROOT
+from tests.workflow.conftest import ROOT, needs_torch
 
 FIVE_ECHOES = {"EchoTime": [0.004, 0.012, 0.02, 0.028, 0.036], "MagneticFieldStrength": 3}
 SINGLE = {"EchoTime": 0.02, "MagneticFieldStrength": 3}
@@ -36,6 +36,7 @@ def test_the_embedded_cohort_is_simulated_and_mapped(workflow):
     assert jobs["write_fiscone2023"] == jobs["combine_evaluations"] == 1
 
 
+@needs_torch
 def test_every_figure_and_table_of_a_paper_that_is_planned_has_its_words(workflow):
     demo = yaml.safe_load((ROOT / "config/demo.yaml").read_text())
     listed = workflow().run("all", config=demo, options=("--summary",)).stdout

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from tests.bids_trees import make_bids_tree, multi_echo
+from tests.workflow.conftest import needs_torch
 
 SMALL = {
     "wang2020": {"folds": 2, "repeats": 2, "arms": ["2v-18", "2v-18-imagenet", "2v-18-heads"], "permutations": 1,
@@ -28,6 +29,7 @@ def without_torch(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=os.pathsep)
 
 
+@needs_torch
 @pytest.mark.parametrize("paper", ["wang2020", "seok2023"])
 def test_simulated_heads_wait_for_a_small_size_or_a_wish(workflow, paper):
     run = workflow()
@@ -43,6 +45,7 @@ def test_simulated_heads_wait_for_a_small_size_or_a_wish(workflow, paper):
     assert "prepare_flair" not in plan
 
 
+@needs_torch
 @pytest.mark.parametrize("paper", ["wang2020", "seok2023"])
 def test_sessions_with_flair_and_t1w_of_both_groups_are_prepared(workflow, tmp_path, paper):
     people = [["participant_id", "group"], *[[f"sub-0{n}", "MS" if n < 4 else "NMOSD"] for n in range(1, 7)]]
@@ -61,6 +64,7 @@ def test_sessions_with_flair_and_t1w_of_both_groups_are_prepared(workflow, tmp_p
     assert "3 participants of group MS with FLAIR and T1w, 4 folds need as many" in more.stdout + more.stderr
 
 
+@needs_torch
 def test_sessions_without_a_gradient_echo_serve_and_what_lacks_is_said(workflow, tmp_path):
     people = [["participant_id", "group", "Scanner"]]
     people += [[f"sub-{n:02d}", "ms" if n < 8 else "NMO", "AB"[n % 2]] for n in range(1, 15)]

@@ -122,7 +122,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_numbers_and_another_inversion_r
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list(killed.folder.glob("results/sub-*/anat/*_mask.nii.gz")):
         time.sleep(0.05)
-    subprocess.run(["kill", "-KILL", "--", f"-{process.pid}"], check=False)
+    os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not list(killed.folder.glob("results/sub-MS01/anat/*_Chimap.nii.gz")), "it was not killed half-way"
     check(killed.run(config=config, options=("--unlock",)))
