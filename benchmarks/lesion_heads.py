@@ -16,7 +16,7 @@ from itertools import starmap
 import numpy as np
 from scipy import ndimage
 
-from chiomics.anatomy.registration.template import template_priors
+from chiomics.core.space.template import template_priors
 from chiomics.core.errors import InputError
 from chiomics.phantom.head import tissue
 from chiomics.phantom.head.anatomy import Anatomy, build_anatomy, lesion_sites

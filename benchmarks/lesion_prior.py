@@ -20,7 +20,7 @@ from scipy import ndimage
 from chiomics.anatomy.registration.ants import register
 from chiomics.anatomy.registration.settings import settings
 from chiomics.anatomy.registration.stripped import own_brain
-from chiomics.anatomy.registration.template import template_brain
+from chiomics.core.space.template import template_brain
 from chiomics.core.files import atomic_write, write_sidecar
 from chiomics.core.images import write_image
 from chiomics.core.priors.lesion_density import FILE

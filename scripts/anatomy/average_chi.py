@@ -9,7 +9,7 @@ from chiomics.anatomy.cohort.atlas import SessionMap, build_atlas, maps_on_templ
 from chiomics.anatomy.cohort.atlas_figure import draw_cohort_atlas
 from chiomics.anatomy.cohort.settings import CohortAtlasSettings
 from chiomics.anatomy.files import GRE_TO_TEMPLATE
-from chiomics.anatomy.registration.template import template_brain
+from chiomics.core.space.template import template_brain
 from chiomics.anatomy.session.vois import write_table
 from chiomics.core.chi_reference import read_reference
 from chiomics.core.logs import start_log

@@ -78,9 +78,7 @@ class _Parser(argparse.ArgumentParser):
             if word == "--":
                 break
             if word.startswith("-"):
-                near = [name for name in self._option_string_actions if word.startswith("--") and name.startswith(word)]
-                name = word if word in self._option_string_actions else (near or [word])[0]
-                action = self._option_string_actions.get(name)
+                action = self._option_string_actions.get(word)
                 taking = action is not None and action.nargs in ("+", "*")
                 if taking:
                     found.append((word, []))
@@ -91,8 +89,10 @@ class _Parser(argparse.ArgumentParser):
     def _say_unknown(self, word: str) -> str:
         if not word.startswith("-"):
             return f"{word}: one word too many"
-        near = get_close_matches(word.partition("=")[0], self._option_string_actions, n=1)
-        return f"there is no option {word}" + (f"; did you mean {near[0]}?" if near else "")
+        typed, options = word.partition("=")[0], self._option_string_actions
+        longer = [name for name in options if typed.startswith("--") and name.startswith(typed)]
+        near = longer or get_close_matches(typed, options, n=1)
+        return f"there is no option {word}" + (f"; did you mean {' or '.join(near)}?" if near else "")
 
     def _has_both(self) -> bool:
         return bool(subcommands_of(self)) and len(super()._get_positional_actions()) > 1

@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from chiomics.anatomy.registration.template import template_brain, template_mask, template_priors
+from chiomics.core.space.template import template_brain, template_mask, template_priors
 from chiomics.core.space.volume import Volume
 
 

@@ -64,6 +64,12 @@ def test_an_option_that_a_command_does_not_have_is_refused_by_that_command(path,
     assert "there is no option --hlep; did you mean --help?" in said and f"{command} --help says more" in said
 
 
+def test_an_option_is_not_taken_for_a_longer_one(capsys):
+    with pytest.raises(SystemExit):
+        main(["qsm", "run", "--phase", "p.nii", "--magnitude", "m.nii", "-o", "chi.nii", "--te", "0.01", "--b0", "3"])
+    assert "there is no option --b0; did you mean --b0-direction?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [[], ["diagnosis"], ["rims"], ["flair"]])
 def test_a_command_of_commands_alone_shows_them(words, capsys):
     with pytest.raises(SystemExit) as stopped:

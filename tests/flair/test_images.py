@@ -109,8 +109,8 @@ def test_stored_orientation_does_not_matter(cohort: dict[str, Prepared]) -> None
 
 
 def test_third_slice_crosses_the_ventricles(cohort: dict[str, Prepared]) -> None:
-    from chiomics.anatomy.registration.template import template_priors
     from chiomics.anatomy.tissue.ventricles import template_ventricles
+    from chiomics.core.space.template import template_priors
     from chiomics.phantom.head.template import load_template
 
     level = find_level(template_ventricles(template_priors(1.0)["CSF"]))

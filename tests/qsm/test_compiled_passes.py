@@ -11,7 +11,7 @@ from chiomics.qsm.dipole import dipole_field, dipole_kernel
 from chiomics.qsm.fourier import Grid
 from chiomics.qsm.inversions import tv as tv_module
 from chiomics.qsm.inversions.tv import Splits, total_variation
-from chiomics.qsm.masks.near_distance import near_distance
+from chiomics.qsm.masks.near_distance import dilate, erode, near_distance
 from chiomics.qsm.phase.smoothing import gaussian_filter
 
 SHAPE, VOXEL_SIZE, B0 = (24, 20, 18), (1.0, 1.5, 2.0), (0.1, -0.3, 0.95)
@@ -89,3 +89,18 @@ def test_compiled_descent_is_that_of_array_operations() -> None:
         results.append([*sizes, a, b, c, d])
     for found, expected in zip(*results, strict=True):
         np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("voxel_size", [(1, 1, 1), (0.7, 0.7, 2.0), (2.5, 1.25, 0.5)])
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.9, 1.0])
+def test_erosion_and_dilation_are_those_of_a_distance_transform(voxel_size: tuple, share: float) -> None:
+    generator = np.random.default_rng(7)
+    mask = np.zeros((23, 18, 14), bool)
+    mask[5:, 4:15] = generator.random((18, 11, 14)) < share  # reaches three faces of the array
+    mask = mask if share < 1 else np.ones_like(mask)
+    for radius in (0.5, 2.0, 5.0, 40.0):
+        # The transform of a mask that leaves out nothing, or of nothing, is measured from a voxel outside the array.
+        eroded = ndimage.distance_transform_edt(mask, sampling=voxel_size) > radius if not mask.all() else mask
+        dilated = ndimage.distance_transform_edt(~mask, sampling=voxel_size) <= radius if mask.any() else mask
+        np.testing.assert_array_equal(erode(mask, voxel_size, radius), eroded)
+        np.testing.assert_array_equal(dilate(mask, voxel_size, radius), dilated)

@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from chiomics.anatomy import files as kept
-from chiomics.anatomy.registration.template import template_priors
 from chiomics.anatomy.tissue.ventricles import template_ventricles
+from chiomics.core.space.template import template_priors
 from chiomics.flair.images.head import read_head
 from chiomics.flair.images.prepare import Prepared, prepare_session
 from chiomics.flair.images.slices import find_level, slice_levels

@@ -51,6 +51,7 @@ def add_command(
         description=f"{start} {RESEARCH}",
         epilog="\n".join([_HEAD, *(f"  {line}" for line in lines)]),
         formatter_class=HelpFormatter,
+        allow_abbrev=False,  # or --b0 3 would be the first number of --b0-direction
     )
 
 

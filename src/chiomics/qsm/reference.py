@@ -18,6 +18,7 @@ import numpy as np
 from scipy import ndimage
 
 from chiomics.core.errors import SettingError
+from chiomics.qsm.masks.near_distance import erode
 
 #: R2* of fluid is below this in 1/s at 3 T (MEDI, SEPIA), and below this multiple of it at other field strengths in T:
 #: R2* of white matter relative to 3 T (Peters et al. 2007, Magn Reson Imaging 25:748).
@@ -123,7 +124,7 @@ def csf_mask(
     Liu et al. 2018, Magn Reson Med 79:2795.
     """
     size = np.asarray(voxel_size, float)
-    deep = ndimage.distance_transform_edt(brain_mask, sampling=size) > DEPTH
+    deep = erode(brain_mask, size, DEPTH)
     candidates = deep & (r2star < csf_r2star(field_strength))
     groups, count = ndimage.label(candidates)
     if count == 0:

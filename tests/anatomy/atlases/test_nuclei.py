@@ -14,8 +14,8 @@ from chiomics.anatomy.atlases.refine_nuclei import RefineSettings, refine_nuclei
 from chiomics.anatomy.atlases.tracts import tract_masks
 from chiomics.anatomy.registration.ants import register
 from chiomics.anatomy.registration.settings import settings
-from chiomics.anatomy.registration.template import template_brain
 from chiomics.core.errors import SettingError
+from chiomics.core.space.template import template_brain
 from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
 from chiomics.phantom.atlas_output import write_phantom_atlas

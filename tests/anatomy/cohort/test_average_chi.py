@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from chiomics.anatomy.files import GRE_TO_TEMPLATE
-from chiomics.anatomy.registration.template import template_brain
 from chiomics.core import logs
 from chiomics.core.files import write_sidecar
+from chiomics.core.space.template import template_brain
 from chiomics.core.space.transforms import Chain
 from chiomics.core.space.volume import Volume
 

@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from chiomics.anatomy.registration.ants import _best_start, register, resample
 from chiomics.anatomy.registration.settings import PRESETS, settings
-from chiomics.anatomy.registration.template import template_brain, template_mask
 from chiomics.core.errors import SettingError
+from chiomics.core.space.template import template_brain, template_mask
 from chiomics.core.space.volume import Volume
 from tests.anatomy.template_heads import dice, distance, head, reoriented, rigid, spread
 

@@ -12,10 +12,10 @@ from chiomics.anatomy.diffusion import tracts as tracing
 from chiomics.anatomy.diffusion.programs import ProgramError
 from chiomics.anatomy.diffusion.session import write_traced
 from chiomics.anatomy.diffusion.tracts import Tracts, trace_tracts
-from chiomics.anatomy.registration.template import template_mask
 from chiomics.anatomy.session.coverage import measure_coverage, template_points
 from chiomics.anatomy.session.regions import _seen
 from chiomics.core.files import write_sidecar
+from chiomics.core.space.template import template_mask
 from chiomics.core.space.transforms import Chain
 from chiomics.core.space.volume import Volume
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from chiomics.anatomy.registration.template import template_mask, template_priors
 from chiomics.anatomy.session import segmentation
 from chiomics.anatomy.session.carry import carry_lesions, check_kept
 from chiomics.anatomy.session.coverage import measure_coverage, seen_by, template_points
 from chiomics.anatomy.session.drawn import LESION_ORDER, Placed, check_lesions, place
 from chiomics.core.errors import InputError
+from chiomics.core.space.template import template_mask, template_priors
 from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
 from tests.anatomy.template_heads import rigid

@@ -7,8 +7,8 @@ import pytest
 from scipy import ndimage
 
 from chiomics.anatomy.registration.settings import settings
-from chiomics.anatomy.registration.template import template_brain
 from chiomics.anatomy.session.gre_to_template import NUCLEUS_CHI, register_gre_to_template, template_chi
+from chiomics.core.space.template import template_brain
 from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
 from tests.anatomy.template_heads import dice, distance, head, reoriented, rigid, spread

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chiomics.anatomy.registration.template import template_priors
 from chiomics.anatomy.tissue.lesion_prior import flair_caps, lesion_density
 from chiomics.anatomy.tissue.lesions import LesionSettings, lesion_probability
+from chiomics.core.space.template import template_priors
 from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
 

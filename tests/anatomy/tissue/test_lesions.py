@@ -184,7 +184,7 @@ def test_a_real_patient(shared_data, tmp_path):
     from chiomics.anatomy.registration.bias_field import correct_bias
     from chiomics.anatomy.registration.brain_extraction import extract_brain
     from chiomics.anatomy.registration.settings import settings as preset
-    from chiomics.anatomy.registration.template import template_brain, template_priors
+    from chiomics.core.space.template import template_brain, template_priors
     from chiomics.core.space.transforms import resample
 
     folder, fast = shared_data / "ms-anatomy", preset("fast")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from chiomics.anatomy.registration.template import template_mask, template_priors
 from chiomics.anatomy.tissue.tissue import (
     DEEP_GREY,
     FLUID,
@@ -21,6 +20,7 @@ from chiomics.anatomy.tissue.tissue import (
     white_matter_mask,
 )
 from chiomics.core.errors import InputError, SettingError
+from chiomics.core.space.template import template_mask, template_priors
 from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
 

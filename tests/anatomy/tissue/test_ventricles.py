@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chiomics.anatomy.registration.template import template_priors
 from chiomics.anatomy.tissue.tissue import FLUID, VENTRICLES, WHITE
 from chiomics.anatomy.tissue.ventricles import (
     LATERAL,
@@ -17,6 +16,7 @@ from chiomics.anatomy.tissue.ventricles import (
     reference_region,
     template_ventricles,
 )
+from chiomics.core.space.template import template_priors
 from chiomics.core.space.volume import Volume
 
 SHAPE, EDGE = (40, 40, 40), 1.5

@@ -16,7 +16,7 @@ from chiomics.anatomy.atlases.atlas import Atlas, read_atlas
 from chiomics.anatomy.atlases.description import TEMPLATE_SPACES, write_description
 from chiomics.anatomy.registration.ants import register
 from chiomics.anatomy.registration.settings import Settings
-from chiomics.anatomy.registration.template import template_brain, template_priors
+from chiomics.core.space.template import template_brain, template_priors
 from chiomics.core.space.volume import Volume
 
 log = logging.getLogger(__name__)

@@ -25,8 +25,8 @@ from chiomics.anatomy.registration.head_box import cut_to_head
 from chiomics.anatomy.registration.pose import PoseFit, find_pose
 from chiomics.anatomy.registration.settings import Settings
 from chiomics.anatomy.registration.stripped import own_brain
-from chiomics.anatomy.registration.template import template_brain, template_mask
 from chiomics.core.priors.plausible_brain import BrainCheck, check_brain
+from chiomics.core.space.template import template_brain, template_mask
 from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
 

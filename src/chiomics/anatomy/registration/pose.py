@@ -17,8 +17,8 @@ import numpy as np
 from scipy import ndimage, optimize
 
 from chiomics.anatomy.registration.mutual_information import normalised_mutual_information
-from chiomics.anatomy.registration.template import template_brain, template_mask
 from chiomics.core.space.grids import coarsen, widen
+from chiomics.core.space.template import template_brain, template_mask
 from chiomics.core.space.volume import Volume
 
 #: Voxel in mm of the search, and depth in mm of the shell around the template's brain.

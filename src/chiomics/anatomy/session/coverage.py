@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import ndimage
 
-from chiomics.anatomy.registration.template import template_mask, template_priors
+from chiomics.core.space.template import template_mask, template_priors
 from chiomics.core.space.transforms import Chain
 from chiomics.core.space.volume import Volume
 

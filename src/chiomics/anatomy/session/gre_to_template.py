@@ -19,7 +19,7 @@ from chiomics.anatomy.atlases.on_grid import atlas_coordinates, fractions_on_gri
 from chiomics.anatomy.registration.ants import register
 from chiomics.anatomy.registration.pose import find_pose
 from chiomics.anatomy.registration.settings import Settings
-from chiomics.anatomy.registration.template import template_brain, template_mask
+from chiomics.core.space.template import template_brain, template_mask
 from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
 

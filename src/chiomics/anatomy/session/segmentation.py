@@ -25,7 +25,6 @@ from chiomics.anatomy.registration.bias_field import correct_bias
 from chiomics.anatomy.registration.brain_extraction import extract_brain
 from chiomics.anatomy.registration.mirror import compare_with_mirror_image
 from chiomics.anatomy.registration.settings import Settings, configured
-from chiomics.anatomy.registration.template import template_brain, template_mask, template_priors
 from chiomics.anatomy.session.carry import check_kept, lesions_on_gre
 from chiomics.anatomy.session.checks import Checks
 from chiomics.anatomy.session.coverage import seen_by
@@ -44,6 +43,7 @@ from chiomics.core.space.grids import same_voxels
 from chiomics.core.space.masks import read_labels, read_mask
 from chiomics.core.space.orientation import closest_canonical, in_order_of
 from chiomics.core.space.structural import read_structural
+from chiomics.core.space.template import template_brain, template_mask, template_priors
 from chiomics.core.space.volume import Volume
 
 log = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from chiomics.anatomy.registration.template import template_priors
 from chiomics.anatomy.tissue.ventricles import LATERAL, template_ventricles
 from chiomics.core.priors.lesion_density import read_lesion_density
+from chiomics.core.space.template import template_priors
 from chiomics.core.space.transforms import Chain, resample
 from chiomics.core.space.volume import Volume
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.image import AxesImage
+    from matplotlib.cm import ScalarMappable
 
 #: Score beyond which a value is an outlier.
 OUTLIER = 3.5
@@ -151,11 +151,16 @@ def name_sessions(axis: Axes, names: Sequence[str]) -> None:
         axis.set_xlabel(f"one of {step} sessions is named", fontsize=7)
 
 
-def draw_scores(axis: Axes, scores: pd.DataFrame, *, fewest: int) -> AxesImage:
+def draw_scores(axis: Axes, scores: pd.DataFrame, *, fewest: int) -> ScalarMappable:
     """Draw scores as colours, sessions from left to right, outliers dotted; say where sessions are fewer than that."""
-    shown = axis.imshow(scores.T, cmap="RdBu_r", vmin=-OUTLIER, vmax=OUTLIER, aspect="auto", interpolation="nearest")
+    from matplotlib import cm, colors
+
+    colours = cm.ScalarMappable(colors.Normalize(-OUTLIER, OUTLIER), "RdBu_r")
+    # As colours of a byte, since numbers take a gigabyte and more in the widest picture.
+    shown = colours.to_rgba(np.ma.masked_invalid(scores.to_numpy().T), bytes=True)
+    axis.imshow(shown, aspect="auto", interpolation="nearest")
     axis.plot(*np.nonzero((scores.abs() > OUTLIER).to_numpy()), "k.", markersize=2.5)
     if len(scores) < fewest:
         text = "too few sessions to compare"
         axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize=10)
-    return shown
+    return colours

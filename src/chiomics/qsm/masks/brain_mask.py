@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from chiomics.core.errors import InputError
+from chiomics.qsm.masks.near_distance import dilate, erode
 from chiomics.qsm.masks.surroundings import air, is_noise, largest_piece
 
 #: Smoothing of the magnitude before the threshold, and of the bias estimate, standard deviations in mm.
@@ -103,9 +104,9 @@ def _find_brain(signal: np.ndarray, size: np.ndarray, opening: float) -> np.ndar
     flat = _flatten(signal, size, level)
     # Far from tissue nothing but the floor of the local mean flattens, and noise would pass for tissue there.
     tissue = (flat > min(_otsu(flat[signal > 0.25 * level]), MAX_THRESHOLD)) & (signal > noise)
-    core = largest_piece(_erode(tissue, size, opening))
-    brain = tissue & _dilate(core, size, opening + 1.0)
-    brain = _erode(_dilate(brain, size, CLOSING), size, CLOSING)
+    core = largest_piece(erode(tissue, size, opening))
+    brain = tissue & dilate(core, size, opening + 1.0)
+    brain = erode(dilate(brain, size, CLOSING), size, CLOSING)
     return _fill_holes(brain)
 
 
@@ -128,15 +129,6 @@ def _otsu(values: np.ndarray) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
     return float(middles[np.nanargmax(between)])
-
-
-def _erode(mask: np.ndarray, size: np.ndarray, radius: float) -> np.ndarray:
-    """Erode by a ball in mm; the faces of the array do not erode."""
-    return ndimage.distance_transform_edt(mask, sampling=size) > radius
-
-
-def _dilate(mask: np.ndarray, size: np.ndarray, radius: float) -> np.ndarray:
-    return ndimage.distance_transform_edt(~mask, sampling=size) <= radius if mask.any() else mask
 
 
 def _fill_holes(mask: np.ndarray) -> np.ndarray:

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from chiomics.qsm.masks.near_distance import dilate, erode
+
 #: Tissue is brighter than this share of the bright level; below it lie air, bone and noise.
 AIR_LEVEL = 0.2
 #: An image with less than this share of dark voxels has no background.
@@ -94,10 +96,10 @@ def find_alone(signal: np.ndarray, size: Sequence[float]) -> Alone | None:
     cut_out = np.mean(signal == value) > CUT_OUT and value <= level
     object_ = signal > value if cut_out else smooth > max(noise, MIN_SIGNAL / AIR_LEVEL * level)
     opening = max(OPENING, 1.01 * size.max())  # which no single voxel survives
-    core = _erode(object_, size, opening)
+    core = erode(object_, size, opening)
     if not core.any():
         return None
-    object_ &= _distance(~core, size) <= opening + size.max()
+    object_ &= dilate(core, size, opening + size.max())
     region = ndimage.binary_fill_holes(largest_piece(object_))
     if (object_ & ~region).sum() > MAX_AROUND * object_.sum() or _skull(smooth, region, size) < MIN_WITHOUT_SKULL:
         return None
@@ -105,7 +107,7 @@ def find_alone(signal: np.ndarray, size: Sequence[float]) -> Alone | None:
     if not cut_out and noisy:
         region &= smooth > np.maximum(EDGE * coil, noise)
         region = largest_piece(region)
-    closed = ndimage.binary_fill_holes(_erode(_distance(~region, size) <= CLOSING, size, CLOSING) | region)
+    closed = ndimage.binary_fill_holes(erode(dilate(region, size, CLOSING), size, CLOSING) | region)
     return Alone(closed, bool(cut_out), _range_of_content(signal, closed, size) < MAX_UNIFORM)
 
 
@@ -190,7 +192,7 @@ def _skull(smooth: np.ndarray, region: np.ndarray, size: np.ndarray) -> float:
 
 def _range_of_content(signal: np.ndarray, region: np.ndarray, size: np.ndarray) -> float:
     """Range of the content without the coil's profile, relative to its median."""
-    deep = _erode(region, size, CONTENT_DEPTH)
+    deep = erode(region, size, CONTENT_DEPTH)
     if not deep.any():
         return np.inf
     content = _local_mean(signal, region, size, STRUCTURE) / np.maximum(_local_mean(signal, region, size, COIL), 1e-20)
@@ -203,13 +205,3 @@ def _local_mean(volume: np.ndarray, region: np.ndarray, size: np.ndarray, width:
     inside = region.astype(np.float32)
     total = ndimage.gaussian_filter(volume * inside, width / size, mode="constant")
     return total / np.maximum(ndimage.gaussian_filter(inside, width / size, mode="constant"), 1e-3)
-
-
-def _distance(mask: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Distance in mm to what a mask leaves out; infinite where it leaves out nothing."""
-    return np.full(mask.shape, np.inf) if mask.all() else ndimage.distance_transform_edt(mask, sampling=size)
-
-
-def _erode(mask: np.ndarray, size: np.ndarray, radius: float) -> np.ndarray:
-    """Erode by a ball in mm; the faces of the array do not erode."""
-    return _distance(mask, size) > radius

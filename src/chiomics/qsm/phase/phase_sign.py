@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from chiomics.qsm.masks.near_distance import erode
+
 #: Only voxels this deep in the mask count, in mm: at the edge the signal is lost to air and χ to the edge.
 DEPTH = 8.0
 #: Width of the surroundings, standard deviation in mm, and share of the voxels that are called dark.
@@ -46,7 +48,7 @@ def check_phase_sign(
     warning : str or None
         What to tell the user where the sign seems wrong, or where nothing tells it.
     """
-    deep = ndimage.distance_transform_edt(mask, sampling=voxel_size) > DEPTH
+    deep = erode(mask, voxel_size, DEPTH)
     if not deep.any():
         return float("nan"), None
     sigma = SURROUNDINGS / np.asarray(voxel_size, float)

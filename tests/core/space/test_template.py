@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chiomics.anatomy.registration.template import template_brain, template_mask, template_priors
 from chiomics.core.space.grids import coarsen, crop, widen
+from chiomics.core.space.template import template_brain, template_mask, template_priors
 from chiomics.core.space.volume import Volume
 from tests.anatomy.template_heads import reoriented, rigid
 
