@@ -19,7 +19,7 @@ PRESETS: dict[str, dict] = {
         "tissue_scale": 1 / 30,
         "rise": 3.0,
         "iterations": 60,
-        "refinements": 3,
+        "refinements": 4,
         "offset_degree": 0,
         "min_agreement": 0.6,
         "max_radius": 18.0,
@@ -36,7 +36,7 @@ PRESETS: dict[str, dict] = {
         "tissue_scale": 1 / 30,
         "rise": 3.0,
         "iterations": 60,
-        "refinements": 3,
+        "refinements": 4,
         "offset_degree": 0,
         "min_agreement": 0.0,
         "max_radius": 12.0,
@@ -57,7 +57,7 @@ ONE_ECHO: dict[str, dict] = {
 }
 
 #: A phase difference and a field map are the one echo that holds no offset of the coil.
-WITHOUT_OFFSET: dict[str, dict] = {"default": {"offset_degree": 0, "refinements": 3, "min_quality": 0.5}}
+WITHOUT_OFFSET: dict[str, dict] = {"default": {"offset_degree": 0, "refinements": 4, "min_quality": 0.5}}
 
 
 def preset(name: str, overrides: Mapping | None = None, *, echoes: int | None = None) -> dict:
