@@ -16,8 +16,8 @@ from itertools import starmap
 import numpy as np
 from scipy import ndimage
 
-from chiomics.core.space.template import template_priors
 from chiomics.core.errors import InputError
+from chiomics.core.space.template import template_priors
 from chiomics.phantom.head import tissue
 from chiomics.phantom.head.anatomy import Anatomy, build_anatomy, lesion_sites
 from chiomics.phantom.head.contrasts import receive_bias

@@ -20,11 +20,11 @@ from scipy import ndimage
 from chiomics.anatomy.registration.ants import register
 from chiomics.anatomy.registration.settings import settings
 from chiomics.anatomy.registration.stripped import own_brain
-from chiomics.core.space.template import template_brain
 from chiomics.core.files import atomic_write, write_sidecar
 from chiomics.core.images import write_image
 from chiomics.core.priors.lesion_density import FILE
 from chiomics.core.space.grids import coarsen
+from chiomics.core.space.template import template_brain
 from chiomics.core.space.volume import Volume
 from chiomics.phantom.lesions.lesions import DIAMETERS
 

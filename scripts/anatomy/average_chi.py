@@ -9,11 +9,11 @@ from chiomics.anatomy.cohort.atlas import SessionMap, build_atlas, maps_on_templ
 from chiomics.anatomy.cohort.atlas_figure import draw_cohort_atlas
 from chiomics.anatomy.cohort.settings import CohortAtlasSettings
 from chiomics.anatomy.files import GRE_TO_TEMPLATE
-from chiomics.core.space.template import template_brain
 from chiomics.anatomy.session.vois import write_table
 from chiomics.core.chi_reference import read_reference
 from chiomics.core.logs import start_log
 from chiomics.core.settings import read_settings
+from chiomics.core.space.template import template_brain
 
 log = start_log(snakemake.log[0])
 settings = read_settings(CohortAtlasSettings, snakemake.params.settings, where="anatomy.chi_atlas.parameters")

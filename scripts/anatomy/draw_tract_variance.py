@@ -5,8 +5,8 @@ from chiomics.anatomy.atlases.on_grid import atlas_coordinates, fractions_on_gri
 from chiomics.anatomy.atlases.tracts import tract_masks
 from chiomics.anatomy.cohort.atlas import CohortAtlas
 from chiomics.anatomy.cohort.atlas_figure import draw_tract_overlays
-from chiomics.core.space.template import template_brain
 from chiomics.core.logs import start_log
+from chiomics.core.space.template import template_brain
 from chiomics.core.space.volume import Volume
 
 log = start_log(snakemake.log[0])
