@@ -1,8 +1,8 @@
 """Lay one brain mask over another by a similarity, then an affine map, in a fraction of a second.
 
 Both masks are smoothed, so that their difference tells how far their borders are apart, and its squares are minimised
-by Gauss-Newton steps in the fixed mask's frame, where gradients and normal equations are the same in every step
-(inverse compositional alignment: Baker & Matthews 2004, Int J Comput Vis 56:221). Wide smoothing first brings heads
+by Gauss-Newton steps in the fixed mask's frame, whose gradients are the same in every step (inverse compositional
+alignment: Baker & Matthews 2004, Int J Comput Vis 56:221). Wide smoothing first brings heads
 together that are centimetres apart.
 """
 
@@ -19,6 +19,8 @@ PASSES = (("similarity", 16.0, 60), ("similarity", 8.0, 30), ("affine", 8.0, 30)
 NODS = (-30.0, 0.0, 30.0)
 #: A step that moves no voxel of a head further than this, in mm, is the last one.
 STILL = 0.02
+#: Share that is added to the normal equations' diagonal, for slabs, which hardly tell some of the parameters.
+DAMPING = 0.01
 #: Radius of a head in mm, by which turns and scales are told as lengths.
 RADIUS = 80.0
 
@@ -73,8 +75,9 @@ def _fit(
     kind: str, width: float, steps: int,
 ) -> tuple[np.ndarray, float]:  # fmt: skip
     """Improve a map by Gauss-Newton steps on masks smoothed by `width` mm; also return the mean square difference."""
-    still = ndimage.gaussian_filter(fixed.voxels.astype(np.float32), width / fixed.voxel_size)
-    other = ndimage.gaussian_filter(moving.voxels.astype(np.float32), width / moving.voxel_size)
+    still = ndimage.gaussian_filter(fixed.voxels.astype(np.float32), width / fixed.voxel_size, mode="constant")
+    # What the image ends at goes on: a neck, and the whole brain of a slab.
+    other = ndimage.gaussian_filter(moving.voxels.astype(np.float32), width / moving.voxel_size, mode="nearest")
     strides = (slice(None, None, max(1, int(width / edge / 2))) for edge in fixed.voxel_size)
     looked = np.zeros(look.shape, bool)  # as densely as the smoothing asks for
     looked[(*strides,)] = True
@@ -85,13 +88,17 @@ def _fit(
     generators = _generators(kind, centre)
     homogeneous = np.vstack([points, np.ones(points.shape[1])])
     change = np.stack([(slopes * (generator[:3] @ homogeneous)).sum(0) for generator in generators])
-    normal = linalg.cho_factor(change @ change.T)
-    to_voxels, error = np.linalg.inv(moving.affine), np.inf
+    to_voxels, last, error = np.linalg.inv(moving.affine), np.array(other.shape)[:, None] - 0.5, np.inf
     for _ in range(steps):
         where = (to_voxels @ onto @ homogeneous)[:3]
-        difference = ndimage.map_coordinates(other, where, order=1, mode="constant") - still[looked]
-        error = float(np.mean(difference**2))
-        step = linalg.cho_solve(normal, change @ difference)
+        seen = ((where > -0.5) & (where < last)).all(0)  # of what the image does not hold nothing is known
+        if seen.sum() < len(generators):
+            return onto, np.inf
+        difference = ndimage.map_coordinates(other, where[:, seen], order=1, mode="nearest") - still[looked][seen]
+        error, of_seen = float(np.mean(difference**2)), change[:, seen]
+        normal = of_seen @ of_seen.T
+        normal[np.diag_indices_from(normal)] *= 1 + DAMPING
+        step = linalg.solve(normal, of_seen @ difference, assume_a="pos")
         onto = onto @ linalg.expm(-np.tensordot(step, generators, 1))
         if np.abs(step).max() < STILL:
             break
