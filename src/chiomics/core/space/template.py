@@ -75,7 +75,10 @@ def _template(kind: str, resolution: float) -> Volume:
         voxels = (brain.voxels > 0).astype(np.float32)
         affine = brain.affine
     else:
-        folder = Path(find_spec("nilearn").origin).parent / "datasets" / "data"
+        nilearn = find_spec("nilearn")  # whose import takes seconds
+        if nilearn is None or nilearn.origin is None:
+            raise ModuleNotFoundError("nilearn, which bundles the template, is not installed", name="nilearn")
+        folder = Path(nilearn.origin).parent / "datasets" / "data"
         voxels, affine = read_image(folder / FILE_NAME.format(kind=kind))
         voxels = voxels / np.float32(FULL_SCALE if kind != "t1" else voxels.max())
     voxels.flags.writeable = False
