@@ -10,12 +10,14 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from nilearn.datasets import load_mni152_brain_mask
 
 from chiomics.anatomy.registration.ants import register
 from chiomics.anatomy.registration.settings import settings
 from chiomics.core.errors import InputError
 from chiomics.core.files import plain_folder
 from chiomics.core.space.transforms import Chain, resample
+from chiomics.qsm.masks.template_mask import mend_by_template
 from tests.anatomy.template_heads import head, rigid
 
 ODD = "a b, c [0] {d} (e);f 'g' é"
@@ -68,6 +70,15 @@ def test_a_registration_in_an_odd_folder_gives_the_bytes_of_one_in_a_plain_folde
     for voxels, expected in zip((again, at_once), plain, strict=True):
         np.testing.assert_array_equal(voxels, expected)
         assert np.ptp(voxels) > 0
+
+
+def test_a_brain_mask_is_mended_with_an_odd_folder_of_temporary_files(odd):
+    image = load_mni152_brain_mask(resolution=4)
+    damaged = image.get_fdata() > 0
+    damaged[20:26, 24:30, 22:28] = False
+    mended, fits = mend_by_template(damaged, image.affine)
+    assert fits
+    assert mended[20:26, 24:30, 22:28].all()
 
 
 @pytest.mark.skipif(shutil.which("dwidenoise") is None, reason="MRtrix3 is not installed")
