@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +54,24 @@ def test_every_command_says_what_it_is_for_and_every_argument_what_it_means(path
     assert "Research use only, not for diagnosis." in " ".join(text.split())
     for action in EVERY[path]._actions:
         assert action.help or subcommands_of(EVERY[path]), f"{path}: {action.dest}"
+
+
+@pytest.mark.parametrize("path", EVERY)
+@pytest.mark.parametrize("typed", ["0,004", "0.004,0.008", "4ms", "x"])
+def test_what_is_no_number_is_told_in_words(path, typed):
+    """Argparse alone would name the function that reads the value."""
+    for action in EVERY[path]._actions:
+        if action.type not in (None, Path):
+            with pytest.raises(argparse.ArgumentTypeError, match=re.escape(typed)):
+                action.type(typed)
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_a_number_of_threads_or_cores_is_at_least_one(path):
+    for action in EVERY[path]._actions:
+        if action.dest in ("threads", "cores", "mem_mb", "minimum_slices"):
+            with pytest.raises(argparse.ArgumentTypeError):
+                action.type("0")
 
 
 @pytest.mark.parametrize("path", EVERY)

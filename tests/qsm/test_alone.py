@@ -38,11 +38,14 @@ def folder(head: Head, tmp_path_factory) -> Path:
         write_image(path / f"ph{number}.nii.gz", phase, affine)
     write_image(path / "mag.nii.gz", np.moveaxis(head.magnitude, 0, -1), affine)
     write_image(path / "ph.nii.gz", np.moveaxis(head.phase, 0, -1), affine)
+    write_image(path / "small.nii.gz", np.moveaxis(head.magnitude[:, 1:], 0, -1), affine)
+    aside = affine + np.outer([1, 0, 0, 0], [0, 0, 0, 3.0])
+    write_image(path / "aside.nii.gz", np.moveaxis(head.magnitude, 0, -1), aside)
     difference = np.angle(np.exp(1j * (head.phase[1] - head.phase[0])))
     write_image(path / "difference.nii.gz", difference, affine)
     write_image(path / "degrees.nii.gz", np.moveaxis(np.degrees(head.phase), 0, -1), affine)
     write_image(path / "mask.nii.gz", head.mask, affine)
-    write_image(path / "shifted.nii.gz", head.mask, affine + np.outer([1, 0, 0, 0], [0, 0, 0, 3.0]))
+    write_image(path / "shifted.nii.gz", head.mask, aside)
     write_image(path / "empty.nii.gz", np.zeros_like(head.mask), affine)
     write_image(path / "true_local.nii.gz", head.local_field, affine)
     write_image(path / "hertz.nii.gz", 127.7 * head.local_field, affine)
@@ -144,6 +147,8 @@ REFUSALS = {
         "one image between two echoes",
     ),
     "one magnitude": ("field --phase {f}/ph.nii.gz --magnitude {f}/mag1.nii.gz TIMES MASK", "differ in number"),
+    "magnitude of another shape": ("run --phase {f}/ph.nii.gz --magnitude {f}/small.nii.gz TIMES", "differ in shape"),
+    "magnitude elsewhere": ("run --phase {f}/ph.nii.gz --magnitude {f}/aside.nii.gz TIMES", "different voxels"),
     "mask elsewhere": ("field STACKED TIMES --mask {f}/shifted.nii.gz", "different voxels"),
     "mask without voxels": ("background {f}/true_local.nii.gz --mask {f}/empty.nii.gz", "mask is empty"),
     "no direction": ("invert {f}/true_local.nii.gz MASK --b0-direction 0 0 0", "no direction"),
@@ -161,6 +166,8 @@ REFUSALS = {
     "fluid without R2*": ("invert {f}/true_local.nii.gz MASK --reference csf", "--r2star FILE"),
     "another's parameter": ("invert {f}/true_local.nii.gz MASK --set threshold=0.1", "threshold"),
     "parameter that is no number": ("run STACKED TIMES --set regularisation=abc", "regularisation"),
+    "parameter beyond its limits": ("run STACKED TIMES --inversion tkd --set threshold=-1", "a number > 0"),
+    "library that is not there": ("run STACKED TIMES --backend cupy", "not installed"),
     "field strength in gauss": ("run STACKED --te 0.006 0.012 0.018 0.024 --params {f}/gauss.json", "at most 25"),
     "over an input": ("run STACKED TIMES -o {f}/mag.nii.gz", "over an input"),
     "over the sidecar of an input": ("invert {f}/named.nii.gz MASK -o {f}/named.nii", "over an input"),

@@ -304,3 +304,12 @@ def test_a_backend_that_is_not_installed_is_the_settings_fault_and_no_session_s(
     monkeypatch.setitem(sys.modules, "cupy", None)
     with pytest.raises(SettingError, match="'cupy' needs a library that is not installed"):
         Backend("cupy")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_number_of_an_inversion_has_limits_within_which_its_default_lies(name):
+    for key, value in complete_parameters(name, {}).items():
+        if not isinstance(value, bool):
+            assert complete_parameters(name, {key: value})[key] == value
+            with pytest.raises(SettingError, match=key):  # no penalty, tolerance or number of steps is negative
+                complete_parameters(name, {key: -1})

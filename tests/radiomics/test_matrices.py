@@ -146,6 +146,12 @@ def test_too_many_bins_for_the_range_are_refused():
         discretise.count_edges(np.array([1.0, 1.0 + 2e-16]), 64)
 
 
+@pytest.mark.parametrize("width", [1e-30, 1e-9])
+def test_bins_far_too_narrow_for_the_range_are_refused(width):
+    with pytest.raises(discretise.FlatRegionError, match="too narrow"):
+        discretise.width_edges(np.array([1.0, 400.0]), width)
+
+
 @pytest.mark.parametrize("kind", ["texture", "even", "sparse", "blocks"])
 def test_maximal_correlation_equals_the_singular_values(kind):
     """Also where the second vector is not a straight line over the levels, and where the matrix falls apart."""

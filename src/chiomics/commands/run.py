@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chiomics.commands.run_snakemake import PAPERS, STAGES, cores_of
-from chiomics.core.command_line import add_command, suggest
+from chiomics.core.command_line import add_command, count, suggest
 
 EXAMPLE = (
     "chiomics run /data/BIDS /data/chiomics participant --participant-label 01 02 --cores 4",
@@ -175,7 +175,7 @@ def add_sessions(parser: argparse.ArgumentParser) -> None:
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Add the options of every command that calls the workflow."""
     parser.add_argument("--cores", type=cores_of, default="all", metavar="N", help="of this machine; all by default")
-    parser.add_argument("--mem-mb", type=int, metavar="MB", help="memory that jobs may take together")
+    parser.add_argument("--mem-mb", type=count, metavar="MB", help="memory that jobs may take together")
     parser.add_argument("--profile", metavar="NAME", help="e.g. slurm, or the folder of a workflow profile of yours")
     parser.add_argument(
         "--config", nargs="+", default=[], metavar="KEY=VALUE", help="e.g. qsm.inversions=[tkd]; see config/README.md"

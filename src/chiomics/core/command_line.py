@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
 RESEARCH = "Research use only, not for diagnosis."
 _HEAD = "example:"
+_HOW = ": decimals take a point, several numbers a blank between them, and no unit behind"
 ActionType = TypeVar("ActionType", bound=argparse.Action)
 
 
@@ -53,6 +55,51 @@ def add_command(
         formatter_class=HelpFormatter,
         allow_abbrev=False,  # or --b0 3 would be the first number of --b0-direction
     )
+
+
+def number(text: str) -> float:
+    """Read a finite number of the command line.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        For what is none, with how several are given.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number{_HOW if len(text) > 1 else ''}")
+    return value
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number of the command line.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        For what is none, with how several are given.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number{_HOW if len(text) > 1 else ''}") from None
+
+
+def count(text: str) -> int:
+    """Read a whole number from 1 up.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        For what is none.
+    """
+    value = whole_number(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
 
 
 def suggest(action: ActionType, values: Iterable[str]) -> ActionType:

@@ -17,7 +17,7 @@ import nibabel as nib
 import numpy as np
 from isal import igzip, isal_zlib
 
-from chiomics.core.errors import InputError
+from chiomics.core.errors import InputError, say_cause
 from chiomics.core.files import atomic_write
 
 #: The most that deflate packs into a byte (RFC 1951: 258 bytes in 2 bits): what claims more is not whole.
@@ -103,9 +103,7 @@ def load_voxels(
     except InputError:
         raise
     except (OSError, EOFError, zlib.error, ValueError, nib.filebasedimages.ImageFileError) as error:
-        raise InputError(
-            "the image cannot be read, it may be cut short", file=path, found=str(error) or type(error).__name__
-        ) from error
+        raise unreadable(path, error) from error
     except nib.spatialimages.HeaderDataError as error:
         raise InputError(
             "the image's header contradicts itself", file=path, found=str(error), expected="a finite scale and offset"
@@ -118,6 +116,48 @@ def load_voxels(
     while voxels.ndim > 3 and voxels.shape[-1] == 1:
         voxels = voxels[..., 0]
     return voxels, _usable_affine(image, path)
+
+
+def unreadable(path: str | Path, error: Exception) -> InputError:
+    """Say why a file could not be read as an image; nibabel and SimpleITK have the same words for several causes.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    error : Exception
+        Of the reader.
+
+    Returns
+    -------
+    InputError
+        To be raised.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return InputError("this is a folder", file=path, expected="an image")
+    if not path.exists():
+        return InputError("there is no such file", file=path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(352)
+    except OSError as refused:
+        return InputError("the file cannot be opened", file=path, found=say_cause(refused))
+    if not head:
+        return InputError("the file is empty", file=path)
+    packed = head[:2] == b"\x1f\x8b"
+    if path.name.lower().endswith((".gz", ".mgz")) and not packed:
+        plain = head[344:347] in (b"n+1", b"ni1")  # NIfTI-1's mark, as it stands in a file that nobody compressed
+        return InputError(
+            "the file's name says that it is compressed by gzip, and it is not", file=path,
+            found="plain NIfTI" if plain else "something else",
+            expected=f"gzip {path}, or a name without .gz" if plain else "an image",
+        )  # fmt: skip
+    if path.suffix.lower() == ".nii" and packed:
+        return InputError("the file is compressed by gzip", file=path, expected="a name that ends in .nii.gz")
+    if isinstance(error, nib.filebasedimages.ImageFileError | RuntimeError) and not packed:
+        return InputError("this is no image that can be read", file=path, expected="an image, e.g. NIfTI")
+    return InputError("the image cannot be read, it may be cut short", file=path, found=say_cause(error))
 
 
 def read_to_the_end(

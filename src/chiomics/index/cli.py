@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from chiomics.core.command_line import add_command
+from chiomics.core.command_line import add_command, count
 
 
 def register(subparsers: argparse._SubParsersAction) -> None:
@@ -31,7 +31,11 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         help="folders below derivatives/ to look into; none for no folder; default: all but truth",
     )  # fmt: skip
     parser.add_argument(
-        "--minimum-slices", type=int, default=20, metavar="N", help="fewest voxels along any axis; default: %(default)s"
+        "--minimum-slices",
+        type=count,
+        default=20,
+        metavar="N",
+        help="fewest voxels along any axis; default: %(default)s",
     )
     parser.add_argument("--participants", "--participant-label", nargs="+", metavar="LABEL", help="only these")
     parser.add_argument(

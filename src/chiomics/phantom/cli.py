@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from chiomics.core.command_line import add_command
+from chiomics.core.command_line import add_command, count
 from chiomics.phantom.recipe import list_sessions, load_recipe
 
 
@@ -21,7 +21,7 @@ def register(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("out", type=Path, metavar="OUT", help="BIDS folder to write")
     parser.add_argument("--recipe", type=Path, metavar="YAML", help="recipe; default: the demonstration cohort")
     parser.add_argument("--participant", action="append", metavar="ID", help="simulate this subject only; repeatable")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of the FFTs (default 1)")
+    parser.add_argument("--threads", type=count, default=1, metavar="N", help="threads of the FFTs (default 1)")
     parser.add_argument(
         "--atlas",
         action="store_true",

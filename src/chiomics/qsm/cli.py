@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
 import sys
 from pathlib import Path
 
-from chiomics.core.command_line import add_command
+from chiomics.core.command_line import add_command, count, number, whole_number
 from chiomics.core.units import MAX_FIELD_STRENGTH
 
 #: Width of the progress bar in characters.
@@ -114,7 +113,11 @@ def _add_inputs(parser: argparse.ArgumentParser, step: str) -> None:
             help=f"scale of the stored phase: {', '.join(SCALES)} (default radians; auto tells it from the range)",
         )  # fmt: skip
         parser.add_argument(
-            "--phase-sign", type=int, choices=(1, -1), default=1, help="-1 where the phase falls with the field"
+            "--phase-sign",
+            type=whole_number,
+            choices=(1, -1),
+            default=1,
+            help="-1 where the phase falls with the field",
         )
         parser.add_argument(
             "--phase-difference", action="store_true",
@@ -192,13 +195,13 @@ def _add_acquisition(parser: argparse.ArgumentParser, step: str) -> None:
     if step != "background":
         group.add_argument("--field-strength", type=_tesla, metavar="T", help="in T")
     group.add_argument(
-        "--b0-direction", type=float, nargs=3, metavar=("X", "Y", "Z"), help="in voxel axes; default: from the affine"
+        "--b0-direction", type=number, nargs=3, metavar=("X", "Y", "Z"), help="in voxel axes; default: from the affine"
     )
     group.add_argument(
         "--params", type=Path, metavar="FILE", help="JSON with TE (s), B0 (T), B0_dir, voxel_size, as QSM-CI has it"
     )
     parser.set_defaults(te=None, field_strength=None)
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default 1")
+    parser.add_argument("--threads", type=count, default=1, metavar="N", help="default 1")
     parser.add_argument("--backend", choices=("numpy", "torch", "cupy"), default="numpy", help="default numpy")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
 
@@ -211,8 +214,8 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 def _positive(text: str) -> float:
-    value = float(text)
-    if not (math.isfinite(value) and value > 0):
+    value = number(text)
+    if value <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
     return value
 

@@ -108,8 +108,7 @@ class EchoFiles:
             Voxel to world coordinates in mm.
         """
         if self.kind == "real_imaginary":
-            real, affine = _read_together(self.real)
-            imaginary, _ = _read_together(self.imaginary)
+            real, imaginary, affine = self._read_parts()
             magnitude = np.hypot(real, imaginary)
         else:
             magnitude, affine = _read_together(self.magnitude)
@@ -136,20 +135,19 @@ class EchoFiles:
         try:
             magnitude, affine = self.read_magnitude()
             if self.kind == "real_imaginary":
-                real, _ = _read_together(self.real)
-                imaginary, _ = _read_together(self.imaginary)
+                real, imaginary, _ = self._read_parts()
                 magnitude, phase = magnitude_and_phase(real, imaginary)
                 check_phase_echoes(magnitude, phase, self.real)
                 info = {"PhaseRule": "real and imaginary", "PhaseSign": self.phase_sign}
                 info["PartsWarning"] = doubt_parts(magnitude, phase)
                 phase *= np.float32(self.phase_sign)
             elif self.kind == "field_map":
-                field, _ = _read_together(self.phase)
+                field = _read_beside(magnitude, affine, self.phase, "magnitude and field map")
                 check_planes(field, "field map", self.phase)
                 phase, times = field_map_as_echo(self.phase_sign * field)
                 magnitude, info = magnitude[:1], {"FieldMapUnits": "Hz", "PhaseSign": self.phase_sign}
             else:
-                stored, _ = _read_together(self.phase)
+                stored = _read_beside(magnitude, affine, self.phase, "magnitude and phase")
                 check_planes(stored, "phase", self.phase)
                 check_phase_echoes(magnitude, stored, self.phase)
                 phase, info = phase_to_radians(stored, rule=self.phase_scale, phase_sign=self.phase_sign)
@@ -171,6 +169,17 @@ class EchoFiles:
         info = {"InputKind": self.kind, **info, "InputMended": mended}
         scanner = scanner_affine(self.paths[0])
         return Echoes(magnitude, phase, affine, times, self.field_strength, info, scanner)
+
+    def _read_parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        real, affine = _read_together(self.real)
+        return real, _read_beside(real, affine, self.imaginary, "real and imaginary part"), affine
+
+
+def _read_beside(first: np.ndarray, affine: np.ndarray, paths: Sequence[str], what: str) -> np.ndarray:
+    """Stack images that lie on the voxels of others."""
+    stack, own = _read_together(paths)
+    check_same_grid(Volume(first[0], affine), Volume(stack[0], own), file=paths[0], what=what)
+    return stack
 
 
 def _read_together(paths: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

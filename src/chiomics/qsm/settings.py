@@ -12,6 +12,8 @@ from chiomics.core.settings import Given, Keys, Limits, Size, check_key
 Inversion = Literal["ilsqr", "star", "tv", "medi", "l1", "tkd", "l2"]
 Share = Annotated[float, Limits(0, 1)]
 Positive = Annotated[float, Limits(above=0)]
+NotNegative = Annotated[float, Limits(0)]
+Count = Annotated[int, Limits(1)]
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def check_settings(section: Mapping[str, Any]) -> None:
     Raises
     ------
     SettingError
-        For a parameter that its inversion does not have, or of another type, and volumes in the wrong order.
+        For a parameter that its inversion does not have, of another type or beyond its limits, and volumes in the
+        wrong order.
     """
     volumes = section["brain_volume"]
     if volumes[0] >= volumes[1]:

@@ -373,8 +373,10 @@ def draw_maps(
     echoes = files.read()
     names = [f"echo {n}, TE {1000 * time:.3g} ms" for n, time in enumerate(echoes.echo_times, start=1)] or [""]
     shown = (names[0], names[-1])
-    if files.kind == "phase_difference":
-        shown = (names[0], "difference of two echoes")
+    if files.kind == "phase_difference":  # whose one time is the spacing of the echoes
+        shown = ("both echoes together" if len(files.magnitude) > 1 else "one echo", "difference of two echoes")
+    elif files.kind == "field_map":  # whose time is none of the scanner's
+        shown = ("", "of the field map")
     chi_map, affine = read_image(chi)
     info = read_sidecar(sidecar)
     trust = "" if info["ReferenceTrusted"] else ", not trusted"

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from chiomics.core.command_line import add_command
+from chiomics.core.command_line import add_command, count, number, whole_number
 
 #: Width of the progress bar in characters.
 BAR = 30
@@ -29,9 +29,9 @@ def register(subparsers: argparse._SubParsersAction) -> None:
         "--preset", default="fiscone107", help="fiscone107 (default), yan874, zhang527 or a pyradiomics parameter file"
     )
     levels = parser.add_mutually_exclusive_group()
-    levels.add_argument("--gray-levels", type=int, nargs="+", metavar="N", help="numbers of bins, not the preset's")
-    levels.add_argument("--bin-width", type=float, nargs="+", metavar="W", help="bin widths, not the preset's")
-    parser.add_argument("--labels", type=int, nargs="+", metavar="L", help="labels, all but 0 by default")
+    levels.add_argument("--gray-levels", type=count, nargs="+", metavar="N", help="numbers of bins, not the preset's")
+    levels.add_argument("--bin-width", type=number, nargs="+", metavar="W", help="bin widths, not the preset's")
+    parser.add_argument("--labels", type=whole_number, nargs="+", metavar="L", help="labels, all but 0 by default")
     parser.add_argument("--unit", choices=("ppm", "ppb"), help="unit of a susceptibility map, needed by zhang527")
     parser.add_argument(
         "--engine", choices=("chiomics", "pyradiomics"), default="chiomics", help="default: %(default)s"

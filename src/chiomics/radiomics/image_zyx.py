@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chiomics.core.errors import InputError
-from chiomics.core.images import check_claim, read_to_the_end, size_of, unpack, voxel_size
+from chiomics.core.images import check_claim, read_to_the_end, size_of, unpack, unreadable, voxel_size
 from chiomics.core.space.volume import Volume
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def read_image_zyx(path: str | Path) -> ImageZYX:
         if voxels is None or voxels.shape[::-1] != tuple(reader.GetSize()):
             return as_image(reader.Execute())
     except RuntimeError as error:
-        raise InputError("the image cannot be read", file=path, found=str(error).strip().splitlines()[-1]) from error
+        raise unreadable(path, RuntimeError(str(error).strip().splitlines()[-1])) from error
     return ImageZYX(voxels, tuple(reader.GetSpacing()[::-1]), tuple(reader.GetOrigin()), tuple(reader.GetDirection()))
 
 
@@ -193,7 +193,7 @@ def _plain_voxels(path: str | Path) -> np.ndarray | None:
     except InputError:
         raise
     except (OSError, EOFError, zlib.error, ValueError, nib.filebasedimages.ImageFileError) as error:
-        raise InputError("the image cannot be read, it may be cut short", file=path, found=str(error)) from error
+        raise unreadable(path, error) from error
     if not plain:
         return None
     voxels = voxels.T

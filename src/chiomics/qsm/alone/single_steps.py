@@ -21,6 +21,7 @@ from chiomics.core.stage_versions import stage_version
 from chiomics.qsm.alone import plain_images as plain
 from chiomics.qsm.chain import estimate_total_fields, remove_background_fields
 from chiomics.qsm.echo_files import Echoes, EchoFiles
+from chiomics.qsm.fourier import Backend
 from chiomics.qsm.inversions.invert import complete_parameters, invert
 from chiomics.qsm.masks.find_brain import find_brain
 from chiomics.qsm.phase.field_noise import field_noise
@@ -194,13 +195,14 @@ def run_chain(arguments: argparse.Namespace, begin: Begin) -> None:
 
 
 def check_inversion(arguments: argparse.Namespace) -> None:
-    """Stop where a parameter of the inversion is unknown or of another type, before the work that leads to it.
+    """Stop where a parameter of the inversion or the library cannot be used, before the work that leads to it.
 
     Raises
     ------
     SettingError
-        With the parameter.
+        With the parameter or the library.
     """
+    Backend(arguments.backend)
     name = arguments.inversion or OF_PRESET[arguments.preset][0]
     complete_parameters(name, dict(arguments.set or []))
 
@@ -251,11 +253,7 @@ def _read_echoes(arguments: argparse.Namespace) -> tuple[Echoes, plain.Geometry]
         phase_scale=arguments.phase_scale, phase_sign=arguments.phase_sign,
     )  # fmt: skip
     echoes = files.read()
-    first = Volume.read(arguments.phase[0])
-    plain.check_same_grid(
-        Volume(echoes.magnitude[0], echoes.affine), first, file=arguments.phase[0], what="magnitude and phase"
-    )
-    return echoes, plain.find_geometry(arguments.phase[0], first.affine, acquisition)
+    return echoes, plain.find_geometry(arguments.phase[0], echoes.affine, acquisition)
 
 
 def _total_field(

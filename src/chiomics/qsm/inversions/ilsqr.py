@@ -22,6 +22,7 @@ from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_difference
 from chiomics.qsm.inversions.lsqr import lsqr
 from chiomics.qsm.inversions.tkd import truncated_inverse
+from chiomics.qsm.settings import Count, Positive
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +51,11 @@ def ilsqr(
     voxel_size: Sequence[float],
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
-    tolerance: float = 0.01,
-    iterations: int = 100,
-    cone: float = 0.1,
-    streak_tolerance: float = 0.001,
-    streak_iterations: int = 100,
+    tolerance: Positive = 0.01,
+    iterations: Count = 100,
+    cone: Positive = 0.1,
+    streak_tolerance: Positive = 0.001,
+    streak_iterations: Count = 100,
     fast: bool = False,
     workers: int = 1,
     backend: str = "numpy",

@@ -69,10 +69,10 @@ def complete_parameters(name: str, parameters: Mapping) -> dict[str, object]:
     Raises
     ------
     SettingError
-        For an unknown name, a parameter that the inversion does not have, or a value of another type.
+        For an unknown name, a parameter that the inversion does not have, or a value of another type or beyond limits.
     """
     inversion, takes = find_inversion(name)
-    hints = get_type_hints(inversion)
+    hints = get_type_hints(inversion, include_extras=True)
     complete = {key: one.default for key, one in takes.items() if key not in GIVEN}
     for key, value in parameters.items():
         check_key(key, complete, where=f"qsm.parameters.{name}")

@@ -24,6 +24,7 @@ import numpy as np
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Array, Grid
 from chiomics.qsm.inversions.tv import total_variation
+from chiomics.qsm.settings import Count, NotNegative, Positive
 
 #: Fixed-point iterations of the data step; each lessens the error by κ·W/(2μ), a twentieth.
 FIXED_POINT_ITERATIONS = 2
@@ -36,12 +37,12 @@ def l1(
     voxel_size: Sequence[float],
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
-    regularisation: float = 0.05,
-    phase_scale: float = 0.0,
-    outside: float = 0.1,
-    gradient_penalty: float = 200.0,
-    data_penalty: float = 60.0,
-    iterations: int = 40,
+    regularisation: Positive = 0.05,
+    phase_scale: NotNegative = 0.0,
+    outside: NotNegative = 0.1,
+    gradient_penalty: Positive = 200.0,
+    data_penalty: Positive = 60.0,
+    iterations: Count = 40,
     workers: int = 1,
     backend: str = "numpy",
 ) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Array, Grid
+from chiomics.qsm.settings import Positive
 
 
 def l2(
@@ -21,7 +22,7 @@ def l2(
     voxel_size: Sequence[float],
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
-    regularisation: float = 0.02,
+    regularisation: Positive = 0.02,
     workers: int = 1,
     backend: str = "numpy",
 ) -> np.ndarray:

@@ -24,6 +24,7 @@ from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Array, Grid, add_adjoint_difference, forward_difference
 from chiomics.qsm.inversions.tv import total_variation
 from chiomics.qsm.phase.field_noise import scaled_regularisation
+from chiomics.qsm.settings import Count, NotNegative, Positive, Share
 
 log = logging.getLogger(__name__)
 
@@ -50,16 +51,16 @@ def medi(
     weight: np.ndarray | None = None,
     magnitude: np.ndarray | None = None,
     csf_mask: np.ndarray | None = None,
-    regularisation: float = 1e-4,
+    regularisation: Positive = 1e-4,
     noise: float = 0.0,
-    csf_regularisation: float = 0.05,
-    edge_fraction: float = 0.3,
-    phase_scale: float = 5.0,
+    csf_regularisation: NotNegative = 0.05,
+    edge_fraction: Share = 0.3,
+    phase_scale: Positive = 5.0,
     reweight: bool = True,
-    newton_iterations: int = 10,
-    newton_tolerance: float = 0.02,
-    gradient_iterations: int = 10,
-    gradient_tolerance: float = 0.01,
+    newton_iterations: Count = 10,
+    newton_tolerance: Positive = 0.02,
+    gradient_iterations: Count = 10,
+    gradient_tolerance: Positive = 0.01,
     workers: int = 1,
     backend: str = "numpy",
 ) -> np.ndarray:

@@ -15,6 +15,7 @@ from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Grid
 from chiomics.qsm.inversions.tv import total_variation
 from chiomics.qsm.phase.field_noise import scaled_regularisation
+from chiomics.qsm.settings import Count, NotNegative, Positive
 
 
 def star(
@@ -24,13 +25,13 @@ def star(
     voxel_size: Sequence[float],
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
-    strong_regularisation: float = 1e-3,
-    weak_regularisation: float = 6e-5,
-    strong_threshold: float = 0.3,
+    strong_regularisation: Positive = 1e-3,
+    weak_regularisation: Positive = 6e-5,
+    strong_threshold: Positive = 0.3,
     noise: float = 0.0,
-    outside: float = 0.1,
-    gradient_penalty: float = 100.0,
-    iterations: int = 12,
+    outside: NotNegative = 0.1,
+    gradient_penalty: Positive = 100.0,
+    iterations: Count = 12,
     workers: int = 1,
     backend: str = "numpy",
 ) -> np.ndarray:

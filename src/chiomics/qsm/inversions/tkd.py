@@ -12,6 +12,7 @@ import numpy as np
 
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import Array, Grid
+from chiomics.qsm.settings import Positive
 
 
 def tkd(
@@ -21,7 +22,7 @@ def tkd(
     voxel_size: Sequence[float],
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
-    threshold: float = 0.15,
+    threshold: Positive = 0.15,
     correct: bool = False,
     workers: int = 1,
     backend: str = "numpy",

@@ -26,6 +26,7 @@ from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import PADDING, Array, Grid, add_adjoint_difference, forward_difference
 from chiomics.qsm.inversions.tv_passes import divide_spectra, split_data, split_gradient
 from chiomics.qsm.phase.field_noise import scaled_regularisation
+from chiomics.qsm.settings import Count, NotNegative, Positive
 
 #: μ of the data splitting. FANSI has 1. With 20 iterations on simulated heads, 1 is as good on a true local field and
 #: worse on an estimated one (χ error 33.9 against 31.1 %), 0.1 the other way round.
@@ -43,11 +44,11 @@ def tv(
     voxel_size: Sequence[float],
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
-    regularisation: float = 1e-4,
+    regularisation: Positive = 1e-4,
     noise: float = 0.0,
-    outside: float = 0.1,
-    gradient_penalty: float = 100.0,
-    iterations: int = 12,
+    outside: NotNegative = 0.1,
+    gradient_penalty: Positive = 100.0,
+    iterations: Count = 12,
     padding: float = PADDING,
     workers: int = 1,
     backend: str = "numpy",

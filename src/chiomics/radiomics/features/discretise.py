@@ -15,9 +15,12 @@ import numpy as np
 
 from chiomics.core.compiled import compiled
 
+#: More bins than this hold no texture: an image has fewer voxels, and the edges alone take 128 MiB.
+MAX_BINS = 2**24
+
 
 class FlatRegionError(ValueError):
-    """The values span too little for the number of bins asked for."""
+    """The values span too little for the number of bins asked for, or far too much for their width."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,18 @@ def count_edges(values: np.ndarray, n_bins: int) -> np.ndarray:
 
 
 def width_edges(values: np.ndarray, bin_width: float) -> np.ndarray:
-    """Return the edges at multiples of `bin_width` that cover the values, one bin beyond the largest."""
+    """Return the edges at multiples of `bin_width` that cover the values, one bin beyond the largest.
+
+    Raises
+    ------
+    FlatRegionError
+        Where that takes more than `MAX_BINS`.
+    """
     lowest, highest = values.min(), values.max()
+    if float(highest) - float(lowest) > MAX_BINS * bin_width:
+        raise FlatRegionError(
+            f"the values span {float(highest) - float(lowest):g}: bins of {bin_width:g} are too narrow for them"
+        )
     edges = np.arange(lowest - (lowest % bin_width), highest + 2 * bin_width, bin_width)
     return np.array([edges[0] - 0.5, edges[0] + 0.5]) if edges.size == 1 else edges
 
