@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from snakemake.cli import parse_config
 
+from chiomics.commands.run_snakemake import read_configuration
 from chiomics.commands.snakemake_words import check_words, in_braces
 from chiomics.core.errors import InputError
+from chiomics.core.files import read_yaml
+from chiomics.phantom.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,6 +41,40 @@ def test_what_cannot_be_read_is_named_with_what_would_be(typed, said, monkeypatc
         check_words(typed.split())
     for words in said:
         assert words in str(raised.value)
+
+
+CONTENTS = {
+    "a section twice": ("a.yaml", "qsm: {inversions: [tkd]}\nqsm: {reference: none}\n", "qsm is there twice"),
+    "a key of a section twice": ("a.yaml", "qsm: {reference: csf, reference: none}", "reference is there twice"),
+    "the same in JSON": ("a.json", '{"seed": 1, "seed": 2}', "seed is there twice"),
+    "tabs": ("a.yaml", "qsm:\n\treference: none\n", "line 2"),
+    "a list": ("a.yaml", "- tkd\n", "has no keys"),
+}
+
+
+@pytest.mark.parametrize("case", CONTENTS)
+def test_a_configuration_that_says_less_than_it_seems_to_is_refused(case, tmp_path):
+    """PyYAML alone takes the last of two equal keys: a section that stands twice loses what stood above."""
+    name, content, said = CONTENTS[case]
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=said):
+        check_words(["--configfile", str(tmp_path / name)])
+    with pytest.raises(InputError, match=said):
+        read_configuration(tmp_path / name)
+
+
+def test_json_may_be_indented_by_tabs_and_yaml_has_powers_of_ten_without_a_point(tmp_path):
+    (tmp_path / "a.json").write_text('{\n\t"qsm": {"reference": "none"}\n}')
+    (tmp_path / "a.yaml").write_text("regularisation: 1e-4", encoding="utf-8-sig")
+    assert read_configuration(tmp_path / "a.json") == {"qsm": {"reference": "none"}}
+    assert read_configuration(tmp_path / "a.yaml") == {"regularisation": 1e-4}
+
+
+@pytest.mark.parametrize("read", [read_yaml, load_recipe])
+def test_no_yaml_of_a_user_has_a_key_twice(read, tmp_path):
+    (tmp_path / "a.yaml").write_text("seed: 1\nseed: 2\n")
+    with pytest.raises(InputError, match="seed is there twice"):
+        read(tmp_path / "a.yaml")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -154,17 +155,31 @@ def read_configuration(path: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        Where it cannot be read, or holds something else than keys.
+        Where it cannot be read, has a key twice, or holds something else than keys.
     """
     import yaml
 
+    from chiomics.core.settings.yaml_loader import PlainLoader
+
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix.lower() == ".json":  # which may be indented by tabs, unlike YAML
+            text = json.dumps(json.loads(text, object_pairs_hook=_once))
+        found = yaml.load(text, Loader=PlainLoader)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError("the configuration cannot be read", file=path, found=say_cause(error)) from error
     if found is not None and not isinstance(found, dict):
         raise InputError("the configuration has no keys", file=path, expected="key: value, see config/README.md")
     return found or {}
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a mapping of JSON's pairs, each key once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)} is there twice")
+    return found
 
 
 def from_here(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from chiomics.commands.run_snakemake import nested
+from chiomics.commands.run_snakemake import nested, read_configuration
 from chiomics.configuration import complete_configuration
 from chiomics.core.errors import InputError
 
@@ -50,7 +50,7 @@ def check_words(arguments: Sequence[str]) -> None:
     ------
     InputError
         For a target behind ``--config`` or ``--configfile``, a key with dots, which Snakemake does not read (and its
-        value, where no setting takes that), and a file that does not exist.
+        value, where no setting takes that), and a file that does not exist, cannot be read or has a key twice.
     """
     for word in words_behind(arguments, _FILES):
         if not Path(word).exists():
@@ -58,6 +58,8 @@ def check_words(arguments: Sequence[str]) -> None:
                 raise InputError(f"{word} stands behind --configfile, and Snakemake reads it as a file",
                                  found=f"--configfile ... {word}", expected=_PLACE.format(target=word))  # fmt: skip
             raise InputError("the file of --configfile does not exist", file=word)
+        if Path(word).is_file():  # a pipe is left to Snakemake: it can be read once
+            read_configuration(Path(word))
     for word in words_behind(arguments, _SETTINGS):
         key, sign, value = word.partition("=")
         if not sign:

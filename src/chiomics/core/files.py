@@ -47,10 +47,12 @@ def read_yaml(path: str | Path) -> Any:
     Raises
     ------
     InputError
-        Where it is no YAML, names a Python object, nests too deep, or repeats a part by reference: references
-        to references are gigabytes in ten lines.
+        Where it is no YAML, names a Python object, has a key twice, nests too deep, or repeats a part by reference:
+        references to references are gigabytes in ten lines.
     """
     import yaml
+
+    from chiomics.core.settings.yaml_loader import PlainLoader
 
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -63,7 +65,7 @@ def read_yaml(path: str | Path) -> Any:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST:
                 raise InputError("the file nests too deep", file=path, expected=f"{DEEPEST} levels at most")
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=PlainLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         if isinstance(error, InputError):
             raise

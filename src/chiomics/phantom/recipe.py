@@ -19,6 +19,7 @@ import yaml
 from chiomics.core.bids import build_name
 from chiomics.core.errors import InputError, say_cause
 from chiomics.core.settings.renamed import check_renamed
+from chiomics.core.settings.yaml_loader import PlainLoader
 from chiomics.phantom.demographics import GROUPS, draw_participant, known_demographics
 from chiomics.phantom.head.nuclei import NUCLEI
 from chiomics.phantom.lesions.kinds import check_kinds
@@ -84,7 +85,7 @@ def load_recipe(recipe: str | Path | dict | None = None) -> dict:
     if isinstance(recipe, (str, Path)):
         file = recipe
         try:
-            recipe = yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {}
+            recipe = yaml.load(Path(file).read_text(encoding="utf-8-sig"), Loader=PlainLoader) or {}
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise InputError("the recipe cannot be read", file=file, found=say_cause(error)) from error
         if not isinstance(recipe, dict):

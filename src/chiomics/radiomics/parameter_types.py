@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import yaml
 
 from chiomics.core.errors import InputError
+from chiomics.core.settings.yaml_loader import PlainLoader
 
 #: Kind, least value, whether that itself is allowed, and the largest value, of settings with one number.
 NUMBERS = {
@@ -50,22 +50,6 @@ WORDS = {
 }
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as a number, as YAML 1.2 and pyradiomics do, and not as text; refuses a key that is there twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        """Read a mapping."""
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
-            raise yaml.constructor.ConstructorError(problem=f"{twice[0]} is there twice", problem_mark=node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
-
-
 def load_yaml(path: Path) -> Any:
     """Read a parameter file, an empty one as no section at all.
 
@@ -75,7 +59,7 @@ def load_yaml(path: Path) -> Any:
         With the line, where it is not YAML (tabs, a key twice) or no text.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader) or {}
+        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=PlainLoader) or {}
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         found = str(error.problem).removeprefix("found ")
