@@ -148,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, 2 where the input cannot be used, or what the sub-command returns.
+        0, 2 where the input cannot be used, 130 after Ctrl-C, or what the sub-command returns.
     """
     speak_any_letter()
     parsed = build_parser().parse_args(arguments)
@@ -159,6 +159,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever reads the output has enough of it, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes it once more
         return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        print("chiomics: stopped by Ctrl-C; no file is half written", file=sys.stderr)
+        return 128 + signal.SIGINT
     except InputError as error:
         print(f"chiomics: error: {error}", file=sys.stderr)
         return 2

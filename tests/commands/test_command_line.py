@@ -12,11 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from chiomics.cli import build_parser, main
 from chiomics.commands.completion import walk, write_completion
 from chiomics.core.command_line import examples_of, subcommands_of
+from chiomics.core.images import write_image
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -149,6 +151,28 @@ def test_a_reader_that_has_enough_ends_a_command_without_a_word():
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 128 + signal.SIGPIPE
+
+
+def test_ctrl_c_ends_a_command_with_a_line(monkeypatch, capsys):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chiomics.commands.completion.write_completion", stopped)
+    assert main(["completion", "bash"]) == 128 + signal.SIGINT
+    assert capsys.readouterr().err == "chiomics: stopped by Ctrl-C; no file is half written\n"
+
+
+def test_a_folder_in_the_place_of_an_output_is_told_in_a_line(tmp_path, capsys):
+    image, mask = tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz"
+    write_image(image, np.arange(5.0**3).reshape(5, 5, 5), np.eye(4))
+    write_image(mask, np.ones((5, 5, 5), np.uint8), np.eye(4))
+    for taken in (tmp_path / "features.tsv", tmp_path / "image.nii.gz" / "features.tsv"):  # a folder, below a file
+        if taken.parent == tmp_path:
+            taken.mkdir()
+        assert main(["radiomics", str(image), str(mask), "-o", str(taken)]) == 2
+        said = capsys.readouterr().err
+        assert f"chiomics: error: {taken if taken.parent == tmp_path else image}" in said
+        assert "Traceback" not in said
 
 
 def test_a_word_too_many_is_named(capsys):

@@ -5,8 +5,12 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-#: No right to write, a full disk, a quota: whoever called needs one line, and not the calls that led there.
-OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+#: No right to write, a full disk, a quota, a file in a folder's place, a name that is too long: whoever called needs
+#: one line, and not the calls that led there.
+OF_THE_DISK = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST,
+    errno.ENAMETOOLONG,
+)  # fmt: skip
 
 
 class InputError(ValueError):

@@ -5,6 +5,7 @@ A crash half-way leaves nothing under the final name: everything is written besi
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -102,8 +103,15 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """Return a temporary name beside `path` and rename it when the block ends without an error.
 
     What killed processes left in the folder is removed before, see `remove_left`.
+
+    Raises
+    ------
+    IsADirectoryError
+        Where a folder has that name, before the block.
     """
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a folder, and no file that can be written over", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_left(path.parent)
     temporary = temporary_name(path)
