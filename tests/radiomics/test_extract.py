@@ -11,6 +11,7 @@ import pytest
 import yaml
 from scipy import ndimage
 
+from chiomics.cli import main
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.failures import read_failures, remembered_failure
 from chiomics.core.space.volume import Volume
@@ -144,6 +145,33 @@ def test_bin_width_of_zhang527_is_in_ppb(case):
     assert in_ppm.columns[0] == "bin_width" and set(in_ppm["bin_width"]) == {25}
 
 
+@pytest.mark.parametrize(("scale", "width", "said"), [(1, 25, "bins of 25"), (0, 25, "all values are equal")])
+def test_a_texture_of_one_grey_level_is_told(case, caplog, scale, width, said):
+    """pyradiomics' default width of 25 on a map in ppm: numbers, and the same for everybody."""
+    image, mask = case
+    extract(scale * image, (mask == 1).astype(np.uint8), spacing=SPACING, bin_width=width)
+    assert said in caplog.text
+
+
+def test_no_word_is_lost_on_bins_that_fit(case, caplog):
+    image, mask = case
+    extract(image, (mask == 1).astype(np.uint8), spacing=SPACING, bin_width=np.ptp(image[mask == 1]) / 30)
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("of", ["image", "mask"])
+@pytest.mark.parametrize("kind", ["complex", "colour"])
+def test_complex_and_colour_images_are_refused(tmp_path, capsys, of, kind):
+    plain = np.random.default_rng(3).integers(1, 99, (9, 8, 7)).astype(np.uint8)
+    nib.save(nib.Nifti1Image((plain > 50).astype(np.uint8), np.eye(4)), tmp_path / "mask.nii.gz")
+    nib.save(nib.Nifti1Image(plain, np.eye(4)), tmp_path / "image.nii.gz")
+    colour = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
+    other = plain.astype(np.complex64) if kind == "complex" else np.repeat(plain, 3).view(colour).reshape(plain.shape)
+    nib.save(nib.Nifti1Image(other, np.eye(4)), tmp_path / f"{of}.nii.gz")
+    assert main(["radiomics", str(tmp_path / "image.nii.gz"), str(tmp_path / "mask.nii.gz")]) == 2
+    assert "complex or colour" in capsys.readouterr().err
+
+
 def test_first_order_depends_on_grey_levels_in_entropy_and_uniformity_only(case):
     """Fiscone et al. 2023: the published claim that the whole class does not is wrong."""
     image, mask = case
@@ -200,7 +228,7 @@ def on_grid(voxels, size):
         (lambda image, mask: (on_grid(image, 1), on_grid(mask, 2)), "different voxels"),
         (lambda image, mask: (image, np.zeros_like(mask)), "no label"),
         (lambda image, mask: (np.stack([image] * 2), np.stack([mask] * 2)), "neither 2-D nor 3-D"),
-        (lambda image, mask: ("nowhere.nii.gz", mask), "cannot be read"),
+        (lambda image, mask: ("nowhere.nii.gz", mask), "no such file"),
     ],
 )  # fmt: skip
 def test_images_that_do_not_fit_are_refused(case, change, message):

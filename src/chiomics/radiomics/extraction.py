@@ -12,7 +12,7 @@ import pandas as pd
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.space.grids import check_same_grid, same_grid
 from chiomics.radiomics.engine import Feature, region_features
-from chiomics.radiomics.features.discretise import FlatRegionError
+from chiomics.radiomics.features.discretise import FlatRegionError, say_few_levels
 from chiomics.radiomics.features.filters import image_names
 from chiomics.radiomics.image_zyx import ImageZYX, as_image
 from chiomics.radiomics.parameters import Settings, load_settings
@@ -104,7 +104,10 @@ def extract(
     for number, (name, members) in enumerate(regions.items()):
         found: list[Feature] = []
         try:
-            check_unit(volume, label_volume, members, settings)
+            values = volume.voxels[np.isin(label_volume.voxels, members)]
+            check_unit(values, settings)
+            if not settings.get("normalize") and (few := say_few_levels(values, settings.bin_widths)):
+                log.warning("label %s: %s", name, few)
             if engine == "chiomics":
                 source = region_features(normed, prepare(label_volume, members, settings), settings)
             else:
@@ -157,11 +160,10 @@ def in_unit(image: ImageZYX, settings: Settings, unit: str | None) -> ImageZYX:
     return ImageZYX(image.voxels * image.voxels.dtype.type(factor), image.spacing, image.origin, image.direction)
 
 
-def check_unit(image: ImageZYX, mask: ImageZYX, labels: tuple[int, ...], settings: Settings) -> None:
+def check_unit(values: np.ndarray, settings: Settings) -> None:
     """Stop where values said to be in ppb are far too small to be so."""
     if settings.unit != "ppb":
         return
-    values = image.voxels[np.isin(mask.voxels, labels)]
     if values.size and 0 < np.ptp(values) < MIN_RANGE_PPB:
         raise InputError(
             f"preset {settings.name} needs a map in ppb",

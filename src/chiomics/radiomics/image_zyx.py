@@ -44,6 +44,20 @@ class ImageZYX:
     direction: tuple[float, ...] = AXES
     source: object = field(default=None, repr=False, compare=False)  # the SimpleITK image of the same voxels, if any
 
+    def __post_init__(self) -> None:
+        """Refuse what has no one real number per voxel.
+
+        Raises
+        ------
+        InputError
+            For complex numbers and colours.
+        """
+        if self.voxels.dtype.kind not in "biuf" or self.voxels.ndim != 3:
+            raise InputError(
+                "the voxels are complex or colour values",
+                found=f"{self.voxels.dtype} in {self.voxels.ndim} dimensions", expected="one real number per voxel",
+            )  # fmt: skip
+
     @property
     def affine(self) -> np.ndarray:
         """Voxel (along x, y, z) to world coordinates in mm, in nibabel's (RAS) axes; shape (4, 4)."""

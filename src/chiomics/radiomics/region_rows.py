@@ -10,7 +10,7 @@ import numpy as np
 
 from chiomics.radiomics.engine import Feature, region_features
 from chiomics.radiomics.extraction import check_engine, expected_features, in_unit
-from chiomics.radiomics.features.discretise import FlatRegionError
+from chiomics.radiomics.features.discretise import FlatRegionError, say_few_levels
 from chiomics.radiomics.image_zyx import ImageZYX
 from chiomics.radiomics.parameters import Settings
 from chiomics.radiomics.prepare import RegionError, normalise, prepare
@@ -82,6 +82,8 @@ def region_rows(
         refusal = str(error)
     for key, chi in maps.items():
         reason = refusal
+        if not settings.get("normalize") and (few := say_few_levels(chi.voxels[inside], settings.bin_widths)):
+            log.warning("%s, %s, map %s %s: %s", settings.name, name, *key, few)
         if prepared is not None:
             try:
                 if engine == "chiomics":

@@ -9,6 +9,7 @@ theory.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +74,30 @@ def width_edges(values: np.ndarray, bin_width: float) -> np.ndarray:
         )
     edges = np.arange(lowest - (lowest % bin_width), highest + 2 * bin_width, bin_width)
     return np.array([edges[0] - 0.5, edges[0] + 0.5]) if edges.size == 1 else edges
+
+
+def say_few_levels(values: np.ndarray, bin_widths: Sequence[float]) -> str:
+    """Say why a region has no more than two grey levels, nothing where it has more.
+
+    Textures of one level are numbers, but the same in any image.
+
+    Parameters
+    ----------
+    values : ndarray
+        Of the region.
+    bin_widths : sequence of float
+        Asked for, in the values' unit.
+
+    Returns
+    -------
+    str
+        E.g. "values that span 0.2 have one grey level or two in bins of 25".
+    """
+    spread = float(np.ptp(values)) if values.size else 0.0
+    if values.size and spread == 0:
+        return "all values are equal: there is no texture"
+    wide = [f"{width:g}" for width in bin_widths if spread < width]
+    return f"values that span {spread:.3g} have one grey level or two in bins of {', '.join(wide)}" if wide else ""
 
 
 def discretise(values: np.ndarray, edges: np.ndarray) -> GreyLevels:
