@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from chiomics.anatomy.registration.quality import SAME_HEAD
+from chiomics.anatomy.registration.settings import settings
 from chiomics.anatomy.settings import ChecksSection
 from chiomics.configuration import check_configuration, complete_configuration
 from chiomics.core.errors import SettingError
@@ -99,6 +100,9 @@ TYPOS = [
     ("anatomy.lesions.treshold", 0.4, ["anatomy.lesions has", "threshold?"]),
     ("anatomy.regions.min_voxels", "many", ["anatomy.regions.min_voxels", "a whole number"]),
     ("anatomy.tracts.parameters.cutof", 0.1, ["anatomy.tracts.parameters has", "cutoff?"]),
+    ("anatomy.tracts.parameters.streamlines", -5, ["anatomy.tracts.parameters.streamlines", "above 0"]),
+    ("anatomy.registration.parameters.nonlinear", {"iterations": [-60, 30, 10]}, ["iterations, entry 1", "found -60"]),
+    ("qsm.parameters.tkd.threshold", -1, ["qsm.parameters.tkd.threshold", "> 0"]),
     ("anatomy.registration.parameters.biass", {}, ["registration.parameters has", "bias?"]),
     ("anatomy.registration.parameters.bias", {"resolution": "fine"}, ["parameters.bias.resolution", "a number"]),
     ("anatomy.brain_volume", [2.0, 0.9], ["anatomy.brain_volume", "[min, max]"]),
@@ -128,6 +132,18 @@ def test_what_no_job_could_use_is_refused_with_key_and_nearest_name(key, value, 
     with pytest.raises(SettingError) as refused:
         check_configuration(complete_configuration(nest(key, value)))
     assert [word for word in words if word not in str(refused.value)] == [], str(refused.value)
+
+
+@pytest.mark.parametrize("part", ["bias", "extraction", "rigid", "affine", "nonlinear"])
+def test_no_number_of_a_registration_is_negative(part):
+    chosen = getattr(settings("accurate"), part)
+    for field in fields(chosen):
+        value = getattr(chosen, field.name)
+        if isinstance(value, (int, float)) or field.name in ("iterations", "shrink_factors", "smoothing"):
+            settings("accurate", {part: {field.name: value}})
+            wrong = [-1] * len(value) if isinstance(value, tuple) else -1
+            with pytest.raises(SettingError, match=field.name):
+                settings("accurate", {part: {field.name: wrong}})
 
 
 def test_what_is_given_as_text_on_the_command_line_is_what_it_spells():

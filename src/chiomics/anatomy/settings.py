@@ -89,11 +89,15 @@ def check_settings(section: Mapping[str, Any]) -> None:
     Raises
     ------
     SettingError
-        For parameters of the registration that a preset does not have, and for a brain without volume.
+        For parameters of the registration that a preset does not have, values out of range, and a brain without volume.
     """
     volumes = section["brain_volume"]
     if volumes and not volumes[0] < volumes[1]:
         raise SettingError("anatomy.brain_volume", found=str(volumes), expected="[min, max] in litres")
+    if section["tracts"]["parameters"]:
+        from chiomics.anatomy.diffusion.settings import DiffusionSettings
+
+        DiffusionSettings.of(section["tracts"]["parameters"], where="anatomy.tracts.parameters.")
     registration = section["registration"]
     if registration["parameters"]:
         from chiomics.anatomy.registration.settings import configured

@@ -49,8 +49,15 @@ class DiffusionSettings:
     edge: float = 0.6
 
     @classmethod
-    def of(cls, parameters: Mapping[str, object]) -> DiffusionSettings:
+    def of(cls, parameters: Mapping[str, object], *, where: str = "") -> DiffusionSettings:
         """Take what a configuration changes, refusing what is no setting and values out of range.
+
+        Parameters
+        ----------
+        parameters : mapping
+            By name.
+        where : str
+            What goes before the name in an error.
 
         Raises
         ------
@@ -64,6 +71,7 @@ class DiffusionSettings:
         for name, (low, high) in RANGES.items():
             if not low < getattr(settings, name) <= high:
                 raise SettingError(
-                    f"{name} is out of range", found=str(getattr(settings, name)), expected=f"above {low:g} to {high:g}"
-                )
+                    f"{where}{name} is out of range", found=str(getattr(settings, name)),
+                    expected=f"above {low:g} to {high:g}",
+                )  # fmt: skip
         return settings

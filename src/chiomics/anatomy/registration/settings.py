@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 from chiomics.core.errors import SettingError
 from chiomics.core.priors.plausible_brain import VOLUMES
-from chiomics.core.settings import check_key, check_value
+from chiomics.core.settings import Limits, check_key, check_value
 
+Positive = Annotated[float, Limits(above=0)]
+NotNegative = Annotated[float, Limits(0)]
+FromZero = Annotated[int, Limits(0)]
 #: How a brain can be found.
 METHODS = ("auto", "deepbet", "template", "bet")
 
@@ -32,9 +35,9 @@ class BiasSettings:
         Distance of the control points at the first level, mm.
     """
 
-    resolution: float
-    iterations: tuple[int, ...]
-    spline_distance: float = 200.0
+    resolution: Positive
+    iterations: tuple[FromZero, ...]
+    spline_distance: Positive = 200.0
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,15 @@ class ExtractionSettings:
         Sulci up to twice as wide are filled.
     """
 
-    edge_resolution: float
+    edge_resolution: Positive
     method: str = "auto"
     volumes: tuple[float, float] = VOLUMES
-    darkest: float = 0.5
-    brightest: float = 1.8
-    margin: float = 7.0
-    core: float = 8.0
-    erosion: float = 3.0
-    closing: float = 8.0
+    darkest: NotNegative = 0.5
+    brightest: Positive = 1.8
+    margin: NotNegative = 7.0
+    core: NotNegative = 8.0
+    erosion: NotNegative = 3.0
+    closing: NotNegative = 8.0
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -102,16 +105,16 @@ class LevelSettings:
         Of a nonlinear transform, variance in voxels².
     """
 
-    resolution: float
-    iterations: tuple[int, ...]
-    shrink_factors: tuple[int, ...]
-    smoothing: tuple[float, ...]
+    resolution: Positive
+    iterations: tuple[FromZero, ...]
+    shrink_factors: tuple[Annotated[int, Limits(1)], ...]
+    smoothing: tuple[NotNegative, ...]
     metric: str = "MI"
-    bins: int = 32
-    sampling: float = 0.25
-    step: float = 0.1
-    update_smoothing: float = 3.0
-    total_smoothing: float = 0.0
+    bins: Annotated[int, Limits(1)] = 32
+    sampling: Annotated[float, Limits(above=0, high=1)] = 0.25
+    step: Positive = 0.1
+    update_smoothing: NotNegative = 3.0
+    total_smoothing: NotNegative = 0.0
 
     def __post_init__(self) -> None:
         if len({len(self.iterations), len(self.shrink_factors), len(self.smoothing)}) != 1 or not self.iterations:
@@ -192,7 +195,7 @@ def settings(preset: str = "fast", overrides: Mapping[str, Any] | None = None) -
     Raises
     ------
     SettingError
-        For a preset or a key that does not exist.
+        For a preset or a key that does not exist, and a value of another type or beyond its limits.
     """
     if preset not in PRESETS:
         raise SettingError("the preset of the registration is not known", found=preset, expected=" or ".join(PRESETS))
@@ -205,7 +208,7 @@ def settings(preset: str = "fast", overrides: Mapping[str, Any] | None = None) -
             chosen = replace(chosen, **{part: check_value(get_type_hints(Settings)[part], changes, where=where)})
             continue
         _known(*changes, within=inner, where=where)
-        hints = get_type_hints(type(inner))
+        hints = get_type_hints(type(inner), include_extras=True)
         plain = {key: check_value(hints[key], value, where=f"{where}.{key}") for key, value in changes.items()}
         plain = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
         chosen = replace(chosen, **{part: replace(inner, **plain)})
