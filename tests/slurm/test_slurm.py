@@ -118,6 +118,19 @@ def test_a_cancelled_job_and_a_node_that_fails_are_named_and_the_same_command_go
     assert (folder / "before.txt").stat().st_mtime_ns == before
 
 
+def test_jobs_of_a_rule_are_one_array_where_all_of_them_may_be_sent_at_a_time(node, tmp_path):
+    """Where fewer may be sent the plugin drops them, and the run waits without an end (docs/cluster.md)."""
+    command = ["--snakefile", str(Path(__file__).with_name("arrays.smk")), *SLURM, "--retries", "0"]
+    process = begin(tmp_path / "arrays", *command, "--jobs", "10", "--cores", "10", "--slurm-array-jobs", "all")
+    try:
+        assert process.wait(timeout=300) == 0, (tmp_path / "arrays/said.txt").read_text()[-3000:]
+    finally:
+        process.kill()
+    arrays = {(tmp_path / f"arrays/before_{n}.txt").read_text().split()[1] for n in range(3)}
+    assert len(arrays) == 1, arrays
+    assert all((tmp_path / f"arrays/after_{n}.txt").exists() for n in range(3))
+
+
 def slurm(*command: str) -> str:
     """Call one of Slurm's programs."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
