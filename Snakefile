@@ -83,6 +83,7 @@ search_garbage_rarely()
 remember_parameters()
 confine_rules()
 look_at_scripts_once()
+say_numbers_of_quiet_plans()
 
 
 onsuccess:

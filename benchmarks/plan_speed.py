@@ -1,10 +1,11 @@
 """Time the plan of `all` beside the least that Snakemake takes for as many jobs and files.
 
-    python -m benchmarks.plan_speed [SESSIONS ...]
+    python -m benchmarks.plan_speed [--each-job] [SESSIONS ...]
 
 The least is a Snakefile without functions: rules, jobs, files, wildcards and their constraints are those of the plan,
 every name a pattern that stands in the file. It is written from the workflow's own graph of a few sessions, and has to
-give as many jobs as the workflow gives for many. Both are planned one after another with the same options.
+give as many jobs as the workflow gives for many. `bare` are as many jobs of one input and one output each. All are
+planned one after another with the same options: the numbers of jobs by rule (`-n -q`), or every job with its files.
 """
 
 from __future__ import annotations
@@ -25,6 +26,36 @@ DESCRIBED = 60
 #: Wildcards that name a session.
 OF_SESSION = ("folder", "subject", "run")
 GROUPS = ("HC", "MS", "NMOSD")
+#: How the least Snakefiles begin: garbage is searched as seldom as in the workflow, and jobs are counted as by it.
+HEAD = """import gc, os
+from collections import Counter
+gc.set_threshold(*gc.get_threshold()[:2], 1000)
+execute = workflow.execute
+def execute_and_count(*arguments, **options):
+    done = execute(*arguments, **options)
+    jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs(exclude_finished=False))
+    rows = [*jobs.items(), ("total", sum(jobs.values()))]
+    print("Job stats:\\njob count\\n--- ---\\n" + "".join(f"{name} {n}\\n" for name, n in rows))
+    return done
+workflow.execute = execute_and_count"""
+#: What their jobs ask for: a number for all that Snakemake would measure the inputs for.
+ASKED = "    resources: mem_mb=1000, disk_mb=1000, runtime=10"
+#: As many jobs as are asked for, of one input and one output each: pairs, and one that collects them.
+BARE = f"""{HEAD}
+PAIRS = range(int(os.environ["JOBS"]) // 2)
+rule all:
+    input: [f"results/{{n}}.second" for n in PAIRS]
+rule first:
+    input: ancient({str(Path(__file__).resolve())!r})
+    output: "results/{{n}}.first"
+{ASKED}
+    shell: "true"
+rule second:
+    input: "results/{{n}}.first"
+    output: "results/{{n}}.second"
+{ASKED}
+    shell: "true"
+"""
 #: Runs Snakemake with a Snakefile, and writes the least one from its graph.
 DESCRIBE = """
 import sys
@@ -70,7 +101,7 @@ def plan(folder: Path, snakefile: Path, *options: str) -> tuple[float, float, st
 def jobs_of(said: str) -> dict[str, int]:
     """Read the number of jobs by rule, which the plan ends with."""
     table = re.findall(r"Job stats:\n(.*?)\n\n", said, flags=re.DOTALL)[-1]
-    return {name: int(count) for name, count in (line.split() for line in table.splitlines()[2:])}
+    return {name: int(count) for name, count in (line.split()[:2] for line in table.splitlines()[2:])}
 
 
 def write_least(dag) -> str:
@@ -79,7 +110,7 @@ def write_least(dag) -> str:
     for job in dag.jobs:
         rules[job.rule].append(job)
     lines = [
-        "import os",
+        HEAD,
         'SESSIONS = os.environ["SESSIONS"].split()',
         "def each(pattern, groups):",
         f"    kept = [name for name in SESSIONS if int(name[4:]) % {len(GROUPS)} in groups]",
@@ -112,7 +143,7 @@ def _write_rule(rule, jobs) -> list[str]:
     written += ["    output:", *(f"        {kinds[path].format(repr(path))}," for path in outputs)] if outputs else []
     written += [f"    log: {str(path)!r}" for path in list(rule.log)[:1]]
     written += [f"    benchmark: {str(rule.benchmark)!r}"] if rule.benchmark else []
-    return written + (["    resources: mem_mb=1000, runtime=10", "    shell: 'true'"] if outputs else [])
+    return written + ([ASKED, "    shell: 'true'"] if outputs else [])
 
 
 def _pattern(path: str, wildcards) -> str:
@@ -132,11 +163,14 @@ def _collect(paths) -> list[str]:
 
 def main() -> None:
     """Print a table."""
-    counts = [int(word) for word in sys.argv[1:]] or [200, 1000, 10_000]
-    print(f"| sessions | jobs | plan, CPU s | GB | Snakemake's least, CPU s | GB | times |\n|{'---|' * 7}")
+    mode = [] if "--each-job" in sys.argv else ["-q"]
+    counts = [int(word) for word in sys.argv[1:] if word != "--each-job"] or [200, 1000, 10_000]
+    print("| sessions | jobs | plan, CPU s | GB | Snakemake's least, CPU s | GB | times | bare, CPU s | GB |")
+    print(f"|{'---|' * 9}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ours, least = ROOT / "Snakefile", folder / "least.smk"
+        ours, least, bare = ROOT / "Snakefile", folder / "least.smk", folder / "bare.smk"
+        bare.write_text(BARE)
         few = make_study(folder / "few", DESCRIBED)
         given = ["-n", "-q", "--cores", "1", "--snakefile", str(ours), "--directory", str(folder / "described")]
         command = [sys.executable, "-c", DESCRIBE, str(least), *given, "--config", f"bids_dir={few}"]
@@ -147,16 +181,19 @@ def main() -> None:
             bids = folder / f"bids{count}/bids"
             if not bids.exists():
                 make_study(bids.parent, count)
-            seconds, gigabytes, said = plan(folder / f"plan{turn}", ours, "--config", f"bids_dir={bids}")
+            seconds, gigabytes, said = plan(folder / f"plan{turn}", ours, *mode, "--config", f"bids_dir={bids}")
             os.environ["SESSIONS"] = " ".join(f"sub-{n:05d}" for n in range(count))
             least.write_text(least.read_text().replace(str(few), str(bids)))
             few = bids
-            least_seconds, least_gigabytes, least_said = plan(folder / f"least{turn}", least)
+            least_seconds, least_gigabytes, least_said = plan(folder / f"least{turn}", least, *mode)
             jobs = jobs_of(said)
             if jobs != (found := jobs_of(least_said)):
                 raise RuntimeError(f"other jobs: {set(jobs.items()) ^ set(found.items())}")
-            row = (f"{seconds:.1f}", f"{gigabytes:.2f}", f"{least_seconds:.1f}", f"{least_gigabytes:.2f}")
-            print(f"| {count} | {jobs['total']} | {' | '.join(row)} | {seconds / least_seconds:.2f} |", flush=True)
+            os.environ["JOBS"] = str(jobs["total"])
+            bare_seconds, bare_gigabytes, _ = plan(folder / f"bare{turn}", bare, *mode)
+            row = [f"{seconds:.1f} | {gigabytes:.2f}", f"{least_seconds:.1f} | {least_gigabytes:.2f}"]
+            row += [f"{seconds / least_seconds:.2f}", f"{bare_seconds:.1f} | {bare_gigabytes:.2f}"]
+            print(f"| {count} | {jobs['total']} | {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -376,3 +376,14 @@ def test_what_is_no_configuration_is_refused_with_its_file(tmp_path, capsys, tex
     (tmp_path / "my.yaml").write_text(text)
     assert main(["qsm", str(tmp_path), str(tmp_path / "out"), "--configfile", str(tmp_path / "my.yaml")]) == 2
     assert "my.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("more", "quiet"), [([], True), (["-v"], False)])
+def test_a_plan_says_how_many_jobs_there_are_and_in_many_words_each_of_them(tmp_path, monkeypatch, more, quiet):
+    """Most of what a plan costs is to tell every job."""
+    lines = []
+    monkeypatch.setattr(run_call, "call", lambda line, *_, **__: lines.append(line) or 0)
+    assert main(["demo", str(tmp_path), "-n", *more]) == 0
+    assert ("--quiet" in lines[0]) == quiet
+    assert main(["demo", str(tmp_path), *more]) == 0
+    assert "--quiet" not in lines[1], "a run tells how it goes on"

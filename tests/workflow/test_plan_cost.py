@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from benchmarks import plan_speed
 from tests.bids_trees import make_bids_tree, multi_echo
@@ -88,13 +91,15 @@ def test_a_plan_does_not_search_what_it_keeps_for_garbage_nor_measure_its_inputs
     assert sizes == 0
 
 
-def test_a_number_of_sessions_is_timed_twice_on_one_cohort_in_folders_of_their_own(monkeypatch, capsys):
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_number_of_sessions_is_timed_twice_on_one_cohort_in_folders_of_their_own(monkeypatch, capsys, quiet):
     """A first run warms the caches of files, so the same number is asked for again."""
     folders = []
 
     def plan_nothing(folder, snakefile, *options):
         folder.mkdir()
-        folders.append((folder.name, *(word.rpartition("/")[0].rpartition("/")[2] for word in options[1:])))
+        folders.append((folder.name, *(word.rpartition("/")[0].rpartition("/")[2] for word in options if "/" in word)))
+        assert ("-q" in options) == quiet
         return 2.0, 0.5, "Job stats:\njob count\n--- ---\nall 1\ntotal 1\n\n"
 
     def describe(command, **options):
@@ -103,7 +108,47 @@ def test_a_number_of_sessions_is_timed_twice_on_one_cohort_in_folders_of_their_o
 
     monkeypatch.setattr(plan_speed, "plan", plan_nothing)
     monkeypatch.setattr(plan_speed.subprocess, "run", describe)
-    monkeypatch.setattr(sys, "argv", ["plan_speed", "2", "2"])
+    monkeypatch.setattr(sys, "argv", ["plan_speed", *([] if quiet else ["--each-job"]), "2", "2"])
     plan_speed.main()
-    assert folders == [("plan0", "bids2"), ("least0",), ("plan1", "bids2"), ("least1",)]
+    assert folders == [
+        *(("plan0", "bids2"), ("least0",), ("bare0",)),
+        *(("plan1", "bids2"), ("least1",), ("bare1",)),
+    ]
     assert capsys.readouterr().out.count("| 2 | 1 | 2.0 | 0.50 |") == 2
+
+
+#: Plans, and says how often it was asked what a job takes.
+RESOURCES = """
+import sys
+from snakemake.cli import main
+from snakemake.rules import Rule
+asked, expand = [], Rule.expand_resources
+def count(self, *given, **named):
+    asked.append(self)
+    return expand(self, *given, **named)
+Rule.expand_resources = count
+try:
+    main(sys.argv[1:])
+finally:
+    print("ASKED", len(asked))
+"""
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_quiet_plan_says_how_many_jobs_there_are_and_why_and_asks_no_job_what_it_takes(tmp_path, quiet):
+    """Snakemake keeps its own table back together with the jobs."""
+    bids = make_bids_tree(tmp_path / "bids", multi_echo("{01,02,03}"))
+    given = ["-n", "--cores", "1", "--directory", str(tmp_path / "out"), "--snakefile", str(ROOT / "Snakefile"), "qsm"]
+    given += ["--config", f"bids_dir={bids}", "one_job_below=0", *(["-q"] if quiet else [])]
+    ran = subprocess.run(
+        [sys.executable, "-c", RESOURCES, *given], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    text = ran.stdout + ran.stderr
+    assert ran.returncode == 0, text
+    rules = ("mask_brain", "unwrap_phase", "remove_background", "invert_dipole", "plot_qsm")
+    assert plan_speed.jobs_of(text) == dict.fromkeys(rules, 3) | {"qsm": 1, "total": 16}
+    asked = int(text.rpartition("ASKED ")[2].split()[0])
+    assert asked == 0 if quiet else asked >= 16
+    assert ("\nrule mask_brain:" in text) == (not quiet)
+    why = re.search(r"\nmask_brain +3 *(.*)\n", text)[1]
+    assert why == ("output files have to be generated" if quiet else "")

@@ -2,10 +2,12 @@
 
 import gc
 import inspect
+from collections import Counter
 
 import snakemake.dag
 from snakemake.common import overwrite_function_params
 from snakemake.resources import Resource
+from snakemake.settings.enums import Quietness
 
 #: How many searches of younger objects go before Python searches all objects for garbage (its own number is 10).
 SEARCHES = 1000
@@ -75,3 +77,32 @@ def look_at_scripts_once():
             seen.add(key)
 
     processor.process_job = look_at_first
+
+
+def say_planned():
+    """Say how many jobs of each rule a plan holds, and why they run."""
+    counts, reasons = Counter(), defaultdict(dict)
+    for job in workflow.dag.needrun_jobs():
+        counts[job.rule.name] += 1
+        reasons[job.rule.name].update(dict.fromkeys(workflow.dag.reason(job).get_names()))
+    width = max(map(len, counts), default=0)
+    rows = [(one.name, counts[one.name], "; ".join(reasons[one.name])) for one in workflow.rules if counts[one.name]]
+    rows = [("job", "count", "why"), ("-" * width, "-----", "---"), *rows, ("total", sum(counts.values()), "")]
+    if counts:
+        logger.info("Job stats:\n" + "".join(f"{name:{width}}  {n:>7}  {why}".rstrip() + "\n" for name, n, why in rows))
+
+
+def say_numbers_of_quiet_plans():
+    """Let `-n -q` say how many jobs there are, as Snakemake's help has it; its own table is kept back by the `-q`.
+
+    To tell every job, with what it asks for, is most of what the plan of a large cohort costs.
+    """
+    execute = workflow.execute
+
+    def execute_and_say(*arguments, **options):
+        done = execute(*arguments, **options)
+        if workflow.output_settings.dryrun and workflow.output_settings.quiet == {Quietness.RULES, Quietness.PROGRESS}:
+            say_planned()
+        return done
+
+    workflow.execute = execute_and_say

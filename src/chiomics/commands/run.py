@@ -154,6 +154,8 @@ def call_workflow(
         mem_mb=arguments.mem_mb,
         profile=arguments.profile,
         dry_run=arguments.dry_run,
+        # The numbers of jobs by rule; each job with its files is most of what a plan costs, and too much to read.
+        quiet=arguments.dry_run and not arguments.verbose,
         more=arguments.snakemake or [],
     )
     return run_call.call(line, directory, verbose=arguments.verbose or arguments.dry_run, work_dir=work_dir)
@@ -181,7 +183,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         "--config", nargs="+", default=[], metavar="KEY=VALUE", help="e.g. qsm.inversions=[tkd]; see config/README.md"
     )
     parser.add_argument("--configfile", type=Path, metavar="YAML", help="settings that differ from the defaults")
-    parser.add_argument("--dry-run", "-n", action="store_true", help="say what would be done")
+    parser.add_argument("--dry-run", "-n", action="store_true", help="say what would run; with -v, job by job")
     parser.add_argument("--verbose", "-v", action="store_true", help="all that Snakemake says, in place of one line")
     parser.add_argument(
         "--snakemake", nargs=argparse.REMAINDER, metavar="...", help="the rest of the line goes to Snakemake"

@@ -252,6 +252,7 @@ def snakemake_line(
     mem_mb: int | None = None,
     profile: str | None = None,
     dry_run: bool = False,
+    quiet: bool = False,
     more: Sequence[str] = (),
 ) -> list[str]:
     """Write the call of Snakemake.
@@ -272,6 +273,8 @@ def snakemake_line(
         Folder of a workflow profile, or the name of one of chiomics'.
     dry_run : bool
         Whether to plan only.
+    quiet : bool
+        Whether to say no more of jobs than how many there are.
     more : sequence of str
         Further arguments of Snakemake.
 
@@ -288,6 +291,7 @@ def snakemake_line(
     else:
         line += ["--cores", cores]
     line += ["--resources", f"mem_mb={mem_mb}"] if mem_mb is not None else []
+    line += ["--quiet"] if quiet else []
     line += ["--dry-run"] if dry_run else []
     line += [*more]
     return [*line, "--configfile", *map(os.fspath, configfiles), "--", *targets]
