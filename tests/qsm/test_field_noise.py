@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chiomics.qsm.inversions.tv import tv
-from chiomics.qsm.phase.field_noise import field_noise, scaled_regularisation
+from chiomics.qsm.phase.field_noise import DOUBLING_NOISE, field_noise, scaled_regularisation
 from tests.qsm.heads import B0, VOXEL_SIZE, Head, nrmse
 
 
@@ -44,9 +44,10 @@ def test_a_mask_without_inner_voxels_has_no_estimate(head: Head) -> None:
     assert field_noise(head.local_field, sheet) == 0
 
 
-def test_regularisation_is_as_given_without_noise_and_doubles_at_2_ppb() -> None:
-    assert scaled_regularisation(1e-4, 0.0) == 1e-4
-    assert scaled_regularisation(1e-4, 0.002) == pytest.approx(2e-4)
+@pytest.mark.parametrize("doubling", [(), (0.0012,)])
+def test_regularisation_is_as_given_without_noise_and_doubles_where_it_is_said(doubling: tuple) -> None:
+    assert scaled_regularisation(1e-4, 0.0, *doubling) == 1e-4
+    assert scaled_regularisation(1e-4, *(doubling or (DOUBLING_NOISE,)), *doubling) == pytest.approx(2e-4)
 
 
 def test_a_noisy_field_is_inverted_better_when_its_noise_is_known(head: Head) -> None:

@@ -48,7 +48,7 @@ def field_noise(field: np.ndarray, mask: np.ndarray) -> float:
     return float(DEVIATIONS_PER_MEDIAN * np.median(np.abs(difference[whole])) / GAIN)
 
 
-def scaled_regularisation(regularisation: float, noise: float) -> float:
+def scaled_regularisation(regularisation: float, noise: float, doubling_noise: float = DOUBLING_NOISE) -> float:
     """Return λ for a field with this noise.
 
     Parameters
@@ -57,10 +57,12 @@ def scaled_regularisation(regularisation: float, noise: float) -> float:
         λ for a field without noise.
     noise : float
         From `field_noise`, in ppm.
+    doubling_noise : float
+        Noise that doubles λ, in ppm.
 
     Returns
     -------
     float
-        λ·(1 + (noise/0.002 ppm)²).
+        λ·(1 + (noise/doubling_noise)²).
     """
-    return regularisation * (1 + (noise / DOUBLING_NOISE) ** 2)
+    return regularisation * (1 + (noise / doubling_noise) ** 2)
