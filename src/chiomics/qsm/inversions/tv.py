@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy.fft
 
 from chiomics.qsm.dipole import dipole_kernel
 from chiomics.qsm.fourier import PADDING, Array, Grid, add_adjoint_difference, forward_difference
@@ -134,21 +135,21 @@ def total_variation(
     settings = _Settings(data_penalty, rho, 1 / gradient_penalty, outside)
     kind = _CompiledPasses if grid.backend.name == "numpy" else _ArrayPasses
     passes = kind(grid, field, weight, kernel, settings, data_step)
-    splits = Splits() if splits is None else splits
+    goes_on, splits = splits is not None, Splits() if splits is None else splits
     started = splits.data is not None
     if not started:
         splits.start(field)
-    data_target = passes.reflect(splits.data) if started else field * (weight > 0)
+    passes.start(passes.reflect(splits.data) if started else field * (weight > 0), splits.divergence)
+    splits.divergence = None
     for iteration in range(iterations):
-        spectrum, of_field = passes.divide(grid.fft(data_target), grid.fft(splits.divergence))
-        del data_target
-        chi = grid.ifft(spectrum, overwrite=True)
-        del spectrum
-        data_target = grid.ifft(of_field, overwrite=True)
-        del of_field
-        alpha = relaxation if iteration or started else 1
-        passes.split_data(data_target, splits.data, alpha)
-        passes.split_gradient(chi, splits.gradient, splits.divergence, alpha)
+        passes.solve()
+        last = iteration == iterations - 1
+        if last:
+            chi = passes.chi()
+        if goes_on or not last:
+            passes.split(splits, relaxation if iteration or started else 1)
+    if goes_on:
+        splits.divergence = passes.divergence()
     return chi
 
 
@@ -196,14 +197,34 @@ class _ArrayPasses:
         self.damping[0, 0, 0] = 1
         self.limits = settings.limit * (settings.outside + (1 - settings.outside) * grid.mask)
 
-    def divide(self, data: Array, divergence: Array) -> tuple[Array, Array]:
-        """Return the spectra of χ and D*χ from those of s − t and of ρ·∇ᵀ(z − u), whose memory is used."""
-        data *= self.kernel
-        data *= self.settings.mu
-        data += divergence
-        data /= self.damping
-        data[0, 0, 0] = 0
-        return data, self.kernel * data
+    def start(self, data: Array, divergence: Array) -> None:
+        """Take s − t and ρ·∇ᵀ(z − u), whose memory is used."""
+        self.data, self.gradient = data, divergence
+
+    def solve(self) -> None:
+        """Turn both into D*χ and χ."""
+        spectrum = self.grid.fft(self.data)
+        spectrum *= self.kernel
+        spectrum *= self.settings.mu
+        spectrum += self.grid.fft(self.gradient)
+        spectrum /= self.damping
+        spectrum[0, 0, 0] = 0
+        self.data = self.grid.ifft(self.kernel * spectrum, overwrite=True)
+        self.gradient = self.grid.ifft(spectrum, overwrite=True)
+
+    def chi(self) -> Array:
+        """Return χ, to keep."""
+        return self.gradient + 0
+
+    def divergence(self) -> Array:
+        """Return ρ·∇ᵀ(z − u), after a split."""
+        return self.gradient
+
+    def split(self, splits: Splits, relaxation: float) -> None:
+        """Bring the split variables up to date, and turn D*χ and χ into s − t and ρ·∇ᵀ(z − u)."""
+        self.split_data(self.data, splits.data, relaxation)
+        chi, self.gradient = self.gradient, 0 * self.gradient
+        self.split_gradient(chi, splits.gradient, self.gradient, relaxation)
 
     def reflect(self, split: Array) -> Array:
         """Return s − t from s + t."""
@@ -221,9 +242,8 @@ class _ArrayPasses:
             here -= both
 
     def split_gradient(self, chi: Array, splits: list[Array], divergence: Array, relaxation: float) -> None:
-        """Bring z + u up to date and write ρ·∇ᵀ(z − u)."""
+        """Bring z + u up to date and add ρ·∇ᵀ(z − u)."""
         xp = self.grid.backend.xp
-        divergence[...] = 0
         for part in self.grid.slabs():
             for axis, edge in enumerate(self.grid.voxel_size):
                 step = forward_difference(chi, axis, part, self.grid.backend)
@@ -259,28 +279,41 @@ class _CompiledPasses:
         # Another data term comes as array operations.
         self.other = None if data_step is None else _ArrayPasses(grid, field, weight, kernel, settings, data_step)
 
-    def divide(self, data: Array, divergence: Array) -> tuple[Array, Array]:
-        """Return the spectra of χ and D*χ from those of s − t and of ρ·∇ᵀ(z − u), whose memory is used."""
-        divide_spectra(data, divergence, self.kernel, self.penalties, self.settings.mu, self.settings.rho)
-        return data, divergence
+    def start(self, data: Array, divergence: Array) -> None:
+        """Take s − t and ρ·∇ᵀ(z − u): the imaginary and the real part of one volume, with one transform."""
+        self.both = np.empty(self.grid.shape, np.complex64)
+        self.both.real, self.both.imag = divergence, data
+
+    def solve(self) -> None:
+        """Turn both into D*χ and χ."""
+        spectrum = scipy.fft.fftn(self.both, overwrite_x=True, workers=self.grid.workers)
+        divide_spectra(spectrum.view(np.float32), self.kernel, self.penalties, self.settings.mu, self.settings.rho)
+        self.both = scipy.fft.ifftn(spectrum, overwrite_x=True, workers=self.grid.workers)
+
+    def chi(self) -> Array:
+        """Return χ, to keep."""
+        return self.both.real.copy()
+
+    def divergence(self) -> Array:
+        """Return ρ·∇ᵀ(z − u), after a split."""
+        return self.both.real.copy()
 
     def reflect(self, split: Array) -> Array:
         """Return s − t from s + t."""
         step = self.other.data_step if self.other else _squares(self.field, self.weight, self.settings.mu)
         return 2 * step(split, slice(None)) - split
 
-    def split_data(self, target: Array, split: Array, relaxation: float) -> None:
-        """Bring s + t up to date and turn D*χ into s − t."""
-        if self.other is not None:
-            self.other.split_data(target, split, relaxation)
-            return
-        split_data(target, split, self.weight, self.field, self.settings.mu, np.float32(relaxation))
-
-    def split_gradient(self, chi: Array, splits: list[Array], divergence: Array, relaxation: float) -> None:
-        """Bring z + u up to date and write ρ·∇ᵀ(z − u)."""
-        _, rho, limit, outside = self.settings
-        inside = self.grid.mask
-        split_gradient(chi, *splits, inside, divergence, self.edges, limit, outside, rho, np.float32(relaxation))
+    def split(self, splits: Splits, relaxation: float) -> None:
+        """Bring the split variables up to date, and turn D*χ and χ into s − t and ρ·∇ᵀ(z − u)."""
+        mu, rho, limit, outside = self.settings
+        relaxation, parts = np.float32(relaxation), self.both.view(np.float32)
+        if self.other is None:
+            split_data(parts, splits.data, self.weight, self.field, mu, relaxation)
+        else:
+            target = self.both.imag.copy()
+            self.other.split_data(target, splits.data, relaxation)
+            self.both.imag = target
+        split_gradient(parts, *splits.gradient, self.grid.mask, self.edges, limit, outside, rho, relaxation)
 
 
 def _squares(field: Array, weight: Array, mu: float) -> Callable[[Array, slice], Array]:
