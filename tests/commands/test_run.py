@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,7 @@ from chiomics.commands import run_call
 from chiomics.commands.run_progress import Progress, read_usual_seconds, say_seconds
 from chiomics.commands.run_snakemake import configuration, find_snakefile, from_here, nested, snakemake_line, targets_of
 from chiomics.core.errors import InputError
+from chiomics.core.failures import record_losses
 
 WORKFLOW = """
 rule all:
@@ -250,14 +252,34 @@ def test_a_run_at_work_keeps_its_configuration(tmp_path, monkeypatch, capsys):
     assert (tmp_path / run_call.CONFIGURATION).read_bytes() == kept
 
 
+def test_what_was_made_without_something_is_told_at_the_end(tmp_path, capsys):
+    """A session without what is optional is no failure, and not all that was asked for either."""
+    image = tmp_path / "image.nii.gz"
+    image.touch()
+    for number in range(7):
+        record_losses(tmp_path / "results/qc/failed", f"sub-{number}", {"DWI": "it did not fit"}, inputs=[str(image)])
+    progress = Progress(planned=Counter(map_anatomy=7, total=7), finished=Counter(map_anatomy=7))
+    progress.lacking = ["nuclei are not made, everything else is: the atlas x is not at hand: https://x.org/a.nii.gz"]
+    assert run_call._conclude(tmp_path, 0, progress, [], 1.0) == 0
+    said = capsys.readouterr().out.splitlines()
+    missing = tmp_path / "results/atlases/missing.json"
+    assert f"{progress.lacking[0].split(': https')[0]}; {missing} says which files to put where" in said
+    named = "sub-0, sub-1, sub-2, sub-3, sub-4, ..."
+    assert f"made without DWI: 7 ({named}); why stands in {tmp_path / 'results/qc/failed'}" in said
+
+
 def test_progress_counts_what_snakemake_says():
     now = [0.0]
     progress = Progress(clock=lambda: now[0])
     assert progress.seconds_left() is None
     left_out = ["yan2021 is left out: 3 participants of group MS", "zhang2022: no PyTorch; left out are qsmrim"]
-    for text in ("Using workflow specific profile", *left_out):
+    lacking = [
+        "nuclei are not made, everything else is, and a later run makes them: the atlas x is not at hand: http://x"
+    ]
+    for text in ("Using workflow specific profile", *left_out, *lacking):
         progress.feed(text)
     assert progress.left_out == left_out
+    assert progress.lacking == lacking
     plan = "Job stats:\njob   count\n----  -----\nreconstruct_qsm  4\nall  1\ntotal  5\n"
     for text in plan.splitlines():
         progress.feed(text)

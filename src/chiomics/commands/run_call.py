@@ -36,6 +36,8 @@ QUIET_SECONDS = 60.0
 _VANISHED = re.compile(r"(/.*) \(missing locally")
 #: Seconds that Snakemake has to end its jobs and lift its lock; a container has 10 before it is killed.
 SECONDS_TO_END = 6.0
+#: Sessions that a line names.
+MOST_NAMED = 5
 
 
 def write_configuration(directory: Path, settings: Mapping[str, Any], *, plan: bool = False) -> Path:
@@ -119,6 +121,8 @@ def call(line: Sequence[str], directory: Path, *, verbose: bool = False, work_di
             Path(directory, RECORD).unlink(missing_ok=True)
         if progress is not None and "all" not in line[line.index("--") :]:
             progress.left_out.clear()  # nobody asked for studies
+        if progress is not None and line[line.index("--") + 1 :] == ["qsm"]:
+            progress.lacking.clear()  # nor for regions
         code = _conclude(directory, code, progress, said, time.time() - began)
     return code
 
@@ -242,7 +246,8 @@ def _conclude(directory: Path, code: int, progress: Progress | None, said: Seque
     """Say what was made, what failed and why; returns the exit code."""
     results = directory / "results"
     with without_words():
-        failures = [failure for failure in read_failures(results / "qc/failed") if not _optional(failure.stage)]
+        records = read_failures(results / "qc/failed")
+    failures = [failure for failure in records if not _optional(failure.stage)]
     if progress is not None and not progress.planned:
         if code > 0:  # it stopped before it had a plan: its own words say why
             start = max((n for n, line in enumerate(said) if line.startswith("Building DAG")), default=-1)
@@ -255,6 +260,12 @@ def _conclude(directory: Path, code: int, progress: Progress | None, said: Seque
         print(f"{sum(progress.finished.values())} steps in {say_seconds(took)}" + (f": {made}" if made else ""))
     for study in progress.left_out if progress is not None else ():
         print(study)
+    for kind in progress.lacking if progress is not None else ():
+        print(f"{kind.split(': http')[0]}; {results / 'atlases/missing.json'} says which files to put where")
+    for what in sorted({failure.stage for failure in records if failure not in failures}):
+        without = [failure.session for failure in records if failure.stage == what]
+        named = ", ".join(without[:MOST_NAMED]) + (", ..." if len(without) > MOST_NAMED else "")
+        print(f"made without {what}: {len(without)} ({named}); why stands in {results / 'qc/failed'}")
     for failure in failures:
         print(f"failed: {failure.session}{' (' + failure.stage + ')' if failure.stage else ''}: {failure.reason}")
     told = {failure.session for failure in failures}

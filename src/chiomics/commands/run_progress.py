@@ -24,6 +24,7 @@ _FINISHED = re.compile(r"^Finished jobid: (\d+)\b")
 _STEPS = re.compile(r"^(\d+) of (\d+) steps")
 _ERROR = re.compile(r"^Error in (?:rule|checkpoint) (\S+):$")
 _LEFT_OUT = re.compile(r"^\w+(?: is left out: .+|: .+; left out are .+)$")
+_LACKING = re.compile(r"\w+ are not made, everything else is")
 _FOLDER = re.compile(r"\bfolder=([^,\s]+)")
 #: Stages by what their rules' names begin with, as the progress says them; those of pages and figures are the report's.
 STAGE_RULES = {
@@ -77,6 +78,8 @@ class Progress:
         Tables of features that have been made, by the session's folder.
     left_out : list of str
         Which studies are left out, and why.
+    lacking : list of str
+        What is made of no session, and why.
     usual : mapping of str to float
         Seconds of a job by its rule, where none of this run has ended.
     """
@@ -91,6 +94,7 @@ class Progress:
     steps: tuple[int, int] = (0, 0)
     tables: Counter = field(default_factory=Counter)
     left_out: list[str] = field(default_factory=list)
+    lacking: list[str] = field(default_factory=list)
     _in_plan: bool = False
     _opening: Job | None = None
     _failing: str = ""
@@ -125,6 +129,8 @@ class Progress:
             return True
         elif not self.planned and _LEFT_OUT.match(line):
             self.left_out.append(line)
+        elif not self.planned and _LACKING.match(line):
+            self.lacking.append(line)
         return False
 
     def seconds_left(self) -> float | None:
