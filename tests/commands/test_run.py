@@ -107,6 +107,22 @@ def test_words_that_mean_nothing_are_refused_with_those_that_do(tmp_path, capsys
     assert not (tmp_path / "out").exists()
 
 
+def test_a_profile_is_one_of_ours_or_a_folder_with_one(tmp_path):
+    """Snakemake takes none where there is no such folder, without a word."""
+    snakefile = find_snakefile()
+
+    def taken(profile: str) -> str:
+        line = snakemake_line(["qsm"], snakefile=snakefile, directory=tmp_path, configfiles=[], profile=profile)
+        return line[line.index("--workflow-profile") + 1]
+
+    assert taken("slurm") == str(snakefile.parent / "profiles/slurm")
+    for name in ("slrum", str(tmp_path)):
+        with pytest.raises(InputError, match=f"no such profile; found {name}; expected default, generic, slurm, or"):
+            taken(name)
+    (tmp_path / "config.v9+.yaml").touch()
+    assert taken(str(tmp_path)) == str(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [

@@ -282,11 +282,15 @@ def snakemake_line(
     -------
     list of str
         Without the program's name.
+
+    Raises
+    ------
+    InputError
+        Where there is no such profile: Snakemake takes none then, without a word, and a cluster's jobs run right here.
     """
     line = ["--snakefile", os.fspath(snakefile), "--directory", os.fspath(directory)]
     if profile is not None:
-        own = snakefile.parent / "profiles" / profile
-        line += ["--workflow-profile", os.fspath(own if own.is_dir() else Path(profile).resolve())]
+        line += ["--workflow-profile", os.fspath(_find_profile(profile, snakefile.parent / "profiles"))]
         line += ["--cores", cores] if cores != "all" else []
     else:
         line += ["--cores", cores]
@@ -295,3 +299,13 @@ def snakemake_line(
     line += ["--dry-run"] if dry_run else []
     line += [*more]
     return [*line, "--configfile", *map(os.fspath, configfiles), "--", *targets]
+
+
+def _find_profile(name: str, ours: Path) -> Path:
+    folder = ours / name if (ours / name).is_dir() else Path(name).resolve()
+    if not any(folder.glob("config*.yaml")):
+        known = ", ".join(sorted(path.parent.name for path in ours.glob("*/config*.yaml")))
+        raise InputError(
+            "there is no such profile", found=name, expected=f"{known}, or a folder that holds a config.yaml"
+        )
+    return folder
