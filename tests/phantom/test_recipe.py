@@ -35,6 +35,8 @@ from chiomics.phantom.oracle import oracle_auc, oracle_table
         {"lesions": {"MS": {"sites": {"deep": 0.9}}}},
         {"lesions": {"MS": {"drawn_from": "nowhere"}}},
         {"acquisition": {"phase_flavour": "degrees"}},
+        {"acquisition": {"field_strength": -3.0}},
+        {"acquisition": {"snr": float("nan")}},
     ],
 )
 def test_a_recipe_that_cannot_be_meant_is_refused(recipe):

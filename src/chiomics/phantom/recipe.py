@@ -20,6 +20,7 @@ from chiomics.core.bids import build_name
 from chiomics.core.errors import InputError, say_cause
 from chiomics.core.settings.renamed import check_renamed
 from chiomics.core.settings.yaml_loader import PlainLoader
+from chiomics.core.units import MAX_FIELD_STRENGTH
 from chiomics.phantom.demographics import GROUPS, draw_participant, known_demographics
 from chiomics.phantom.head.nuclei import NUCLEI
 from chiomics.phantom.lesions.kinds import check_kinds
@@ -278,7 +279,9 @@ def _check(recipe: dict, file: str | Path | None) -> None:
             refuse(f"acquisition.{key} is not usable", acquisition[key], f"three numbers, at least {low}")
     if len(acquisition["obliquity"]) != 3:
         refuse("acquisition.obliquity is not usable", acquisition["obliquity"], "three angles in degrees")
-    if acquisition["snr"] <= 0:
+    if not 0 < acquisition["field_strength"] <= MAX_FIELD_STRENGTH:
+        refuse("acquisition.field_strength is not usable", acquisition["field_strength"], "T, above 0")
+    if not acquisition["snr"] > 0:
         refuse("acquisition.snr is not usable", acquisition["snr"], "above 0")
     if acquisition["phase_flavour"] not in ("radians", "siemens", "milliradians"):
         refuse("unknown acquisition.phase_flavour", acquisition["phase_flavour"], "radians, siemens, milliradians")
