@@ -137,9 +137,10 @@ def total_variation(
     passes = kind(grid, field, weight, kernel, settings, data_step)
     goes_on, splits = splits is not None, Splits() if splits is None else splits
     started = splits.data is not None
+    known = field * (weight > 0)
     if not started:
-        splits.start(field)
-    passes.start(passes.reflect(splits.data) if started else field * (weight > 0), splits.divergence)
+        splits.start(known)
+    passes.start(passes.reflect(splits.data) if started else known, splits.divergence)
     splits.divergence = None
     for iteration in range(iterations):
         passes.solve()
