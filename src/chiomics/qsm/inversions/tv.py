@@ -50,7 +50,7 @@ def tv(
     voxel_size: Sequence[float],
     b0_direction: Sequence[float],
     weight: np.ndarray | None = None,
-    regularisation: Positive = 1e-4,
+    regularisation: Positive = REGULARISATION,
     noise: float = 0.0,
     outside: NotNegative = 0.1,
     gradient_penalty: Positive = 100.0,
