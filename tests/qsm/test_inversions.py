@@ -21,7 +21,7 @@ from chiomics.qsm.inversions.l2 import l2
 from chiomics.qsm.inversions.medi import medi
 from chiomics.qsm.inversions.star import star
 from chiomics.qsm.inversions.tkd import tkd
-from chiomics.qsm.inversions.tv import tv
+from chiomics.qsm.inversions.tv import REGULARISATION, tv
 
 OBLIQUE = np.array([0.3, -0.4, 0.866])
 OBLIQUE = OBLIQUE / np.linalg.norm(OBLIQUE)
@@ -118,7 +118,7 @@ def test_scales_with_the_field(name):
     chi = invert(name, case)
     scale = 4.0  # a power of two: float32 rounds alike
     parameters = {
-        "tv": {"regularisation": 4e-4, "gradient_penalty": 25.0},
+        "tv": {"regularisation": 4 * REGULARISATION, "gradient_penalty": 25.0},
         "l1": {"phase_scale": 1.25, "gradient_penalty": 50.0, "data_penalty": 15.0},
         "star": {
             "strong_regularisation": 4e-3,
