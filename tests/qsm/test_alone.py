@@ -100,6 +100,18 @@ def test_the_steps_one_after_another_are_the_chain(head: Head, folder: Path, tmp
     assert said["B0Direction"] == pytest.approx(list(B0))
 
 
+def test_only_the_ratios_of_weights_count(head: Head, folder: Path, tmp_path) -> None:
+    """A magnitude of 0..4095 as weights would else leave the inversion without regularisation."""
+    maps = []
+    for scale in (1, 400):
+        weights, chi = tmp_path / f"w{scale}.nii.gz", tmp_path / f"chi{scale}.nii.gz"
+        write_image(weights, scale * head.magnitude[0] / head.magnitude[0][head.mask].mean(), np.diag([*VOXEL_SIZE, 1]))
+        assert call("invert", folder / "true_local.nii.gz", *DIRECTION, "--mask", folder / "mask.nii.gz", "--weights",
+                    weights, "--set", "iterations=3", "-o", chi) == 0  # fmt: skip
+        maps.append(read_image(chi)[0])
+    np.testing.assert_allclose(maps[0], maps[1], atol=1e-5)
+
+
 def test_the_direction_of_b0_comes_from_the_affine_or_the_option(head: Head, folder: Path, tmp_path) -> None:
     inputs = ["--mask", folder / "mask.nii.gz", "--inversion", "tkd"]
     field = folder / "true_local.nii.gz"

@@ -18,6 +18,7 @@ import numpy as np
 
 from chiomics.core.errors import InputError, SettingError
 from chiomics.core.units import radians_per_ppm
+from chiomics.qsm.arrays import as_mask, as_values, as_voxel_size, check_field_strength, in_mask
 from chiomics.qsm.background.pdf import FURTHER_ITERATIONS, remove_background_pdf
 from chiomics.qsm.background.vsharp import remove_background_vsharp
 from chiomics.qsm.data_weight import echo_agreement, inversion_weight
@@ -101,16 +102,19 @@ def estimate_total_fields(
     Raises
     ------
     InputError
-        For shapes that differ, echo times that do not rise, echo sets that the session cannot give.
+        For shapes that differ, echo times that do not rise, echo sets that the session cannot give, a field strength or
+        voxel size that is none, and magnitude or phase that is not finite in the mask.
     """
     parameters = preset(preset_name, overrides, echoes=len(echo_times))
-    times = np.asarray(echo_times, float)
+    times, voxel_size = np.asarray(echo_times, float), as_voxel_size(voxel_size)
+    check_field_strength(field_strength)
+    magnitude, phase, mask = as_values(magnitude, "magnitude"), as_values(phase, "phase"), as_mask(mask)
     check_echoes(magnitude, phase, mask, times, echo_sets)
     bounds = _bounding_box(mask)
     box = (slice(None), *bounds)
-    magnitude = np.ascontiguousarray(magnitude[box], np.float32)
-    phase = np.ascontiguousarray(phase[box], np.float32)
     brain = np.ascontiguousarray(mask[bounds])
+    magnitude = np.ascontiguousarray(in_mask(magnitude[box], brain, "magnitude"), np.float32)
+    phase = np.ascontiguousarray(in_mask(phase[box], brain, "phase"), np.float32)
     found = find_bipolar(magnitude, phase, brain, echo_times=times, voxel_size=voxel_size)
     corrected = _corrects_bipolar(bipolar, found, len(phase))
     if bipolar is True and len(phase) == 2 and parameters["background"] == "pdf":
@@ -198,8 +202,16 @@ def remove_background_fields(
         ``local_fields`` (s, x, y, z) in ppm and ``weights`` (s, x, y, z) with mean 1, in the order of ``names``, the
         names of the echo sets; ``mask``: voxels valid in all sets; ``quality``: labels of these voxels, see
         `label_quality`; ``info``: dict for the sidecar.
+
+    Raises
+    ------
+    InputError
+        For shapes that differ, and fields, inverse SD or quality that are not finite in the mask.
     """
     parameters = preset(preset_name, overrides, echoes=len(echo_times))
+    mask = as_mask(mask)
+    fields, inverse_sd = in_mask(fields, mask, "total field"), in_mask(inverse_sd, mask, "inverse SD")
+    quality = in_mask(quality, mask, "quality")
     agreement = echo_agreement(
         quality,
         mask,

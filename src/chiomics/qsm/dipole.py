@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chiomics.core.errors import InputError
+from chiomics.qsm.arrays import as_values, as_voxel_size
 from chiomics.qsm.fourier import Array, Grid
 
 
@@ -93,7 +94,15 @@ def dipole_field(
     -------
     field : ndarray of float32, shape (nx, ny, nz)
         In ppm of B0.
+
+    Raises
+    ------
+    InputError
+        For a map that is not 3-D or not finite, and a voxel size or direction that is none.
     """
+    voxel_size, chi = as_voxel_size(voxel_size), as_values(chi, "map")
+    if chi.ndim != 3:
+        raise InputError("the map is not 3-D", found=f"shape {chi.shape}", expected="(x, y, z)")
     if padding is None:
         padding = max(n * edge for n, edge in zip(chi.shape, voxel_size, strict=True))
     whole = np.ones(chi.shape, bool)

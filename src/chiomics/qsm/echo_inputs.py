@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from chiomics.core.errors import InputError
+from chiomics.qsm.arrays import as_echo_times
 
-#: Echo times beyond this, in s, are taken to be in ms by mistake.
-LATEST_ECHO = 0.5
 #: Largest field in Hz that a field map may hold, and the longest time in s at which its phase is looked at.
 MAX_FIELD_MAP, EARLY = 5000.0, 0.0025
 
@@ -41,14 +40,7 @@ def check_echoes(
             found=f"{magnitude.shape}, {phase.shape} and {mask.shape}",
             expected="(echo, x, y, z) twice and (x, y, z)",
         )
-    if len(times) != len(phase) or np.any(np.diff(times) <= 0) or times[0] <= 0:
-        raise InputError(
-            "the echo times do not fit the echoes",
-            found=f"{times.tolist()} s for {len(phase)} echoes",
-            expected="one rising time in s per echo",
-        )
-    if times[-1] > LATEST_ECHO:
-        raise InputError("the echo times are not in seconds", found=f"{times.tolist()}", expected="s, below 0.5")
+    as_echo_times(times, len(phase))
     if not mask.any():
         raise InputError("the brain mask is empty", expected="a mask with voxels")
     for name, echoes in echo_sets.items():

@@ -18,6 +18,7 @@ import scipy.fft
 
 from chiomics.core.compiled import compiled
 from chiomics.core.errors import InputError, SettingError
+from chiomics.qsm.arrays import as_mask, as_values, as_voxel_size, in_mask
 
 #: An array of the grid's backend: numpy.ndarray, torch.Tensor or cupy.ndarray.
 Array = Any
@@ -138,7 +139,7 @@ class Grid:
     Raises
     ------
     InputError
-        Where the mask is empty or not 3-D.
+        Where the mask is empty, not 3-D or none, and for a voxel size that is not three numbers above 0.
     """
 
     def __init__(
@@ -151,14 +152,14 @@ class Grid:
         workers: int = 1,
         multiple: Sequence[int] = (1, 1, 1),
     ) -> None:
-        self.image_mask = np.asarray(mask) > 0
+        self.image_mask = as_mask(mask)
         if self.image_mask.ndim != 3 or not self.image_mask.any():
             raise InputError(
                 "no voxel to invert in the mask",
-                found=f"shape {self.image_mask.shape}, {np.count_nonzero(mask)} voxels",
+                found=f"shape {self.image_mask.shape}, {np.count_nonzero(self.image_mask)} voxels",
                 expected="a 3-D mask with voxels",
             )
-        self.voxel_size = tuple(float(edge) for edge in voxel_size)
+        self.voxel_size = as_voxel_size(voxel_size)
         self.backend, self.workers = Backend(backend, workers=workers), workers
         extents = [np.flatnonzero(self.image_mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
         self.box = tuple(slice(int(extent[0]), int(extent[-1]) + 1) for extent in extents)
@@ -170,7 +171,13 @@ class Grid:
         self.mask = self.embed(self.image_mask)
 
     def embed(self, volume: np.ndarray) -> Array:
-        """Copy the box of an image volume to the padded grid of the device."""
+        """Copy the box of an image volume to the padded grid of the device.
+
+        Raises
+        ------
+        InputError
+            For another shape than the mask's, complex numbers, and values in the mask that are not finite.
+        """
         if np.shape(volume) != self.image_mask.shape:
             raise InputError(
                 "volume and mask differ in shape",
@@ -178,7 +185,8 @@ class Grid:
                 expected=str(self.image_mask.shape),
             )
         padded = np.zeros(self.shape, np.float32)
-        padded[tuple(slice(part.stop - part.start) for part in self.box)] = volume[self.box]
+        inside = in_mask(as_values(volume)[self.box], self.image_mask[self.box])
+        padded[tuple(slice(part.stop - part.start) for part in self.box)] = inside
         return padded if self.backend.name == "numpy" else self.backend.asarray(padded)
 
     def extract(self, volume: Array) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from chiomics.core.errors import InputError
+from chiomics.qsm.arrays import as_echo_times, as_mask, in_mask
 
 #: Physiological ceiling in 1/s; above it the signal is gone by the first echoes.
 MAX_R2STAR = 1000.0
@@ -37,7 +38,8 @@ def fit_r2star(magnitude: np.ndarray, mask: np.ndarray, *, echo_times: np.ndarra
     Raises
     ------
     InputError
-        With fewer than three echoes.
+        With fewer than three echoes, echo times that are not one rising time in s for each, and magnitudes that are not
+        finite in the mask.
 
     References
     ----------
@@ -45,10 +47,12 @@ def fit_r2star(magnitude: np.ndarray, mask: np.ndarray, *, echo_times: np.ndarra
     """
     if len(magnitude) < 3:
         raise InputError("R2* needs three echoes", found=f"{len(magnitude)} echoes", expected="3 or more")
-    signal = magnitude[:, mask].astype(np.float32)
+    mask = as_mask(mask)
+    echo_times = as_echo_times(echo_times, len(magnitude))
+    signal = in_mask(magnitude, mask, "magnitude")[:, mask].astype(np.float32)
     signal /= max(float(signal.max(initial=0)), np.finfo(np.float32).tiny)
     logs = np.log(np.maximum(signal, 1e-6))
-    times = np.asarray(echo_times, np.float32)[:, None]
+    times = echo_times.astype(np.float32)[:, None]
     weight = signal**2
     for _ in range(1 + REWEIGHTINGS):
         intercept, rate = _weighted_line(logs, times, weight)

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from chiomics.core.errors import SettingError
+from chiomics.core.errors import InputError, SettingError
+from chiomics.qsm.arrays import as_mask, as_voxel_size, check_field_strength, in_mask
 from chiomics.qsm.masks.near_distance import erode
 
 #: R2* of fluid is below this in 1/s at 3 T (MEDI, SEPIA), and below this multiple of it at other field strengths in T:
@@ -119,11 +120,19 @@ def csf_mask(
     ndarray of bool, shape (x, y, z)
         The fluid; empty where none is found.
 
+    Raises
+    ------
+    InputError
+        For shapes that differ, and a field strength or voxel size that is none.
+
     References
     ----------
     Liu et al. 2018, Magn Reson Med 79:2795.
     """
-    size = np.asarray(voxel_size, float)
+    brain_mask = as_mask(brain_mask)
+    r2star = in_mask(r2star, brain_mask, "R2* map")
+    check_field_strength(field_strength)
+    size = np.asarray(as_voxel_size(voxel_size))
     deep = erode(brain_mask, size, DEPTH)
     candidates = deep & (r2star < csf_r2star(field_strength))
     groups, count = ndimage.label(candidates)
@@ -171,17 +180,23 @@ def find_reference(
 
     Raises
     ------
+    InputError
+        For shapes that differ, an empty mask, and χ that is not finite in it.
     SettingError
         For an unknown method.
     """
     if method not in METHODS:
         raise SettingError("unknown reference", found=repr(method), expected=", ".join(METHODS))
+    brain_mask = as_mask(brain_mask)
+    if not brain_mask.any():
+        raise InputError("the mask of the map is empty", expected="a mask with voxels")
+    chi = in_mask(chi, brain_mask, "map")
     if method == "none":
         return Reference("none", 0.0, 0, 0.0, True, np.zeros_like(brain_mask))
     trusted = True
     if method == "csf":
-        fluid = np.zeros_like(brain_mask) if region is None else region & brain_mask
-        volume = float(fluid.sum() * np.prod(voxel_size))
+        fluid = np.zeros_like(brain_mask) if region is None else as_mask(region) & brain_mask
+        volume = float(fluid.sum() * np.prod(as_voxel_size(voxel_size)))
         if volume >= MIN_VOLUME:
             reference = _trimmed("csf", chi, fluid)
             if not reference.trusted:

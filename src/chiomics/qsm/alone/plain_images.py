@@ -19,7 +19,7 @@ from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import read_mask
 from chiomics.core.space.volume import Volume
 from chiomics.core.units import MAX_FIELD_STRENGTH
-from chiomics.qsm.echo_inputs import LATEST_ECHO
+from chiomics.qsm.arrays import LATEST_ECHO
 
 ENDINGS = (".nii.gz", ".nii")
 #: Robust SD (1.4826 MAD) in ppm that a field may have inside the mask. Of a simulated, shimmed head the local field has

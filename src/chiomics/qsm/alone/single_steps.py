@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 #: Says that a step begins.
 Begin = Callable[[str], None]
 
+#: Weights of `background` have mean 1; in a mask that was cut closer they may differ by this much.
+MEAN_TOLERANCE = 0.1
+
 #: The inversion of each preset, and whether it is weighted, as the workflow's.
 OF_PRESET = {"default": ("tv", True), "published": ("ilsqr", False)}
 
@@ -123,6 +126,10 @@ def invert_field(arguments: argparse.Namespace, begin: Begin) -> None:
         weight = plain.read_like(arguments.weights, image, "weights")
         if weight[mask].min() < 0 or not weight[mask].any():
             raise InputError("the weights hold no weights", file=arguments.weights, expected="values from 0 up")
+        mean = float(weight[mask].mean(dtype=np.float64))
+        if abs(mean - 1) > MEAN_TOLERANCE:  # else the regularisation would follow the weights' unit
+            log.warning("weights of mean %.4g in the mask are divided by it: only their ratios count", mean)
+            weight = weight / np.float32(mean)
     if arguments.magnitude is not None:
         echoes = [Volume.read(path) for path in arguments.magnitude]
         for path, echo in zip(arguments.magnitude, echoes, strict=True):

@@ -30,6 +30,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chiomics.qsm.arrays import as_mask, in_mask
 from chiomics.qsm.background.coarse import block_factors, block_grid, block_means, interpolate
 from chiomics.qsm.background.descent import descent
 from chiomics.qsm.background.smooth_offset import SmoothOffset
@@ -148,19 +149,26 @@ def remove_background_pdf(
     ndarray, float32, shape (s, x, y, z)
         Local fields in ppm, zero outside the mask.
 
+    Raises
+    ------
+    InputError
+        For shapes that differ, an empty mask, and fields or weights that are not finite in it.
+
     References
     ----------
     Liu et al. 2011, NMR Biomed 24:1129; Liu et al. 2017, Magn Reson Med 78:303.
     """
+    mask = as_mask(mask)
     factors = block_factors(voxel_size, 0 if offset_degree else coarse_voxel)
     grid = Grid(mask, voxel_size=voxel_size, padding=padding, backend=backend, workers=workers, multiple=factors)
+    total_fields = in_mask(total_fields, grid.image_mask, "total field")
     fine = _Problem(
         grid,
         dipole_kernel(grid, b0_direction),
         inside=grid.mask,
         weight=grid.embed(weight) * grid.mask,
         scale=grid.backend.asarray(_source_scale(grid, tissue_scale, rise)),
-        fill=grid.mask * 0 if unreliable is None else grid.embed(unreliable) * grid.mask,
+        fill=grid.mask * 0 if unreliable is None else grid.embed(as_mask(unreliable)) * grid.mask,
     )
     if offset_degree:
         fine.offset = SmoothOffset(grid, fine.weight, degree=offset_degree, scale=OFFSET_SCALE, decay=OFFSET_DECAY)
@@ -219,7 +227,8 @@ class _Problem:
         chi = sources * self.inside
         self.fill_from(self.field(chi), rest)
         splits, left = Splits(), rest
-        outer_share, limit, effort = BESIDE_OFFSET if self.offset else (OUTER_SHARE, OUTSIDE, REFINEMENT_ITERATIONS)
+        alone = (OUTER_SHARE, OUTSIDE, REFINEMENT_ITERATIONS)
+        outer_share, limit, effort = alone if self.offset is None else BESIDE_OFFSET
         for _ in range(refinements):
             found = self.tissue(left, field_noise(self.grid.extract(rest), self.grid.image_mask), limit, splits)
             chi, outside = found * self.inside, outer_share * found * (1 - self.inside)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chiomics.core.errors import InputError
+from chiomics.qsm.arrays import as_mask, in_mask
 from chiomics.qsm.fourier import Array, Grid
 
 #: Divisors of the deconvolution below this are set to zero (QSM.m and QSM.jl: 0.05, whose error on the benchmark's
@@ -72,10 +73,12 @@ def remove_background_vsharp(
     Raises
     ------
     InputError
-        Where no ball fits the mask.
+        Where no ball fits the mask, and for a field of another shape or that is not finite in the mask.
     """
+    mask = as_mask(mask)
     smallest = float(max(voxel_size)) if min_radius is None else min_radius
     grid = Grid(mask, voxel_size=voxel_size, padding=max_radius, backend=backend, workers=workers)
+    total_field = in_mask(total_field, mask, "total field")
     mask_spectrum = grid.fft(grid.mask)
     fields = [grid.embed(field) * grid.mask for field in total_field.reshape(-1, *mask.shape)]
     spectra = [grid.fft(field) for field in fields]
