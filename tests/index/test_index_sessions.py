@@ -305,6 +305,22 @@ def test_participants_table(tmp_path, caplog):
     assert "1 participants have no line in participants.tsv: sub-03" in caplog.text
 
 
+def test_lines_without_a_folder_are_named_with_who_may_be_meant(tmp_path, caplog):
+    lines = [["participant_id", "age"], ["sub-1", "30"], ["sub-02", "40"], ["sub-09", "50"]]
+    folder = make_bids_tree(tmp_path, multi_echo("{01,02}") | {"participants.tsv": lines})
+    (folder / "sub-03").symlink_to(folder / "nowhere")
+    with caplog.at_level("WARNING"):
+        index_bids(folder)
+    assert "2 lines of participants.tsv have no folder: sub-09, sub-1" in caplog.text
+    assert "sub-1 and sub-01" in caplog.text
+    assert "sub-03: not read, the link leads nowhere" in caplog.text
+    caplog.clear()
+    with caplog.at_level("WARNING"):
+        index_bids(folder, participants=["02"])
+    assert "sub-02" not in caplog.text  # whoever is not asked for has a folder all the same
+    assert "no folder: sub-09, sub-1" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [

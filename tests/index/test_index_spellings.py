@@ -53,6 +53,26 @@ def test_magnitude_and_phase(tmp_path, pattern):
     assert all("phase" in path for path in row["phase"])
 
 
+@pytest.mark.parametrize("image", [".NII.GZ", ".NII", ".Nii.gz"])
+@pytest.mark.parametrize("sidecar", [".json", ".JSON"])
+def test_endings_in_capitals_change_nothing(tmp_path, image, sidecar):
+    expected = only_row(tmp_path / "usual", {MEGRE: GRE})
+    folder = make_bids_tree(tmp_path / "capitals", {MEGRE: GRE})
+    for path in sorted((folder / "sub-01/anat").iterdir()):
+        stem = path.name.partition(".")[0]
+        ending = sidecar if path.suffix == ".json" else image
+        if image == ".NII" and path.suffix != ".json":
+            nib.save(nib.load(path), path.with_name(f"{stem}.nii"))
+            path.unlink()
+            path = path.with_name(f"{stem}.nii")
+        path.rename(path.with_name(stem + ending))
+    row = only_row(folder, {})
+    assert [path.partition(".")[0] for path in row["phase"]] == [path.partition(".")[0] for path in expected["phase"]]
+    assert {key: row[key] for key in ("echo_times", "field_strength", "shape", "voxel_size")} == {
+        key: expected[key] for key in ("echo_times", "field_strength", "shape", "voxel_size")
+    }
+
+
 def test_magnitude_may_lack_its_part(tmp_path):
     spec = {f"{ANAT}_echo-{{1,2}}_MEGRE": GRE, f"{ANAT}_echo-{{1,2}}_part-phase_MEGRE": GRE}
     row = only_row(tmp_path, spec)

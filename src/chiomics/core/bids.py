@@ -103,3 +103,8 @@ def space_named(path: str | Path) -> str:
             if word.lower() in spellings:
                 return image
     return words[0] if match else ""
+
+
+def bare_name(name: str) -> str:
+    """Return the name of a participant or session as spreadsheets leave it: no prefix, no leading zeros, no case."""
+    return re.sub(r"0*(\d+)", r"\1", re.sub(r"^(sub|ses|run)-", "", str(name).strip().casefold()))

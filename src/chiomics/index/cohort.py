@@ -204,7 +204,7 @@ def index_bids(
     default = Path(folder, VERDICTS)
     if qc_exclude is not None or default.is_file():
         apply_verdicts(rows, qc_exclude or default, not_asked)
-    add_participants(rows, read_participants(Path(folder, "participants.tsv")))
+    add_participants(rows, read_participants(Path(folder, "participants.tsv")), every)
     _apply_origin(rows, whole=dataset_is_simulated(folder))
     return rows
 
@@ -391,7 +391,8 @@ def _log(text: str, names: list[str]) -> None:
 
 
 def _sight(folders: dict[str, list[tuple[str, str]]], results: list[Participant]) -> str:
-    images = [file.path for places in folders.values() for file in list_files(places) if file.path.endswith(IMAGES)]
+    found = [file.path for places in folders.values() for file in list_files(places)]
+    images = [path for path in found if path.lower().endswith(IMAGES)]
     example = f", e.g. {images[0]}" if images else ""
     misnamed = sum(len(result.misnamed) for result in results)
     return f"{len(folders)} participants with {len(images)} images{example}; {misnamed} names are not BIDS"

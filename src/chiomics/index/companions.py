@@ -141,7 +141,7 @@ def choose_dwi(
     images = [
         file
         for file in files
-        if file.suffix == "dwi" and file.datatype == "dwi" and file.extension in IMAGES
+        if file.suffix == "dwi" and file.datatype == "dwi" and file.extension.lower() in IMAGES
         and file.entities.get("part", "mag") == "mag"
     ]  # fmt: skip
     images, warnings = _of_session(images, session, "DWI")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from chiomics.core.bids import parse_name
 from chiomics.core.errors import InputError
 
+#: Endings of images, in lower case: Windows writes some in capitals.
 IMAGES = (".nii.gz", ".nii")
 #: Folders of a session that can hold an input; every other one (func, perf, eeg, ...) is not walked.
 DATATYPES = frozenset(("anat", "swi", "fmap", "dwi", "qsm", "gre", "megre"))
@@ -115,9 +116,9 @@ def _is_endless(label: str) -> bool:
 
 def is_misnamed(file: NamedFile) -> bool:
     """Return whether an image's name is not BIDS, or names another participant or session than its folder."""
-    if not file.path.endswith(IMAGES):
+    if not file.path.lower().endswith(IMAGES):
         return False
-    if file.extension not in IMAGES or not file.entities:
+    if file.extension.lower() not in IMAGES or not file.entities:
         return True
     session = file.entities.get("ses")
     if _is_endless(file.participant) or _is_endless(file.session):
@@ -151,7 +152,7 @@ def name_problem(file: NamedFile) -> InputError:
 def read_gre(file: NamedFile) -> GreImage | None:
     """Tell which part of which echo a raw image holds; None where it is not from a gradient-echo acquisition."""
     entities = file.entities
-    if file.extension not in IMAGES or file.pipeline or file.datatype == "dwi":
+    if file.extension.lower() not in IMAGES or file.pipeline or file.datatype == "dwi":
         return None
     family = file.suffix.lower()
     echo, part = entities.get("echo"), entities.get("part")

@@ -54,7 +54,7 @@ class Sidecars:
         self._merged: dict[str, dict] = {}
         self._by_suffix: dict[str, list[_Sidecar]] = {}
         for path in paths:
-            if not path.endswith(extension):
+            if not path.lower().endswith(extension):
                 continue
             folder, _, name = path.rpartition("/")
             entities, suffix, _ = parse_name(name)

@@ -36,7 +36,7 @@ def describe_session(files: list[NamedFile], folders: list[str], bids_dir: str) 
     found, expected : str
         For the reason in the manifest.
     """
-    images = [file for file in files if file.path.endswith(IMAGES)]
+    images = [file for file in files if file.path.lower().endswith(IMAGES)]
     misnamed = [file.path for file in images if is_misnamed(file)]
     kinds = sorted({file.suffix for file in images if not is_misnamed(file)})
     others = sorted({folder.rstrip("/").rsplit("/", 1)[-1] for folder in folders} - {""})

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from chiomics.core.bids import bare_name
 from chiomics.core.errors import InputError, say_cause
 from chiomics.index.manifest import COLUMNS, VERDICT, exclude
 
@@ -108,8 +109,20 @@ def _expected(columns: Iterable[str]) -> str:
     return "a column of exactly this name" + (", in lower case" if "participant_id" in written.lower() else "")
 
 
-def add_participants(rows: list[dict], participants: Iterable[Mapping[str, str]]) -> None:
-    """Add the columns of participants.tsv to the rows; a name that the manifest has gets a prefix."""
+def add_participants(
+    rows: list[dict], participants: Iterable[Mapping[str, str]], present: Collection[str] | None = None
+) -> None:
+    """Add the columns of participants.tsv to the rows; a name that the manifest has gets a prefix.
+
+    Parameters
+    ----------
+    rows : list of dict
+        The manifest's rows, changed in place.
+    participants : iterable of mapping
+        Lines of participants.tsv.
+    present : collection of str, optional
+        Participants that have a folder; lines of others are named in the log, with who may be meant.
+    """
     table = {line["participant_id"]: line for line in participants}
     columns = list(dict.fromkeys(name for line in table.values() for name in line if name != "participant_id"))
     names = {column: f"participants_{column}" if column in COLUMNS else column for column in columns}
@@ -125,7 +138,16 @@ def add_participants(rows: list[dict], participants: Iterable[Mapping[str, str]]
             row[name] = MISSING if value in ("", None) else str(value)
     absent = sorted({row["participant_id"] for row in rows} - set(table)) if table else []
     if absent:
-        logger.warning("%d participants have no line in participants.tsv: %s", len(absent), ", ".join(absent[:10]))
+        logger.warning("%d participants have no line in participants.tsv: %s", len(absent), _some(absent))
+    if alone := sorted(set(table) - set(present)) if present is not None else []:
+        logger.warning("%d lines of participants.tsv have no folder: %s", len(alone), _some(alone))
+        folders = {bare_name(name): name for name in absent}
+        if meant := [f"{name} and {folders[bare_name(name)]}" for name in alone if bare_name(name) in folders]:
+            logger.warning("the same people by another name, leading zeros and case count: %s", _some(meant))
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
 def apply_verdicts(rows: list[dict], path: str | Path, not_asked: Collection[str] = ()) -> None:

@@ -73,7 +73,9 @@ def find_participants(
             for entry in entries:
                 if entry.name.startswith("sub-") and entry.is_dir():
                     participants.setdefault(entry.name, []).append((f"{prefix}{entry.name}/", entry.path))
-                elif not prefix and entry.name.endswith(INHERITED) and entry.is_file():
+                elif entry.is_symlink() and _leads_nowhere(entry):
+                    continue
+                elif not prefix and entry.name.lower().endswith(INHERITED) and entry.is_file():
                     shared.append(_stat(entry, prefix))
                 elif prefix:
                     beside += _beside(bids_dir, f"{prefix}{entry.name}")
@@ -99,6 +101,14 @@ def _is_text(entry: os.DirEntry) -> bool:
         shown = os.fsencode(entry.path).decode(errors="replace")
         logger.warning("%s: not read, as its name is not in UTF-8 (convmv renames such files)", shown)
         return False
+    return True
+
+
+def _leads_nowhere(entry: os.DirEntry) -> bool:
+    """Say whether a link of a participant's name has no folder at its end, and warn of it: nobody else would."""
+    if not entry.name.startswith("sub-") or Path(entry.path).exists():
+        return False
+    logger.warning("%s: not read, the link leads nowhere: fetch the content (datalad get)", entry.path)
     return True
 
 

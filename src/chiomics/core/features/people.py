@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from chiomics.core.bids import bare_name
 from chiomics.core.errors import InputError, say_cause
 
 #: How far above a session's table the results of a study begin: results/sub-01/ses-1/radiomics.
@@ -59,11 +60,6 @@ def check_names(names: Sequence[str], people: pd.DataFrame) -> None:
             "nobody of the table of features is in the table of participants", file=file,
             found=", ".join(people.index[:5]) or "no line", expected=", ".join(absent[:5]),
         )  # fmt: skip
-
-
-def bare_name(name: str) -> str:
-    """Return the name of a participant or session as spreadsheets leave it: no prefix, no leading zeros, no case."""
-    return re.sub(r"0*(\d+)", r"\1", re.sub(r"^(sub|ses|run)-", "", str(name).strip().casefold()))
 
 
 def find_people(folder: Path) -> Path | None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from chiomics.core.bids import bare_name
 from chiomics.core.errors import InputError
 from chiomics.core.features.canonical import Words, check_filled, read_values, regions_and_sides, whole_names
 from chiomics.core.features.columns import FEATURE, NUMBERS, REGION, SESSION
-from chiomics.core.features.people import bare_name, check_names
+from chiomics.core.features.people import check_names
 from chiomics.core.features.values import CODES_OF_MISSING, without_infinite
 
 if TYPE_CHECKING:
