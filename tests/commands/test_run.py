@@ -145,6 +145,29 @@ def test_results_do_not_go_into_a_file(tmp_path, capsys):
         assert "the place of the results is a file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["run", "qsm"])
+@pytest.mark.parametrize("place", [".", "sub-01", "sub-01/anat/more", "../bids"])
+def test_results_do_not_go_among_the_images(tmp_path, capsys, command, place):
+    bids = tmp_path / "bids"
+    (bids / "sub-01/anat").mkdir(parents=True)
+    level = ["participant"] * (command == "run")
+    assert main([command, str(bids), str(bids / place), *level, "-n"]) == 2
+    assert str(bids / "derivatives/chiomics") in capsys.readouterr().err
+    assert sorted(path.name for path in bids.rglob("*")) == ["anat", "sub-01"]
+
+
+@pytest.mark.parametrize("place", ["sub-01", "sub-01/ses-1", "sub-01/ses-1/anat"])
+@pytest.mark.parametrize("command", ["run", "qsm", "index"])
+def test_a_participants_folder_is_not_taken_for_the_data_set(tmp_path, capsys, command, place):
+    (tmp_path / "sub-01/ses-1/anat").mkdir(parents=True)
+    out = {"run": ["{}", "group", "-n"], "qsm": ["{}"], "index": ["--output", "{}/manifest.tsv"]}[command]
+    assert main([command, str(tmp_path / place), *(word.format(tmp_path / "out") for word in out)]) == 2
+    said = capsys.readouterr().err
+    assert "folder of one participant" in said
+    assert f"{tmp_path}; --participant-label 01" in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_run_ends_with_its_outputs_and_goes_on_after_a_failed_step(line, tmp_path, capfd):
     (tmp_path / "stop_1").touch()
     assert run_call.call(line, tmp_path) == 1

@@ -305,6 +305,15 @@ def test_participants_table(tmp_path, caplog):
     assert "1 participants have no line in participants.tsv: sub-03" in caplog.text
 
 
+def test_results_below_derivatives_are_no_input_of_the_next_run(tmp_path):
+    folder = make_bids_tree(tmp_path, multi_echo())
+    first = index_bids(folder)
+    results = "derivatives/chiomics/results"
+    made = ("rec-tv_desc-all_Chimap", "desc-brain_mask", "desc-lesions_dseg")
+    spec = {f"{results}/sub-01/anat/{{name}}_{name}": {} for name in made} | {f"{results}/manifest.tsv": [["session"]]}
+    assert index_bids(make_bids_tree(folder, spec)) == first
+
+
 def test_lines_without_a_folder_are_named_with_who_may_be_meant(tmp_path, caplog):
     lines = [["participant_id", "age"], ["sub-1", "30"], ["sub-02", "40"], ["sub-09", "50"]]
     folder = make_bids_tree(tmp_path, multi_echo("{01,02}") | {"participants.tsv": lines})

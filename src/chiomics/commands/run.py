@@ -78,9 +78,16 @@ def run_targets(arguments: argparse.Namespace, targets: list[str]) -> int:
     """Make targets of a BIDS folder; returns 0 only if all is done."""
     from chiomics.commands.run_snakemake import configuration, from_here, nested
     from chiomics.core.errors import InputError
+    from chiomics.index.walk import check_bids_folder
 
-    if not arguments.bids_dir.is_dir():
-        raise InputError("the BIDS folder does not exist", file=arguments.bids_dir)
+    check_bids_folder(arguments.bids_dir)
+    bids, out = arguments.bids_dir.resolve(), arguments.output_dir.resolve()
+    if out == bids or any(part.startswith("sub-") for part in out.parts[len(bids.parts) :] if bids in out.parents):
+        raise InputError(
+            "the results would lie among the images of the BIDS folder", file=arguments.output_dir,
+            found="the BIDS folder itself" if out == bids else "a participant's folder",
+            expected=f"a folder elsewhere, or {arguments.bids_dir / 'derivatives/chiomics'}",
+        )  # fmt: skip
     given = nested(arguments.config)
     if "bids_dir" in given:
         raise InputError(

@@ -24,6 +24,8 @@ INHERITED = (".json", ".bval", ".bvec")
 TRUTH = "truth"
 #: Folders beside the participants' that hold no image of theirs, or what this workflow made.
 NO_IMAGES = frozenset(("derivatives", "code", "stimuli", "phenotype", "results", "models"))
+#: Table in the folder of results of this workflow.
+MANIFEST = "manifest.tsv"
 #: Endings of volumes that a mask may have, in lower case.
 VOLUMES = (".nii", ".nii.gz", ".mgz", ".mgh", ".nrrd", ".mha", ".img")
 _PARTICIPANT = re.compile(r"sub-[A-Za-z0-9+]+(?=[_./]|$)", re.IGNORECASE)
@@ -35,6 +37,26 @@ class WalkedFile(NamedTuple):
     path: str  # relative to the BIDS folder, POSIX
     size: int  # bytes; -1 for a link that leads nowhere
     mtime_ns: int
+
+
+def check_bids_folder(bids_dir: str | Path) -> None:
+    """Stop where a folder is not there, or is one of a participant: the BIDS folder is the one above.
+
+    Raises
+    ------
+    InputError
+        With the folder that is meant.
+    """
+    if not Path(bids_dir).is_dir():
+        raise InputError("the BIDS folder does not exist", file=bids_dir)
+    folder = Path(bids_dir).resolve()
+    own = next((one for one in (folder, *folder.parents[:2]) if one.name.startswith("sub-")), None)
+    inside = own and (own == folder or folder.name.startswith("ses-") or folder.name in DATATYPES)
+    if own and inside and not any(one.name.startswith("sub-") and one.is_dir() for one in folder.iterdir()):
+        raise InputError(
+            "this is a folder of one participant", file=bids_dir, found=f"{own.name} in its path",
+            expected=f"the BIDS folder above it, {own.parent}; --participant-label {own.name[4:]} names a participant",
+        )  # fmt: skip
 
 
 def find_participants(
@@ -61,8 +83,7 @@ def find_participants(
     InputError
         Where the folder, or a named derivative, does not exist.
     """
-    if not Path(bids_dir).is_dir():
-        raise InputError("the BIDS folder does not exist", file=bids_dir)
+    check_bids_folder(bids_dir)
     shared: list[WalkedFile] = []
     participants: dict[str, list[tuple[str, str]]] = {}
     places, beside = [("", bids_dir)], _beside(bids_dir, "derivatives") if derivatives == "all" else []
@@ -77,7 +98,7 @@ def find_participants(
                     continue
                 elif not prefix and entry.name.lower().endswith(INHERITED) and entry.is_file():
                     shared.append(_stat(entry, prefix))
-                elif prefix:
+                elif prefix and not Path(entry.path, MANIFEST).is_file():  # results of a run in derivatives/NAME
                     beside += _beside(bids_dir, f"{prefix}{entry.name}")
                 elif entry.name not in NO_IMAGES and not entry.name.startswith((".", "sub-")) and entry.is_dir():
                     beside += _volumes_below(entry.path, f"{entry.name}/")

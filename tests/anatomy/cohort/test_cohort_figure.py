@@ -123,6 +123,18 @@ def test_the_picture_shows_all_sessions_and_columns_and_dots_the_outliers(frame,
     assert (SIMULATED_MARK in text) == simulated
 
 
+def test_a_row_that_is_blank_says_why(frame, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(cohort_figure, "save_figure", lambda figure, *_, **__: drawn.append(figure))
+    draw_cohort(frame.assign(WMHYPO_mm3=np.nan, PUT_L_mm3=0.0), tmp_path / "a.png", simulated=False)
+    axis = drawn[0].axes[0]
+    blank = (np.asarray(axis.images[0].get_array())[..., 3] == 0).all(axis=1)  # colours, of which these have none
+    told = [": " in label.get_text() for label in axis.get_yticklabels()]
+    assert told == blank.tolist()
+    words = [label.get_text() for label in axis.get_yticklabels()]
+    assert {"WMHYPO mm3: no session has a value", "PUT L mm3: the same in all"} <= set(words)
+
+
 def test_lesions_that_are_not_known_are_no_zero(files):
     sidecars = {name: {"Segmentation": dict(entry["Segmentation"])} for name, entry in files[2].items()}
     sidecars["sub-0"]["Segmentation"]["Lesions"] = {"Source": "none", "Reason": "the given lesions are refused"}

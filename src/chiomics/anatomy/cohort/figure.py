@@ -93,6 +93,12 @@ def _scored(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame.columns if name not in others and not name.startswith(("lesions", SEEN))]
 
 
+def _row_name(values: pd.Series, scores: pd.Series) -> str:
+    """Word a column; a row of the picture that is blank says why."""
+    why = ": no session has a value" if values.isna().all() else ": the same in all" if values.nunique() == 1 else ""
+    return str(values.name).replace("_", " ") + why * (len(values) > 1 and bool(scores.isna().all()))
+
+
 def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool | str, left_out: Sequence[str] = ()) -> None:
     """Draw every session's modified z-scores as a heat map.
 
@@ -113,7 +119,7 @@ def draw_cohort(frame: pd.DataFrame, path: str | Path, *, simulated: bool | str,
         size = (min(max(3.5 + 0.17 * len(frame), NARROWEST), 40), min(2.0 + 0.13 * len(columns), 40))
         figure, axes = plt.subplots(figsize=size, layout="constrained")
         shown = draw_scores(axes, scores, fewest=FEWEST)
-        axes.set_yticks(range(len(columns)), [name.replace("_", " ") for name in columns], fontsize=5)
+        axes.set_yticks(range(len(columns)), [_row_name(frame[name], scores[name]) for name in columns], fontsize=5)
         name_sessions(axes, frame[IDENTITY])
         label = "modified z-score over sessions,\n0 on the good side; dots: beyond 3.5"
         figure.colorbar(shown, ax=axes, label=label, extend="both", shrink=0.5, aspect=40)
