@@ -89,6 +89,14 @@ REFUSALS = {
         {MEGRE: {**GRE, "affine": np.diag([1, 1, 4, 1])}},
         ["voxels are too large", "1 x 1 x 4 mm", "below 4 mm"],
     ),
+    "voxel sizes in m": (
+        {MEGRE: {**GRE, "affine": np.diag([1e-3, 1e-3, 2e-3, 1])}},
+        ["no head's in size", "read in mm"],
+    ),
+    "sheared axes": (
+        {MEGRE: {**GRE, "affine": np.diag([1.0, 1, 2, 1]) @ (np.eye(4) + 0.1 * np.eye(4, k=1))}},
+        ["voxel axes are sheared", "a cosine of 0.1"],
+    ),
     "unknown orientation": ({MEGRE: {**GRE, "code": 0}}, ["orientation is unknown", "sform_code 0 and qform_code 0"]),
     "complex voxels": ({MEGRE: {**GRE, "dtype": np.complex64}}, ["complex or colour", "datatype 32"]),
     "a 4-D image": ({MEGRE: {**GRE, "shape": (24, 22, 20, 8)}}, ["a 4-D image", "8 volumes", "EchoTime the list"]),

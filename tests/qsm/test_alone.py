@@ -6,6 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import yaml
@@ -54,6 +55,13 @@ def folder(head: Head, tmp_path_factory) -> Path:
     write_image(path / "zero.nii.gz", 0 * head.local_field, affine)
     write_image(path / "named.nii.gz", head.local_field, affine)
     (path / "named.json").write_text('{"Units": "Hz"}')
+    header = nib.load(path / "true_local.nii.gz").header
+    header["qform_code"] = header["sform_code"] = 0
+    nib.save(nib.Nifti1Image(head.local_field, None, header), path / "no_forms.nii.gz")
+    shear, metres = np.eye(4) + 0.1 * np.eye(4, k=1), np.diag([1e-3, 1e-3, 1e-3, 1])
+    for name, grid in (("sheared", affine @ shear), ("metres", metres @ affine)):
+        for image, voxels in ((name, head.local_field), (f"{name}_mask", head.mask.astype(np.uint8))):
+            nib.save(nib.Nifti1Image(voxels.astype(np.float32), grid), path / f"{image}.nii.gz")
     good = {"TE": ECHO_TIMES, "B0": FIELD_STRENGTH, "B0_dir": list(B0), "voxel_size": VOXEL_SIZE}
     (path / "params.json").write_text(json.dumps(good))
     (path / "gauss.json").write_text(json.dumps(good | {"B0": 30000}))
@@ -166,6 +174,9 @@ REFUSALS = {
     "no direction": ("invert {f}/true_local.nii.gz MASK --b0-direction 0 0 0", "no direction"),
     "another voxel size": ("invert {f}/true_local.nii.gz MASK --params {f}/other_size.json", "another voxel size"),
     "parameters without numbers": ("field STACKED --params {f}/no_numbers.json MASK", "no numbers"),
+    "no form in the header": ("invert {f}/no_forms.nii.gz MASK", "--b0-direction X Y Z"),
+    "sheared axes": ("invert {f}/sheared.nii.gz --mask {f}/sheared_mask.nii.gz", "axes are sheared"),
+    "a voxel size in m": ("invert {f}/metres.nii.gz --mask {f}/metres_mask.nii.gz", "read in mm"),
     "local field in Hz": ("invert {f}/hertz.nii.gz MASK", "the local field is not in ppm"),
     "total field in Hz": ("background {f}/total_hertz.nii.gz MASK", "the total field is not in ppm"),
     "field as a fraction": ("invert {f}/fraction.nii.gz MASK", "the local field is not in ppm"),

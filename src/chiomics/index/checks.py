@@ -11,7 +11,7 @@ from chiomics.core.errors import InputError
 from chiomics.core.units import MAX_FIELD_STRENGTH
 from chiomics.index.forms import form_warnings
 from chiomics.index.gre import GreInput
-from chiomics.index.headers import Header, shared_grid
+from chiomics.index.headers import Header, check_box, shared_grid
 from chiomics.index.names import NamedFile
 
 #: Default of the fewest voxels along any axis: a thinner slab does not hold the dipole field that an inversion needs.
@@ -101,6 +101,7 @@ def check_grid(
             "the voxels are too large", file=file.path, found=f"{' x '.join(f'{edge:g}' for edge in size)} mm",
             expected=f"a voxel size below {MAX_VOXEL:g} mm",
         )  # fmt: skip
+    check_box(header, file)
     return list(header.shape), size
 
 

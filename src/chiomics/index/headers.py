@@ -24,6 +24,10 @@ Matrix = tuple[tuple[float, float, float, float], ...]
 _COMPLEX_OR_COLOUR = frozenset((32, 128, 1792, 2048, 2304))
 #: As in `chiomics.core.images`.
 MAX_PACKED, MAX_VOXELS = 1032, 2**30
+#: Shortest and longest side of an image of a head, mm; beyond them the voxel size is in another unit.
+SIDES = (10.0, 1000.0)
+#: Cosine between two voxel axes beyond rounding: an affine registration was written into the header.
+MAX_SHEAR = 0.01
 _UNITS = {1: "metres", 3: "micrometres"}
 _TEMPLATE_CODES = frozenset((3, 4))
 #: Geometries that were parsed last: the echoes of a session, their magnitude and phase share one.
@@ -79,7 +83,7 @@ def check_content(file: NamedFile) -> None:
     """Raise where a file is empty or a link to content that was not fetched."""
     if file.size < 0:
         raise InputError("the link leads nowhere: fetch the content (datalad get)", file=file.path)
-    if file.size == 0 and file.path.endswith((".nii", ".gz")):
+    if file.size == 0 and file.path.lower().endswith((".nii", ".gz")):
         raise InputError("the file is empty", file=file.path)
 
 
@@ -98,7 +102,7 @@ def _read_start(path: str, file: NamedFile) -> tuple[bytes, int]:
             os.close(descriptor)
     except OSError as error:
         raise InputError("the image cannot be read", file=file.path, found=error.strerror) from error
-    if not path.endswith(".gz"):
+    if not path.lower().endswith(".gz"):
         return start, held
     try:
         header = zlib.decompressobj(31).decompress(start, 540)
@@ -163,7 +167,7 @@ def _check_claim(header: Header, bits: int, held: int, file: NamedFile) -> None:
             "the image is larger than any head", file=file.path, found=f"{voxels} voxels",
             expected=f"at most {MAX_VOXELS}",
         )  # fmt: skip
-    packed = file.path.endswith(".gz")
+    packed = file.path.lower().endswith(".gz")
     if (claimed := voxels * header.volumes * bits // 8) > held * (MAX_PACKED if packed else 1):
         raise InputError(
             "the file is cut short", file=file.path, found=f"{held} bytes",
@@ -221,10 +225,31 @@ def _read_with_nibabel(path: str, file: NamedFile) -> Header:
     return _check(tuple(dimensions), int(header["datatype"]), unit, affine, int(header["sform_code"]), raw, file)
 
 
+def check_box(header: Header, file: NamedFile) -> None:
+    """Raise where an image has no head's size, its voxel size being in another unit than mm, or sheared axes."""
+    sides = [number * size for number, size in zip(header.shape, header.voxel_size, strict=False)]
+    if not SIDES[0] <= min(sides) <= max(sides) <= SIDES[1]:
+        raise InputError(
+            "the image is no head's in size", file=file.path, found=" x ".join(f"{side:.3g}" for side in sides) + " mm",
+            expected=f"sides of {SIDES[0]:g} to {SIDES[1]:g} mm: voxel sizes are read in mm",
+        )  # fmt: skip
+    if (cosine := _shear(header.affine, header.voxel_size)) > MAX_SHEAR:
+        raise InputError(
+            "the voxel axes are sheared", file=file.path, found=f"a cosine of {cosine:.3f} between two axes",
+            expected="axes at right angles, as the scanner has them",
+        )  # fmt: skip
+
+
+def _shear(affine: Matrix, size: tuple[float, ...]) -> float:
+    """Return the largest cosine between two voxel axes, 0 where they stand at right angles."""
+    pairs = ((0, 1), (0, 2), (1, 2))
+    return max(abs(sum(row[one] * row[two] for row in affine)) / (size[one] * size[two]) for one, two in pairs)
+
+
 def _is_cut_short(path: str) -> bool:
     """Tell whether a compressed file ends before its content does, or a plain one within a NIfTI header."""
     try:
-        if path.endswith(".gz"):
+        if path.lower().endswith(".gz"):
             with gzip.open(path) as stream:
                 while stream.read(1 << 20):
                     pass

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from chiomics.core.errors import InputError, SettingError
 from chiomics.index.forms import structural_warnings
-from chiomics.index.headers import Header, check_content
+from chiomics.index.headers import Header, check_box, check_content
 from chiomics.index.names import IMAGES, NamedFile
 
 #: Endings of structural images that are read, and those that are named and not read.
@@ -39,8 +39,6 @@ _NORMALISED = re.compile(r"(?<!no)(?<!on)(?<!un)norm", re.IGNORECASE)
 FEW_SLICES = 20
 #: Fewer than this hold too little of a head to be registered.
 FEWEST_SLICES = 8
-#: Shortest and longest side of an image of a head, mm; beyond them the voxel size is in another unit.
-SIDES = (10.0, 1000.0)
 
 
 def check_filter(name: str, wanted: Mapping | None) -> None:
@@ -205,12 +203,7 @@ def _check(header: Header, file: NamedFile) -> None:
             "the image is a slice or a localizer", file=file.path, found=" x ".join(map(str, header.shape)) + " voxels",
             expected=f"{FEWEST_SLICES} slices or more",
         )  # fmt: skip
-    sides = [number * size for number, size in zip(header.shape, header.voxel_size, strict=False)]
-    if not SIDES[0] <= min(sides) <= max(sides) <= SIDES[1]:
-        raise InputError(
-            "the image is no head's in size", file=file.path, found=" x ".join(f"{side:.3g}" for side in sides) + " mm",
-            expected=f"sides of {SIDES[0]:g} to {SIDES[1]:g} mm: voxel sizes are read in mm",
-        )  # fmt: skip
+    check_box(header, file)
     if header.volumes > 1:
         raise InputError(
             "the image holds several volumes", file=file.path, found=f"{header.volumes} volumes",

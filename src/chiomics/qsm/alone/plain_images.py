@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 
 from chiomics.core.errors import InputError
@@ -26,6 +27,9 @@ ENDINGS = (".nii.gz", ".nii")
 #: 0.008 and the total field 0.06; in Hz they are 64 (1.5 T) to 298 (7 T) times as large, as a fraction of B0 a
 #: millionth. Without a shim the total field is some times larger; rad of an early echo cannot be told from ppm.
 SPREADS = {"total field": (1e-4, 3.0), "local field": (1e-4, 0.1)}
+#: Shortest and longest side of an image in mm, beyond which its voxel size is in another unit; and the cosine between
+#: two axes beyond rounding. As in `chiomics.index.headers`, but for small animals.
+SIDES, MAX_SHEAR = (4.0, 1000.0), 0.01
 #: Voxel sizes that a header and a file of parameters may differ by, in mm.
 SIZE_TOLERANCE = 1e-3
 
@@ -128,9 +132,11 @@ def find_geometry(path: str | Path, affine: np.ndarray, acquisition: Acquisition
     Raises
     ------
     InputError
-        For a direction that is none, and a voxel size that is not the image's.
+        For a direction that is none or that nobody says, a voxel size that is not the image's or no head's, and voxel
+        axes that do not stand at right angles.
     """
     size = voxel_size(affine)
+    _check_box(path, affine, size)
     if acquisition.voxel_size is not None and not (
         np.shape(acquisition.voxel_size) == (3,) and np.allclose(acquisition.voxel_size, size, atol=SIZE_TOLERANCE)
     ):
@@ -140,6 +146,12 @@ def find_geometry(path: str | Path, affine: np.ndarray, acquisition: Acquisition
             expected=" x ".join(f"{side:g}" for side in np.atleast_1d(acquisition.voxel_size)) + " mm",
         )  # fmt: skip
     if acquisition.b0_direction is None:
+        header = nib.load(path).header
+        if all(int(header.get(form, 1)) == 0 for form in ("sform_code", "qform_code")):
+            raise InputError(
+                "the header does not say how the image lies in the scanner", file=path,
+                found="sform_code 0 and qform_code 0", expected="--b0-direction X Y Z; 0 0 1 for axial slices",
+            )  # fmt: skip
         return Geometry(affine, size, b0_direction(scanner_affine(path)))
     direction = np.asarray(acquisition.b0_direction, float)
     length = float(np.linalg.norm(direction))
@@ -150,6 +162,22 @@ def find_geometry(path: str | Path, affine: np.ndarray, acquisition: Acquisition
             expected="three numbers in voxel axes, not all 0",
         )
     return Geometry(affine, size, direction / length)
+
+
+def _check_box(path: str | Path, affine: np.ndarray, size: np.ndarray) -> None:
+    """Stop where a grid is no head's in size, or its axes are sheared: the dipole's kernel knows right angles alone."""
+    sides = size * nib.load(path).shape[:3]
+    if not SIDES[0] <= sides.min() <= sides.max() <= SIDES[1]:
+        raise InputError(
+            "the image is no head's in size", file=path, found=" x ".join(f"{side:.3g}" for side in sides) + " mm",
+            expected=f"sides of {SIDES[0]:g} to {SIDES[1]:g} mm: voxel sizes are read in mm",
+        )  # fmt: skip
+    axes = affine[:3, :3] / size
+    if (cosine := np.abs(axes.T @ axes - np.eye(3)).max()) > MAX_SHEAR:
+        raise InputError(
+            "the voxel axes are sheared", file=path, found=f"a cosine of {cosine:.3f} between two axes",
+            expected="axes at right angles, as the scanner has them",
+        )  # fmt: skip
 
 
 def check_echo_numbers(
@@ -270,5 +298,5 @@ def check_ppm(field: np.ndarray, mask: np.ndarray, *, what: str, file: str | Pat
 def sidecar_path(image: str | Path) -> Path:
     """Return the path of the JSON file beside an image."""
     path = Path(image)
-    ending = next((ending for ending in ENDINGS if path.name.endswith(ending)), path.suffix)
-    return path.with_name(path.name.removesuffix(ending) + ".json")
+    ending = next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), path.suffix)
+    return path.with_name(path.name[: len(path.name) - len(ending)] + ".json")
