@@ -57,7 +57,8 @@ def folder(head: Head, tmp_path_factory) -> Path:
     (path / "named.json").write_text('{"Units": "Hz"}')
     header = nib.load(path / "true_local.nii.gz").header
     header["qform_code"] = header["sform_code"] = 0
-    nib.save(nib.Nifti1Image(head.local_field, None, header), path / "no_forms.nii.gz")
+    for name, voxels in (("no_forms", head.local_field), ("no_forms_mask", head.mask.astype(np.float32))):
+        nib.save(nib.Nifti1Image(voxels, None, header), path / f"{name}.nii.gz")
     shear, metres = np.eye(4) + 0.1 * np.eye(4, k=1), np.diag([1e-3, 1e-3, 1e-3, 1])
     for name, grid in (("sheared", affine @ shear), ("metres", metres @ affine)):
         for image, voxels in ((name, head.local_field), (f"{name}_mask", head.mask.astype(np.uint8))):
@@ -174,7 +175,7 @@ REFUSALS = {
     "no direction": ("invert {f}/true_local.nii.gz MASK --b0-direction 0 0 0", "no direction"),
     "another voxel size": ("invert {f}/true_local.nii.gz MASK --params {f}/other_size.json", "another voxel size"),
     "parameters without numbers": ("field STACKED --params {f}/no_numbers.json MASK", "no numbers"),
-    "no form in the header": ("invert {f}/no_forms.nii.gz MASK", "--b0-direction X Y Z"),
+    "no form in the header": ("invert {f}/no_forms.nii.gz --mask {f}/no_forms_mask.nii.gz", "--b0-direction X Y Z"),
     "sheared axes": ("invert {f}/sheared.nii.gz --mask {f}/sheared_mask.nii.gz", "axes are sheared"),
     "a voxel size in m": ("invert {f}/metres.nii.gz --mask {f}/metres_mask.nii.gz", "read in mm"),
     "local field in Hz": ("invert {f}/hertz.nii.gz MASK", "the local field is not in ppm"),
