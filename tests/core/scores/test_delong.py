@@ -185,3 +185,28 @@ def test_youden_threshold_is_the_best_of_all(seed):
 def test_a_class_without_subjects_is_refused():
     with pytest.raises(InputError, match="both classes"):
         auc(np.ones(5), np.arange(5.0))
+
+
+@pytest.mark.parametrize(
+    "labels", [[1, 0, np.nan, 0], ["1", "0", "1", "0"], [2, 1, 2, 1], [1, -1, 1, -1], [0.4, 0, 1, 0]]
+)
+def test_what_is_no_label_is_not_taken_for_the_positive_class(labels):
+    score, participants = [4, 1, 3, 2], [1, 2, 3, 4]
+    for call in (
+        lambda: concordance(labels, score, participants), lambda: auc(labels, score),
+        lambda: youden_threshold(labels, score), lambda: score_calls(labels, score, 2.5),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match="labels are not 0 and 1"):
+            call()
+
+
+def test_labels_scores_and_participants_belong_together():
+    y, score = [1, 0, 1, 0], [4, 1, 3, 2]
+    with pytest.raises(InputError, match="found 1"):
+        concordance(y, score, [1, 1, 2, 3])  # one person's lesions of both kinds are no independent classes
+    for wrong in ((y, score[:3], y), (y, score, [1, 2, 3]), (y, np.transpose([score, score]), [1, 2, 3, 4])):
+        with pytest.raises(InputError, match="differ in number"):
+            concordance(*wrong)
+    for y, score in (([1, 1, 1], [1, 2, 3]), ([1, 0, 1], [1, np.nan, 2])):
+        with pytest.raises(InputError, match="finite scores of both classes"):
+            youden_threshold(y, score)

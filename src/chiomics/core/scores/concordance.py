@@ -62,6 +62,23 @@ class Concordance:
         return _by_participant(over, self.positives), _by_participant(under, self.negatives)
 
 
+def as_labels(y: np.ndarray) -> np.ndarray:
+    """Return labels of 0 and 1, or booleans, as booleans.
+
+    Raises
+    ------
+    InputError
+        For anything else: NaN and words would count as the positive class.
+    """
+    labels = np.asarray(y)
+    if labels.dtype != bool and not (labels.dtype.kind in "iuf" and np.isin(labels, (0, 1)).all()):
+        raise InputError(
+            "labels are not 0 and 1", found=", ".join(map(str, np.unique(labels.astype(str))[:5])),
+            expected="1 or true for the positive class, 0 or false for the other",
+        )  # fmt: skip
+    return labels.astype(bool)
+
+
 def concordance(y: np.ndarray, scores: np.ndarray, participants: np.ndarray) -> Concordance:
     """Compare every positive with every negative session.
 
@@ -82,15 +99,26 @@ def concordance(y: np.ndarray, scores: np.ndarray, participants: np.ndarray) -> 
     Raises
     ------
     InputError
-        Where a class is empty or a score is not finite.
+        Where a class is empty, a label is neither 0 nor 1, a score is not finite, lengths differ, or a participant has
+        sessions of both classes, whose placements are not independent.
     """
-    y, scores = np.asarray(y).astype(bool), np.atleast_2d(np.asarray(scores, dtype=float))
+    y, scores = as_labels(y), np.atleast_2d(np.asarray(scores, dtype=float))
     if y.all() or not y.any():
         raise InputError("an AUC needs sessions of both classes", found=f"{y.sum()} positive of {len(y)}")
+    if scores.shape[1:] != y.shape or np.shape(participants) != y.shape:
+        raise InputError(
+            "labels, scores and participants differ in number",
+            found=f"{y.shape}, {scores.shape} and {np.shape(participants)}", expected="one of each per session",
+        )  # fmt: skip
     if not np.isfinite(scores).all():
         raise InputError("a score is not finite")
     above, below = scores[:, y], scores[:, ~y]
     who = np.asarray(participants)
+    if both := sorted(map(str, set(who[y].tolist()) & set(who[~y].tolist()))):
+        raise InputError(
+            "a participant has sessions of both classes", found=", ".join(both[:5]),
+            expected="one class per participant: the variances take the classes' participants for independent",
+        )  # fmt: skip
     positives, negatives = (np.unique(who[members], return_inverse=True)[1] for members in (y, ~y))
     return Concordance(above, below, positives, negatives, _placements(above, below)[0].mean(axis=1))
 

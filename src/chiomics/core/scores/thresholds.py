@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chiomics.core.errors import InputError
+from chiomics.core.scores.concordance import as_labels
+
 
 @dataclass(frozen=True)
 class Calls:
@@ -50,8 +53,15 @@ def youden_threshold(y: np.ndarray, score: np.ndarray) -> float:
     -------
     float
         Midway between two neighbouring scores; of several equally good ones the one nearest the median score.
+
+    Raises
+    ------
+    InputError
+        Where a class is empty, a label is neither 0 nor 1, or a score is not finite.
     """
-    y, score = np.asarray(y).astype(bool), np.asarray(score, dtype=float)
+    y, score = as_labels(y), np.asarray(score, dtype=float)
+    if y.all() or not y.any() or not np.isfinite(score).all():
+        raise InputError("a threshold needs finite scores of both classes", found=f"{y.sum()} positive of {len(y)}")
     values = np.unique(score)
     cuts = np.concatenate([[values[0]], (values[:-1] + values[1:]) / 2])
     above, below = np.sort(score[y]), np.sort(score[~y])
@@ -64,6 +74,6 @@ def youden_threshold(y: np.ndarray, score: np.ndarray) -> float:
 
 def score_calls(y: np.ndarray, score: np.ndarray, threshold: np.ndarray | float) -> Calls:
     """Call subjects positive at and above a threshold, one or one per subject, and count what is right."""
-    y = np.asarray(y).astype(bool)
+    y = as_labels(y)
     called = np.asarray(score) >= threshold
     return Calls.from_counts(int((called & y).sum()), int((~called & ~y).sum()), int(y.sum()), int((~y).sum()))
