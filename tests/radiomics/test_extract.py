@@ -44,6 +44,59 @@ def test_the_table_is_tidy(case):
     assert not frame.drop(columns="value").duplicated().any()
 
 
+def test_numbers_mean_the_same_in_every_array(case):
+    image, mask = case[0].astype(np.float32), case[1] == 1
+    expected = extract(image, mask, spacing=SPACING, gray_levels=8)["value"]
+    outside = np.ma.masked_array(np.where(mask, image, 1e9), ~mask)
+    images = {
+        "big-endian": image.astype(">f4"), "long double": image.astype(np.longdouble), "masked outside": outside,
+        "Fortran": np.asfortranarray(image), "strided": np.repeat(image, 2, axis=0)[::2],
+        "NaN outside": np.where(mask, image, np.nan),
+        "big-endian NIfTI": nib.Nifti1Image(image.astype(">f4"), np.diag([*SPACING, 1.0])),
+    }  # fmt: skip
+    for what, same in images.items():
+        where = nib.Nifti1Image(mask.astype(">i2"), np.diag([*SPACING, 1.0])) if hasattr(same, "dataobj") else mask
+        found = extract(same, where, spacing=SPACING, gray_levels=8)["value"]
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7, err_msg=what)
+    for what, same in {
+        "float": mask.astype(float), "big-endian": mask.astype(">i4"), "0.9999": 0.9999 * mask,
+        "masked": np.ma.masked_array(np.ones(mask.shape), ~mask),
+    }.items():  # fmt: skip
+        found = extract(image, same, spacing=SPACING, gray_levels=8)["value"]
+        np.testing.assert_array_equal(found, expected, err_msg=what)
+    half = extract(image.astype(np.float16), mask, spacing=SPACING, gray_levels=8)["value"]
+    known = extract(image.astype(np.float16).astype(np.float32), mask, spacing=SPACING, gray_levels=8)["value"]
+    np.testing.assert_array_equal(half, known)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"spacing": (0, 1, 1)}, "voxel size"),
+        ({"spacing": (-1, 1, 1)}, "voxel size"),
+        ({"spacing": (np.nan, 1, 1)}, "voxel size"),
+        ({"spacing": 1.0}, "an array needs its spacing"),
+        ({"labels": ["1"]}, "labels to extract"),
+        ({"labels": []}, "labels to extract"),
+        ({"labels": {"one": np.nan}}, "labels to extract"),
+    ],
+)
+def test_what_is_no_voxel_size_and_no_label_is_refused(case, change, said):
+    with pytest.raises(InputError, match=said):
+        extract(*case, **({"spacing": SPACING, "gray_levels": 8} | change))
+
+
+def test_an_array_of_probabilities_is_no_label_image(case):
+    soft = ndimage.gaussian_filter((case[1] == 1).astype(float), 1)
+    for more in ({}, {"labels": [1]}):  # of which there are voxels, inside the edge
+        with pytest.raises(InputError, match="probabilities"):
+            extract(case[0], soft, spacing=SPACING, gray_levels=8, **more)
+    hidden = np.ma.masked_array(case[0], np.zeros(case[0].shape, bool))
+    hidden[5, 4, 4] = np.ma.masked
+    with pytest.raises(InputError, match="1 voxels of the region are not finite"):
+        extract(hidden, (case[1] == 1).astype(np.uint8), spacing=SPACING, gray_levels=8)
+
+
 def test_labels_are_extracted_as_if_each_were_alone(case):
     image, mask = case
     both = extract(image, mask, spacing=SPACING, gray_levels=16)

@@ -91,9 +91,9 @@ def extract(
     if not isinstance(settings, Settings):
         settings = load_settings(preset, gray_levels=gray_levels, bin_width=bin_width, isolated_voxels=isolated_voxels)
     check_engine(engine, settings)
+    mask = mask.filled(0) if isinstance(mask, np.ma.MaskedArray) else mask
     volume, label_volume = as_image(image, spacing), as_image(mask, spacing)
-    if isinstance(mask, (str, Path)):
-        check_labels(label_volume.voxels, mask)
+    check_labels(label_volume.voxels, mask if isinstance(mask, (str, Path)) else None, probabilities=False)
     label_volume = on_image(label_volume, volume, settings)
     volume = in_unit(volume, settings, unit)
     regions = _named_labels(label_volume, labels if labels is not None else _label_of_file(label_volume, settings))
@@ -232,6 +232,11 @@ def _named_labels(mask: ImageZYX, labels: object) -> dict[str, tuple[int, ...]]:
         labels = [label for label in present.tolist() if label != 0]
         if not labels:
             raise InputError("the mask holds no label", found="only 0", expected="at least one other value")
+    numbers = [one for part in (labels.values() if isinstance(labels, Mapping) else labels) for one in np.ravel(part)]
+    if not numbers or any(isinstance(one, str) or not np.isfinite(one) for one in numbers):
+        raise InputError(
+            "labels to extract", found=str(labels), expected="numbers that the mask holds, or names with numbers"
+        )
     if isinstance(labels, Mapping):
         return {str(name): (members,) if np.isscalar(members) else tuple(members) for name, members in labels.items()}
     return {f"{label:g}": (label,) for label in labels}

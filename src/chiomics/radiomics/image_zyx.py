@@ -5,6 +5,7 @@ The order stays inside this stage: what enters and leaves it is in the order x, 
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -45,18 +46,26 @@ class ImageZYX:
     source: object = field(default=None, repr=False, compare=False)  # the SimpleITK image of the same voxels, if any
 
     def __post_init__(self) -> None:
-        """Refuse what has no one real number per voxel.
+        """Refuse what has no one real number per voxel, and bring others to a type that the compiled loops know.
 
         Raises
         ------
         InputError
-            For complex numbers and colours.
+            For complex numbers and colours, and a voxel size that is none.
         """
         if self.voxels.dtype.kind not in "biuf" or self.voxels.ndim != 3:
             raise InputError(
                 "the voxels are complex or colour values",
                 found=f"{self.voxels.dtype} in {self.voxels.ndim} dimensions", expected="one real number per voxel",
             )  # fmt: skip
+        if not all(math.isfinite(edge) and edge > 0 for edge in self.spacing):
+            raise InputError(
+                "the voxel size is none", found=" x ".join(f"{edge:g}" for edge in self.spacing[::-1]) + " mm",
+                expected="three numbers above 0",
+            )  # fmt: skip
+        plain = _plain_type(self.voxels.dtype)
+        if type(self.voxels) is not np.ndarray or self.voxels.dtype != plain:
+            object.__setattr__(self, "voxels", _unmasked(self.voxels).astype(plain, copy=False))
 
     @property
     def affine(self) -> np.ndarray:
@@ -95,6 +104,20 @@ class ImageZYX:
         return replace(self, voxels=self.voxels[box], source=None)
 
 
+def _plain_type(kind: np.dtype) -> np.dtype:
+    """Return the native type of at least float32 and at most float64 that holds the same numbers."""
+    if kind.kind == "f" and kind.itemsize not in (4, 8):
+        return np.dtype(np.float32 if kind.itemsize < 4 else np.float64)
+    return kind.newbyteorder("=")
+
+
+def _unmasked(voxels: np.ndarray) -> np.ndarray:
+    """Return the numbers of a masked array, NaN for those that it hides; others as they are."""
+    if not np.ma.is_masked(voxels):
+        return np.asarray(voxels)
+    return np.ma.filled(voxels.astype(np.result_type(voxels.dtype, np.float32)), np.nan)
+
+
 def as_image(image: object, spacing: tuple[float, float, float] | None = None) -> ImageZYX:
     """Accept an image in any of the forms that a user may hold.
 
@@ -120,7 +143,7 @@ def as_image(image: object, spacing: tuple[float, float, float] | None = None) -
         return read_image_zyx(image)
     if isinstance(image, np.ndarray):
         _check_3d(max(image.ndim, 3))
-        if spacing is None or len(spacing) != image.ndim:
+        if spacing is None or np.shape(spacing) != (image.ndim,):
             raise InputError("an array needs its spacing", found=str(spacing), expected="a voxel size in mm per axis")
         if image.ndim == 2:
             image, spacing = image[:, :, None], (*spacing, 1.0)

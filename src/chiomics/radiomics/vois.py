@@ -132,15 +132,17 @@ def split_side(name: str) -> tuple[str, str]:
     return (name[: match.start()] + name[match.end() :]).strip(" _-."), side
 
 
-def check_labels(voxels: np.ndarray, path: str | Path) -> None:
+def check_labels(voxels: np.ndarray, path: str | Path | None, *, probabilities: bool = True) -> None:
     """Refuse a file that is no label image: decimals, or labels that an interpolation mixed.
 
     Parameters
     ----------
     voxels : ndarray
         As stored.
-    path : path-like
+    path : path-like or None
         The file, for the message.
+    probabilities : bool
+        Whether probabilities pass, for a caller who cuts them: taken as they are, each value is a region of its own.
 
     Raises
     ------
@@ -148,9 +150,14 @@ def check_labels(voxels: np.ndarray, path: str | Path) -> None:
         As `chiomics.core.space.masks.interpret`.
     """
     try:
-        interpret(voxels[bounding_box(voxels != 0)])  # the background holds nothing to interpret
+        _, notes = interpret(voxels[bounding_box(voxels != 0)])  # the background holds nothing to interpret
     except InputError as error:
         raise InputError(error.problem, file=path, found=error.found, expected=error.expected) from None
+    if not probabilities and notes["Values"] == "probabilities":
+        raise InputError(
+            "the label image holds probabilities", file=path, found=f"{np.unique(voxels).size} values up to 1",
+            expected="labels; cut it first, e.g. where it is above 0.5",
+        )  # fmt: skip
 
 
 def _of_labels(path: Path, source: str) -> list[Voi]:
