@@ -26,7 +26,9 @@ for name, table in found.items():
     write_paper_table(table, folder / f"{name}.tsv", simulated=simulated)
 texts = {
     "table1.md": table1_markdown(found["table1"], settings, simulated=simulated),
-    "README.md": write_readme(tables, setting, settings, simulated=simulated, source=source),
+    "README.md": write_readme(
+        tables, setting, settings, simulated=simulated, source=source, protocols=snakemake.params.protocols
+    ),
 }
 for name, text in texts.items():
     write_text(folder / name, text)

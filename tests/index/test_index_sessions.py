@@ -10,6 +10,7 @@ import pytest
 
 from chiomics.core.errors import InputError
 from chiomics.index import index_bids, index_files
+from chiomics.index.manifest import summarise
 from tests.bids_trees import AFFINE, GRE, SHAPE, make_bids_tree, multi_echo
 
 MASK = "derivatives/masks/sub-01/anat/sub-01_{}"
@@ -312,6 +313,17 @@ def test_results_below_derivatives_are_no_input_of_the_next_run(tmp_path):
     made = ("rec-tv_desc-all_Chimap", "desc-brain_mask", "desc-lesions_dseg")
     spec = {f"{results}/sub-01/anat/{{name}}_{name}": {} for name in made} | {f"{results}/manifest.tsv": [["session"]]}
     assert index_bids(make_bids_tree(folder, spec)) == first
+
+
+def test_two_scanners_in_one_folder_are_said(tmp_path):
+    other = GRE | {"MagneticFieldStrength": 7, "affine": np.diag([0.6, 0.6, 1.2, 1])}
+    second = {"sub-03/anat/{name}_echo-{1,2,3}_part-{mag,phase}_MEGRE": other}
+    said = summarise(index_bids(make_bids_tree(tmp_path / "two", multi_echo("{01,02}") | second)))
+    assert "2 with 1 x 1 x 2 mm, 1 with 0.6 x 0.6 x 1.2 mm" in said
+    assert "field strengths differ: 2 with 3 T, 1 with 7 T" in said
+    alike = GRE | {"affine": np.diag([1.0001, 1, 2, 1])}
+    second = {"sub-03/anat/{name}_echo-{1,2,3}_part-{mag,phase}_MEGRE": alike}
+    assert "differ" not in summarise(index_bids(make_bids_tree(tmp_path / "one", multi_echo("{01,02}") | second)))
 
 
 def test_lines_without_a_folder_are_named_with_who_may_be_meant(tmp_path, caplog):

@@ -165,6 +165,7 @@ def summarise(rows: list[dict]) -> str:
         lines.append(f"  {len(alone)} served by anatomy alone, for there is {NO_INPUT}: {_some(alone)}")
     kinds = _count((f"{row['input_kind']}, {row['n_echoes']} echoes", row["session"]) for row in included)
     lines += [f"  {len(keys)} with {kind}" for kind, keys in kinds.items()]
+    lines += [f"  {line}" for line in _differences(included)]
     lines += [f"  {line}" for line in _reasons(rows)]
     stages = _count((stage, row["session"]) for row in included for stage in row["without"])
     for stage, keys in stages.items():
@@ -174,6 +175,25 @@ def summarise(rows: list[dict]) -> str:
     if warned:
         lines.append(f"  {len(warned)} included with warnings, in the column of that name: {_some(warned)}")
     return "\n".join(lines)
+
+
+def _differences(included: list[dict]) -> list[str]:
+    """Say in what the sessions' gradient echoes differ that no step makes equal: two scanners are two protocols."""
+    lines = []
+    for column, unit, what in (
+        ("voxel_size", "mm", "voxel sizes differ, and so do texture and shape where radiomics does not resample"),
+        ("field_strength", "T", "field strengths differ"),
+    ):
+        given = [(row[column], row["session"]) for row in included if row[column]]
+        shown = _count((_in_words(value, unit), session) for value, session in given)
+        if len(shown) > 1:
+            lines.append(f"{what}: " + ", ".join(f"{len(keys)} with {words}" for words, keys in shown.items()))
+    return lines
+
+
+def _in_words(value: float | list[float], unit: str) -> str:
+    numbers = value if isinstance(value, list) else [value]
+    return " x ".join(f"{round(float(number), 2):g}" for number in numbers) + f" {unit}"
 
 
 def check_cohort(rows: list[dict], *, on_bad_session: str = "exclude") -> None:

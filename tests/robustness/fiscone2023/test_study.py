@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -260,6 +261,20 @@ def test_the_readme_says_on_whom(tables: dict[str, pd.DataFrame], folder: Path, 
     assert "Subset none has fewer than two" in text
     assert "Volumes are in proportion to: volume of NAWM (40 of 40 sessions)." in text
     assert SLAB not in text
+
+
+def test_the_readme_says_that_voxel_sizes_differ(tables: dict[str, pd.DataFrame], folder: Path) -> None:
+    settings = SETTINGS.with_found(open_features(sorted(folder.iterdir())))
+    setting = reported_setting(tables["optimal_gray_level.tsv"], settings)
+
+    def readme(*sizes: float | None) -> str:
+        rows = [json.dumps(["", 3, 2, [0.01, 0.02], size and [size, 1, 2], [9, 9, 9]]) for size in sizes]
+        protocols = [(text, number) for number, text in enumerate(rows, start=3)]
+        return write_readme(tables, setting, settings, simulated=False, source="a test", protocols=protocols)
+
+    assert "Voxel sizes differ**: 1 x 1 x 2 mm (3 sessions), 0.6 x 1 x 2 mm (4 sessions)" in readme(1, 0.6)
+    for same in ([1, 1.0001], [1], [], [None, 1]):
+        assert "Voxel sizes differ" not in readme(*same)
 
 
 def test_the_readme_says_how_many_volumes_are_relative_to_a_slab(tables: dict[str, pd.DataFrame], folder: Path) -> None:

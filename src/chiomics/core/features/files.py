@@ -108,6 +108,8 @@ def open_table(path: str | Path) -> RawTable:
     path = Path(path)
     if path.is_dir():
         raise InputError("a folder is no table", file=path, expected=f"its tables, e.g. '{path.name}/*.parquet'")
+    if path.suffix.casefold() == ".gz":
+        raise InputError("a compressed table", file=path, found=".gz", expected=f"the table itself: gunzip {path.name}")
     if path.suffix.casefold() not in KINDS:
         raise InputError("a table of features", file=path, found=path.suffix or "no ending", expected=", ".join(KINDS))
     if not path.is_file():

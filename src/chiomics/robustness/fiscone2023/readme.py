@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,13 @@ SLAB = " Without a T1w the brain is known as far as the gradient echo shows it, 
 
 
 def write_readme(
-    tables: Mapping[str, pd.DataFrame], setting: Mapping, settings: Settings, *, simulated: bool | str, source: str
+    tables: Mapping[str, pd.DataFrame],
+    setting: Mapping,
+    settings: Settings,
+    *,
+    simulated: bool | str,
+    source: str,
+    protocols: Sequence[tuple[str, int]] = (),
 ) -> str:
     """Write the README of the paper's folder.
 
@@ -47,6 +54,8 @@ def write_readme(
         Whether the subjects are simulated, or how many of them.
     source : str
         Where the features come from, in words.
+    protocols : sequence of (str, int)
+        As for `chiomics.robustness.fiscone2023.tables.list_protocols`.
 
     Returns
     -------
@@ -55,7 +64,10 @@ def write_readme(
     """
     facts = {"icc": settings.icc, "margin": settings.equivalence_margin, "bootstraps": settings.bootstraps}
     sections = {
-        "Cohort and question": [_cohort(tables, settings, source), say_left_out(tables["left_out.tsv"].fillna(""))],
+        "Cohort and question": [
+            _cohort(tables, settings, source) + _sizes(protocols),
+            say_left_out(tables["left_out.tsv"].fillna("")),
+        ],
         "Findings": _findings(tables, setting, settings),
         "What is not as in the paper": departures_table(read_departures(WING, facts)),
         "Files": [captions_table(WING), FILES],
@@ -99,6 +111,23 @@ def _cohort(tables: Mapping[str, pd.DataFrame], settings: Settings, source: str)
     else:
         lines.append("- No value is missing.")
     return "\n".join(lines) + "\n"
+
+
+def _sizes(protocols: Sequence[tuple[str, int]]) -> str:
+    """Say that sessions of several voxel sizes are compared, which adds to the difference between sessions."""
+    counts: dict[str, int] = {}
+    for text, sessions in protocols:
+        words = " x ".join(f"{round(edge, 2):g}" for edge in json.loads(text)[4] or [])
+        counts[words] = counts.get(words, 0) + sessions
+    counts.pop("", None)
+    if len(counts) < 2:
+        return ""
+    shown = ", ".join(f"{words} mm ({number} sessions)" for words, number in counts.items())
+    return (
+        f"- **Voxel sizes differ**: {shown}. Where the preset does not resample, as `fiscone107`, sessions differ in "
+        "texture and shape by their protocol too, which raises the coefficients; compare sessions of one protocol "
+        "(`tableS1.tsv`).\n"
+    )
 
 
 def _say_sides(sides: pd.DataFrame) -> str:
