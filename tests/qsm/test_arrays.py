@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from chiomics import qsm
 from chiomics.core.errors import InputError
+from chiomics.qsm import metrics
+from chiomics.qsm.data_weight import echo_agreement, inversion_weight
+from chiomics.qsm.masks.near_distance import dilate, erode, near_distance
+from chiomics.qsm.masks.reliable_mask import reliable_mask
+from chiomics.qsm.phase.field_noise import field_noise
+from chiomics.qsm.phase.phase_sign import check_phase_sign
+from chiomics.qsm.phase.unwrap_laplacian import unwrap_cosine, unwrap_fourier
+from chiomics.qsm.phase.unwrap_quality import unwrap_quality
+from chiomics.qsm.quality_map import label_quality
 from chiomics.qsm.reference import csf_mask
 
 SHAPE, SIZE, B0, TIMES = (26, 30, 24), (2.0, 2.0, 2.5), (0.1, 0.0, 1.0), (0.005, 0.01, 0.015, 0.02)
@@ -60,6 +71,28 @@ FUNCTIONS = {
     ),
     "total field": (lambda echo, mask: total_field(np.stack([PHASE[0], echo, *PHASE[2:]]), mask), PHASE[1]),
 }
+QUALITY = np.random.default_rng(2).uniform(0.5, 1, SHAPE).astype(np.float32)
+WRAPPED = np.angle(np.exp(0.9j * X + 0.2j * Y)).astype(np.float32)
+#: Pieces below the public face, as whoever imports one takes them, functions of a mask.
+PIECES = {
+    "nrmse": lambda mask: metrics.nrmse(CHI, QUALITY, mask),
+    "detrended": lambda mask: metrics.detrended_nrmse(CHI, QUALITY, mask),
+    "xsim": lambda mask: metrics.xsim(CHI, QUALITY, mask),
+    "hfen": lambda mask: metrics.hfen(CHI, QUALITY, mask),
+    "calcification": lambda mask: metrics.calcification(-CHI, -CHI, mask)["moment_error"],
+    "near": lambda mask: near_distance(mask, voxel_size=SIZE, limit=6),
+    "erode": lambda mask: erode(mask, SIZE, 4),
+    "dilate": lambda mask: dilate(mask, SIZE, 4),
+    "agreement": lambda mask: echo_agreement(QUALITY, mask, voxel_size=SIZE),
+    "weight": lambda mask: inversion_weight(QUALITY, QUALITY, mask),
+    "labels": lambda mask: label_quality(QUALITY, mask, voxel_size=SIZE, quality_scale=0.01, min_agreement=0.5),
+    "sign": lambda mask: check_phase_sign(CHI, QUALITY, mask, voxel_size=(4, 4, 4))[0],
+    "reliable": lambda mask: reliable_mask(mask, QUALITY, voxel_size=SIZE, min_quality=0.6),
+    "noise": lambda mask: field_noise(FIELD, mask),
+    "by quality": lambda mask: unwrap_quality(WRAPPED, mask, magnitude=QUALITY),
+    "by cosine": lambda mask: unwrap_cosine(WRAPPED, mask, voxel_size=SIZE),
+    "by Fourier": lambda mask: unwrap_fourier(WRAPPED, mask, voxel_size=SIZE),
+}
 MASKS = {
     "uint8": MASK.astype(np.uint8), "int16 of 3": MASK.astype(np.int16) * 3, "255": MASK.astype(np.uint8) * 255,
     "float": MASK.astype(float), "big-endian": MASK.astype(">f4"), "Fortran": np.asfortranarray(MASK),
@@ -73,6 +106,14 @@ def test_a_mask_means_the_same_in_every_type(name):
     expected = function(volume, MASK)
     for what, mask in MASKS.items():
         np.testing.assert_array_equal(function(volume, mask), expected, err_msg=what)
+
+
+@pytest.mark.parametrize("name", PIECES)
+def test_a_mask_means_the_same_to_single_pieces(name):
+    expected = PIECES[name](MASK)
+    assert np.any(expected)
+    for what, mask in MASKS.items():
+        np.testing.assert_array_equal(PIECES[name](mask), expected, err_msg=what)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -149,6 +190,16 @@ def test_units_of_time_and_field():
         with pytest.raises(InputError, match="field_strength"):
             csf_mask(R2STAR, MASK, voxel_size=SIZE, field_strength=tesla)
     np.testing.assert_allclose(total_field(PHASE % (2 * np.pi), MASK), total_field(PHASE, MASK), atol=1e-4)
+
+
+@pytest.mark.parametrize("unwrap", [unwrap_quality, partial(unwrap_cosine, voxel_size=SIZE)])
+def test_unwrapping_looks_at_the_mask_alone_and_asks_for_its_shape(unwrap):
+    hidden = np.where(MASK, WRAPPED, np.nan)
+    np.testing.assert_array_equal(unwrap(hidden, MASK), unwrap(np.where(MASK, WRAPPED, 0), MASK))
+    hidden[13, 15, 12] = np.nan
+    for phase, mask in ((hidden, MASK), (WRAPPED, MASK[:-1]), (WRAPPED, MASK.transpose(1, 0, 2))):
+        with pytest.raises(InputError, match=r"not finite|differ in shape"):
+            unwrap(phase, mask)
 
 
 def test_voxels_to_fill_are_a_mask_too():

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from chiomics.qsm.arrays import as_mask
 from chiomics.qsm.masks.near_distance import near_distance
 
 #: Excess inconsistency at which the weight falls by 1/e, where noise allows. Found on simulated heads: a weight that
@@ -58,6 +59,7 @@ def echo_agreement(
     ndarray, float32, shape (x, y, z)
         0 to 1; 0 outside the mask.
     """
+    mask = as_mask(mask)
     agreement = np.zeros(mask.shape, np.float32)
     if mask.any():
         inconsistency = 1 - quality[mask]
@@ -91,6 +93,7 @@ def inversion_weight(inverse_sd: np.ndarray, agreement: np.ndarray, mask: np.nda
     ndarray, float32, shape (x, y, z)
         Weight with mean 1 in the mask and 0 outside.
     """
+    mask = as_mask(mask)
     weight = np.zeros(mask.shape, np.float32)
     inside = inverse_sd[mask]
     weight[mask] = np.minimum(inside, MAX_RATIO * np.median(inside)) * agreement[mask]

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from chiomics.qsm.arrays import as_mask
+
 #: Window edge in voxels and constants of XSIM for a dynamic range of 1 ppm: (0.01·L)² and (0.001·L)².
 XSIM_WINDOW, XSIM_C1, XSIM_C2 = 5, 1e-4, 1e-6
 #: Standard deviation of the Laplacian of Gaussian in voxels, and its cut in standard deviations.
@@ -61,6 +63,7 @@ def calcification(chi: np.ndarray, truth: np.ndarray, lesion: np.ndarray) -> dic
         standard deviation over the shell's inner 4 voxels of what the linear fit of χ to the truth leaves there,
         relative to the source's mean |χ|; NaN where no source is found.
     """
+    lesion = as_mask(lesion, "lesion")
     cube, rim, outer = (_box(lesion, margin) for margin in (CUBE, CUBE + RIM, CUBE + RIM + OUTER))
     found = chi[cube & (chi < min(0.0, float(chi[outer & ~cube].min())))].astype(np.float64)
     moment_error = abs(float(found.sum() - np.sum(truth[lesion], dtype=np.float64)))
@@ -74,6 +77,7 @@ def calcification(chi: np.ndarray, truth: np.ndarray, lesion: np.ndarray) -> dic
 
 def xsim(chi: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
     """Return the structural similarity of susceptibility maps, averaged over the mask; 1 for equal maps."""
+    mask = as_mask(mask)
     x, t = (np.where(mask, volume, 0).astype(np.float64) for volume in (chi, truth))
     inside = _window_mean(np.ones_like(x))  # windows are cut at the volume's faces
     mean_x, mean_t, mean_xx, mean_tt, mean_xt = (_window_mean(a) / inside for a in (x, t, x * x, t * t, x * t))
@@ -85,6 +89,7 @@ def xsim(chi: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
 
 def hfen(chi: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
     """Return the high-frequency error norm in percent: both maps masked, then their Laplacians of Gaussian compared."""
+    mask = as_mask(mask)
     x, t = (
         ndimage.gaussian_laplace(np.where(mask, volume, 0).astype(np.float64), HFEN_SIGMA, truncate=HFEN_TRUNCATE)
         for volume in (chi, truth)
@@ -94,7 +99,7 @@ def hfen(chi: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
 
 def _centred(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the masked values in float64, less their mean."""
-    values = volume[mask].astype(np.float64)
+    values = volume[as_mask(mask)].astype(np.float64)
     return values - values.mean()
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chiomics.qsm.arrays import as_mask
 from chiomics.qsm.data_weight import echo_agreement
 
 RELIABLE, DISAGREEING, GUESSED = 1, 2, 3
@@ -53,6 +54,7 @@ def label_quality(
     ndarray, uint8, shape (x, y, z)
         `RELIABLE`, `DISAGREEING` or `GUESSED`; 0 outside the mask.
     """
+    mask = as_mask(mask)
     # The outermost voxels have less weight in any case, whatever their echoes say: that is no mark of theirs.
     agreement = echo_agreement(quality, mask, voxel_size=voxel_size, quality_scale=quality_scale, edge_factor=1.0)
     labels = np.where(mask, np.uint8(RELIABLE), np.uint8(0))

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from chiomics.core.compiled import compiled
+from chiomics.qsm.arrays import as_mask
 
 
 def near_distance(mask: np.ndarray, *, voxel_size: Sequence[float], limit: float) -> np.ndarray:
@@ -30,6 +31,7 @@ def near_distance(mask: np.ndarray, *, voxel_size: Sequence[float], limit: float
     ndarray, float32, shape (x, y, z)
         In mm; infinite where it exceeds the limit.
     """
+    mask = as_mask(mask)
     squares = np.where(np.ascontiguousarray(mask), np.float32(0), np.float32(np.inf))
     nx, ny, nz = mask.shape
     for axis, edge in enumerate(voxel_size):
@@ -47,6 +49,7 @@ def near_distance(mask: np.ndarray, *, voxel_size: Sequence[float], limit: float
 
 def erode(mask: np.ndarray, voxel_size: Sequence[float], radius: float) -> np.ndarray:
     """Erode a mask by a ball in mm; the faces of the array do not erode."""
+    mask = as_mask(mask)
     eroded, box = np.zeros(mask.shape, bool), _box(mask, [1, 1, 1])  # the nearest outside may be the next voxel
     eroded[box] = near_distance(~mask[box], voxel_size=voxel_size, limit=radius) > radius
     return eroded
@@ -54,6 +57,7 @@ def erode(mask: np.ndarray, voxel_size: Sequence[float], radius: float) -> np.nd
 
 def dilate(mask: np.ndarray, voxel_size: Sequence[float], radius: float) -> np.ndarray:
     """Dilate a mask by a ball in mm."""
+    mask = as_mask(mask)
     dilated, box = np.zeros(mask.shape, bool), _box(mask, [int(radius / edge + 1) for edge in voxel_size])
     dilated[box] = near_distance(mask[box], voxel_size=voxel_size, limit=radius) <= radius
     return dilated

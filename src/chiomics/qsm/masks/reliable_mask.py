@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from chiomics.qsm.arrays import as_mask
+
 #: Minimum local phase quality (mean over about 3 mm); found on simulated heads with sinuses.
 MIN_QUALITY = 0.85
 #: Smoothing of the quality, standard deviation in mm.
@@ -52,7 +54,7 @@ def reliable_mask(
     ndarray of bool, shape (x, y, z)
         One connected piece within `brain_mask`.
     """
-    size = np.asarray(voxel_size, float)
+    brain_mask, size = as_mask(brain_mask), np.asarray(voxel_size, float)
     inside = brain_mask.astype(np.float32)
     sigma = SMOOTHING / size
     local = ndimage.gaussian_filter(quality * inside, sigma)
@@ -67,6 +69,7 @@ def reliable_mask(
 
 def fill_small_holes(mask: np.ndarray, allowed: np.ndarray, *, max_voxels: float) -> np.ndarray:
     """Fill holes that the mask encloses, where they are small and lie in `allowed`."""
+    mask, allowed = as_mask(mask), as_mask(allowed)
     holes, count = ndimage.label(~mask)
     if count == 0:
         return mask

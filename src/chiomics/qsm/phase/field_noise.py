@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from chiomics.qsm.arrays import as_mask
+
 #: Noise in ppm that doubles λ. In the Bayesian view λ rises with the noise's square. On eight simulated heads (SNR 15
 #: to 100) a smaller constant lowers the error of χ further where noise is strong but shrinks the nuclei's χ.
 DOUBLING_NOISE = 0.002
@@ -39,7 +41,7 @@ def field_noise(field: np.ndarray, mask: np.ndarray) -> float:
     ----------
     Immerkær 1996, Comput Vis Image Underst 64:300.
     """
-    whole = ndimage.binary_erosion(mask, np.ones((3, 3, 3), bool))
+    whole = ndimage.binary_erosion(as_mask(mask), np.ones((3, 3, 3), bool))
     if not whole.any():
         return 0.0
     difference = np.asarray(field, np.float32)

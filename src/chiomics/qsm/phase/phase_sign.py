@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from chiomics.qsm.arrays import as_mask
 from chiomics.qsm.masks.near_distance import erode
 
 #: Only voxels this deep in the mask count, in mm: at the edge the signal is lost to air and χ to the edge.
@@ -48,6 +49,7 @@ def check_phase_sign(
     warning : str or None
         What to tell the user where the sign seems wrong, or where nothing tells it.
     """
+    mask = as_mask(mask)
     deep = erode(mask, voxel_size, DEPTH)
     if not deep.any():
         return float("nan"), None

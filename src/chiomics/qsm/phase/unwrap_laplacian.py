@@ -15,6 +15,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
+from chiomics.qsm.arrays import as_mask, in_mask
+
 #: Zero padding on each side in voxels (STI Suite's default).
 FOURIER_PADDING = 12
 
@@ -44,7 +46,8 @@ def unwrap_cosine(
     ----------
     Ghiglia and Romero 1994, J Opt Soc Am A 11:107.
     """
-    phase = phase.astype(np.float32, copy=False)
+    mask = None if mask is None else as_mask(mask)
+    phase = (phase if mask is None else in_mask(phase, mask, "phase")).astype(np.float32, copy=False)
     laplacian = np.zeros(phase.shape, np.float32)
     for axis in range(3):
         step = np.diff(phase, axis=axis)
@@ -89,6 +92,8 @@ def unwrap_fourier(
     ----------
     Schofield and Zhu 2003, Opt Lett 28:1194. Li et al. 2014, NMR Biomed 27:219.
     """
+    mask = None if mask is None else as_mask(mask)
+    phase = phase if mask is None else in_mask(phase, mask, "phase")
     shape = phase.shape
     padded = [fft.next_fast_len(size + 2 * FOURIER_PADDING, real=True) for size in shape]
     inside = tuple(slice(FOURIER_PADDING, FOURIER_PADDING + size) for size in shape)

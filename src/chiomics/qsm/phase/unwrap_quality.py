@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from chiomics.core.compiled import compiled
+from chiomics.qsm.arrays import as_mask, in_mask
 
 #: Levels of pair quality; level 0 is never used before all the others.
 LEVELS = 256
@@ -44,12 +45,19 @@ def unwrap_quality(
     -------
     ndarray, float32, shape (x, y, z)
         Unwrapped phase in rad, zero outside the mask.
+
+    Raises
+    ------
+    InputError
+        For shapes that differ, and values that are not finite in the mask.
     """
-    phase = np.ascontiguousarray(phase, np.float32)
-    mask = np.ascontiguousarray(mask, bool)
+    mask = np.ascontiguousarray(as_mask(mask))
+    phase = np.ascontiguousarray(in_mask(phase, mask, "phase"), np.float32)
     empty = np.empty((0, 0, 0), np.float32)
-    first_magnitude = empty if magnitude is None else np.ascontiguousarray(magnitude, np.float32)
-    other = empty if second_phase is None else np.ascontiguousarray(second_phase, np.float32)
+    first_magnitude, other = (
+        empty if volume is None else np.ascontiguousarray(in_mask(volume, mask, what), np.float32)
+        for volume, what in ((magnitude, "magnitude"), (second_phase, "second phase"))
+    )
     quality = _pair_quality(phase, mask, first_magnitude, other, np.float32(echo_ratio))
     unwrapped, part, count = _grow(phase.ravel(), mask.ravel(), quality, np.array(phase.shape))
     unwrapped, part = unwrapped.reshape(phase.shape), part.reshape(phase.shape)
