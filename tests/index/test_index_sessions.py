@@ -315,6 +315,22 @@ def test_results_below_derivatives_are_no_input_of_the_next_run(tmp_path):
     assert index_bids(make_bids_tree(folder, spec)) == first
 
 
+@pytest.mark.parametrize("name", ["participants.csv", "participants.xlsx", "Participants.txt"])
+def test_another_table_of_participants_is_not_passed_over_in_silence(tmp_path, caplog, name):
+    folder = make_bids_tree(tmp_path, multi_echo())
+    (folder / name).write_text("participant_id,age\nsub-01,30\n")
+    (folder / "participants.json").write_text("{}")
+    with caplog.at_level("WARNING"):
+        index_bids(folder)
+    assert f"{name} is not read: group, age and sex come from participants.tsv alone" in caplog.text
+
+
+def test_cells_in_quotes_and_signs_of_no_width_mean_what_is_seen(tmp_path):
+    text = 'participant_id\tgroup\tnote\n\u200bsub-01\t"MS"\t"a ""b"", c"\nsub-02\tM\u00adS\t5"\n'
+    folder = make_bids_tree(tmp_path, multi_echo("{01,02}") | {"participants.tsv": text})
+    assert [(row["group"], row["note"]) for row in index_bids(folder)] == [("MS", 'a "b", c'), ("MS", '5"')]
+
+
 def test_two_scanners_in_one_folder_are_said(tmp_path):
     other = GRE | {"MagneticFieldStrength": 7, "affine": np.diag([0.6, 0.6, 1.2, 1])}
     second = {"sub-03/anat/{name}_echo-{1,2,3}_part-{mag,phase}_MEGRE": other}

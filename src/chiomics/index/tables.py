@@ -21,6 +21,10 @@ USUAL = ("group", "age", "sex", "disease_duration", "edss")
 _SEPARATORS = {";": "semicolons", ",": "commas", " ": "spaces"}
 
 
+#: Signs that nobody sees and that make two names of one.
+_NO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+
+
 def read_table(path: str | Path) -> list[dict[str, str]]:
     """Read a TSV file as strings.
 
@@ -28,7 +32,7 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
     ----------
     path : path-like
         UTF-8 or UTF-16, with or without a byte order mark, else Latin-1, which the log says; lines end in LF, CR LF or
-        CR; a table whose names stand in double quotes, as R writes it, loses them.
+        CR; names and cells in double quotes, as R and spreadsheets write them, lose them, and signs of no width.
 
     Returns
     -------
@@ -49,7 +53,7 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
         raise InputError("the table cannot be read", file=path, found=say_cause(error), expected="UTF-8 TSV") from error
     if not lines:
         raise InputError("the table is empty", file=path, expected="a line of column names")
-    header = [name.strip() for name in lines[0]]
+    header = [_clean(name) for name in lines[0]]
     if len(set(header)) != len(header):
         raise InputError("a column name is repeated", file=path, found=", ".join(header))
     for number, line in enumerate(lines[1:], start=2):
@@ -60,7 +64,14 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
                 expected=f"{len(header)}, separated by tabs"
                 + _excess(line, len(header)),
             )  # fmt: skip
-    return [dict(zip(header, (cell.strip() for cell in line), strict=True)) for line in lines[1:]]
+    return [dict(zip(header, map(_clean, line), strict=True)) for line in lines[1:]]
+
+
+def _clean(cell: str) -> str:
+    """Return a cell without blanks, signs of no width, and the quotes that spreadsheets put around some cells."""
+    bare = cell.translate(_NO_WIDTH).strip()
+    quoted = len(bare) > 1 and bare[0] == bare[-1] == '"'
+    return bare[1:-1].replace('""', '"').strip() if quoted else bare
 
 
 def _excess(line: list[str], columns: int) -> str:
@@ -80,8 +91,12 @@ def _decode(content: bytes, path: str | Path) -> str:
 
 
 def read_participants(path: str | Path) -> list[dict[str, str]]:
-    """Read participants.tsv; an empty list where there is none."""
+    """Read participants.tsv; an empty list where there is none, with a warning where another file seems to be meant."""
     if not Path(path).is_file():
+        folder = Path(path).parent
+        alike = sorted(one.name for one in folder.glob("[pP]articipant*.*") if one.suffix.lower() != ".json")
+        if alike:
+            logger.warning("%s is not read: group, age and sex come from participants.tsv alone", ", ".join(alike))
         return []
     table = read_table(path)
     if table and "participant_id" not in table[0]:
