@@ -109,6 +109,26 @@ def test_the_steps_one_after_another_are_the_chain(head: Head, folder: Path, tmp
     assert said["B0Direction"] == pytest.approx(list(B0))
 
 
+def test_voxels_outside_the_mask_do_not_count(head: Head, folder: Path, tmp_path, capsys) -> None:
+    """Programs leave NaN there, in the field and in what goes with it."""
+    hidden, affine = tmp_path / "hidden.nii.gz", np.diag([*VOXEL_SIZE, 1])
+    write_image(hidden, np.where(head.mask, head.local_field, np.nan), affine)
+    weights, holes = tmp_path / "weights.nii.gz", tmp_path / "holes.nii.gz"
+    write_image(weights, np.where(head.mask, 1.0, np.inf), affine)
+    inputs = [*DIRECTION, "--mask", folder / "mask.nii.gz", "--set", "iterations=2", "--weights", weights]
+    maps = []
+    for field in (folder / "true_local.nii.gz", hidden):
+        assert call("invert", field, *inputs, "-o", tmp_path / "chi.nii.gz") == 0
+        maps.append(read_image(tmp_path / "chi.nii.gz")[0])
+    np.testing.assert_array_equal(*maps)
+    field = head.local_field.copy()
+    field[tuple(np.argwhere(head.mask)[0])] = np.nan
+    write_image(holes, field, affine)
+    assert call("invert", holes, *inputs, "-o", tmp_path / "chi.nii.gz") == 2
+    said = capsys.readouterr().err
+    assert "holes.nii.gz: the local field is not finite in the mask; found NaN or infinite in 1 of" in said
+
+
 def test_only_the_ratios_of_weights_count(head: Head, folder: Path, tmp_path) -> None:
     """A magnitude of 0..4095 as weights would else leave the inversion without regularisation."""
     maps = []

@@ -20,7 +20,7 @@ from chiomics.core.space.grids import check_same_grid
 from chiomics.core.space.masks import read_mask
 from chiomics.core.space.volume import Volume
 from chiomics.core.units import MAX_FIELD_STRENGTH
-from chiomics.qsm.arrays import LATEST_ECHO
+from chiomics.qsm.arrays import LATEST_ECHO, in_mask
 
 ENDINGS = (".nii.gz", ".nii")
 #: Robust SD (1.4826 MAD) in ppm that a field may have inside the mask. Of a simulated, shimmed head the local field has
@@ -237,25 +237,52 @@ def read_mask_like(path: str | Path, first: Volume) -> np.ndarray:
     return volume.voxels
 
 
-def read_like(path: str | Path, first: Volume, what: str) -> np.ndarray:
-    """Read a 3-D image that lies on the voxels of another one; float32 of shape (x, y, z)."""
-    volume = read_volume(path, what)
-    check_same_grid(first, volume, file=path, what=f"{what} and image")
-    return volume.voxels
+def read_with_mask(path: str | Path, mask: str | Path, what: str) -> tuple[Volume, np.ndarray]:
+    """Read a 3-D image and the mask that it counts in; what is not finite outside, as some programs leave it, is 0.
 
+    Parameters
+    ----------
+    path, mask : path-like
+        On the same voxels.
+    what : str
+        What a message calls the image.
 
-def read_volume(path: str | Path, what: str) -> Volume:
-    """Read a 3-D image.
+    Returns
+    -------
+    Volume
+        In float32.
+    ndarray of bool, shape (x, y, z)
+        With voxels.
 
     Raises
     ------
     InputError
-        As `read_image`, and for an image of several volumes.
+        As `load_voxels` and `read_mask_like`, for several volumes, and for voxels in the mask that are not finite.
     """
-    volume = Volume.read(path)
-    if volume.voxels.ndim != 3:
-        raise InputError(f"the {what} is not 3-D", file=path, found=f"shape {volume.shape}", expected="one volume")
-    return volume
+    volume = _read_volume(path, what)
+    inside = read_mask_like(mask, volume)
+    return volume.like(_finite(volume, inside, path, what)), inside
+
+
+def read_like(path: str | Path, first: Volume, mask: np.ndarray, what: str) -> np.ndarray:
+    """Read a 3-D image that lies on the voxels of another one; float32 of shape (x, y, z), finite in the mask."""
+    volume = _read_volume(path, what)
+    check_same_grid(first, volume, file=path, what=f"{what} and image")
+    return _finite(volume, mask, path, what)
+
+
+def _read_volume(path: str | Path, what: str) -> Volume:
+    voxels, affine = load_voxels(path)
+    if voxels.ndim != 3:
+        raise InputError(f"the {what} is not 3-D", file=path, found=f"shape {voxels.shape}", expected="one volume")
+    return Volume(voxels.astype(np.float32, copy=False), affine)
+
+
+def _finite(volume: Volume, mask: np.ndarray, path: str | Path, what: str) -> np.ndarray:
+    try:
+        return in_mask(volume.voxels, mask, what)
+    except InputError as error:
+        raise InputError(error.problem, file=path, found=error.found, expected=error.expected) from None
 
 
 def check_ppm(field: np.ndarray, mask: np.ndarray, *, what: str, file: str | Path) -> None:

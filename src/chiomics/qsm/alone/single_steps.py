@@ -76,18 +76,17 @@ def remove_background(arguments: argparse.Namespace, begin: Begin) -> None:
         For a field that is not in ppm, and images on different voxels.
     """
     begin("read")
-    image = plain.read_volume(arguments.field, "total field")
-    mask = plain.read_mask_like(arguments.mask, image)
+    image, mask = plain.read_with_mask(arguments.field, arguments.mask, "total field")
     plain.check_ppm(image.voxels, mask, what="total field", file=arguments.field)
     geometry = plain.find_geometry(arguments.field, image.affine, _acquisition(arguments))
     quality = mask.astype(np.float32)
     if arguments.quality is not None:
-        quality = plain.read_like(arguments.quality, image, "quality")
+        quality = plain.read_like(arguments.quality, image, mask, "quality")
         if quality[mask].min() < 0 or quality[mask].max() > 1:
             raise InputError("the quality is not a share", file=arguments.quality, expected="values from 0 to 1")
     inverse_sd = mask.astype(np.float32)
     if arguments.inverse_sd is not None:
-        inverse_sd = plain.read_like(arguments.inverse_sd, image, "inverse SD")
+        inverse_sd = plain.read_like(arguments.inverse_sd, image, mask, "inverse SD")
     before = plain.sidecar_path(arguments.field)
     info = read_sidecar(before) if before.is_file() else {}
     parameters = dict(info.get("PhaseChainParameters", {}))  # of `field`, where it wrote the total field
@@ -116,14 +115,13 @@ def invert_field(arguments: argparse.Namespace, begin: Begin) -> None:
         For a field that is not in ppm, images on different voxels, and a reference that lacks what it needs.
     """
     begin("read")
-    image = plain.read_volume(arguments.field, "local field")
-    mask = plain.read_mask_like(arguments.mask, image)
+    image, mask = plain.read_with_mask(arguments.field, arguments.mask, "local field")
     plain.check_ppm(image.voxels, mask, what="local field", file=arguments.field)
     acquisition = _acquisition(arguments)
     geometry = plain.find_geometry(arguments.field, image.affine, acquisition)
     weight, magnitude, fluid = None, None, None
     if arguments.weights is not None:
-        weight = plain.read_like(arguments.weights, image, "weights")
+        weight = plain.read_like(arguments.weights, image, mask, "weights")
         if weight[mask].min() < 0 or not weight[mask].any():
             raise InputError("the weights hold no weights", file=arguments.weights, expected="values from 0 up")
         mean = float(weight[mask].mean(dtype=np.float64))
@@ -143,7 +141,7 @@ def invert_field(arguments: argparse.Namespace, begin: Begin) -> None:
             raise InputError(
                 "the fluid is found by R2* at a known field strength", expected="--r2star FILE and --field-strength T"
             )
-        decay = plain.read_like(arguments.r2star, image, "R2*")
+        decay = plain.read_like(arguments.r2star, image, mask, "R2*")
         fluid = csf_mask(decay, mask, voxel_size=geometry.voxel_size, field_strength=acquisition.field_strength)
     begin(f"invert ({arguments.inversion})")
     before = plain.sidecar_path(arguments.field)
