@@ -118,7 +118,7 @@ def test_scales_with_the_field(name):
     chi = invert(name, case)
     scale = 4.0  # a power of two: float32 rounds alike
     parameters = {
-        "tv": {"regularisation": 4 * REGULARISATION, "gradient_penalty": 25.0},
+        "tv": {"regularisation": 4 * REGULARISATION, "gradient_penalty": 50.0},
         "l1": {"phase_scale": 1.25, "gradient_penalty": 50.0, "data_penalty": 15.0},
         "star": {
             "strong_regularisation": 4e-3,

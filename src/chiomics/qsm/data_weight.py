@@ -1,7 +1,7 @@
 """Weight of each voxel in the inversion: how precisely its field is known, and how far its echoes agree.
 
-The inverse SD of the field is sqrt(Σ m²·TE²), which is the data weight of MEDI (Liu et al. 2012, Magn
-Reson Imaging 30:702). A voxel whose echoes leave the fitted line, next to air or in a vein, is wrong by more than
+The inverse SD of the field, from the fit, is the data weight of MEDI (Liu et al. 2012, Magn Reson Imaging
+30:702). A voxel whose echoes leave the fitted line, next to air or in a vein, is wrong by more than
 noise, so the weight falls steeply with what its inconsistency 1 - c exceeds the brain's median by,
 exp(-excess/scale), and the scale is no finer than the noise of the measurement.
 """

@@ -36,11 +36,10 @@ DATA_PENALTY = 0.3
 #: without: error of χ on two simulated heads 22.9 and 22.8, 26.8 and 26.7 % from the true local field, from phase 40.7
 #: and 41.0 %.
 RELAXATION = 1.7
-#: λ in ppm·mm without noise, and the noise in ppm that doubles it, chosen on six simulated heads from phase: of
-#: multiples of
-#: 1e-4·(1 + (noise/0.002)²), half has the least error of χ at a noise of 0.0008 ppm, the whole at 0.0013 to 0.002, and
-#: 1.4 times as much at 0.003, which shrinks the nuclei further, however.
-REGULARISATION, DOUBLING_NOISE = 5e-5, 0.0012
+#: λ in ppm·mm without noise, and the noise in ppm that doubles it, chosen on six simulated heads from phase. Least
+#: error of χ at λ of 4.5e-5 (noise 0.0008 ppm), 5.5e-5 (0.0011, three heads), 9e-5 (0.0013) and 1.6e-4 (0.0020); least
+#: error within nuclei at 3e-5, 4.5e-5 to 5.5e-5, 3e-5 and 1.3e-4.
+REGULARISATION, DOUBLING_NOISE = 2.5e-5, 0.0009
 
 
 def tv(
@@ -53,7 +52,7 @@ def tv(
     regularisation: Positive = REGULARISATION,
     noise: float = 0.0,
     outside: NotNegative = 0.1,
-    gradient_penalty: Positive = 100.0,
+    gradient_penalty: Positive = 200.0,
     iterations: Count = 12,
     padding: float = PADDING,
     workers: int = 1,
@@ -80,7 +79,7 @@ def tv(
     outside : float
         λ outside the mask relative to inside: 1 for a local field without remains of the background.
     gradient_penalty : float
-        ρ/λ in 1/ppm: differences below its inverse, 0.01 ppm, are noise.
+        ρ/λ in 1/ppm: differences below its inverse, 0.005 ppm, are noise.
     iterations : int
         Alternations.
     padding : float

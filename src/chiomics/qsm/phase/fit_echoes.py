@@ -1,11 +1,15 @@
 """Total field from the phase of several echoes: unwrapped over time, then fitted with the phase's own noise weights.
 
-The phase of echo e is φ_e = 2π·γB0·ΔB·TE_e once the offset is removed, with noise 1/SNR_e, so the best field is
-Σ m²·TE·φ / Σ m²·TE² (Robinson et al. 2017, NMR Biomed 30:e3601, eq. for phase-variance weights). This equals the
-nonlinear complex fit of Liu et al. 2013 (MEDI) to first order in the residual and has no iterations to fail. The
-products of neighbouring echoes carry no offset and the least wraps; their phase is unwrapped in space once and predicts
-how many turns each echo holds, so every echo set shares one unwrapping. How well the echoes agree with the fitted line,
-the phase quality |Σ m²·exp i(φ-φ̂)| / Σ m², tells reliable voxels from others.
+The phase of echo e is φ_e = 2π·γB0·ΔB·TE_e once the offset is removed, with noise 1/SNR_e, so the field of least noise
+is Σ m²·TE·φ / Σ m²·TE² (Robinson et al. 2017, NMR Biomed 30:e3601, eq. for phase-variance weights), which equals the
+nonlinear complex fit of Liu et al. 2013 (MEDI) to first order in the residual and has no iterations to fail. But where
+a voxel holds more than one field, at the edge of a nucleus or beside a vein, its signal decays and the phase of what is
+left is not that of the mean field: m² is multiplied by the square of the share of the signal that the echo still has
+(`DECAY_POWER`).
+
+The products of neighbouring echoes carry no offset and the least wraps; their phase is unwrapped in space once and
+predicts how many turns each echo holds, so every echo set shares one unwrapping. How well the echoes agree with the
+fitted line, the phase quality |Σ m²·exp i(φ-φ̂)| / Σ m², tells reliable voxels from others.
 """
 
 from __future__ import annotations
@@ -17,6 +21,10 @@ from chiomics.core.compiled import compiled
 #: Relative slack within which two echo spacings count as equal.
 SPACING_SLACK = 0.02
 TURN = np.float32(2 * np.pi)
+#: Power of an echo's share of the signal, m/max m, by which its weight falls below that of least noise. Six simulated
+#: heads, error of χ within nuclei from phase with 0 and 2: 20.1, 19.0, 19.9, 19.4, 19.3, 24.4 and 19.1, 18.2, 19.3,
+#: 18.9, 19.0, 24.6 % (the last of SNR 30); 4 and 6 are worse than 2, 4 by .1 and 6 by 1.0 on the mean of three heads.
+DECAY_POWER = 2
 
 
 def echo_product(magnitude: np.ndarray, phase: np.ndarray, *, echo_times: np.ndarray) -> tuple:
@@ -96,7 +104,7 @@ def unwrap_over_echoes(
 def fit_field(
     magnitude: np.ndarray, unwrapped: np.ndarray, *, echo_times: np.ndarray, radians_per_second_per_ppm: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit the field through the origin with weights m²·TE².
+    """Fit the field through the origin with weights m²·TE²·(m/max m)².
 
     Parameters
     ----------
@@ -112,19 +120,27 @@ def fit_field(
     field : ndarray, float32, shape (x, y, z)
         Total field in ppm; zero where there is no signal.
     inverse_sd : ndarray, float32, shape (x, y, z)
-        sqrt(Σ m²·TE²)·rate in signal units/ppm: 1/σ of the field for unit noise.
+        Σ w·TE / sqrt(Σ w²/m²)·rate in signal units/ppm for the weights w·TE: 1/σ of the field for unit noise.
     """
     above = np.zeros(unwrapped.shape[1:], np.float32)
-    below = np.zeros_like(above)
+    below, variance = np.zeros_like(above), np.zeros_like(above)
+    most = np.max(magnitude, axis=0)
     for strength, angle, time in zip(magnitude, unwrapped, echo_times, strict=True):
-        weight = strength * strength
+        share = np.divide(strength, most, out=np.zeros_like(above), where=most > 0)
+        share **= DECAY_POWER
+        noise = strength * share
+        weight = noise * strength
         weight *= np.float32(time)
         above += weight * angle
         weight *= np.float32(time)
         below += weight
+        noise *= np.float32(time)
+        noise *= noise
+        variance += noise
     field = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
     field /= np.float32(radians_per_second_per_ppm)
-    return field, np.sqrt(below) * np.float32(radians_per_second_per_ppm)
+    precision = np.divide(below, np.sqrt(variance), out=np.zeros_like(above), where=variance > 0)
+    return field, precision * np.float32(radians_per_second_per_ppm)
 
 
 @compiled
