@@ -210,7 +210,8 @@ def test_medi_is_as_near_to_the_truth_as_tv_where_the_magnitude_tells_nothing(st
     case |= {"field": field * mask, "magnitude": (1 + 0.1 * rng.standard_normal(mask.shape)) * mask}
     tissue = mask & ~ndimage.binary_dilation(strong)
     error = {name: np.std((invert(name, case) - chi)[tissue]) for name in ("medi", "tv")}
-    assert error["medi"] < error["tv"]
+    # Which of the two is ahead by less than 2 % is a matter of their λ, which each has for itself.
+    assert error["medi"] < 1.02 * error["tv"]
 
 
 @pytest.mark.parametrize("strength", [-1.0, -3.0])

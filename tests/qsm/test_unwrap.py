@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chiomics.qsm.phase.doubtful_steps import doubtful_voxels
+from chiomics.qsm.phase.doubtful_steps import doubtful_voxels, halve_spacing, settled_voxels
 from chiomics.qsm.phase.unwrap_laplacian import unwrap_cosine, unwrap_fourier, wrap
 from chiomics.qsm.phase.unwrap_quality import unwrap_quality
 
@@ -98,3 +98,58 @@ def test_a_patch_behind_steps_near_half_a_turn_is_doubted_as_a_whole() -> None:
     # Both voxels of a step are doubted: the first doubtful one leads from voxel 21 to 22.
     assert doubted[21:].all()
     assert not doubted[:21].any()
+
+
+#: A field that rises by more than half a turn of 8 ms from voxel to voxel at one place, and its echoes.
+TIMES = np.array([0.004, 0.012, 0.020, 0.028])
+STEEP_MASK = np.ones((30, 12, 12), bool)
+
+
+def steep_echoes(times: np.ndarray, steepest: float = 1.15) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the true rate in rad/s, the wrapped echoes, and the rate as unwrapping over 8 ms has it."""
+    steps = np.full(29, 0.1 * np.pi)
+    steps[20:25] = np.pi * np.minimum([0.6, 0.9, 1.15, 1.1, 0.7], steepest)
+    rise = np.concatenate([[0], np.cumsum(steps)]).astype(np.float32) / np.float32(0.008)
+    rate = np.broadcast_to(rise[:, None, None], STEEP_MASK.shape)
+    phase = wrap((rate * np.asarray(times, np.float32).reshape(-1, 1, 1, 1)).astype(np.float32))
+    unwrapped = unwrap_quality(wrap((rate * np.float32(0.008)).copy()), STEEP_MASK)
+    unwrapped -= unwrapped[0, 0, 0]  # turns of the whole image go with the offset
+    return rate, phase, unwrapped / np.float32(0.008)
+
+
+def test_echoes_that_tell_turns_apart_allow_steps_twice_as_large() -> None:
+    rate, phase, found = steep_echoes(TIMES)
+    magnitude = np.ones_like(phase)
+    doubted = doubtful_voxels(found * np.float32(0.008), STEEP_MASK)
+    assert (np.abs(found - rate)[doubted] * 0.008 > np.pi).any(), "the case must be one that fools the unwrapping"
+    finer = halve_spacing(magnitude, phase, found, STEEP_MASK, doubted, echo_times=TIMES, spacing=0.008)
+    turns = unwrap_quality(finer, STEEP_MASK)
+    difference = turns - rate * np.float32(0.004)
+    assert np.ptp(difference) < 1e-3  # float32 phases of some turns
+    assert wrap(difference).max() < 1e-3
+    assert not doubtful_voxels(turns, STEEP_MASK).any()
+
+
+@pytest.mark.parametrize("steepest", [0.95, 1.15])
+def test_echoes_settle_doubts_where_they_confirm_the_turns_alone(steepest: float) -> None:
+    rate, phase, found = steep_echoes(TIMES, steepest)
+    doubted = doubtful_voxels(found * np.float32(0.008), STEEP_MASK)
+    assert doubted.any()
+    right = (np.abs(found - rate) * np.float32(0.008) < np.pi).all()
+    assert right == (steepest < 1)
+    settled = settled_voxels(doubted, np.ones_like(phase), phase, found, echo_times=TIMES, spacing=0.008)
+    assert (settled == doubted).all() if right else not (settled & (np.abs(found - rate) * 0.008 > np.pi)).any()
+
+
+def test_echoes_at_multiples_of_the_spacing_or_in_noise_tell_nothing() -> None:
+    times = np.array([0.008, 0.016, 0.024])
+    _, phase, found = steep_echoes(times)
+    doubted = doubtful_voxels(found * np.float32(0.008), STEEP_MASK)
+    magnitude = np.ones_like(phase)
+    settings = {"echo_times": times, "spacing": 0.008}
+    assert halve_spacing(magnitude, phase, found, STEEP_MASK, doubted, **settings) is None
+    assert not settled_voxels(doubted, magnitude, phase, found, **settings).any()
+    _, phase, found = steep_echoes(TIMES)
+    noisy = wrap(phase + np.random.default_rng(5).normal(0, 1.5, phase.shape).astype(np.float32))
+    settings = {"echo_times": TIMES, "spacing": 0.008}
+    assert halve_spacing(np.ones_like(phase), noisy, found, STEEP_MASK, doubted, **settings) is None

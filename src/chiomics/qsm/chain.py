@@ -27,7 +27,7 @@ from chiomics.qsm.input_checks import check_agreement, check_departures
 from chiomics.qsm.masks.reliable_mask import phase_quality, reliable_mask
 from chiomics.qsm.phase.bipolar import Bipolar, find_bipolar
 from chiomics.qsm.phase.combine_echoes import combine_local_fields
-from chiomics.qsm.phase.doubtful_steps import doubtful_voxels
+from chiomics.qsm.phase.doubtful_steps import doubtful_voxels, halve_spacing, settled_voxels
 from chiomics.qsm.phase.fit_echoes import echo_product, fit_field, unwrap_over_echoes
 from chiomics.qsm.phase.phase_offset import remove_bipolar, remove_offset
 from chiomics.qsm.phase.unwrap_laplacian import unwrap_cosine, unwrap_fourier
@@ -310,6 +310,15 @@ def _fit_echo_sets(
     rate = turns / np.float32(spacing)
     if len(times) > 1:
         phase = remove_offset(magnitude, phase, rate, mask, echo_times=times, voxel_size=voxel_size)
+        settled = settled_voxels(doubtful, magnitude, phase, rate, echo_times=times, spacing=spacing)
+        if parameters["unwrap"] == "quality" and doubtful.any():
+            finer = halve_spacing(magnitude, phase, rate, mask, doubtful, echo_times=times, spacing=spacing)
+            if finer is not None:
+                turns, spacing = _unwrap(finer, mask, "quality", strength, voxel_size, workers), spacing / 2
+                # Half a turn of the whole spacing.
+                settled &= np.abs(turns - rate * np.float32(spacing)) < np.pi / 2
+                doubtful, rate = doubtful_voxels(turns, mask), turns / np.float32(spacing)
+        doubtful &= ~settled
     unwrapped, quality = unwrap_over_echoes(magnitude, phase, rate, mask, echo_times=times, start_spacing=spacing)
     check_agreement(quality, mask, len(times))
     doubt = check_departures(magnitude, unwrapped, mask, echo_times=times, voxel_size=voxel_size)
