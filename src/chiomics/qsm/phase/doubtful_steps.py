@@ -141,18 +141,19 @@ def settled_voxels(
     Returns
     -------
     ndarray of bool, shape (x, y, z)
-        Doubtful voxels where the echoes could tell one turn more or less and speak for none, as in all their doubtful
-        neighbours; none where all echo times are multiples of the spacing.
+        Connected pieces of doubtful voxels in all of which the echoes could tell one turn more or less and speak for
+        none; nothing where all echo times are multiples of the spacing.
     """
     agreements, told = _agreements(magnitude[:, doubtful], phase[:, doubtful], rate[doubtful], echo_times, spacing)
     otherwise = np.zeros(np.count_nonzero(doubtful), bool)
     for turns, share in told.items():
         otherwise |= (share < TELLING) & (agreements[turns] > agreements[0])
-    refuted = np.zeros(doubtful.shape, bool)
-    refuted[doubtful] = otherwise
-    settled = np.zeros(doubtful.shape, bool)
-    settled[doubtful] = told[1] < TELLING
-    return settled & ~ndimage.binary_dilation(refuted, np.ones((3, 3, 3), bool))
+    otherwise |= told[1] >= TELLING
+    pieces, count = ndimage.label(doubtful)
+    refuted = np.zeros(count + 1, bool)
+    refuted[0] = True
+    refuted[pieces[doubtful][otherwise]] = True
+    return ~refuted[pieces]
 
 
 def _agreements(
