@@ -36,14 +36,14 @@ DATA_PENALTY = 0.3
 #: without: error of χ on two simulated heads 22.9 and 22.8, 26.8 and 26.7 % from the true local field, from phase 40.7
 #: and 41.0 %.
 RELAXATION = 1.7
-#: λ in ppm·mm without noise, and the noise in ppm that doubles it: 4.3e-5·(noise/0.001)² but for little. On seven
-#: simulated heads from phase χ has its least error at 4.5e-5 to 5.5e-5 (voxels of 2 mm, noise 0.0009), 5.5e-5 (1.25 and
-#: 1.5 mm, 0.0011), 6.5e-5 to 9e-5 (1 mm, 0.0012), 9e-5 (2 mm, 0.0013), 1.6e-4 (1.5 mm, 0.0020), and above 6e-4 (3 mm,
-#: 0.0028, where most of the field's error is no noise); the nuclei at or just below these.
-REGULARISATION, DOUBLING_NOISE = 1e-5, 0.00048
+#: λ in ppm·mm without noise, and the noise in ppm that doubles it. On seven simulated heads from phase χ has its least
+#: error at 4.5e-5 to 5.5e-5 (voxels of 2 mm, noise 0.0009), 5.5e-5 (1.25 and 1.5 mm, 0.0011), 6.5e-5 to 9e-5 (1 mm,
+#: 0.0012), 9e-5 (2 mm, 0.0013), 1.6e-4 (1.5 mm, 0.0020), and above 6e-4 (3 mm, 0.0028, where most of the field's error
+#: is no noise); the nuclei at or just below these. From the true local field of three heads 4e-5 does best, or nearly.
+REGULARISATION, DOUBLING_NOISE = 2.5e-5, 0.0008
 #: Edge in mm below which λ rises with the fineness of the voxels, and ρ does not: 1.1e-4 (0.6 mm, noise 0.0010) and
 #: 1.6e-4 (0.75 mm, 0.0014) on two more of those heads, with errors of 43.9 and 47.4 %, 44.4 and 47.9 % where ρ rises.
-FINE_EDGE = 1.1
+FINE_EDGE = 1.0
 
 
 def tv(
@@ -80,7 +80,7 @@ def tv(
         λ in ppm·mm for a field without noise.
     noise : float
         Standard deviation of the field's noise in ppm, from `field_noise`; λ rises with its square, and where the
-        finest edge of the voxels is below 1.1 mm with their fineness.
+        finest edge of the voxels is below 1 mm with their fineness.
     outside : float
         λ outside the mask relative to inside: 1 for a local field without remains of the background.
     gradient_penalty : float
