@@ -74,7 +74,10 @@ def run_chain(subject: SimulatedSubject, acquisition: dict, preset: str, overrid
     }  # fmt: skip
     start = time.process_time()
     brain, _ = mend_by_template(brain_mask(magnitude, voxel_size=size), subject.affine)
-    total = estimate_total_fields(magnitude, phase, brain, field_strength=acquisition["field_strength"], **settings)
+    total = estimate_total_fields(
+        magnitude, phase, brain, field_strength=acquisition["field_strength"],
+        b0_direction=b0_direction(subject.affine), **settings,
+    )  # fmt: skip
     local = remove_background_fields(
         total["fields"], total["mask"], names=total["names"], inverse_sd=total["inverse_sd"],
         quality=total["quality"], b0_direction=b0_direction(subject.affine), **settings,

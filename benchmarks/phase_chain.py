@@ -73,7 +73,13 @@ def main() -> None:
             "preset_name": preset,
         }
         fields, first = timed(
-            estimate_total_fields, magnitude, phase, own, field_strength=float(phantom["B0"]), **settings
+            estimate_total_fields,
+            magnitude,
+            phase,
+            own,
+            field_strength=float(phantom["B0"]),
+            b0_direction=(0, 0, 1),
+            **settings,
         )
         result, second = timed(
             remove_background_fields, fields["fields"], fields["mask"], names=fields["names"],

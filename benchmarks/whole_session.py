@@ -105,7 +105,7 @@ def main() -> None:
     clock("R2*", fit_r2star, magnitude, mask, echo_times=ECHO_TIMES)
     total = clock(
         "unwrapping, total fields", estimate_total_fields, magnitude, phase, mask,
-        field_strength=3.0, workers=arguments.workers, **settings,
+        field_strength=3.0, b0_direction=(0, 0, 1), workers=arguments.workers, **settings,
     )  # fmt: skip
     del phase  # as in the workflow, a step holds what it reads alone
     local = clock(

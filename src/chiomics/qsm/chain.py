@@ -34,6 +34,7 @@ from chiomics.qsm.phase.unwrap_laplacian import unwrap_cosine, unwrap_fourier
 from chiomics.qsm.phase.unwrap_quality import unwrap_quality
 from chiomics.qsm.presets import PRESETS, preset
 from chiomics.qsm.quality_map import describe_quality, label_quality
+from chiomics.qsm.strong_sources import turns_around_sources
 
 __all__ = ["PRESETS", "estimate_total_fields", "phase_difference_as_echo", "preset", "remove_background_fields"]
 
@@ -62,6 +63,7 @@ def estimate_total_fields(
     preset_name: str = "default",
     overrides: Mapping | None = None,
     bipolar: bool | str = "auto",
+    b0_direction: Sequence[float] | None = None,
     workers: int = 1,
 ) -> dict:
     """Unwrap the phase and estimate the total fields.
@@ -88,6 +90,9 @@ def estimate_total_fields(
         Whether the read-out alternates; "auto" tells it from three echoes at one spacing, see `find_bipolar`. Two
         echoes cannot tell. A ramp along the read-out goes with their background; with True the background is fitted
         along with a polynomial (`BIPOLAR_DEGREE`), which takes what is no ramp as well.
+    b0_direction : sequence of 3 floats, optional
+        Direction of B0 in voxel axes. With it, turns that are lost around strong compact sources are found, see
+        `turns_around_sources`.
     workers : int
         Threads.
 
@@ -125,7 +130,7 @@ def estimate_total_fields(
         phase = remove_bipolar(magnitude, phase, brain, echo_times=times, voxel_size=voxel_size)
     estimate = _fit_echo_sets if parameters["combine"] == "fit" else _field_of_each_echo
     fields, inverse_sd, quality, doubtful, names, doubt = estimate(
-        magnitude, phase, brain, times, field_strength, voxel_size, echo_sets, parameters, workers
+        magnitude, phase, brain, times, field_strength, voxel_size, b0_direction, echo_sets, parameters, workers
     )
     kept = reliable_mask(brain, quality, voxel_size=voxel_size, min_quality=parameters["min_quality"])
     quality = np.where(doubtful, np.float32(0), quality)  # no weight: filled by the model of the background removal
@@ -295,6 +300,7 @@ def _fit_echo_sets(
     times: np.ndarray,
     field_strength: float,
     voxel_size: Sequence[float],
+    b0_direction: Sequence[float] | None,
     echo_sets: Mapping[str, Sequence[int]],
     parameters: Mapping,
     workers: int,
@@ -320,6 +326,19 @@ def _fit_echo_sets(
                 doubtful, rate = doubtful_voxels(turns, mask), turns / np.float32(spacing)
         doubtful &= ~settled
     unwrapped, quality = unwrap_over_echoes(magnitude, phase, rate, mask, echo_times=times, start_spacing=spacing)
+    ppm = radians_per_ppm(field_strength, 1.0)
+    if len(times) > 1 and b0_direction is not None and doubtful.any():
+        field, precise = fit_field(magnitude, unwrapped, echo_times=times, radians_per_second_per_ppm=ppm)
+        turns, settled = turns_around_sources(
+            field, precise, quality, doubtful, mask,
+            turn=2 * np.pi / spacing / ppm, voxel_size=voxel_size, b0_direction=b0_direction,
+        )  # fmt: skip
+        if settled.any():
+            rate = (field * ppm + turns * (2 * np.pi / spacing)).astype(np.float32)
+            unwrapped, quality = unwrap_over_echoes(
+                magnitude, phase, rate, mask, echo_times=times, start_spacing=spacing
+            )
+            doubtful &= ~settled
     check_agreement(quality, mask, len(times))
     doubt = check_departures(magnitude, unwrapped, mask, echo_times=times, voxel_size=voxel_size)
     if len(times) == 1:
@@ -331,7 +350,7 @@ def _fit_echo_sets(
             magnitude[chosen],
             unwrapped[chosen],
             echo_times=times[chosen],
-            radians_per_second_per_ppm=radians_per_ppm(field_strength, 1.0),
+            radians_per_second_per_ppm=ppm,
         )
         fields.append(field)
         inverse_sd.append(precise)
@@ -345,6 +364,7 @@ def _field_of_each_echo(
     times: np.ndarray,
     field_strength: float,
     voxel_size: Sequence[float],
+    b0_direction: Sequence[float] | None,
     echo_sets: Mapping[str, Sequence[int]],
     parameters: Mapping,
     workers: int,

@@ -143,7 +143,7 @@ def unwrap_phase(
         echoes.magnitude, echoes.phase, brain,
         echo_times=echoes.echo_times, field_strength=echoes.field_strength, voxel_size=echoes.voxel_size,
         echo_sets=echo_sets, preset_name=settings["preset"], overrides=own | dict(settings["phase"]),
-        bipolar=settings["bipolar"], workers=workers,
+        bipolar=settings["bipolar"], b0_direction=echoes.b0_direction, workers=workers,
     )  # fmt: skip
     for path, volumes in ((total_fields, total["fields"]), (inverse_sd, total["inverse_sd"])):
         write_image(path, np.moveaxis(volumes, 0, -1), echoes.affine)

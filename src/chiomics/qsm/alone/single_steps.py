@@ -269,7 +269,7 @@ def _total_field(
     return estimate_total_fields(
         echoes.magnitude, echoes.phase, mask, echo_times=echoes.echo_times, field_strength=echoes.field_strength,
         voxel_size=geometry.voxel_size, echo_sets=sets, preset_name=preset, overrides=_own_choices(arguments, preset),
-        workers=arguments.threads,
+        b0_direction=geometry.b0_direction, workers=arguments.threads,
     ), sets  # fmt: skip
 
 

@@ -198,6 +198,53 @@ def remove_background_pdf(
     return local_fields
 
 
+def unexplained_field(
+    total_field: np.ndarray,
+    mask: np.ndarray,
+    weight: np.ndarray,
+    *,
+    voxel_size: Sequence[float],
+    b0_direction: Sequence[float],
+    iterations: int = 30,
+    padding: float = 10.0,
+) -> np.ndarray:
+    """Return what neither a background nor piecewise uniform tissue explains of a small image's field.
+
+    Parameters
+    ----------
+    total_field : ndarray, shape (x, y, z)
+        In ppm.
+    mask : ndarray of bool, shape (x, y, z)
+        Voxels where the field is known.
+    weight : ndarray, shape (x, y, z)
+        Weight of the data with mean 1 in the mask.
+    voxel_size : sequence of 3 floats
+        In mm.
+    b0_direction : sequence of 3 floats
+        Direction of B0 in voxel axes.
+    iterations : int
+        Conjugate gradients of the first fit.
+    padding : float
+        Of `Grid`, in mm.
+
+    Returns
+    -------
+    ndarray of float32, shape (x, y, z)
+        In ppm, zero outside the mask.
+    """
+    grid = Grid(mask, voxel_size=voxel_size, padding=padding)
+    problem = _Problem(
+        grid,
+        dipole_kernel(grid, b0_direction),
+        inside=grid.mask,
+        weight=grid.embed(weight) * grid.mask,
+        scale=grid.backend.asarray(_source_scale(grid, TISSUE_SCALE, RISE)),
+        fill=grid.mask * 0,
+    )
+    local_field, _, chi = problem.fit(grid.embed(total_field) * grid.mask, iterations, REFINEMENTS)
+    return grid.extract(local_field - problem.field(chi) * grid.mask)
+
+
 class _Problem:
     """The weighted least-squares problem on one grid."""
 
