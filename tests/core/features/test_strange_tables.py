@@ -204,6 +204,17 @@ def test_whole_numbers_and_letters_have_one_spelling():
     assert len(open_features(TIDY.assign(participant=umlauts)).distinct("participant")) == 16
 
 
+@pytest.mark.parametrize("name", ["session", "Visit", "visit_id", "timepoint", "Time point"])
+def test_visits_are_sessions_whatever_their_column_is_called(name):
+    second = TIDY[TIDY["participant"] == "sub-00"].assign(value=lambda rows: rows["value"] + 1)
+    table = pd.concat([TIDY.assign(**{name: "1"}), second.assign(**{name: "2"})])
+    cohort = build_cohort(table, SETTINGS, regions=["DN"])
+    assert list(zip(cohort["participant"], cohort["session"], strict=True))[:3] == [
+        ("sub-00", "1"), ("sub-00", "2"), ("sub-01", "1"),
+    ]  # fmt: skip
+    assert len(cohort) == 17
+
+
 def test_other_tables_of_participants_are_named(tmp_path, caplog):
     TIDY.to_csv(tmp_path / "f.csv", index=False)
     (tmp_path / "participants.xlsx").write_bytes(b"PK")

@@ -69,7 +69,7 @@ COLUMNS = {
     for column in (
         Column("participant", "text", "who", needed=True,
                also=("participant_id", "subject", "subject_id", "patient", "patient_id")),
-        Column("session", "text", "which visit", also=("session_id",)),
+        Column("session", "text", "which visit", also=("session_id", "visit", "visit_id", "timepoint")),
         Column("run", "text", "which run of the visit", also=("run_id",)),
         Column("group", "text", "diagnosis or group, as in the settings; needed by a study of groups"),
         Column("voi", "text", "region; a side in its name goes to `hemisphere`", needed=True, also=("region", "roi")),
